@@ -1,0 +1,198 @@
+package event
+
+import (
+	"time"
+
+	"holdfast"
+)
+
+// Inputs, beside the observations of package holdfast: what people, the file
+// and our own hands tell the mind.
+
+// Declared says that a file is in force.
+type Declared struct {
+	System holdfast.System `json:"system"`
+}
+
+// Woken says that an agent began to run the mind: the first one, or one after a
+// crash. What was under way has to be looked at afresh.
+type Woken struct {
+	Version string `json:"version"`
+	Pid     int    `json:"pid"`
+	Epoch   uint64 `json:"epoch"`
+}
+
+// Paused and Resumed say that a person forbade remedies, or allowed them again,
+// for everything or for one service.
+type Paused struct {
+	Service holdfast.ServiceName `json:"service,omitempty"` // empty: everything
+	By      string               `json:"by"`
+}
+
+// Resumed ends a pause.
+type Resumed struct {
+	Service holdfast.ServiceName `json:"service,omitempty"`
+	By      string               `json:"by"`
+}
+
+// StopRequested says that a person asked that the system be ended.
+type StopRequested struct {
+	By string `json:"by"`
+}
+
+// Began, Done and Failed are the outcomes of a decision, as observed where it
+// is carried out. Action is the Decided entry.
+type Began struct {
+	Action ID `json:"action"`
+}
+
+// Done says that a decision was carried out; whether it helped is for
+// observations to show.
+type Done struct {
+	Action ID `json:"action"`
+}
+
+// Failed says that a decision could not be carried out.
+type Failed struct {
+	Action ID     `json:"action"`
+	Reason string `json:"reason"`
+}
+
+// FaultInjected and FaultRemoved bracket a fault put there on purpose.
+type FaultInjected struct {
+	Mode  holdfast.ModeName  `json:"mode"`
+	Fault holdfast.FaultName `json:"fault"`
+	ID    holdfast.ReplicaID `json:"id"`
+}
+
+// FaultRemoved says that the fault was undone, or had nothing left to undo.
+type FaultRemoved struct {
+	Mode  holdfast.ModeName  `json:"mode"`
+	Fault holdfast.FaultName `json:"fault"`
+	ID    holdfast.ReplicaID `json:"id"`
+}
+
+// GuardsReset says that attempt budgets and back-offs begin anew. It exists for
+// private copies, where one drill must not use up the next one's budget.
+type GuardsReset struct {
+	By string `json:"by"`
+}
+
+func (Declared) Kind() string      { return "declared" }
+func (Woken) Kind() string         { return "woken" }
+func (Paused) Kind() string        { return "paused" }
+func (Resumed) Kind() string       { return "resumed" }
+func (StopRequested) Kind() string { return "stop-requested" }
+func (Began) Kind() string         { return "began" }
+func (Done) Kind() string          { return "done" }
+func (Failed) Kind() string        { return "failed" }
+func (FaultInjected) Kind() string { return "fault-injected" }
+func (FaultRemoved) Kind() string  { return "fault-removed" }
+func (GuardsReset) Kind() string   { return "guards-reset" }
+
+// What the mind says.
+
+// Suspected says that a fact speaks for a failure, not yet enough to believe it.
+type Suspected struct {
+	Mode   holdfast.ModeName  `json:"mode"`
+	ID     holdfast.ReplicaID `json:"id"`
+	Sign   holdfast.Sign      `json:"sign"`
+	Detail string             `json:"detail"`
+}
+
+// Cleared says that a suspicion came to nothing.
+type Cleared struct {
+	Mode holdfast.ModeName  `json:"mode"`
+	ID   holdfast.ReplicaID `json:"id"`
+}
+
+// Detected says that a failure is believed. After is counted from the first
+// evidence.
+type Detected struct {
+	Mode   holdfast.ModeName  `json:"mode"`
+	ID     holdfast.ReplicaID `json:"id"`
+	Sign   holdfast.Sign      `json:"sign"`
+	Detail string             `json:"detail"`
+	After  time.Duration      `json:"after"`
+}
+
+// Decided says that something is to be done. ID is the replica as it is to be
+// afterwards: for a start or a restart, the incarnation that is to run. Mode is
+// empty for the first start.
+type Decided struct {
+	Do      Action             `json:"do"`
+	Level   holdfast.Level     `json:"level"`
+	Mode    holdfast.ModeName  `json:"mode,omitempty"`
+	ID      holdfast.ReplicaID `json:"id"`
+	Attempt int                `json:"attempt,omitempty"` // from 1; 0 for what is not a remedy
+	Of      int                `json:"of,omitempty"`
+}
+
+// An Action is what a decision does: start and stop follow the file and the
+// wish of a person, the others are remedies.
+type Action string
+
+// The actions there are.
+const (
+	ActStart   Action = "start"
+	ActStop    Action = "stop"
+	ActRestart Action = Action(holdfast.RemedyRestart)
+)
+
+// Waited says that a remedy is put off, and until when: back-off between
+// attempts.
+type Waited struct {
+	Do      Action             `json:"do"`
+	Mode    holdfast.ModeName  `json:"mode"`
+	ID      holdfast.ReplicaID `json:"id"` // the incarnation that failed
+	For     time.Duration      `json:"for"`
+	Attempt int                `json:"attempt"`
+}
+
+// Withheld says that a guardrail forbade a remedy.
+type Withheld struct {
+	Do        Action             `json:"do"`
+	Mode      holdfast.ModeName  `json:"mode"`
+	ID        holdfast.ReplicaID `json:"id"` // the incarnation that failed
+	Guardrail holdfast.Guardrail `json:"guardrail"`
+	Why       string             `json:"why"`
+}
+
+// Mitigated says that users are whole again as far as the mind can see: the
+// failed replica gets no requests and others do, or it is mended.
+type Mitigated struct {
+	Mode  holdfast.ModeName  `json:"mode"`
+	ID    holdfast.ReplicaID `json:"id"`
+	After time.Duration      `json:"after"` // since the first evidence
+}
+
+// Restored says that every declared replica of the service is admitted again.
+type Restored struct {
+	Mode  holdfast.ModeName  `json:"mode"`
+	ID    holdfast.ReplicaID `json:"id"`
+	After time.Duration      `json:"after"` // since the first evidence
+}
+
+// Escalated says that a person is needed, who, and why.
+type Escalated struct {
+	Mode   holdfast.ModeName   `json:"mode"`
+	ID     holdfast.ReplicaID  `json:"id"`
+	Owner  holdfast.OwnerName  `json:"owner,omitempty"`
+	Policy holdfast.PolicyName `json:"policy,omitempty"`
+	Level  holdfast.Level      `json:"level"`
+	Why    string              `json:"why"`
+}
+
+// Stopped says that nothing of the system runs any more, as was asked.
+type Stopped struct{}
+
+func (Suspected) Kind() string { return "suspected" }
+func (Cleared) Kind() string   { return "cleared" }
+func (Detected) Kind() string  { return "detected" }
+func (Decided) Kind() string   { return "decided" }
+func (Waited) Kind() string    { return "waited" }
+func (Withheld) Kind() string  { return "withheld" }
+func (Mitigated) Kind() string { return "mitigated" }
+func (Restored) Kind() string  { return "restored" }
+func (Escalated) Kind() string { return "escalated" }
+func (Stopped) Kind() string   { return "stopped" }

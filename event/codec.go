@@ -1,0 +1,91 @@
+package event
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"reflect"
+
+	"holdfast"
+)
+
+// kinds lists a zero value of every body there is. It is the closed set: what
+// is not here can be neither written nor read.
+func kinds() []Body {
+	return []Body{
+		holdfast.Started{}, holdfast.NotStarted{}, holdfast.Exited{}, holdfast.Ejected{}, holdfast.Admitted{},
+		Declared{}, Woken{}, Paused{}, Resumed{}, StopRequested{}, Began{}, Done{}, Failed{},
+		FaultInjected{}, FaultRemoved{}, GuardsReset{},
+		Suspected{}, Cleared{}, Detected{}, Decided{}, Waited{}, Withheld{}, Mitigated{}, Restored{}, Escalated{}, Stopped{},
+	}
+}
+
+// decodeBody reads the body of a kind. Unknown fields are errors too: a journal
+// written by a newer Holdfast must not be read as if it said less.
+func decodeBody(kind string, data []byte) (Body, error) {
+	for _, zero := range kinds() {
+		if zero.Kind() != kind {
+			continue
+		}
+		body := reflect.New(reflect.TypeOf(zero))
+		decoder := json.NewDecoder(bytes.NewReader(data))
+		decoder.DisallowUnknownFields()
+		if err := decoder.Decode(body.Interface()); err != nil {
+			return nil, fmt.Errorf("entry of kind %q: %w", kind, err)
+		}
+		return body.Elem().Interface().(Body), nil
+	}
+	return nil, fmt.Errorf("unknown kind of entry %q: written by another version of holdfast?", kind)
+}
+
+// wire is an entry as it is stored and sent.
+type wire struct {
+	ID    ID              `json:"id"`
+	At    At              `json:"at"`
+	Cause *ID             `json:"cause,omitempty"`
+	Kind  string          `json:"kind"`
+	Body  json.RawMessage `json:"body"`
+}
+
+// MarshalJSON writes an entry as one object with its kind beside its body.
+func (e Entry) MarshalJSON() ([]byte, error) {
+	body, err := json.Marshal(e.Body)
+	if err != nil {
+		return nil, fmt.Errorf("entry %s of kind %q: %w", e.ID, e.Body.Kind(), err)
+	}
+	out := wire{ID: e.ID, At: e.At, Kind: e.Body.Kind(), Body: body}
+	if !e.Cause.IsZero() {
+		out.Cause = &e.Cause
+	}
+	return json.Marshal(out)
+}
+
+// UnmarshalJSON reads what MarshalJSON wrote; an unknown kind is an error.
+func (e *Entry) UnmarshalJSON(data []byte) error {
+	var in wire
+	if err := json.Unmarshal(data, &in); err != nil {
+		return err
+	}
+	body, err := decodeBody(in.Kind, in.Body)
+	if err != nil {
+		return err
+	}
+	*e = Entry{ID: in.ID, At: in.At, Body: body}
+	if in.Cause != nil {
+		e.Cause = *in.Cause
+	}
+	return nil
+}
+
+// frame is a Frame as it is stored.
+type frame struct {
+	At      At      `json:"at"`
+	Input   bool    `json:"input"`
+	Entries []Entry `json:"entries"`
+}
+
+// MarshalJSON writes a frame as one object.
+func (f Frame) MarshalJSON() ([]byte, error) { return json.Marshal(frame(f)) }
+
+// UnmarshalJSON reads what MarshalJSON wrote.
+func (f *Frame) UnmarshalJSON(data []byte) error { return json.Unmarshal(data, (*frame)(f)) }

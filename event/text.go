@@ -1,0 +1,151 @@
+package event
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"holdfast"
+)
+
+// Text is the one textual form of a body: in plays, on the terminal, in the
+// timeline and in a postmortem. It begins with the kind's verb and is one line.
+func Text(body Body) string {
+	switch b := body.(type) {
+	case holdfast.Started:
+		return join("started", b.ID.String(), "at "+b.Address, pid(b.Pid), mark(b.Adopted, "adopted"))
+	case holdfast.NotStarted:
+		return fmt.Sprintf("not started %s: %s", b.ID, b.Reason)
+	case holdfast.Exited:
+		return fmt.Sprintf("exited %s %s after %s", b.ID, b.Status, Short(b.Ran))
+	case holdfast.Ejected:
+		return textEjected(b)
+	case holdfast.Admitted:
+		return join("admitted", b.ID.String(), "by "+string(b.Gateway)) + colon(b.Detail)
+	case Suspected:
+		return fmt.Sprintf("suspected %s %s by %s", b.ID, b.Mode, b.Sign) + colon(b.Detail)
+	case Cleared:
+		return fmt.Sprintf("cleared %s %s", b.ID, b.Mode)
+	case Detected:
+		return fmt.Sprintf("detected %s %s by %s after %s", b.ID, b.Mode, b.Sign, Short(b.After)) + colon(b.Detail)
+	case Decided:
+		return join("decided", string(b.Do), b.ID.String(), attempt(b.Attempt, b.Of))
+	case Waited:
+		return fmt.Sprintf("waited to %s %s for %s before attempt %d", b.Do, b.ID, Short(b.For), b.Attempt)
+	case Withheld:
+		return fmt.Sprintf("withheld %s %s by %s", b.Do, b.ID, b.Guardrail) + colon(b.Why)
+	case Mitigated:
+		return fmt.Sprintf("mitigated %s %s after %s", b.ID, b.Mode, Short(b.After))
+	case Restored:
+		return fmt.Sprintf("restored %s %s after %s", b.ID, b.Mode, Short(b.After))
+	case Escalated:
+		return join("escalated", b.ID.String(), string(b.Mode), "to "+someone(b.Owner)) + colon(b.Why)
+	default:
+		return textTold(body)
+	}
+}
+
+// textTold is the text of what people, the file and our hands tell the mind.
+func textTold(body Body) string {
+	switch b := body.(type) {
+	case Declared:
+		return fmt.Sprintf("declared %s with %d services and %d failure modes", b.System.Name, len(b.System.Services), len(b.System.Modes))
+	case Woken:
+		return fmt.Sprintf("woken at epoch %d", b.Epoch)
+	case Paused:
+		return join("paused", scope(b.Service), "by "+b.By)
+	case Resumed:
+		return join("resumed", scope(b.Service), "by "+b.By)
+	case StopRequested:
+		return "stop requested by " + b.By
+	case Began:
+		return "began " + b.Action.String()
+	case Done:
+		return "done " + b.Action.String()
+	case Failed:
+		return "failed " + b.Action.String() + colon(b.Reason)
+	case FaultInjected:
+		return fmt.Sprintf("fault injected %s %s by drill of %s", b.Fault, b.ID, b.Mode)
+	case FaultRemoved:
+		return fmt.Sprintf("fault removed %s %s by drill of %s", b.Fault, b.ID, b.Mode)
+	case GuardsReset:
+		return "guards reset by " + b.By
+	case Stopped:
+		return "stopped"
+	default:
+		panic(fmt.Sprintf("event: no text for a body of kind %q: every body has one", body.Kind()))
+	}
+}
+
+func textEjected(b holdfast.Ejected) string {
+	verb := "ejected"
+	if b.Kept {
+		verb = "kept although bad"
+	}
+	return fmt.Sprintf("%s %s by %s, %d left, by %s", verb, b.ID, b.Gateway, b.Remaining, b.Sign) + colon(b.Detail)
+}
+
+// Short writes a duration with the precision a person reads: "0s", "4.1ms",
+// "640ms", "12.4s", "3m20s".
+func Short(d time.Duration) string {
+	switch {
+	case d < 0:
+		return "-" + Short(-d)
+	case d < time.Millisecond:
+		return d.Round(time.Microsecond).String()
+	case d < 10*time.Millisecond:
+		return d.Round(100 * time.Microsecond).String()
+	case d < time.Second:
+		return d.Round(time.Millisecond).String()
+	case d < time.Minute:
+		return d.Round(100 * time.Millisecond).String()
+	default:
+		return d.Round(time.Second).String()
+	}
+}
+
+func join(words ...string) string {
+	return strings.Join(strings.Fields(strings.Join(words, " ")), " ")
+}
+
+func colon(detail string) string {
+	if detail == "" {
+		return ""
+	}
+	return ": " + detail
+}
+
+func pid(n int) string {
+	if n == 0 {
+		return ""
+	}
+	return fmt.Sprintf("pid %d", n)
+}
+
+func mark(set bool, word string) string {
+	if set {
+		return word
+	}
+	return ""
+}
+
+func attempt(n, of int) string {
+	if n == 0 {
+		return ""
+	}
+	return fmt.Sprintf("attempt %d of %d", n, of)
+}
+
+func scope(service holdfast.ServiceName) string {
+	if service == "" {
+		return "everything"
+	}
+	return string(service)
+}
+
+func someone(owner holdfast.OwnerName) string {
+	if owner == "" {
+		return "nobody"
+	}
+	return string(owner)
+}

@@ -1,0 +1,43 @@
+package holdfast
+
+// ModeName names a failure mode within its system: "catalog.crash" for one
+// replica of a service, "storefront/catalog.loss" for a dependency edge.
+type ModeName string
+
+// Kind says how a thing fails, whatever the thing is: "crash", "hang", "slow".
+// The kinds that exist are the files of package mode.
+type Kind string
+
+// A FailureMode is one way a service can stop keeping its promises, together
+// with the people and machinery that answer for it.
+//
+// A mode is listed only when its drill exists: nothing is declared that is not
+// exercised.
+type FailureMode struct {
+	Name       ModeName   `json:"name"`
+	Strikes    Target     `json:"strikes"`
+	Kind       Kind       `json:"kind"`
+	Owner      OwnerName  `json:"owner,omitempty"`
+	DetectedBy []Evidence `json:"detected_by"`
+	Remedies   []Remedy   `json:"remedies"`             // tried in order; none means a person is the remedy
+	Armed      bool       `json:"armed"`                // may act on what is still alive, not only record that it would have
+	Escalation PolicyName `json:"escalation,omitempty"` // whom it wakes
+	Runbook    string     `json:"runbook,omitempty"`
+	Drills     []Drill    `json:"drills"`
+	Bounds     Bounds     `json:"bounds"`
+}
+
+// A Target is what a failure mode strikes: one replica of Service. It is a
+// struct because dependency edges, zones and Holdfast itself are targets too,
+// once their drills exist.
+type Target struct {
+	Service ServiceName `json:"service"`
+}
+
+// String is the target as it begins a mode's name.
+func (t Target) String() string { return string(t.Service) }
+
+// NameOf is the name of the mode in which a target fails in a given way.
+func NameOf(strikes Target, kind Kind) ModeName {
+	return ModeName(strikes.String() + "." + string(kind))
+}

@@ -1,0 +1,179 @@
+package holdfast_test
+
+import (
+	"encoding/json"
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// A floor is a package's place in the house: what of the house it may import,
+// what of others, and why. Imports point down, or sideways where the reason
+// says so. A package that is not listed has no place yet.
+type floor struct {
+	pkg     string
+	house   []string // packages of ours; "holdfast" is the root
+	others  []string // modules of others
+	because string
+}
+
+// floors is the house from the ground up.
+func floors() []floor {
+	return []floor{
+		// words
+		{pkg: "holdfast", because: "nouns and ports; imports nothing so that everything may import it"},
+		{pkg: "mode", house: words("holdfast"), because: "the catalogue is made of the nouns"},
+		{pkg: "event", house: words("holdfast"), because: "what can be written down is said in the nouns"},
+		// reading
+		{pkg: "topology", house: words("holdfast"), because: "who needs whom is a property of a system"},
+		{pkg: "spec", house: words("holdfast", "mode", "topology"), others: words("github.com/goccy/go-yaml"),
+			because: "text becomes a system; the YAML grammar is not ours to write"},
+		// mind
+		{pkg: "detect", house: words("holdfast", "event"), because: "observations in, belief out"},
+		{pkg: "decide", house: words("holdfast", "event"), because: "belief in, decisions out"},
+		{pkg: "control", house: words("holdfast", "event", "topology", "detect", "decide"), because: "composes the mind"},
+		// memory
+		{pkg: "journal", house: words("holdfast", "event"), because: "stores entries, knows nothing of what they mean"},
+		{pkg: "journal/view", house: words("holdfast", "event"), because: "folds entries; reads no files itself"},
+		{pkg: "agree", house: words("holdfast"), because: "one holder at a time, by a locked file"},
+		// loop
+		{pkg: "loop", house: words("holdfast", "event", "control", "journal"), because: "asks the mind and records what it says"},
+		// hands: none imports another; cmd and prove wire them through the ports
+		{pkg: "internal/proc", because: "what the kernel says of processes; hands share it and it imports none"},
+		{pkg: "internal/unixsock", because: "sockets below long paths; used by several hands"},
+		{pkg: "keeper", house: words("holdfast", "internal/proc", "internal/unixsock"), because: "standard library only: the process that must not die of somebody else's code"},
+		{pkg: "gateway", house: words("holdfast", "internal/proc", "internal/unixsock"), because: "statically stable: knows the routing table and nothing of the mind"},
+		{pkg: "driver/process", house: words("holdfast", "internal/proc"), because: "starts through the Keeper port"},
+		{pkg: "driver/urls", house: words("holdfast"), because: "observes and routes what runs elsewhere"},
+		{pkg: "driver/drivertest", house: words("holdfast"), because: "the contract of the Driver port, as a test"},
+		{pkg: "observe", house: words("holdfast", "event"), because: "brings what the hands see to the loop"},
+		{pkg: "act", house: words("holdfast", "event", "control"), because: "carries out what was recorded, through the ports"},
+		{pkg: "fault", house: words("holdfast", "internal/proc"), because: "one fault, one file"},
+		{pkg: "fault/faulttest", house: words("holdfast", "internal/proc"), because: "the contract of the Fault port, as a test"},
+		{pkg: "warden", house: words("holdfast", "fault", "internal/proc"), because: "undoes faults by name, so it knows the faults: the one hand that imports another"},
+		{pkg: "load", house: words("holdfast", "internal/proc"), others: words("github.com/HdrHistogram/hdrhistogram-go", "golang.org/x/sys"), because: "a process of its own with its own clock"},
+		{pkg: "toy", because: "the demo's services; strangers to Holdfast on purpose"},
+		// top
+		{pkg: "api", house: words("holdfast", "event", "journal/view", "internal/unixsock"), because: "the only way in"},
+		{pkg: "report", house: words("holdfast", "event"), because: "shows results; makes none"},
+		{pkg: "prove", house: words("holdfast", "event", "api", "report", "fault", "load", "warden", "spec", "internal/proc"), because: "wires a private copy, load and faults into a verdict"},
+		{pkg: "cmd/holdfast", house: words("*"), others: words("github.com/spf13/cobra", "golang.org/x/sys"), because: "wires everything"},
+	}
+}
+
+// pure packages have no clock, no network, no file, no goroutine and no lock:
+// the mind, what it is made of, and what it reads.
+func pure() []string {
+	return words("holdfast", "mode", "event", "topology", "spec", "detect", "decide", "control", "journal/view")
+}
+
+// banned is what a pure package may not import directly.
+func banned() []string {
+	return words("net", "net/http", "os", "os/exec", "os/signal", "log", "log/slog", "sync", "sync/atomic", "math/rand", "math/rand/v2", "syscall", "crypto/rand", "runtime")
+}
+
+func words(names ...string) []string { return names }
+
+func TestImportsPointDown(t *testing.T) {
+	allowed := map[string]floor{}
+	for _, f := range floors() {
+		allowed[f.pkg] = f
+	}
+	for _, pkg := range packages(t) {
+		f, ok := allowed[pkg.place()]
+		if !ok {
+			t.Errorf("%s has no place in the house: add it to floors() with a reason", pkg.ImportPath)
+			continue
+		}
+		for _, path := range pkg.Imports {
+			if !f.mayImport(path) {
+				t.Errorf("%s may not import %s.\n\tIts place: %s", f.pkg, path, f.because)
+			}
+		}
+	}
+}
+
+func TestThePurePartIsPure(t *testing.T) {
+	for _, pkg := range packages(t) {
+		if !slices.Contains(pure(), pkg.place()) {
+			continue
+		}
+		for _, path := range pkg.Imports {
+			if slices.Contains(banned(), path) {
+				t.Errorf("%s is pure and may not import %s: time is an argument, and what it wants done it returns", pkg.place(), path)
+			}
+		}
+		for _, name := range pkg.GoFiles {
+			checkPureFile(t, filepath.Join(pkg.Dir, name))
+		}
+	}
+}
+
+// checkPureFile finds goroutines, and the clock read through package time.
+func checkPureFile(t *testing.T, path string) {
+	t.Helper()
+	files := token.NewFileSet()
+	file, err := parser.ParseFile(files, path, nil, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ast.Inspect(file, func(n ast.Node) bool {
+		switch n := n.(type) {
+		case *ast.GoStmt:
+			t.Errorf("%s: a go statement in the pure part", files.Position(n.Pos()))
+		case *ast.SelectorExpr:
+			if x, ok := n.X.(*ast.Ident); ok && x.Name == "time" && slices.Contains(words("Now", "Since", "Until", "After", "AfterFunc", "NewTimer", "NewTicker", "Tick", "Sleep"), n.Sel.Name) {
+				t.Errorf("%s: time.%s in the pure part: time is an argument", files.Position(n.Pos()), n.Sel.Name)
+			}
+		}
+		return true
+	})
+}
+
+func (f floor) mayImport(path string) bool {
+	if path == "holdfast" || strings.HasPrefix(path, "holdfast/") {
+		place := strings.TrimPrefix(path, "holdfast/")
+		return slices.Contains(f.house, place) || slices.Contains(f.house, "*")
+	}
+	if first, _, _ := strings.Cut(path, "/"); !strings.Contains(first, ".") {
+		return true // the standard library; pure() bans parts of it
+	}
+	return slices.ContainsFunc(f.others, func(module string) bool {
+		return path == module || strings.HasPrefix(path, module+"/")
+	})
+}
+
+// A listed package, as go list prints it.
+type listed struct {
+	ImportPath string
+	Dir        string
+	GoFiles    []string
+	Imports    []string
+}
+
+func (p listed) place() string { return strings.TrimPrefix(p.ImportPath, "holdfast/") }
+
+func packages(t *testing.T) []listed {
+	t.Helper()
+	out, err := exec.Command("go", "list", "-json=ImportPath,Dir,GoFiles,Imports", "./...").Output()
+	if err != nil {
+		t.Fatalf("go list: %v", err)
+	}
+	var all []listed
+	decoder := json.NewDecoder(strings.NewReader(string(out)))
+	for decoder.More() {
+		var p listed
+		if err := decoder.Decode(&p); err != nil {
+			t.Fatal(err)
+		}
+		if len(p.GoFiles) > 0 {
+			all = append(all, p)
+		}
+	}
+	return all
+}

@@ -1,0 +1,106 @@
+package holdfast
+
+import (
+	"context"
+	"time"
+)
+
+// GatewayName names a gateway; several may serve one system.
+type GatewayName string
+
+// ListenerName names a socket traffic arrives at: "storefront:8080" for a
+// published port, "storefront/catalog" for an edge.
+type ListenerName string
+
+// A Listener is a socket the keeper holds and the gateways serve.
+type Listener struct {
+	Name    ListenerName `json:"name"`
+	Address string       `json:"address"` // host:port; port 0 asks for any, and is answered with the one given
+}
+
+// A RoutingTable is all that a gateway needs to know, and it keeps the last
+// good one on disk. Revision only grows: a gateway refuses an older one.
+type RoutingTable struct {
+	Revision uint64          `json:"revision"`
+	System   SystemName      `json:"system"`
+	Routes   []RouteEntry    `json:"routes"`
+	Services []RoutedService `json:"services"`
+}
+
+// A RouteEntry says which service the requests of a listener are for, and on
+// whose behalf they come.
+type RouteEntry struct {
+	Listener ListenerName  `json:"listener"`
+	Service  ServiceName   `json:"service"`
+	Caller   ServiceName   `json:"caller,omitempty"`  // empty on published ports
+	Timeout  time.Duration `json:"timeout,omitempty"` // for the whole answer; 0 is none
+}
+
+// A RoutedService is a service as a gateway sees it: an address per replica.
+type RoutedService struct {
+	Name        ServiceName `json:"name"`
+	Protocol    Protocol    `json:"protocol"`
+	Minimum     int         `json:"minimum"`
+	Healthcheck Healthcheck `json:"healthcheck"`
+	Endpoints   []Endpoint  `json:"endpoints"`
+	// Emptied is set when the file itself took the last replica away. Without
+	// it a gateway refuses a table that empties a service it has replicas for.
+	Emptied bool `json:"emptied,omitempty"`
+}
+
+// An Endpoint is where one incarnation listens.
+type Endpoint struct {
+	ID      ReplicaID `json:"id"`
+	Address string    `json:"address"`
+	Zone    ZoneName  `json:"zone,omitempty"`
+}
+
+// A Gateway carries all traffic: published, and between services. It judges
+// replicas by itself and serves on when nobody talks to it.
+//
+// Apply replaces the routing table; what did not change keeps its health, its
+// connections and its streams. It is refused with ErrStale when the revision is
+// older than the one held (the same one again is accepted and changes nothing),
+// and with ErrEmpty when it would take the last replica of a service away that
+// the file still wants. Follow hands over the gateway's verdicts: first those
+// that hold now, then each change, until ctx ends or the gateway is lost, in
+// which case it returns an error. State says what the gateway believes.
+type Gateway interface {
+	Apply(ctx context.Context, table RoutingTable) error
+	Follow(ctx context.Context, emit func(Observation)) error
+	State(ctx context.Context) (GatewayState, error)
+}
+
+// What a Gateway refuses with.
+const (
+	ErrStale = Refusal("an older routing table than the one held")
+	ErrEmpty = Refusal("a routing table that empties a service nobody asked to empty")
+)
+
+// A GatewayState is what one gateway believes, with the evidence.
+type GatewayState struct {
+	Gateway   GatewayName     `json:"gateway"`
+	Revision  uint64          `json:"revision"`
+	Endpoints []EndpointState `json:"endpoints"`
+	Routes    []RouteState    `json:"routes"`
+}
+
+// An EndpointState is one replica as a gateway sees it.
+type EndpointState struct {
+	ID       ReplicaID     `json:"id"`
+	Admitted bool          `json:"admitted"`
+	Since    int64         `json:"since"`  // CLOCK_BOOTTIME, nanoseconds
+	Reason   string        `json:"reason"` // the evidence, as a person reads it
+	InFlight int           `json:"in_flight"`
+	Tries    uint64        `json:"tries"`    // requests sent to it
+	Failures uint64        `json:"failures"` // of those, not answered, or with a status of 500 or more
+	Check    time.Duration `json:"check"`    // how long the last health check took
+}
+
+// A RouteState counts what callers of one listener saw.
+type RouteState struct {
+	Listener ListenerName `json:"listener"`
+	Requests uint64       `json:"requests"`
+	Failed   uint64       `json:"failed"`  // status 500 or more, or no whole answer
+	Retried  uint64       `json:"retried"` // answered by a second try
+}

@@ -1,0 +1,232 @@
+package proc
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+	"unsafe"
+)
+
+// Numbers of the kernel's interface that package syscall does not carry.
+const (
+	clockBoottime       = 7
+	prSetChildSubreaper = 36
+	sysPidfdSendSignal  = 424
+	sysPidfdOpen        = 434
+	fieldsBeforeState   = 2 // pid and (comm), cut off before counting
+	fieldStartTime      = 22
+	pollIn              = 1
+)
+
+// Now is CLOCK_BOOTTIME: time since the machine's boot, sleep included. It is
+// the same for every process of the machine, so instants of different processes
+// compare.
+func Now() time.Duration {
+	var ts syscall.Timespec
+	syscall.RawSyscall(syscall.SYS_CLOCK_GETTIME, clockBoottime, uintptr(unsafe.Pointer(&ts)), 0)
+	return time.Duration(ts.Nano())
+}
+
+// BootID names this boot of this machine, or is empty where it cannot be read.
+func BootID() string {
+	id, err := os.ReadFile("/proc/sys/kernel/random/boot_id")
+	if err != nil {
+		return ""
+	}
+	return strings.TrimSpace(string(id))
+}
+
+// Subreaper makes orphaned descendants our children, so that nothing a replica
+// left behind escapes.
+func Subreaper() error {
+	if _, _, errno := syscall.RawSyscall(syscall.SYS_PRCTL, prSetChildSubreaper, 1, 0); errno != 0 {
+		return fmt.Errorf("become subreaper: %w", errno)
+	}
+	return nil
+}
+
+// stat reads the fields of /proc/PID/stat from the state on. The command's name
+// stands before them in parentheses and may itself hold anything.
+func stat(pid int) ([]string, error) {
+	text, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/stat")
+	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ESRCH) {
+		return nil, ErrGone
+	}
+	if err != nil {
+		return nil, err
+	}
+	end := bytes.LastIndexByte(text, ')')
+	fields := strings.Fields(string(text[end+1:]))
+	if end < 0 || len(fields) < fieldStartTime-fieldsBeforeState {
+		return nil, fmt.Errorf("process %d: a stat line that cannot be read", pid)
+	}
+	return fields, nil
+}
+
+// Ticks is a process's start time in clock ticks since boot.
+func Ticks(pid int) (uint64, error) {
+	fields, err := stat(pid)
+	if err != nil {
+		return 0, err
+	}
+	return strconv.ParseUint(fields[fieldStartTime-fieldsBeforeState-1], 10, 64)
+}
+
+// State is the letter the kernel gives a process's state: R, S, D, T (stopped),
+// t (traced), Z (dead, not reaped).
+func State(pid int) (string, error) {
+	fields, err := stat(pid)
+	if err != nil {
+		return "", err
+	}
+	return fields[0], nil
+}
+
+// Parent is the pid of a process's parent.
+func Parent(pid int) (int, error) {
+	fields, err := stat(pid)
+	if err != nil {
+		return 0, err
+	}
+	return strconv.Atoi(fields[1])
+}
+
+// Alive tells whether pid is still the process that began at ticks, and has not
+// ended unreaped.
+func Alive(pid int, ticks uint64) bool {
+	fields, err := stat(pid)
+	return err == nil && fields[0] != "Z" && fields[0] != "X" && fields[fieldStartTime-fieldsBeforeState-1] == strconv.FormatUint(ticks, 10)
+}
+
+// All lists the pids there are.
+func All() ([]int, error) {
+	names, err := filepath.Glob("/proc/[0-9]*")
+	if err != nil {
+		return nil, err
+	}
+	pids := make([]int, 0, len(names))
+	for _, name := range names {
+		if pid, err := strconv.Atoi(filepath.Base(name)); err == nil {
+			pids = append(pids, pid)
+		}
+	}
+	return pids, nil
+}
+
+// Marked finds living processes by their mark, by pid. With a keep and an empty
+// name it finds all of that keep. Processes of other users cannot be looked
+// into and are not ours.
+func Marked(keep, name string) (map[int]string, error) {
+	pids, err := All()
+	if err != nil {
+		return nil, err
+	}
+	found := map[int]string{}
+	for _, pid := range pids {
+		of, as, ok := MarkOf(pid)
+		if !ok || of != keep || name != "" && as != name {
+			continue
+		}
+		if state, err := State(pid); err == nil && state != "Z" && state != "X" {
+			found[pid] = as
+		}
+	}
+	return found, nil
+}
+
+// MarkOf reads the mark a process was started with.
+func MarkOf(pid int) (keep, name string, ok bool) {
+	environ, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/environ")
+	if err != nil {
+		return "", "", false
+	}
+	for pair := range strings.SplitSeq(string(environ), "\x00") {
+		if value, found := strings.CutPrefix(pair, Mark+"="); found {
+			keep, name, ok = strings.Cut(value, "/")
+			return keep, name, ok
+		}
+	}
+	return "", "", false
+}
+
+// A Handle holds on to one process: what it signals or waits for cannot be
+// another that was given the same pid.
+type Handle struct{ file *os.File }
+
+// Open takes hold of the process pid that began at ticks.
+func Open(pid int, ticks uint64) (*Handle, error) {
+	fd, _, errno := syscall.Syscall(sysPidfdOpen, uintptr(pid), syscall.O_NONBLOCK, 0)
+	if errno == syscall.ESRCH || errno == syscall.EINVAL {
+		return nil, ErrGone
+	}
+	if errno != 0 {
+		return nil, fmt.Errorf("open process %d: %w", pid, errno)
+	}
+	handle := &Handle{file: os.NewFile(fd, "pidfd:"+strconv.Itoa(pid))}
+	// The pid may have changed hands before the descriptor was ours; from here
+	// on it cannot.
+	if !Alive(pid, ticks) {
+		handle.Close()
+		return nil, ErrGone
+	}
+	return handle, nil
+}
+
+// Signal sends a signal to the process.
+func (h *Handle) Signal(signal syscall.Signal) error {
+	conn, err := h.file.SyscallConn()
+	if err != nil {
+		return err
+	}
+	var errno syscall.Errno
+	if err := conn.Control(func(fd uintptr) {
+		_, _, errno = syscall.Syscall6(sysPidfdSendSignal, fd, uintptr(signal), 0, 0, 0, 0)
+	}); err != nil {
+		return err
+	}
+	if errno == syscall.ESRCH {
+		return ErrGone
+	}
+	if errno != 0 {
+		return fmt.Errorf("send %s: %w", signal, errno)
+	}
+	return nil
+}
+
+// Wait returns nil when the process has ended, whether it was reaped or not, or
+// ctx's error.
+func (h *Handle) Wait(ctx context.Context) error {
+	conn, err := h.file.SyscallConn()
+	if err != nil {
+		return err
+	}
+	stop := context.AfterFunc(ctx, func() { h.file.SetReadDeadline(time.Unix(1, 0)) })
+	defer stop()
+	if err := conn.Read(ended); err != nil {
+		return errors.Join(ctx.Err(), err)
+	}
+	return nil
+}
+
+// ended asks, without waiting, whether the process of a pidfd has ended.
+func ended(fd uintptr) bool {
+	request := struct {
+		fd      int32
+		events  int16
+		revents int16
+	}{fd: int32(fd), events: pollIn}
+	var none syscall.Timespec
+	n, _, errno := syscall.Syscall6(syscall.SYS_PPOLL, uintptr(unsafe.Pointer(&request)), 1, uintptr(unsafe.Pointer(&none)), 0, 0, 0)
+	return errno == 0 && n == 1
+}
+
+// Close lets go of the process.
+func (h *Handle) Close() error { return h.file.Close() }

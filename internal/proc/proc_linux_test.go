@@ -1,0 +1,84 @@
+package proc
+
+import (
+	"context"
+	"errors"
+	"os"
+	"os/exec"
+	"syscall"
+	"testing"
+	"time"
+)
+
+func sleeper(t *testing.T, env ...string) *exec.Cmd {
+	t.Helper()
+	cmd := exec.Command("sleep", "60")
+	cmd.Env = append(Baseline(os.Environ()), env...)
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		cmd.Process.Kill()
+		cmd.Wait()
+	})
+	return cmd
+}
+
+func TestAHandleSeesTheEndOfItsProcess(t *testing.T) {
+	cmd := sleeper(t)
+	ticks, err := Ticks(cmd.Process.Pid)
+	if err != nil {
+		t.Fatal(err)
+	}
+	handle, err := Open(cmd.Process.Pid, ticks)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer handle.Close()
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	defer cancel()
+	if err := handle.Signal(syscall.SIGKILL); err != nil {
+		t.Fatal(err)
+	}
+	if err := handle.Wait(ctx); err != nil {
+		t.Fatal(err)
+	}
+	if Alive(cmd.Process.Pid, ticks) {
+		t.Error("a killed process still counts as alive")
+	}
+}
+
+func TestWaitEndsWithItsContext(t *testing.T) {
+	cmd := sleeper(t)
+	ticks, _ := Ticks(cmd.Process.Pid)
+	handle, err := Open(cmd.Process.Pid, ticks)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer handle.Close()
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
+	defer cancel()
+	if err := handle.Wait(ctx); err == nil {
+		t.Fatal("waited for a living process and was told that it ended")
+	}
+}
+
+func TestAReusedPidIsAStranger(t *testing.T) {
+	cmd := sleeper(t)
+	ticks, _ := Ticks(cmd.Process.Pid)
+	if _, err := Open(cmd.Process.Pid, ticks+1); !errors.Is(err, ErrGone) {
+		t.Fatalf("took hold of a process that began at another time: %v", err)
+	}
+}
+
+func TestMarkedFindsOnlyOurs(t *testing.T) {
+	ours := sleeper(t, Mark+"=k1/catalog-1#1")
+	sleeper(t, Mark+"=k2/catalog-1#1")
+	found, err := Marked("k1", "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(found) != 1 || found[ours.Process.Pid] != "catalog-1#1" {
+		t.Fatalf("found %v, want only %d", found, ours.Process.Pid)
+	}
+}

@@ -1,0 +1,84 @@
+package holdfast
+
+import (
+	"fmt"
+	"time"
+)
+
+// An Observation is a fact that a hand reports to the mind. It is not yet
+// believed: what it means is for the mind to decide. Observations are values,
+// are written to the journal as they came, and are told apart by their type;
+// Kind is the name under which they are stored.
+type Observation interface{ Kind() string }
+
+// Started says that an incarnation runs and where it will listen. It says
+// nothing about readiness. A driver repeats it for what it finds running when
+// it is asked to follow.
+type Started struct {
+	ID      ReplicaID `json:"id"`
+	Address string    `json:"address"`           // host:port
+	Pid     int       `json:"pid,omitempty"`     // 0 where the driver knows none
+	Ticks   uint64    `json:"ticks,omitempty"`   // start time of Pid, clock ticks since boot
+	Adopted bool      `json:"adopted,omitempty"` // it ran before we came
+}
+
+// NotStarted says that an incarnation could not be started at all: no such
+// command, no address, no directory.
+type NotStarted struct {
+	ID     ReplicaID `json:"id"`
+	Reason string    `json:"reason"`
+}
+
+// Exited is the kernel's word that an incarnation ended.
+type Exited struct {
+	ID     ReplicaID     `json:"id"`
+	Status ExitStatus    `json:"status"`
+	Ran    time.Duration `json:"ran"`
+}
+
+// Ejected says that a gateway sends no more requests to an incarnation, and
+// why. Remaining is how many replicas of the service it still uses.
+type Ejected struct {
+	Gateway   GatewayName `json:"gateway"`
+	ID        ReplicaID   `json:"id"`
+	Sign      Sign        `json:"sign"`
+	Detail    string      `json:"detail"`
+	Remaining int         `json:"remaining"`
+	// Kept is set when the replica looks bad but is the last one, so that it is
+	// used all the same.
+	Kept bool `json:"kept,omitempty"`
+}
+
+// Admitted says that a gateway sends requests to an incarnation from now on.
+type Admitted struct {
+	Gateway GatewayName `json:"gateway"`
+	ID      ReplicaID   `json:"id"`
+	Detail  string      `json:"detail,omitempty"` // what convinced it: "GET /healthz 200 in 1.2ms"
+}
+
+func (Started) Kind() string    { return "started" }
+func (NotStarted) Kind() string { return "not-started" }
+func (Exited) Kind() string     { return "exited" }
+func (Ejected) Kind() string    { return "ejected" }
+func (Admitted) Kind() string   { return "admitted" }
+
+// An ExitStatus is how a process ended. Exactly one of the three is meant:
+// Unknown when it was not our child and the kernel does not tell, Signal when
+// it is not empty, Code otherwise.
+type ExitStatus struct {
+	Code    int    `json:"code"`
+	Signal  string `json:"signal,omitempty"` // "SIGKILL"
+	Unknown bool   `json:"unknown,omitempty"`
+}
+
+// String is "exit 1", "SIGKILL" or "exit unknown".
+func (s ExitStatus) String() string {
+	switch {
+	case s.Unknown:
+		return "exit unknown"
+	case s.Signal != "":
+		return s.Signal
+	default:
+		return fmt.Sprintf("exit %d", s.Code)
+	}
+}

@@ -1,0 +1,75 @@
+package holdfast
+
+import "time"
+
+// ServiceName names a service.
+type ServiceName string
+
+// Protocol is how a service is spoken to.
+type Protocol string
+
+const (
+	HTTP Protocol = "http"
+	TCP  Protocol = "tcp" // bytes; the gateway understands nothing of them
+)
+
+// Trust is how much of a service's life is ours. Each step includes the ones
+// before it.
+type Trust string
+
+const (
+	Observe Trust = "observe" // watched only; the default for urls
+	Route   Trust = "route"   // our gateway is in the path
+	Full    Trust = "full"    // we own its life; the default for command
+)
+
+// A Service is what runs, as the file declares it. Command and environment are
+// kept as written: variables and secrets are filled in by the driver at the
+// moment of starting, so that a secret is never part of a system that is
+// written down.
+type Service struct {
+	Name        ServiceName       `json:"name"`
+	Owner       OwnerName         `json:"owner,omitempty"`
+	Command     string            `json:"command,omitempty"` // split as a shell would, run without one
+	URLs        []string          `json:"urls,omitempty"`    // already running, elsewhere; excludes Command
+	Manage      Trust             `json:"manage"`
+	Replicas    int               `json:"replicas"` // for URLs, how many there are
+	Protocol    Protocol          `json:"protocol"`
+	Ports       []Port            `json:"ports,omitempty"`
+	Environment map[string]string `json:"environment,omitempty"`  // as written, unexpanded
+	PassThrough []string          `json:"pass_through,omitempty"` // names taken from the caller's environment
+	WorkingDir  string            `json:"working_dir"`            // absolute; the file's own folder unless said
+	Healthcheck Healthcheck       `json:"healthcheck"`
+	StopSignal  string            `json:"stop_signal"`       // "SIGTERM"
+	StopGrace   time.Duration     `json:"stop_grace_period"` // between the stop signal and SIGKILL
+	DependsOn   []Dependency      `json:"depends_on,omitempty"`
+	Zones       []ZoneName        `json:"zones,omitempty"` // replica n runs in Zones[(n-1) % len]
+	Minimum     int               `json:"minimum"`         // replicas without which the service does not serve; at least 1
+}
+
+// Zone is the zone of the n-th replica, n from 1, or "" where none is declared.
+func (s Service) Zone(ordinal int) ZoneName {
+	if len(s.Zones) == 0 {
+		return ""
+	}
+	return s.Zones[(ordinal-1)%len(s.Zones)]
+}
+
+// A Port is where the gateway publishes a service. Host is "127.0.0.1" for the
+// short form "8080", and "" (every interface) for ":8080".
+type Port struct {
+	Host string `json:"host"`
+	Port uint16 `json:"port"`
+}
+
+// A Healthcheck is how a service is asked whether it can answer. With an empty
+// Path any HTTP answer to GET / will do; with one, a status from 200 to 399. A
+// TCP service is asked by a connect.
+type Healthcheck struct {
+	Disabled    bool          `json:"disabled,omitempty"` // it listens nowhere: running is enough
+	Path        string        `json:"path,omitempty"`
+	Interval    time.Duration `json:"interval"`
+	Timeout     time.Duration `json:"timeout"`
+	Retries     int           `json:"retries"`      // misses in a row that eject
+	StartPeriod time.Duration `json:"start_period"` // after which a replica that was never ready is somebody's problem
+}

@@ -1,0 +1,52 @@
+package holdfast
+
+// SystemName names a system: the top-level "name" of the file.
+type SystemName string
+
+// Digest is the hex SHA-256 of something that must not change unnoticed.
+type Digest string
+
+// A System is one file, understood: what runs, what it needs, what it promises
+// and how it can fail. It is plain data and is written to the journal whole, so
+// it never holds a secret.
+type System struct {
+	Name       SystemName    `json:"name"`
+	Owner      OwnerName     `json:"owner,omitempty"`
+	Promise    *Promise      `json:"promise,omitempty"`
+	Zones      []ZoneName    `json:"zones,omitempty"`
+	Services   []Service     `json:"services"` // in the order of the file
+	Modes      []FailureMode `json:"modes"`    // in the order of the services, then of the catalogue
+	Guardrails Guardrails    `json:"guardrails"`
+	Digest     Digest        `json:"digest"` // of the file's text
+}
+
+// Service finds a service by name.
+func (s *System) Service(name ServiceName) (Service, bool) {
+	for _, service := range s.Services {
+		if service.Name == name {
+			return service, true
+		}
+	}
+	return Service{}, false
+}
+
+// Mode finds a failure mode by name.
+func (s *System) Mode(name ModeName) (FailureMode, bool) {
+	for _, mode := range s.Modes {
+		if mode.Name == name {
+			return mode, true
+		}
+	}
+	return FailureMode{}, false
+}
+
+// Edges are all dependencies of the system, in the order of the file.
+func (s *System) Edges() []Edge {
+	var edges []Edge
+	for _, service := range s.Services {
+		for _, dependency := range service.DependsOn {
+			edges = append(edges, Edge{From: service.Name, To: dependency.On})
+		}
+	}
+	return edges
+}
