@@ -1,0 +1,32 @@
+// Package fault is how things are broken on purpose: one fault, one file, each
+// with its exact undo.
+//
+// A fault changes one victim and nothing else. It names a process by pid and
+// start time together, so that a stranger who was given the pid since is never
+// touched. What cannot be put back by a process other than the one that broke
+// it does not belong here: the injector may be killed at any moment, and then
+// the warden undoes by name and victim alone.
+//
+// fault/faulttest holds every fault to this.
+package fault
+
+import "holdfast"
+
+// ErrVictimGone refuses an injection: the victim ended, or its pid is somebody
+// else's now. Nothing was changed.
+const ErrVictimGone = holdfast.Refusal("the victim is no longer the process it was")
+
+// All lists every fault there is, in the order of the catalogue of modes.
+func All() []holdfast.Fault {
+	return []holdfast.Fault{Kill{}}
+}
+
+// Find looks a fault up.
+func Find(name holdfast.FaultName) (holdfast.Fault, bool) {
+	for _, f := range All() {
+		if f.Name() == name {
+			return f, true
+		}
+	}
+	return nil, false
+}

@@ -1,0 +1,245 @@
+// Package faulttest is the contract of the Fault port, as a test: what every
+// fault must do and never do, shown on real processes.
+//
+// A package that tests a fault calls Main from its TestMain, because part of
+// the contract is that another process can undo, and then Run. RunLost needs a
+// process that injects under a warden and is run where the warden is tested.
+package faulttest
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"os"
+	"os/exec"
+	"runtime"
+	"slices"
+	"syscall"
+	"testing"
+	"time"
+
+	"holdfast"
+	"holdfast/internal/proc"
+)
+
+// Lease is how long a fault may outlive its injector.
+const Lease = 5 * time.Second
+
+// patience is how long a test waits for what must become true: twice the lease,
+// because a busy machine is no broken promise.
+const patience = 2 * Lease
+
+// undoVerb as the first argument makes the test binary another process that
+// undoes one fault.
+const undoVerb = "faulttest-undo"
+
+// An Effect is how a fault is seen from outside, without asking the fault.
+type Effect struct {
+	Bitten func(holdfast.Victim) bool // it is true of this victim
+	Healed func(holdfast.Victim) bool // nothing of it is left
+}
+
+// Main undoes one fault and exits when the process was started for that, and
+// does nothing otherwise. It must come first in TestMain.
+func Main(faults ...holdfast.Fault) {
+	if len(os.Args) != 4 || os.Args[1] != undoVerb {
+		return
+	}
+	var victim holdfast.Victim
+	if err := json.Unmarshal([]byte(os.Args[3]), &victim); err != nil {
+		exit(err)
+	}
+	i := slices.IndexFunc(faults, func(f holdfast.Fault) bool { return string(f.Name()) == os.Args[2] })
+	if i < 0 {
+		exit(fmt.Errorf("no fault %q was given to faulttest.Main", os.Args[2]))
+	}
+	exit(faults[i].Undo(context.Background(), victim))
+}
+
+func exit(err error) {
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+	os.Exit(0)
+}
+
+// Run holds one fault to the contract. make returns it fresh each time: a fault
+// keeps nothing in memory that its undo needs.
+func Run(t *testing.T, make func() holdfast.Fault, effect Effect) {
+	t.Run("bites and heals", func(t *testing.T) { bitesAndHeals(t, make, effect) })
+	t.Run("strikes its victim only", func(t *testing.T) { strikesItsVictimOnly(t, make, effect) })
+	t.Run("refuses a victim that is gone", func(t *testing.T) { refusesTheGone(t, make) })
+	t.Run("leaves a stranger with the pid alone", func(t *testing.T) { leavesStrangersAlone(t, make, effect) })
+	t.Run("is undone without having been injected", func(t *testing.T) { undoneUninjected(t, make, effect) })
+	t.Run("is undone by another process", func(t *testing.T) { undoneElsewhere(t, make, effect) })
+}
+
+func bitesAndHeals(t *testing.T, make func() holdfast.Fault, effect Effect) {
+	victim := Victim(t)
+	if err := make().Inject(t.Context(), victim); err != nil {
+		t.Fatal(err)
+	}
+	Eventually(t, "the fault bites", func() bool { return effect.Bitten(victim) })
+	for range 3 {
+		if err := make().Undo(t.Context(), victim); err != nil {
+			t.Fatalf("undo is not repeatable: %v", err)
+		}
+	}
+	Eventually(t, "nothing of the fault is left", func() bool { return effect.Healed(victim) })
+}
+
+func strikesItsVictimOnly(t *testing.T, make func() holdfast.Fault, effect Effect) {
+	victim, bystander := Victim(t), Victim(t)
+	if err := make().Inject(t.Context(), victim); err != nil {
+		t.Fatal(err)
+	}
+	Eventually(t, "the fault bites", func() bool { return effect.Bitten(victim) })
+	unharmed(t, bystander, effect)
+	if err := make().Undo(t.Context(), victim); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func refusesTheGone(t *testing.T, make func() holdfast.Fault) {
+	victim := gone(t)
+	if err := make().Inject(t.Context(), victim); err == nil {
+		t.Error("injected into a victim that is gone")
+	}
+	if err := make().Undo(t.Context(), victim); err != nil {
+		t.Errorf("a victim that is gone counts as undone: %v", err)
+	}
+	if err := make().Inject(t.Context(), holdfast.Victim{ID: victim.ID}); err == nil {
+		t.Error("injected into a victim without a process")
+	}
+}
+
+// leavesStrangersAlone gives the fault a living process under the start time of
+// another, as after the pid was used again.
+func leavesStrangersAlone(t *testing.T, make func() holdfast.Fault, effect Effect) {
+	stranger := Victim(t)
+	mistaken := stranger
+	mistaken.Started++
+	if err := make().Inject(t.Context(), mistaken); err == nil {
+		t.Error("injected into a stranger that has the victim's pid")
+	}
+	unharmed(t, stranger, effect)
+	// A stopped stranger would be woken by a SIGCONT meant for the victim.
+	syscall.Kill(stranger.Pid, syscall.SIGSTOP)
+	Eventually(t, "the stranger is stopped", func() bool { return Stopped(stranger) })
+	if err := make().Undo(t.Context(), mistaken); err != nil {
+		t.Errorf("a victim whose pid is a stranger's counts as undone: %v", err)
+	}
+	if !Stopped(stranger) {
+		t.Error("undo touched a stranger that has the victim's pid")
+	}
+}
+
+func undoneUninjected(t *testing.T, make func() holdfast.Fault, effect Effect) {
+	victim := Victim(t)
+	if err := make().Undo(t.Context(), victim); err != nil {
+		t.Fatalf("armed, then never injected, must be undone all the same: %v", err)
+	}
+	unharmed(t, victim, effect)
+}
+
+func undoneElsewhere(t *testing.T, make func() holdfast.Fault, effect Effect) {
+	victim := Victim(t)
+	if err := make().Inject(t.Context(), victim); err != nil {
+		t.Fatal(err)
+	}
+	Eventually(t, "the fault bites", func() bool { return effect.Bitten(victim) })
+	written, err := json.Marshal(victim)
+	if err != nil {
+		t.Fatal(err)
+	}
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	out, err := exec.Command(self, undoVerb, string(make().Name()), string(written)).CombinedOutput()
+	if err != nil {
+		t.Fatalf("undo by another process: %v\n%s", err, out)
+	}
+	Eventually(t, "nothing of the fault is left", func() bool { return effect.Healed(victim) })
+}
+
+// RunLost takes the injector away in the middle of the fault, dead and then
+// alive but stuck, and wants the host clean within the lease. inject starts a
+// process that injects the fault under a warden, and returns its pid once it
+// has.
+func RunLost(t *testing.T, make func() holdfast.Fault, effect Effect, inject func(*testing.T, holdfast.Fault, holdfast.Victim) int) {
+	for _, loss := range []syscall.Signal{syscall.SIGKILL, syscall.SIGSTOP} {
+		t.Run(loss.String(), func(t *testing.T) {
+			t.Parallel()
+			victim := Victim(t)
+			injector := inject(t, make(), victim)
+			Eventually(t, "the fault bites", func() bool { return effect.Bitten(victim) })
+			began := time.Now()
+			if err := syscall.Kill(injector, loss); err != nil {
+				t.Fatal(err)
+			}
+			Eventually(t, "nothing of the fault is left", func() bool { return effect.Healed(victim) })
+			t.Logf("clean %v after the injector's %v; the lease is %v", time.Since(began).Round(time.Millisecond), loss, Lease)
+		})
+	}
+}
+
+func unharmed(t *testing.T, bystander holdfast.Victim, effect Effect) {
+	t.Helper()
+	if !proc.Alive(bystander.Pid, bystander.Started) || effect.Bitten(bystander) {
+		t.Errorf("process %d was struck and is not the victim", bystander.Pid)
+	}
+}
+
+// Victim starts a process that waits to be struck, and ends it with the test.
+func Victim(t *testing.T) holdfast.Victim {
+	t.Helper()
+	if runtime.GOOS != "linux" {
+		t.Skip("a victim is told from a stranger by its start time, which needs Linux")
+	}
+	cmd := exec.Command("sleep", "300")
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	ticks, err := proc.Ticks(cmd.Process.Pid)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		cmd.Process.Kill()
+		cmd.Wait()
+	})
+	return holdfast.Victim{
+		ID:      holdfast.ReplicaID{Service: "victim", Ordinal: 1, Incarnation: 1},
+		Pid:     cmd.Process.Pid,
+		Started: ticks,
+	}
+}
+
+// gone is a victim that ended.
+func gone(t *testing.T) holdfast.Victim {
+	t.Helper()
+	victim := Victim(t)
+	syscall.Kill(victim.Pid, syscall.SIGKILL)
+	Eventually(t, "the victim is gone", func() bool { return !proc.Alive(victim.Pid, victim.Started) })
+	return victim
+}
+
+// Eventually waits until what is true, and fails the test when it does not
+// become so.
+func Eventually(t *testing.T, what string, holds func() bool) {
+	t.Helper()
+	deadline := time.NewTimer(patience)
+	defer deadline.Stop()
+	poll := time.NewTicker(5 * time.Millisecond)
+	defer poll.Stop()
+	for !holds() {
+		select {
+		case <-deadline.C:
+			t.Fatalf("after %v it is still not so that %s", patience, what)
+		case <-poll.C:
+		}
+	}
+}

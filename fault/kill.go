@@ -1,0 +1,54 @@
+package fault
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"syscall"
+
+	"holdfast"
+	"holdfast/internal/proc"
+)
+
+// Kill ends the victim's process as the kernel does when it runs out of memory:
+// SIGKILL, with no chance to say goodbye.
+//
+// Only the process itself is struck, not its group: that is what a crash is,
+// and whether its remains are cleaned up is part of what a drill shows.
+type Kill struct{}
+
+// Name is "kill".
+func (Kill) Name() holdfast.FaultName { return "kill" }
+
+// Inject returns once the signal is sent, which is the instant of injection.
+// The process is dead for all purposes but its parent's from then on.
+func (Kill) Inject(ctx context.Context, victim holdfast.Victim) error {
+	if err := ctx.Err(); err != nil {
+		return fmt.Errorf("kill %s: %w", victim.ID, err)
+	}
+	if err := strike(victim, syscall.SIGKILL); err != nil {
+		return fmt.Errorf("kill %s (pid %d): %w", victim.ID, victim.Pid, err)
+	}
+	return nil
+}
+
+// Undo has nothing to put back: no process comes back to life, and starting the
+// next one is the keeper's work.
+func (Kill) Undo(context.Context, holdfast.Victim) error { return nil }
+
+// strike signals the victim and nobody else. Pids below 1 name groups where
+// there are no handles, 0 our own: no victim has one.
+func strike(victim holdfast.Victim, signal syscall.Signal) error {
+	if victim.Pid < 1 {
+		return ErrVictimGone
+	}
+	handle, err := proc.Open(victim.Pid, victim.Started)
+	if err == nil {
+		defer handle.Close()
+		err = handle.Signal(signal)
+	}
+	if errors.Is(err, proc.ErrGone) {
+		return ErrVictimGone
+	}
+	return err
+}
