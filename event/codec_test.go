@@ -94,7 +94,7 @@ func fill(v reflect.Value) {
 func TestShort(t *testing.T) {
 	for d, want := range map[time.Duration]string{
 		0: "0s", 4100 * time.Microsecond: "4.1ms", 640 * time.Millisecond: "640ms",
-		12400 * time.Millisecond: "12.4s", 200 * time.Second: "3m20s", 300 * time.Microsecond: "300µs",
+		12400 * time.Millisecond: "12.4s", 200 * time.Second: "3m20s", 10 * time.Minute: "10m", 300 * time.Microsecond: "300µs",
 	} {
 		if got := Short(d); got != want {
 			t.Errorf("Short(%v) = %s, want %s", d, got, want)

@@ -86,7 +86,7 @@ func textEjected(b holdfast.Ejected) string {
 }
 
 // Short writes a duration with the precision a person reads: "0s", "4.1ms",
-// "640ms", "12.4s", "3m20s".
+// "640ms", "12.4s", "3m20s", "10m".
 func Short(d time.Duration) string {
 	switch {
 	case d < 0:
@@ -100,7 +100,11 @@ func Short(d time.Duration) string {
 	case d < time.Minute:
 		return d.Round(100 * time.Millisecond).String()
 	default:
-		return d.Round(time.Second).String()
+		text := d.Round(time.Second).String()
+		if whole, ok := strings.CutSuffix(text, "m0s"); ok {
+			text = whole + "m"
+		}
+		return text
 	}
 }
 

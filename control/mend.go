@@ -1,0 +1,243 @@
+package control
+
+import (
+	"time"
+
+	"holdfast"
+	"holdfast/decide"
+	"holdfast/detect"
+	"holdfast/event"
+)
+
+// evidence weighs a sign of failure, and believes in the failure when it is
+// enough.
+func (m *Mind) evidence(r *replica, sign holdfast.Sign, detail string, cause event.ID) {
+	mode, ok := m.modeFor(r, sign)
+	if !ok {
+		return
+	}
+	f := r.Failure
+	if f == nil {
+		f = &failure{Mode: mode.Name, Since: m.now.Boot, Cause: cause}
+		r.Failure = f
+	}
+	before := f.Case.Conviction
+	f.Case = f.Case.Add(mode.DetectedBy, sign, detail, m.now.Boot)
+	switch {
+	case f.Case.Conviction == detect.Belief && before != detect.Belief:
+		m.believe(r, cause)
+	case f.Case.Conviction == detect.Suspicion && before == detect.Nothing:
+		m.say(cause, event.Suspected{Mode: f.Mode, ID: r.id(), Sign: sign, Detail: detail})
+		f.ConfirmAt = m.now.Boot + detect.Confirmation
+	}
+}
+
+// modeFor is the failure mode of a replica's service that a sign speaks for: of
+// an open failure its own, otherwise the first that asks for the sign.
+func (m *Mind) modeFor(r *replica, sign holdfast.Sign) (holdfast.FailureMode, bool) {
+	if r.Failure != nil {
+		return m.System.Mode(r.Failure.Mode)
+	}
+	for _, mode := range m.System.Modes {
+		if mode.Strikes.Service != r.Service {
+			continue
+		}
+		for _, evidence := range mode.DetectedBy {
+			if evidence.Sign == sign {
+				return mode, true
+			}
+		}
+	}
+	return holdfast.FailureMode{}, false
+}
+
+// believe says that a failure is detected, and looks for what to do.
+func (m *Mind) believe(r *replica, cause event.ID) {
+	f := r.Failure
+	f.ConfirmAt, f.AskAt, f.FailedAt, f.Withheld = 0, 0, m.now.Boot, ""
+	f.Believed = true
+	f.Cause = m.say(cause, event.Detected{
+		Mode: f.Mode, ID: r.id(), Sign: f.Case.Sign, Detail: f.Case.Detail, After: m.now.Boot - f.Case.Since,
+	})
+	if r.Since != 0 && m.now.Boot-r.Since >= lasting {
+		r.Streak = 0
+	}
+	m.mitigated(r, f.Cause)
+	m.consider(r, f.Cause)
+}
+
+// consider chooses what to do about a believed failure, and does it, waits, or
+// says what forbids it. It may be asked any number of times: it says only what
+// is new.
+func (m *Mind) consider(r *replica, cause event.ID) {
+	f := r.Failure
+	if f == nil || f.Case.Conviction != detect.Belief || !m.Stopping.IsZero() {
+		return
+	}
+	choice := decide.Choose(m.caseOf(r))
+	switch {
+	case choice.Withheld != "":
+		m.withhold(r, cause, choice)
+	case choice.Do == "":
+		m.escalate(r, cause, choice.Why)
+	case choice.At > m.now.Boot:
+		if f.AskAt != choice.At {
+			f.AskAt = choice.At
+			m.say(cause, event.Waited{Do: choice.Do, Mode: f.Mode, ID: r.id(), For: choice.At - m.now.Boot, Attempt: choice.Attempt})
+		}
+	default:
+		m.restart(r, cause, choice)
+	}
+}
+
+func (m *Mind) withhold(r *replica, cause event.ID, choice decide.Choice) {
+	f := r.Failure
+	f.AskAt = choice.Again
+	if f.Withheld != choice.Withheld {
+		f.Withheld = choice.Withheld
+		cause = m.say(cause, event.Withheld{Do: choice.Do, Mode: f.Mode, ID: r.id(), Guardrail: choice.Withheld, Why: choice.Why})
+	}
+	if choice.Escalate {
+		m.escalate(r, cause, choice.Why)
+	}
+}
+
+// restart wants the next incarnation; the driver ends what is left of this one.
+func (m *Mind) restart(r *replica, cause event.ID, choice decide.Choice) {
+	f := r.Failure
+	r.Attempts = append(m.recent(r.Attempts), m.now.Boot)
+	r.Streak++
+	f.AskAt, f.Withheld, f.Case = 0, "", detect.Case{}
+	m.want(r)
+	r.Began = m.say(cause, event.Decided{
+		Do: choice.Do, Level: holdfast.Local, Mode: f.Mode, ID: r.id(),
+		Attempt: choice.Attempt, Of: m.System.Guardrails.MaxActions.Count,
+	})
+}
+
+// recent drops attempts that no longer count, so that the list is bounded by
+// the budget.
+func (m *Mind) recent(attempts []time.Duration) []time.Duration {
+	for len(attempts) > 0 && m.now.Boot-attempts[0] >= m.System.Guardrails.MaxActions.Per {
+		attempts = attempts[1:]
+	}
+	return attempts
+}
+
+// escalate calls for a person, once per failure.
+func (m *Mind) escalate(r *replica, cause event.ID, why string) {
+	f := r.Failure
+	if f.Escalated {
+		return
+	}
+	f.Escalated = true
+	mode, _ := m.System.Mode(f.Mode)
+	m.say(cause, event.Escalated{
+		Mode: f.Mode, ID: r.id(), Owner: mode.Owner, Policy: mode.Escalation, Level: holdfast.Shared, Why: why,
+	})
+}
+
+// reconsider looks at every open failure again: something that forbade or
+// allowed remedies has changed.
+func (m *Mind) reconsider(cause event.ID) {
+	for _, service := range m.System.Services {
+		m.each(service, func(r *replica) { m.consider(r, cause) })
+	}
+}
+
+// caseOf gathers what a choice depends on.
+func (m *Mind) caseOf(r *replica) decide.Case {
+	mode, _ := m.System.Mode(r.Failure.Mode)
+	service := m.service(r)
+	c := decide.Case{
+		Now: m.now.Boot, Mode: mode, ID: r.id(), Alive: r.Phase != exited,
+		Attempts: m.recent(r.Attempts), Streak: r.Streak, FailedAt: r.Failure.FailedAt,
+		Paused:   m.Paused[""] || m.Paused[r.Service],
+		Replicas: service.Replicas, Rails: m.System.Guardrails,
+	}
+	for ordinal := range service.Replicas {
+		other := m.Replicas[holdfast.NameReplica(service.Name, ordinal+1)]
+		if f := other.Failure; other.Phase == running && f != nil && f.Case.Conviction != detect.Nothing {
+			c.Doubted++
+		}
+		if other != r && !other.admitted() {
+			c.Out++
+		}
+	}
+	return c
+}
+
+// mitigated says, once per failure, that users are whole: others answer in the
+// failed replica's place, or it answers again itself.
+func (m *Mind) mitigated(r *replica, cause event.ID) {
+	f := r.Failure
+	if f.Mitigated || m.admitted(m.service(r)) == 0 {
+		return
+	}
+	f.Mitigated = true
+	m.say(cause, event.Mitigated{Mode: f.Mode, ID: r.id(), After: m.now.Boot - f.Since})
+}
+
+// recovered follows a replica being admitted: what spoke against it is void,
+// failures of its service may be mitigated, and when every replica is admitted
+// the service is whole and its failures are over. What a missing replica
+// forbade is asked again.
+func (m *Mind) recovered(r *replica, cause event.ID) {
+	if f := r.Failure; f != nil && !f.Believed {
+		m.say(cause, event.Cleared{Mode: f.Mode, ID: r.id()})
+		r.Failure = nil
+	} else if f != nil {
+		f.Case, f.ConfirmAt, f.AskAt, f.Withheld = detect.Case{}, 0, 0, ""
+	}
+	service := m.service(r)
+	whole := m.admitted(service) == service.Replicas
+	m.each(service, func(other *replica) {
+		f := other.Failure
+		if f == nil || !f.Believed {
+			return
+		}
+		m.mitigated(other, cause)
+		if whole {
+			m.say(cause, event.Restored{Mode: f.Mode, ID: other.id(), After: m.now.Boot - f.Since})
+			other.Failure = nil
+			return
+		}
+		m.consider(other, cause)
+	})
+}
+
+// expire deals with what fell due for a replica.
+func (m *Mind) expire(r *replica) {
+	now := m.now.Boot
+	if r.ReadyBy != 0 && r.ReadyBy <= now {
+		r.ReadyBy = 0
+		m.neverReady(r)
+	}
+	f := r.Failure
+	if f == nil {
+		return
+	}
+	if f.ConfirmAt != 0 && f.ConfirmAt <= now {
+		f.ConfirmAt = 0
+		m.evidence(r, f.Case.Sign, f.Case.Detail, f.Cause)
+	}
+	if f.AskAt != 0 && f.AskAt <= now {
+		f.AskAt = 0
+		m.consider(r, f.Cause)
+	}
+}
+
+// neverReady treats an incarnation that nobody could use within its start
+// period as failed: it lives, and to its users it is not there.
+func (m *Mind) neverReady(r *replica) {
+	detail := "not ready " + event.Short(m.service(r).Healthcheck.StartPeriod) + " after its start"
+	mode, ok := m.modeFor(r, holdfast.SignRefused)
+	if !ok || r.Phase != starting && r.Phase != running {
+		return
+	}
+	if r.Failure == nil {
+		r.Failure = &failure{Mode: mode.Name, Since: m.now.Boot, Cause: r.Began}
+	}
+	r.Failure.Case = detect.Case{Since: m.now.Boot, Sign: holdfast.SignRefused, Detail: detail, Witnesses: 1, Conviction: detect.Belief}
+	m.believe(r, r.Began)
+}

@@ -1,0 +1,108 @@
+// Package control composes the mind of Holdfast: it believes what package
+// detect finds credible, does what package decide chooses, and knows the order
+// in which things start, stop and are mended.
+//
+// The mind is pure. It has no clock, no goroutine and no file: time is an
+// argument, what it wants done it returns, and the whole of its state can be
+// written down and read back. Given the same inputs at the same instants it
+// says the same, which is what replay checks.
+package control
+
+import (
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"holdfast"
+	"holdfast/event"
+)
+
+// A Mind decides for one system. It is not safe for concurrent use: one loop
+// owns it.
+type Mind struct {
+	state
+	due     deadlines
+	touched []*replica    // in this step: their deadlines may have changed
+	now     event.At      // of this step
+	said    []event.Entry // in this step
+}
+
+// New is a mind that knows nothing yet and writes under a name.
+func New(writer event.Writer) *Mind {
+	return &Mind{state: state{
+		Writer:   writer,
+		Replicas: map[holdfast.ReplicaName]*replica{},
+		Paused:   map[holdfast.ServiceName]bool{},
+	}}
+}
+
+// Restore is a mind as it was when Snapshot was taken.
+func Restore(snapshot []byte) (*Mind, error) {
+	mind := New("")
+	if err := json.Unmarshal(snapshot, &mind.state); err != nil {
+		return nil, fmt.Errorf("read the mind's snapshot: %w", err)
+	}
+	for _, replica := range mind.Replicas {
+		mind.due.push(replica)
+	}
+	return mind, nil
+}
+
+// Snapshot is all the mind knows, as bytes.
+func (m *Mind) Snapshot() ([]byte, error) { return json.Marshal(m.state) }
+
+// Seq is the sequence number of the last entry said.
+func (m *Mind) Seq() uint64 { return m.state.Seq }
+
+// Step takes one input, or nil when only time passed, and returns the entries
+// to be recorded: the input first, then what it caused, then what fell due. The
+// cost is that of what changed, not of what is known.
+func (m *Mind) Step(now event.At, in event.Body) []event.Entry {
+	m.now, m.said, m.touched = now, nil, m.touched[:0]
+	if in != nil {
+		m.take(in)
+	}
+	for {
+		replica, ok := m.due.pop(now.Boot)
+		if !ok {
+			break
+		}
+		m.expire(replica)
+		m.due.push(replica)
+	}
+	for _, replica := range m.touched {
+		m.due.push(replica)
+	}
+	return m.said
+}
+
+// Wake is the instant, by the boot clock, at which Step is to be asked again
+// although nothing happens; false is never.
+func (m *Mind) Wake() (time.Duration, bool) { return m.due.next() }
+
+// say records an entry and returns its identity, to be a cause.
+func (m *Mind) say(cause event.ID, body event.Body) event.ID {
+	m.state.Seq++
+	id := event.ID{Writer: m.Writer, Seq: m.state.Seq}
+	m.said = append(m.said, event.Entry{ID: id, At: m.now, Cause: cause, Body: body})
+	return id
+}
+
+// find is the replica an observation speaks of, to be changed by this step; nil
+// when the file no longer names it.
+func (m *Mind) find(id holdfast.ReplicaID) *replica {
+	replica := m.Replicas[id.Name()]
+	if replica != nil {
+		m.touched = append(m.touched, replica)
+	}
+	return replica
+}
+
+// each visits the replicas of a service in order, to be changed by this step.
+func (m *Mind) each(service holdfast.Service, visit func(*replica)) {
+	for ordinal := range service.Replicas {
+		if replica := m.find(holdfast.ReplicaID{Service: service.Name, Ordinal: ordinal + 1}); replica != nil {
+			visit(replica)
+		}
+	}
+}

@@ -1,0 +1,283 @@
+package control
+
+import (
+	"encoding/json"
+	"flag"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"holdfast"
+	"holdfast/event"
+	"holdfast/mode"
+)
+
+// A play is a story: prose, then inputs, each with the entries the mind must
+// answer with. Run with -rewrite, read the diff, and commit it only if you
+// understand it.
+//
+//	declare storefront*2 needs catalog; catalog*2 remedies none; guardrails 3 per 10m
+//	settle                    every decided start is started, then admitted
+//	at 10s exited catalog-2#1 SIGKILL
+//	----
+//	   9     10s  exited catalog-2#1 SIGKILL after 10s
+//	  10     10s  detected catalog-2#1 catalog.crash by exit after 0s  <- 9
+func TestPlays(t *testing.T) {
+	paths, err := filepath.Glob("testdata/*.txt")
+	if err != nil || len(paths) == 0 {
+		t.Fatalf("no plays: %v", err)
+	}
+	for _, path := range paths {
+		t.Run(strings.TrimSuffix(filepath.Base(path), ".txt"), func(t *testing.T) {
+			text, err := os.ReadFile(path)
+			if err != nil {
+				t.Fatal(err)
+			}
+			got := perform(t, string(text))
+			if *rewrite {
+				if err := os.WriteFile(path, []byte(got), 0o644); err != nil {
+					t.Fatal(err)
+				}
+			} else if got != string(text) {
+				t.Errorf("the mind says something else (-rewrite and read the diff):\n%s", got)
+			}
+		})
+	}
+}
+
+var rewrite = flag.Bool("rewrite", false, "write what the mind says into the plays")
+
+// perform plays a script and returns it with the answers the mind gave. After
+// every input the mind is written down and read back, so that every play is
+// also a test of snapshots.
+func perform(t *testing.T, script string) string {
+	t.Helper()
+	stage := &stage{mind: New("a"), boot: "boot-1"}
+	var out strings.Builder
+	answering := false
+	for line := range strings.Lines(script) {
+		line = strings.TrimRight(line, "\n")
+		switch {
+		case line == "----":
+			answering = true
+			out.WriteString("----\n" + stage.answers())
+		case answering && strings.HasPrefix(line, "    "), answering && line != "" && line[0] == ' ':
+			continue // an old answer
+		default:
+			answering = false
+			out.WriteString(line + "\n")
+			if line != "" && !strings.HasPrefix(line, "#") {
+				stage.play(t, line)
+			}
+		}
+	}
+	return out.String()
+}
+
+// A stage is a mind with a clock that the play moves.
+type stage struct {
+	mind *Mind
+	now  time.Duration
+	boot string
+	said []event.Entry
+}
+
+func (s *stage) play(t *testing.T, line string) {
+	t.Helper()
+	words := strings.Fields(line)
+	if words[0] == "at" {
+		at, err := time.ParseDuration(words[1])
+		if err != nil {
+			t.Fatalf("%s: %v", line, err)
+		}
+		s.until(t, at)
+		words = words[2:]
+	}
+	switch words[0] {
+	case "wait":
+	case "settle":
+		s.settle(t)
+	case "reboot":
+		s.boot, s.now = words[1], 0
+	default:
+		s.step(t, s.input(t, words))
+	}
+}
+
+// until lets time pass, waking the mind when it asks to be.
+func (s *stage) until(t *testing.T, at time.Duration) {
+	for {
+		due, ok := s.mind.Wake()
+		if !ok || due > at {
+			break
+		}
+		s.now = max(s.now, due)
+		s.step(t, nil)
+		if again, ok := s.mind.Wake(); ok && again <= s.now {
+			t.Fatalf("the mind wants to be woken at %v although it is %v", again, s.now)
+		}
+	}
+	s.now = at
+}
+
+func (s *stage) step(t *testing.T, in event.Body) {
+	t.Helper()
+	s.said = append(s.said, s.mind.Step(event.At{Boot: s.now, BootID: s.boot}, in)...)
+	snapshot, err := s.mind.Snapshot()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if s.mind, err = Restore(snapshot); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// settle plays a driver and a gateway with which everything goes well.
+func (s *stage) settle(t *testing.T) {
+	t.Helper()
+	for done := false; !done; {
+		done = true
+		for _, want := range s.mind.Plan().Desired.Replicas {
+			if r := s.mind.Replicas[want.ID.Name()]; r.Phase == starting {
+				s.step(t, holdfast.Started{ID: want.ID, Address: fmt.Sprintf("127.0.0.1:%d", 20000+want.ID.Ordinal)})
+				s.step(t, holdfast.Admitted{Gateway: "gateway-1", ID: want.ID})
+				done = false
+			}
+		}
+	}
+}
+
+func (s *stage) answers() string {
+	var out strings.Builder
+	for _, entry := range s.said {
+		cause := ""
+		if !entry.Cause.IsZero() {
+			cause = "  <- " + strconv.FormatUint(entry.Cause.Seq, 10)
+		}
+		fmt.Fprintf(&out, "%4d %7s  %s%s\n", entry.ID.Seq, event.Short(entry.At.Boot), event.Text(entry.Body), cause)
+	}
+	s.said = nil
+	return out.String()
+}
+
+// input reads a line in the words of the textual form.
+func (s *stage) input(t *testing.T, words []string) event.Body {
+	t.Helper()
+	rest := strings.Join(words[min(2, len(words)):], " ")
+	id := func() holdfast.ReplicaID {
+		id, err := holdfast.ParseReplicaID(words[1])
+		if err != nil {
+			t.Fatal(err)
+		}
+		return id
+	}
+	optional := func() holdfast.ServiceName {
+		if len(words) > 1 {
+			return holdfast.ServiceName(words[1])
+		}
+		return ""
+	}
+	switch words[0] {
+	case "declare":
+		return event.Declared{System: system(t, strings.Join(words[1:], " "))}
+	case "started":
+		return holdfast.Started{ID: id(), Address: rest}
+	case "not-started":
+		return holdfast.NotStarted{ID: id(), Reason: rest}
+	case "exited":
+		return holdfast.Exited{ID: id(), Status: status(rest), Ran: s.now}
+	case "admitted":
+		return holdfast.Admitted{Gateway: "gateway-1", ID: id()}
+	case "ejected", "kept":
+		return holdfast.Ejected{Gateway: "gateway-1", ID: id(), Sign: holdfast.Sign(rest), Remaining: 1, Kept: words[0] == "kept"}
+	case "paused":
+		return event.Paused{Service: optional(), By: "ana"}
+	case "resumed":
+		return event.Resumed{Service: optional(), By: "ana"}
+	case "stop":
+		return event.StopRequested{By: "ana"}
+	case "reset":
+		return event.GuardsReset{By: "prove"}
+	case "woken":
+		return event.Woken{Version: "test", Pid: 1, Epoch: 1}
+	case "failed":
+		seq, _ := strconv.ParseUint(words[1], 10, 64)
+		return event.Failed{Action: event.ID{Writer: "a", Seq: seq}, Reason: rest}
+	default:
+		t.Fatalf("no such input: %s", words)
+		return nil
+	}
+}
+
+func status(text string) holdfast.ExitStatus {
+	if code, err := strconv.Atoi(text); err == nil {
+		return holdfast.ExitStatus{Code: code}
+	}
+	return holdfast.ExitStatus{Signal: text}
+}
+
+// system reads "storefront*2 needs catalog armed; catalog*2 remedies none".
+func system(t testing.TB, text string) holdfast.System {
+	t.Helper()
+	sys := holdfast.System{Name: "shop", Guardrails: holdfast.Guardrails{
+		MaxActions: holdfast.Rate{Count: 5, Per: 10 * time.Minute}, MaxUnavailable: 1,
+	}}
+	for _, part := range strings.Split(text, ";") {
+		words := strings.Fields(part)
+		if words[0] == "guardrails" {
+			n, _ := strconv.Atoi(words[1])
+			per, err := time.ParseDuration(words[3])
+			if err != nil {
+				t.Fatal(err)
+			}
+			sys.Guardrails.MaxActions = holdfast.Rate{Count: n, Per: per}
+			continue
+		}
+		name, count, _ := strings.Cut(words[0], "*")
+		replicas, _ := strconv.Atoi(count)
+		service := holdfast.Service{
+			Name: holdfast.ServiceName(name), Owner: "web", Command: "./" + name, Manage: holdfast.Full, Replicas: replicas, Minimum: max(1, replicas-1),
+			Healthcheck: holdfast.Healthcheck{StartPeriod: 30 * time.Second},
+		}
+		crash := mode.Crash().Of(service)
+		for i := 1; i < len(words); i++ {
+			switch words[i] {
+			case "needs", "likes":
+				i++
+				for _, on := range strings.Split(words[i], ",") {
+					service.DependsOn = append(service.DependsOn, holdfast.Dependency{On: holdfast.ServiceName(on), Required: words[i-1] == "needs", Timeout: time.Second})
+				}
+			case "remedies":
+				i++
+				crash.Remedies = nil
+			case "armed":
+				crash.Armed = true
+			case "elsewhere":
+				service.Command, service.Manage = "", holdfast.Observe
+			}
+		}
+		sys.Services = append(sys.Services, service)
+		if service.Manage == holdfast.Full {
+			sys.Modes = append(sys.Modes, crash)
+		}
+	}
+	return sys
+}
+
+// TestPlansAreData keeps the plan free of anything a hand could not be sent.
+func TestPlansAreData(t *testing.T) {
+	stage := &stage{mind: New("a"), boot: "boot-1"}
+	stage.play(t, "declare storefront*2 needs catalog; catalog*2")
+	stage.play(t, "settle")
+	plan := stage.mind.Plan()
+	if len(plan.Desired.Replicas) != 4 || len(plan.Table.Routes) != 1 {
+		t.Fatalf("plan %+v", plan)
+	}
+	if _, err := json.Marshal(plan); err != nil {
+		t.Fatal(err)
+	}
+}

@@ -1,0 +1,121 @@
+package control
+
+import (
+	"time"
+
+	"holdfast"
+	"holdfast/detect"
+	"holdfast/event"
+)
+
+// state is what a snapshot holds: everything the mind knows.
+type state struct {
+	Writer   event.Writer                      `json:"writer"`
+	Seq      uint64                            `json:"seq"`
+	BootID   string                            `json:"boot_id"`
+	System   holdfast.System                   `json:"system"`
+	Replicas map[holdfast.ReplicaName]*replica `json:"replicas"`
+	Paused   map[holdfast.ServiceName]bool     `json:"paused"`   // "" is everything
+	Stopping event.ID                          `json:"stopping"` // the request, while it is carried out and after
+	Revision uint64                            `json:"revision"` // of the plan; grows with every change to it
+	Idle     int                               `json:"idle"`     // replicas that are idle
+}
+
+// A phase is where a replica is in its life:
+//
+//	idle ──start──▶ starting ──▶ running ──exit──▶ exited ──restart──▶ starting
+//	  ▲                 └──────not started──────────▲
+//	  └──────exit────── stopping ◀──stop── any of them
+type phase string
+
+const (
+	idle     phase = "idle"     // nothing of it is wanted yet, or any more
+	starting phase = "starting" // wanted, and not yet seen to run
+	running  phase = "running"  // its process lives
+	exited   phase = "exited"   // its process ended and should not have
+	stopping phase = "stopping" // told to end
+)
+
+// A replica is what the mind knows of one copy of a service. Instants are by
+// the boot clock, 0 is none.
+type replica struct {
+	Service  holdfast.ServiceName          `json:"service"`
+	Ordinal  int                           `json:"ordinal"`
+	Want     holdfast.Incarnation          `json:"want"` // that runs or is to run; 0 before the first start
+	Phase    phase                         `json:"phase"`
+	Began    event.ID                      `json:"began"`    // the decision that wanted this incarnation
+	Endpoint holdfast.Endpoint             `json:"endpoint"` // where the last incarnation that started listens
+	Admitted map[holdfast.GatewayName]bool `json:"admitted,omitempty"`
+	Since    time.Duration                 `json:"since"`              // admitted without a break since
+	ReadyBy  time.Duration                 `json:"ready_by"`           // when it is somebody's problem that it is not
+	Attempts []time.Duration               `json:"attempts,omitempty"` // remedies within the budget's span
+	Streak   int                           `json:"streak"`             // remedies in a row that did not last
+	Failure  *failure                      `json:"failure,omitempty"`
+
+	queued time.Duration // the deadline under which it stands in the queue
+}
+
+// A failure is an open interval in which one replica fails in one mode: from
+// the first evidence until it is cleared or the service is whole.
+type failure struct {
+	Mode      holdfast.ModeName  `json:"mode"`
+	Since     time.Duration      `json:"since"`     // first evidence of all
+	Cause     event.ID           `json:"cause"`     // the entry that opened it, then the one that said it is believed
+	Case      detect.Case        `json:"case"`      // about the present incarnation
+	FailedAt  time.Duration      `json:"failed_at"` // of the present incarnation
+	ConfirmAt time.Duration      `json:"confirm_at"`
+	AskAt     time.Duration      `json:"ask_at"` // when to choose again
+	Withheld  holdfast.Guardrail `json:"withheld,omitempty"`
+	Believed  bool               `json:"believed"` // of any incarnation
+	Mitigated bool               `json:"mitigated"`
+	Escalated bool               `json:"escalated"`
+}
+
+// lasting is how long a mended replica must stay admitted for its remedy to
+// count as one that lasted, so that the next failure is mended at once again.
+const lasting = 10 * time.Second
+
+func (r *replica) id() holdfast.ReplicaID {
+	return holdfast.ReplicaID{Service: r.Service, Ordinal: r.Ordinal, Incarnation: r.Want}
+}
+
+func (r *replica) admitted() bool { return r.Phase == running && len(r.Admitted) > 0 }
+
+// withdraw takes a replica out of use as far as the mind knows.
+func (r *replica) withdraw() { r.Admitted, r.Since = nil, 0 }
+
+// forget drops everything that belongs to one run of the machine or the system.
+func (r *replica) forget() {
+	r.withdraw()
+	r.Failure, r.Attempts, r.Streak, r.ReadyBy = nil, nil, 0, 0
+}
+
+// deadline is the next instant at which something about the replica falls due,
+// or 0.
+func (r *replica) deadline() time.Duration {
+	next := r.ReadyBy
+	if f := r.Failure; f != nil {
+		next = sooner(sooner(next, f.ConfirmAt), f.AskAt)
+	}
+	return next
+}
+
+// sooner is the earlier of two instants of which 0 is never.
+func sooner(a, b time.Duration) time.Duration {
+	if a == 0 || b != 0 && b < a {
+		return b
+	}
+	return a
+}
+
+// enter moves a replica to a phase, and counts those that are idle.
+func (m *Mind) enter(r *replica, next phase) {
+	if r.Phase == idle {
+		m.Idle--
+	}
+	if next == idle {
+		m.Idle++
+	}
+	r.Phase = next
+	m.state.Revision++
+}

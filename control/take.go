@@ -1,0 +1,190 @@
+package control
+
+import (
+	"fmt"
+
+	"holdfast"
+	"holdfast/event"
+)
+
+// take records an input and draws its consequences.
+func (m *Mind) take(in event.Body) {
+	switch in := in.(type) {
+	case holdfast.Started:
+		m.takeStarted(in)
+	case holdfast.NotStarted:
+		m.takeEnd(in.ID, in, "not started: "+in.Reason)
+	case holdfast.Exited:
+		m.takeEnd(in.ID, in, fmt.Sprintf("%s after %s", in.Status, event.Short(in.Ran)))
+	case holdfast.Ejected:
+		m.takeEjected(in)
+	case holdfast.Admitted:
+		m.takeAdmitted(in)
+	case event.Declared:
+		m.takeDeclared(in)
+	case event.Woken:
+		m.takeWoken(in)
+	case event.Paused:
+		m.say(event.ID{}, in)
+		m.Paused[in.Service] = true
+	case event.Resumed:
+		id := m.say(event.ID{}, in)
+		delete(m.Paused, in.Service)
+		m.reconsider(id)
+	case event.StopRequested:
+		m.takeStopRequested(in)
+	case event.Failed:
+		m.takeFailed(in)
+	case event.GuardsReset:
+		m.takeGuardsReset(in)
+	default:
+		m.say(event.ID{}, in)
+	}
+}
+
+// cause is the decision that wanted the incarnation an observation speaks of.
+func (m *Mind) cause(id holdfast.ReplicaID) event.ID {
+	if r := m.Replicas[id.Name()]; r != nil && r.Want == id.Incarnation {
+		return r.Began
+	}
+	return event.ID{}
+}
+
+func (m *Mind) takeStarted(in holdfast.Started) {
+	r := m.find(in.ID)
+	unknown := r != nil && in.ID.Incarnation > r.Want
+	if unknown {
+		r.Want = in.ID.Incarnation // our memory was lost, the replica was not
+	}
+	m.say(m.cause(in.ID), in)
+	if r == nil || in.ID.Incarnation < r.Want || r.Phase != starting && !unknown {
+		return
+	}
+	r.Endpoint = holdfast.Endpoint{ID: in.ID, Address: in.Address, Zone: m.service(r).Zone(r.Ordinal)}
+	m.enter(r, running)
+}
+
+// takeEnd is the kernel's word that an incarnation does not run (any more).
+func (m *Mind) takeEnd(id holdfast.ReplicaID, in event.Body, detail string) {
+	said := m.say(m.cause(id), in)
+	r := m.find(id)
+	if r == nil || id.Incarnation != r.Want || r.Phase == exited || r.Phase == idle {
+		return
+	}
+	r.withdraw()
+	r.ReadyBy = 0
+	if r.Phase == stopping {
+		m.enter(r, idle)
+		m.stopNext()
+		return
+	}
+	m.enter(r, exited)
+	m.evidence(r, holdfast.SignExit, detail, said)
+}
+
+func (m *Mind) takeEjected(in holdfast.Ejected) {
+	if in.Sign == holdfast.SignExit {
+		// The gateway has the kernel's word from the keeper, as the driver
+		// has; whichever reaches the mind first counts.
+		m.takeEnd(in.ID, in, in.Detail)
+		return
+	}
+	said := m.say(m.cause(in.ID), in)
+	r := m.find(in.ID)
+	if r == nil || in.ID.Incarnation != r.Want || r.Phase != running {
+		return
+	}
+	wasAdmitted := r.admitted()
+	if !in.Kept {
+		delete(r.Admitted, in.Gateway)
+	}
+	if len(r.Admitted) == 0 {
+		r.withdraw()
+	}
+	if wasAdmitted || in.Kept { // what was never ready is not yet a failure; ReadyBy bounds that
+		m.evidence(r, in.Sign, in.Detail, said)
+	}
+}
+
+func (m *Mind) takeAdmitted(in holdfast.Admitted) {
+	said := m.say(m.cause(in.ID), in)
+	r := m.find(in.ID)
+	if r == nil || in.ID.Incarnation != r.Want || r.Phase != running {
+		return
+	}
+	if len(r.Admitted) == 0 {
+		r.Admitted, r.Since = map[holdfast.GatewayName]bool{}, m.now.Boot
+	}
+	r.Admitted[in.Gateway] = true
+	r.ReadyBy = 0
+	m.recovered(r, said)
+	m.startNext(said)
+}
+
+func (m *Mind) takeDeclared(in event.Declared) {
+	said := m.say(event.ID{}, in)
+	m.System = in.System
+	m.Stopping = event.ID{}
+	m.state.Revision++
+	kept := map[holdfast.ReplicaName]*replica{}
+	m.Idle = 0
+	for _, service := range m.System.Services {
+		for ordinal := 1; ordinal <= service.Replicas; ordinal++ {
+			name := holdfast.NameReplica(service.Name, ordinal)
+			r := m.Replicas[name]
+			if r == nil {
+				r = &replica{Service: service.Name, Ordinal: ordinal, Phase: idle}
+			}
+			if r.Phase == idle {
+				m.Idle++
+			}
+			kept[name] = r
+		}
+	}
+	m.Replicas = kept
+	m.startNext(said)
+}
+
+// takeWoken begins afresh after a reboot: nothing of the earlier boot runs, and
+// its instants mean nothing by this boot's clock.
+func (m *Mind) takeWoken(in event.Woken) {
+	said := m.say(event.ID{}, in)
+	if m.BootID == m.now.BootID {
+		return
+	}
+	m.BootID = m.now.BootID
+	for _, r := range m.Replicas {
+		r.forget()
+		m.enter(r, idle)
+	}
+	m.due = deadlines{}
+	m.startNext(said)
+}
+
+func (m *Mind) takeFailed(in event.Failed) {
+	said := m.say(in.Action, in)
+	for _, service := range m.System.Services {
+		m.each(service, func(r *replica) {
+			if r.Began == in.Action && r.Failure != nil {
+				m.escalate(r, said, "the remedy failed: "+in.Reason)
+			}
+		})
+	}
+}
+
+func (m *Mind) takeGuardsReset(in event.GuardsReset) {
+	said := m.say(event.ID{}, in)
+	for _, r := range m.Replicas {
+		r.Attempts, r.Streak = nil, 0
+	}
+	m.reconsider(said)
+}
+
+// service is a replica's declaration.
+func (m *Mind) service(r *replica) holdfast.Service {
+	service, ok := m.System.Service(r.Service)
+	if !ok {
+		panic("control: a replica of a service the system does not have: " + string(r.Service))
+	}
+	return service
+}
