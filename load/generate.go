@@ -1,0 +1,218 @@
+package load
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"sync"
+	"time"
+
+	"holdfast/internal/proc"
+)
+
+// Run is the whole of the generator's process: the first line of in is the
+// plan, as JSON, and the rest is Generate's.
+func Run(ctx context.Context, in io.Reader, out io.Writer) error {
+	lines := bufio.NewReaderSize(in, maxPlan)
+	text, err := lines.ReadSlice('\n')
+	if err != nil {
+		return fmt.Errorf("read the plan of the load: %w", err)
+	}
+	var plan Plan
+	decoder := json.NewDecoder(bytes.NewReader(text))
+	decoder.DisallowUnknownFields()
+	if err := decoder.Decode(&plan); err != nil {
+		return fmt.Errorf("read the plan of the load: %w", err)
+	}
+	return Generate(ctx, plan, lines, out)
+}
+
+// Generate carries out a plan and writes what happens to out, as lines of JSON
+// that Start's Generator reads, each within 20 ms of its cause.
+//
+// Arrivals end after plan.For, or as soon as in ends or says "stop". What is
+// under way then is waited for (plan.Timeout at most) and the ending written.
+// Generate returns once in has ended or said "stop" too, so that its parent,
+// not it, decides when it is gone. When ctx ends, everything under way is cut,
+// no ending is written, and ctx's error is returned. An error of out ends the
+// load in the same way. After an error, one read of in may be left behind; it
+// ends with in.
+func Generate(ctx context.Context, plan Plan, in io.Reader, out io.Writer) error {
+	if err := plan.Check(); err != nil {
+		return err
+	}
+	ctx, cut := context.WithCancelCause(ctx)
+	defer cut(nil)
+	g := &generation{plan: plan, slots: make(chan struct{}, plan.Cap), told: listen(in)}
+	for _, target := range plan.Targets {
+		route, err := newRoute(target)
+		if err != nil {
+			return fmt.Errorf("target %s: %w", target.Name, err)
+		}
+		defer route.close()
+		g.routes = append(g.routes, route)
+	}
+	written := make(chan struct{})
+	finished := make(chan struct{})
+	go func() {
+		defer close(written)
+		if err := g.sheet.write(out, finished); err != nil {
+			cut(fmt.Errorf("report the load: %w", err))
+		}
+	}()
+	g.work(ctx)
+	close(finished)
+	<-written
+	if err := context.Cause(ctx); err != nil {
+		return err
+	}
+	select {
+	case <-g.told:
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}
+
+// A generation is one plan being carried out.
+type generation struct {
+	plan   Plan
+	routes []*route        // one per target, in the plan's order
+	slots  chan struct{}   // one taken by every request under way
+	told   <-chan struct{} // closed when the parent says stop, or is gone
+	sheet  sheet
+}
+
+// work witnesses, asks, and returns when every request has ended.
+func (g *generation) work(ctx context.Context) {
+	watching, enough := context.WithCancel(ctx)
+	var witnesses, requests sync.WaitGroup
+	for _, watch := range g.plan.Watch {
+		g.witness(watching, &witnesses, watch)
+	}
+	began := proc.Now()
+	g.sheet.report(line{Began: int64(began)})
+	for arrival := range g.plan.arrivals() {
+		if !g.wait(ctx, began+arrival.at) {
+			break
+		}
+		g.launch(ctx, &requests, arrival, began+arrival.at)
+	}
+	requests.Wait()
+	enough()
+	witnesses.Wait()
+	if ctx.Err() == nil {
+		g.sheet.end(proc.Now())
+	}
+}
+
+// witness takes hold of a process, says whether it could, and reports its exit.
+func (g *generation) witness(ctx context.Context, witnesses *sync.WaitGroup, watch Watch) {
+	handle, err := proc.Open(watch.Pid, watch.Ticks)
+	if err != nil {
+		g.sheet.report(line{Watched: &Watched{Watch: watch, Error: err.Error()}})
+		return
+	}
+	g.sheet.report(line{Watched: &Watched{Watch: watch}})
+	witnesses.Go(func() {
+		defer handle.Close()
+		if handle.Wait(ctx) == nil {
+			g.sheet.report(line{Exit: &Exit{Pid: watch.Pid, Seen: int64(proc.Now())}})
+		}
+	})
+}
+
+// wait returns true at an instant, false when the load is to end before. A load
+// that is behind does not wait, and does not skip: what was due is asked, late,
+// and shows as lag.
+func (g *generation) wait(ctx context.Context, until time.Duration) bool {
+	select {
+	case <-g.told:
+		return false
+	case <-ctx.Done():
+		return false
+	default:
+	}
+	ahead := until - proc.Now()
+	if ahead <= 0 {
+		return true
+	}
+	timer := time.NewTimer(ahead)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return true
+	case <-g.told:
+		return false
+	case <-ctx.Done():
+		return false
+	}
+}
+
+// launch sends a request on its way without waiting for it, or fails it when
+// too many are under way.
+func (g *generation) launch(ctx context.Context, requests *sync.WaitGroup, a arrival, intended time.Duration) {
+	result := Result{Target: g.plan.Targets[a.target].Name, Fresh: a.fresh, Intended: int64(intended)}
+	n := g.sheet.expect(result.Intended)
+	select {
+	case g.slots <- struct{}{}:
+	default:
+		now := int64(proc.Now())
+		result.Sent, result.Ended, result.Failed, result.Error = now, now, true, notSent
+		g.sheet.settle(n, result)
+		return
+	}
+	requests.Go(func() {
+		defer func() { <-g.slots }()
+		if g.ask(ctx, g.routes[a.target], &result); ctx.Err() == nil {
+			g.sheet.settle(n, result)
+		}
+	})
+}
+
+// ask sends the request of a result and fills in what came of it.
+func (g *generation) ask(ctx context.Context, route *route, result *Result) {
+	sent := proc.Now()
+	left := time.Duration(result.Intended) + g.plan.Timeout - sent
+	got := route.ask(ctx, result.Fresh, time.Now().Add(left))
+	result.Sent, result.Ended = int64(sent), int64(proc.Now())
+	result.Status, result.Body = got.status, got.body
+	if got.err != nil {
+		result.Error = got.err.Error()
+	}
+	result.Failed = got.err != nil || got.status >= http.StatusInternalServerError
+	result.Late = !result.Failed && result.Took() > g.plan.Late
+}
+
+// listen closes told when in ends or says "stop".
+func listen(in io.Reader) (told <-chan struct{}) {
+	stop := make(chan struct{})
+	go func() {
+		defer close(stop)
+		lines := bufio.NewScanner(in)
+		for lines.Scan() && lines.Text() != "stop" {
+		}
+	}()
+	return stop
+}
+
+// write writes every 10 ms what was reported since, and the rest when all is
+// finished.
+func (s *sheet) write(out io.Writer, finished <-chan struct{}) error {
+	tick := time.NewTicker(flush)
+	defer tick.Stop()
+	for {
+		select {
+		case <-tick.C:
+			if err := s.flush(out); err != nil {
+				return err
+			}
+		case <-finished:
+			return s.flush(out)
+		}
+	}
+}

@@ -1,0 +1,96 @@
+// Package load asks a system what its users would ask, at the instants they
+// would ask it, whether it answers or not, and keeps what they saw.
+//
+// The model is open: arrivals follow a schedule and never wait for answers, and
+// a request's time counts from the instant it was due. A generator that waits
+// for answers asks least when the system is worst, and so passes what it should
+// fail.
+//
+// The generator is a process of its own (Run), so that neither the system nor
+// whoever judges it can slow its clock. Start, Snapshot and Stop are its
+// parent's side. What it reports is stamped with CLOCK_BOOTTIME in nanoseconds,
+// which is one clock for every process of the machine.
+package load
+
+import (
+	"errors"
+	"fmt"
+	"net/url"
+	"time"
+
+	"holdfast"
+)
+
+// The limits of a plan. They bound the memory of generator and parent, which
+// keep one Result per arrival.
+const (
+	maxFor      = 10 * time.Minute
+	maxTimeout  = time.Minute
+	maxRate     = 10_000
+	maxArrivals = 300_000 // 500/s for the longest load
+	maxTargets  = 100
+	maxWatch    = 100
+	maxCap      = 10_000
+	maxWeight   = 1_000_000
+	maxName     = 100
+	maxPlan     = 32 << 10 // bytes as JSON; less than a pipe holds, so that handing it over never blocks
+)
+
+// A Plan is everything a generator needs to know. Every field but Poisson,
+// Fresh and Watch must be set. The same plan gives the same schedule.
+type Plan struct {
+	Seed    uint64         `json:"seed"`
+	Rate    float64        `json:"rate"` // arrivals per second over all targets
+	Poisson bool           `json:"poisson,omitempty"`
+	For     time.Duration  `json:"for"` // hard end; at most 10 minutes
+	Targets []Target       `json:"targets"`
+	Timeout time.Duration  `json:"timeout"` // from the intended instant to the end of the answer; at most a minute
+	Late    time.Duration  `json:"late"`    // a good answer later than this is late
+	Fresh   holdfast.Share `json:"fresh"`   // of the requests on a connection of their own; the rest share kept ones
+	Cap     int            `json:"cap"`     // requests under way at most; an arrival beyond it is failed and counted
+	Watch   []Watch        `json:"watch,omitempty"`
+}
+
+// A Target is one thing users ask for: GET URL, http only. Of all arrivals it
+// gets its Weight's part of the sum of weights.
+type Target struct {
+	Name   string `json:"name"`
+	URL    string `json:"url"`
+	Weight int    `json:"weight"` // at least 1
+}
+
+// A Watch is a process whose exit the generator is to witness, named by pid and
+// start time in clock ticks since boot.
+type Watch struct {
+	Pid   int    `json:"pid"`
+	Ticks uint64 `json:"ticks"`
+}
+
+// Check returns everything that is wrong with a plan, or nil.
+func (p Plan) Check() error {
+	var wrong []error
+	demand := func(ok bool, format string, args ...any) {
+		if !ok {
+			wrong = append(wrong, fmt.Errorf(format, args...))
+		}
+	}
+	demand(p.Rate > 0 && p.Rate <= maxRate, "rate %v/s: want more than 0 and at most %d/s", p.Rate, maxRate)
+	demand(p.For > 0 && p.For <= maxFor, "for %s: want more than 0 and at most %s", p.For, maxFor)
+	demand(p.Rate*p.For.Seconds() <= maxArrivals, "%v/s for %s: more than %d arrivals", p.Rate, p.For, maxArrivals)
+	demand(p.Timeout > 0 && p.Timeout <= maxTimeout, "timeout %s: want more than 0 and at most %s", p.Timeout, maxTimeout)
+	demand(p.Late > 0, "late %s: want more than 0", p.Late)
+	demand(p.Fresh >= 0 && p.Fresh <= 1, "fresh %v: want a share from 0 to 1", float64(p.Fresh))
+	demand(p.Cap > 0 && p.Cap <= maxCap, "cap %d: want 1 to %d", p.Cap, maxCap)
+	demand(len(p.Targets) > 0 && len(p.Targets) <= maxTargets, "%d targets: want 1 to %d", len(p.Targets), maxTargets)
+	demand(len(p.Watch) <= maxWatch, "%d processes to watch: want at most %d", len(p.Watch), maxWatch)
+	for _, target := range p.Targets {
+		demand(len(target.Name) > 0 && len(target.Name) <= maxName, "target %q: want a name of 1 to %d bytes", target.Name, maxName)
+		demand(target.Weight > 0 && target.Weight <= maxWeight, "target %s: weight %d: want 1 to %d", target.Name, target.Weight, maxWeight)
+		at, err := url.Parse(target.URL)
+		demand(err == nil && at.Scheme == "http" && at.Hostname() != "", "target %s: %q: want http://host[:port]/path", target.Name, target.URL)
+	}
+	if err := errors.Join(wrong...); err != nil {
+		return fmt.Errorf("plan of the load: %w", err)
+	}
+	return nil
+}
