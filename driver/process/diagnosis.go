@@ -1,0 +1,130 @@
+package process
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"holdfast"
+)
+
+// diagnosedLines is how much of the log a diagnosis shows: a stack trace's head
+// and the message above it, and still one screen.
+const diagnosedLines = 20
+
+// A Diagnosis is what a person needs when a replica never became ready. Secrets
+// and the caller's variables stand in Run as the references they were written
+// as, and secrets in the log's lines too. Of a replica that is no longer
+// desired nothing is known that could tell its secrets from other words, so its
+// log is named but not shown.
+type Diagnosis struct {
+	ID        holdfast.ReplicaID `json:"id"`
+	Command   string             `json:"command"`       // as written
+	Run       []string           `json:"run,omitempty"` // as run; empty when it cannot be worked out
+	Dir       string             `json:"dir"`
+	State     string             `json:"state"`             // "running, pid 4711", "exit 1 after 3ms", "not started: …"
+	Address   string             `json:"address,omitempty"` // where it should listen
+	Listening bool               `json:"listening"`         // somebody does
+	LogPath   string             `json:"log_path"`
+	Log       []string           `json:"log,omitempty"` // its last 20 lines
+}
+
+// A fate is what became of the last incarnation of a replica.
+type fate struct {
+	id     holdfast.ReplicaID
+	pid    int
+	exit   *holdfast.ExitStatus
+	ran    time.Duration
+	reason string // why it could not be started
+}
+
+func (f fate) String() string {
+	switch {
+	case f.reason != "":
+		return "not started: " + f.reason
+	case f.exit != nil:
+		return fmt.Sprintf("%s after %s", f.exit, f.ran.Round(time.Millisecond))
+	case f.pid != 0:
+		return fmt.Sprintf("running, pid %d", f.pid)
+	}
+	return "not started yet"
+}
+
+func (d *Driver) record(f fate) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.fates[f.id.Name()] = f
+}
+
+// Diagnose looks at a replica as it is now. It may take a quarter of a second,
+// for the connect that asks whether anything listens.
+func (d *Driver) Diagnose(id holdfast.ReplicaID) Diagnosis {
+	name := id.Name()
+	d.mu.Lock()
+	want, desired := d.desired[name]
+	last := d.fates[name]
+	d.mu.Unlock()
+	address := d.addresses.get(name)
+	found := Diagnosis{
+		ID:        id,
+		Command:   want.Service.Command,
+		Dir:       want.Service.WorkingDir,
+		State:     describe(last, id, desired),
+		Address:   address,
+		Listening: address != "" && answers(address),
+		LogPath:   d.LogPath(name),
+	}
+	if !desired {
+		return found
+	}
+	l, _ := d.launch(want, address) // its error is what State says already
+	found.Run = l.shown
+	lines, err := d.Tail(name, diagnosedLines)
+	if err != nil {
+		lines = []string{"holdfast: " + err.Error()}
+	}
+	for _, line := range lines {
+		found.Log = append(found.Log, l.secrets.withhold(line))
+	}
+	return found
+}
+
+// describe says what became of one incarnation, when the last one known may be
+// another.
+func describe(last fate, id holdfast.ReplicaID, desired bool) string {
+	switch {
+	case last.id == id:
+		return last.String()
+	case last.id.Incarnation > id.Incarnation:
+		return fmt.Sprintf("over: incarnation %d followed (%s)", last.id.Incarnation, last)
+	case !desired:
+		return "not desired"
+	}
+	return "not started yet"
+}
+
+// String is the diagnosis as a few lines of text.
+func (d Diagnosis) String() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "%s: %s\n", d.ID, d.State)
+	fmt.Fprintf(&b, "  command  %s\n", d.Command)
+	if len(d.Run) > 0 {
+		fmt.Fprintf(&b, "  run      %q\n", d.Run)
+	}
+	fmt.Fprintf(&b, "  in       %s\n", d.Dir)
+	switch {
+	case d.Listening:
+		fmt.Fprintf(&b, "  address  %s, and something listens there\n", d.Address)
+	case d.Address != "":
+		fmt.Fprintf(&b, "  address  %s, and nothing listens there: does it use $PORT?\n", d.Address)
+	}
+	if len(d.Log) == 0 {
+		fmt.Fprintf(&b, "  log      %s is empty\n", d.LogPath)
+		return b.String()
+	}
+	fmt.Fprintf(&b, "  log      %s, last lines:\n", d.LogPath)
+	for _, line := range d.Log {
+		fmt.Fprintf(&b, "    %s\n", line)
+	}
+	return b.String()
+}
