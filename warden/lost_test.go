@@ -1,0 +1,290 @@
+package warden
+
+import (
+	"context"
+	"errors"
+	"os"
+	"slices"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"holdfast"
+	"holdfast/fault/faulttest"
+	"holdfast/internal/proc"
+)
+
+// Whoever of a run is taken away in the middle of a fault, dead or alive but
+// stuck, and however the copy's keeper behaves: the fault is undone and nothing
+// of the copy lives.
+func TestWhoeverIsLostEverythingIsPutBack(t *testing.T) {
+	t.Parallel()
+	losses := []struct {
+		who, keeper string
+		signal      syscall.Signal
+	}{
+		{who: "prove", keeper: "obedient", signal: syscall.SIGKILL},
+		{who: "prove", keeper: "stubborn", signal: syscall.SIGKILL},
+		{who: "prove", keeper: "stubborn", signal: syscall.SIGSTOP},
+		{who: "keeper", keeper: "obedient", signal: syscall.SIGKILL},
+		{who: "keeper", keeper: "obedient", signal: syscall.SIGSTOP},
+		{who: "warden", keeper: "obedient", signal: syscall.SIGKILL},
+		{who: "warden", keeper: "stubborn", signal: syscall.SIGKILL},
+		{who: "warden", keeper: "obedient", signal: syscall.SIGSTOP},
+	}
+	for _, l := range losses {
+		t.Run(l.who+" "+l.signal.String()+", "+l.keeper+" keeper", func(t *testing.T) {
+			t.Parallel()
+			s := newStage(t, l.keeper)
+			prove := startProve(t, s)
+			if !faulttest.Stopped(s.Victim) {
+				t.Fatal("the fault does not bite; nothing would be shown")
+			}
+			lost := map[string]int{"prove": prove.Process.Pid, "keeper": s.processes()[0].Pid, "warden": s.run(t).Warden.Pid}[l.who]
+			began := time.Now()
+			if err := syscall.Kill(lost, l.signal); err != nil {
+				t.Fatal(err)
+			}
+			faulttest.Eventually(t, "the victim runs again", s.healed)
+			faulttest.Eventually(t, "nothing of the copy lives", func() bool {
+				return s.over(l.who != "warden" || l.keeper == "obedient")
+			})
+			t.Logf("over after %v; the lease is %v", time.Since(began).Round(time.Millisecond), faulttest.Lease)
+			faulttest.Eventually(t, "the warden is gone", func() bool { return !s.run(t).Warden.alive() })
+		})
+	}
+}
+
+// Every fault there is keeps the part of its contract that needs a warden.
+func TestEveryFaultOutlivesItsInjectorByTheLeaseAtMost(t *testing.T) {
+	t.Parallel()
+	dead := func(v holdfast.Victim) bool { return !proc.Alive(v.Pid, v.Started) }
+	effects := map[holdfast.FaultName]faulttest.Effect{
+		"kill": {Bitten: dead, Healed: dead},
+		"stop": {Bitten: faulttest.Stopped, Healed: func(v holdfast.Victim) bool { return !dead(v) && !faulttest.Stopped(v) }},
+	}
+	for _, f := range faults() {
+		t.Run(string(f.Name()), func(t *testing.T) {
+			t.Parallel()
+			effect, ok := effects[f.Name()]
+			if !ok {
+				t.Fatalf("nobody says how %q is seen from outside", f.Name())
+			}
+			faulttest.RunLost(t, func() holdfast.Fault { return f }, effect, injectUnderWarden)
+		})
+	}
+}
+
+func injectUnderWarden(t *testing.T, f holdfast.Fault, victim holdfast.Victim) int {
+	s := newStage(t, "obedient")
+	s.Fault, s.Victim = string(f.Name()), victim
+	return startProve(t, s).Process.Pid
+}
+
+// start is a warden and a copy with this test as prove.
+func start(t *testing.T, s stage) *Warden {
+	t.Helper()
+	w, err := Start(t.Context(), []string{self(), "role-warden"}, s.ledger(), faults())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		ctx, cancel := context.WithCancel(context.Background())
+		cancel()
+		w.Close(ctx)
+	})
+	if err := w.StartCopy(t.Context(), s.copy()); err != nil {
+		t.Fatal(err)
+	}
+	faulttest.Eventually(t, "the copy serves", s.serving)
+	return w
+}
+
+func TestAnOrderlyCloseForcesNothing(t *testing.T) {
+	t.Parallel()
+	s := newStage(t, "obedient")
+	w := start(t, s)
+	if err := w.StartCopy(t.Context(), s.copy()); err == nil {
+		t.Error("started a second copy")
+	}
+	id, err := w.Arm(t.Context(), Entry{Fault: "stop", Victim: s.Victim})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := errors.Join(w.Injected(t.Context(), id), w.Undone(t.Context(), id)); err != nil {
+		t.Fatal(err)
+	}
+	for range 2 {
+		forced, err := w.Close(t.Context())
+		if err != nil || len(forced.Undone)+len(forced.Killed)+len(forced.Left) > 0 {
+			t.Fatalf("forced %+v, %v", forced, err)
+		}
+	}
+	if !s.over(true) {
+		t.Error("the copy lives on")
+	}
+	if _, err := w.Arm(t.Context(), Entry{Fault: "stop", Victim: s.Victim}); err == nil {
+		t.Error("armed a fault with a warden that is closed")
+	}
+	if healed, err := Heal(t.Context(), s.Dir, faults()); err != nil || !healed.Clean() {
+		t.Errorf("an orderly end left work behind: %+v, %v", healed, err)
+	}
+	if _, err := os.Stat(w.log()); err == nil {
+		t.Error("an empty crash report was left behind")
+	}
+}
+
+func TestCloseSaysWhatItHadToForce(t *testing.T) {
+	t.Parallel()
+	s := newStage(t, "obedient")
+	w := start(t, s)
+	if err := strikeVictim(t.Context(), w, s); err != nil {
+		t.Fatal(err)
+	}
+	forced, err := w.Close(t.Context())
+	if err != nil || len(forced.Undone) != 1 || forced.Undone[0].Fault != "stop" {
+		t.Errorf("forced %+v, %v; want the one fault that was still there", forced, err)
+	}
+	if !s.healed() {
+		t.Error("the victim is still stopped")
+	}
+}
+
+func TestAStubbornCopyIsKilledWhenPatienceEnds(t *testing.T) {
+	t.Parallel()
+	s := newStage(t, "stubborn")
+	w := start(t, s)
+	ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
+	defer cancel()
+	forced, err := w.Close(ctx)
+	if len(forced.Killed) < 3 || len(forced.Left) > 0 {
+		t.Errorf("forced %+v, %v; want the keeper and two replicas killed", forced, err)
+	}
+	if !s.over(false) {
+		t.Error("the copy lives on")
+	}
+}
+
+func TestAWardenToldToEndPutsEverythingBack(t *testing.T) {
+	t.Parallel()
+	s := newStage(t, "obedient")
+	w := start(t, s)
+	if err := strikeVictim(t.Context(), w, s); err != nil {
+		t.Fatal(err)
+	}
+	syscall.Kill(s.run(t).Warden.Pid, syscall.SIGTERM)
+	<-w.Lost()
+	forced, err := w.Close(t.Context())
+	if err == nil || !strings.Contains(err.Error(), "told to end") {
+		t.Errorf("closed with %v, want the reason of the loss", err)
+	}
+	if len(forced.Undone) != 1 || len(forced.Killed) > 0 || !s.healed() || !s.over(true) {
+		t.Errorf("forced %+v; victim runs: %v; copy over: %v", forced, s.healed(), s.over(true))
+	}
+}
+
+// A prove that was about to inject when its warden died injects afterwards, and
+// only then notices.
+func TestAnInjectionAfterTheLossIsUndoneByClose(t *testing.T) {
+	t.Parallel()
+	s := newStage(t, "obedient")
+	w := start(t, s)
+	id, err := w.Arm(t.Context(), Entry{Fault: "stop", Victim: s.Victim})
+	if err != nil {
+		t.Fatal(err)
+	}
+	syscall.Kill(s.run(t).Warden.Pid, syscall.SIGKILL)
+	<-w.Lost()
+	<-w.done
+	if err := (faulttest.Stop{}).Inject(t.Context(), s.Victim); err != nil {
+		t.Fatal(err)
+	}
+	if err := w.Injected(t.Context(), id); err == nil {
+		t.Error("a dead warden recorded an injection")
+	}
+	if _, err := w.Close(t.Context()); err == nil {
+		t.Error("the loss of the warden was not said")
+	}
+	if !s.healed() {
+		t.Error("the victim is still stopped")
+	}
+}
+
+func TestWithoutItsLedgerProveUndoesFromMemory(t *testing.T) {
+	t.Parallel()
+	s := newStage(t, "stubborn")
+	w := start(t, s)
+	if err := strikeVictim(t.Context(), w, s); err != nil {
+		t.Fatal(err)
+	}
+	warden := s.run(t).Warden
+	if err := os.Remove(s.ledger()); err != nil {
+		t.Fatal(err)
+	}
+	syscall.Kill(warden.Pid, syscall.SIGKILL)
+	<-w.Lost()
+	forced, err := w.Close(t.Context())
+	if err == nil || !strings.Contains(err.Error(), "not recorded") {
+		t.Errorf("closed with %v, want to be told that nothing was recorded", err)
+	}
+	if len(forced.Undone) != 1 || !s.healed() || !s.over(false) {
+		t.Errorf("forced %+v; victim runs: %v; copy over: %v", forced, s.healed(), s.over(false))
+	}
+}
+
+func TestWhatCannotBeUndoneCannotBeArmed(t *testing.T) {
+	t.Parallel()
+	s := newStage(t, "obedient")
+	w := start(t, s)
+	if _, err := w.Arm(t.Context(), Entry{Fault: "wished", Victim: s.Victim}); err == nil {
+		t.Error("armed a fault that the warden does not know")
+	}
+}
+
+func TestAKeeperThatCannotStart(t *testing.T) {
+	t.Parallel()
+	s := newStage(t, "obedient")
+	w, err := Start(t.Context(), []string{self(), "role-warden"}, s.ledger(), faults())
+	if err != nil {
+		t.Fatal(err)
+	}
+	broken := []func(*Copy){
+		func(c *Copy) { c.Argv = []string{s.Dir + "/nothing"} },
+		func(c *Copy) { c.Argv = []string{"holdfast"} },
+		func(c *Copy) { c.Log = "log" },
+		func(c *Copy) { c.Keep = "" },
+	}
+	for i, breaks := range broken {
+		c := s.copy()
+		breaks(&c)
+		if err := w.StartCopy(t.Context(), c); err == nil {
+			t.Errorf("copy %d started", i)
+		}
+	}
+	if forced, err := w.Close(t.Context()); err != nil {
+		t.Errorf("%+v, %v", forced, err)
+	}
+}
+
+func TestALedgerIsUsedOnce(t *testing.T) {
+	t.Parallel()
+	s := newStage(t, "obedient")
+	w := start(t, s)
+	before, err := os.ReadFile(s.ledger())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Start(t.Context(), []string{self(), "role-warden"}, s.ledger(), faults()); err == nil {
+		t.Error("a second warden took the ledger of the first")
+	}
+	after, err := os.ReadFile(s.ledger())
+	if err != nil || !slices.Equal(before, after) {
+		t.Errorf("the ledger of another run was changed: %v", err)
+	}
+	select {
+	case <-w.Lost():
+		t.Errorf("the first warden was lost of it: %v", w.Why())
+	default:
+	}
+}
