@@ -83,6 +83,7 @@ type GatewayState struct {
 	Revision  uint64          `json:"revision"`
 	Endpoints []EndpointState `json:"endpoints"`
 	Routes    []RouteState    `json:"routes"`
+	Unsaved   string          `json:"unsaved,omitempty"` // why the table in force is not on its disk; empty when it is
 }
 
 // An EndpointState is one replica as a gateway sees it.

@@ -1,0 +1,41 @@
+package gateway
+
+import (
+	"bufio"
+	"io"
+	"net"
+	"net/http"
+	"testing"
+)
+
+// BenchmarkProxy is a small GET over one kept connection: client, gateway and
+// replica share the processors, so the difference to BenchmarkDirect is what
+// the gateway costs.
+func BenchmarkProxy(b *testing.B) {
+	r := newRig(b, tableOf(1, newReplica(b, 1, named("hello"))))
+	r.untilAdmitted(1)
+	benchmarkGet(b, r.published)
+}
+
+func BenchmarkDirect(b *testing.B) { benchmarkGet(b, newReplica(b, 1, named("hello")).address) }
+
+func benchmarkGet(b *testing.B, address string) {
+	c, err := net.Dial("tcp", address)
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer c.Close()
+	in := bufio.NewReader(c)
+	request := []byte("GET /item/7 HTTP/1.1\r\nHost: shop\r\nUser-Agent: bench\r\nAccept: */*\r\n\r\n")
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, err := c.Write(request); err != nil {
+			b.Fatal(err)
+		}
+		response, err := http.ReadResponse(in, nil)
+		if err != nil {
+			b.Fatal(err)
+		}
+		io.Copy(io.Discard, response.Body)
+	}
+}

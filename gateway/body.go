@@ -1,0 +1,159 @@
+package gateway
+
+import (
+	"io"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// replayLimit is how much of a request's body is kept for a second try. It is
+// kept while it streams past: the first try never waits for it, and a longer
+// body is simply not tried again.
+const replayLimit = 64 << 10
+
+// lastBytes is how long the end of an exchange waits for a body that was read
+// from the client and only has to be written.
+const lastBytes = 100 * time.Millisecond
+
+// A body is a request's body on its way from the client to a replica. It is
+// sent by a goroutine of its own, so that an answer that comes early is seen.
+type body struct {
+	source  io.Reader   // nil without a body
+	stall   func()      // makes a read of source that waits return
+	ended   atomic.Bool // source was read to its end; set before the last bytes are written
+	kept    []byte
+	spilled bool
+	lost    atomic.Bool   // source failed: the client's doing
+	stalled atomic.Bool   // we gave up reading from the client
+	done    chan struct{} // closed when nobody sends; nil before the first start
+	c       *conn         // it is sent to
+}
+
+// start sends the body: what was kept of an earlier try, then what comes.
+// Kept and spilled may be looked at again after wait.
+func (b *body) start(x *exchange, c *conn) {
+	b.done, b.c = make(chan struct{}), c
+	go func(done chan struct{}) {
+		defer close(done)
+		b.send(x, c)
+	}(b.done)
+}
+
+func (b *body) send(x *exchange, c *conn) {
+	to := framed{out: c.out, chunked: x.message.length < 0}
+	if _, err := to.Write(b.kept); err != nil {
+		return // the answer, or its absence, will tell
+	}
+	if !b.ended.Load() && !b.stream(to, &x.gateway.free) {
+		return
+	}
+	to.end(x.r.Trailer)
+}
+
+// stream passes on what comes from the client, and says whether it came to its
+// end.
+func (b *body) stream(to framed, free *freeList) bool {
+	buffer := free.take()
+	defer free.give(buffer)
+	for {
+		n, err := b.source.Read(buffer[:])
+		b.keep(buffer[:n])
+		if err == io.EOF {
+			b.ended.Store(true)
+		}
+		if _, wrong := to.Write(buffer[:n]); wrong != nil {
+			return false
+		}
+		switch err {
+		case nil:
+		case io.EOF:
+			return true
+		default:
+			b.lost.Store(!b.stalled.Load())
+			b.c.abort()
+			return false
+		}
+	}
+}
+
+func (b *body) keep(piece []byte) {
+	if b.spilled || len(b.kept)+len(piece) > replayLimit {
+		b.kept, b.spilled = nil, true
+		return
+	}
+	b.kept = append(b.kept, piece...)
+}
+
+// sending says whether somebody still sends.
+func (b *body) sending() bool {
+	if b.done == nil {
+		return false
+	}
+	select {
+	case <-b.done:
+		return false
+	default:
+		return true
+	}
+}
+
+// wait waits until nobody sends, or until stop is closed or at is reached, and
+// says whether nobody does. A zero at is never.
+func (b *body) wait(stop <-chan struct{}, at time.Time) bool {
+	if !b.sending() {
+		return true
+	}
+	var late <-chan time.Time
+	if !at.IsZero() {
+		timer := time.NewTimer(time.Until(at))
+		defer timer.Stop()
+		late = timer.C
+	}
+	select {
+	case <-b.done:
+		return true
+	case <-stop:
+		return false
+	case <-late:
+		return false
+	}
+}
+
+// delivered says, when the answer on c is complete, whether the body is too. A
+// body that the client has not even sent is not waited for.
+func (b *body) delivered(c *conn) bool {
+	if b.source == nil {
+		return true
+	}
+	if !b.ended.Load() || b.c != c {
+		return false
+	}
+	return b.wait(nil, time.Now().Add(lastBytes))
+}
+
+// finish makes sure that nobody sends any more. The connection it was sent to
+// and the client's are of no use afterwards if somebody did.
+func (b *body) finish() {
+	if !b.sending() {
+		return
+	}
+	b.c.abort()
+	b.stalled.Store(true)
+	b.stall()
+	<-b.done
+}
+
+// A freeList holds the 32 KiB buffers that bodies are copied through.
+type freeList struct{ pool sync.Pool }
+
+type buffer [32 << 10]byte
+
+func (f *freeList) take() *buffer {
+	if b, ok := f.pool.Get().(*buffer); ok {
+		return b
+	}
+	return new(buffer)
+}
+
+func (f *freeList) give(b *buffer) { f.pool.Put(b) }

@@ -1,0 +1,154 @@
+package gateway
+
+import (
+	"context"
+	"log"
+	"net"
+	"net/http"
+	"time"
+
+	"holdfast"
+)
+
+// Bounds of the client's side. There is no bound on writing an answer: streams
+// live as long as their client does.
+const (
+	headerTime     = 10 * time.Second // for a client to send a request's header
+	idleTime       = 75 * time.Second // between two requests of one connection
+	maxHeaderBytes = 64 << 10
+)
+
+// A Socket is a listening socket to serve, with the name routes know it by.
+type Socket struct {
+	Listener holdfast.Listener
+	Socket   net.Listener
+}
+
+// A door is a socket being served. As a net.Listener it lets HTTP connections
+// through to net/http and takes those of TCP services aside.
+type door struct {
+	net.Listener
+	listener holdfast.Listener
+	gateway  *Gateway
+	server   *http.Server
+	tally    *tally
+}
+
+// Sockets says which sockets to serve: the whole set. What is served under the
+// same name and address already is kept, and the new descriptor closed; what is
+// not named any more stops accepting and finishes what it has within 5 s. The
+// gateway owns the sockets it is given.
+func (g *Gateway) Sockets(set []Socket) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	wanted := map[holdfast.ListenerName]bool{}
+	for _, socket := range set {
+		wanted[socket.Listener.Name] = true
+		old := g.doors[socket.Listener.Name]
+		if old != nil && old.listener == socket.Listener {
+			if old.Listener != socket.Socket {
+				socket.Socket.Close()
+			}
+			continue
+		}
+		if old != nil {
+			g.shut(old)
+		}
+		d := g.newDoor(socket)
+		g.doors[d.listener.Name] = d
+		g.open(d)
+	}
+	for name, d := range g.doors {
+		if !wanted[name] {
+			delete(g.doors, name)
+			g.shut(d)
+		}
+	}
+}
+
+func (g *Gateway) newDoor(socket Socket) *door {
+	d := &door{
+		Listener: socket.Socket,
+		listener: socket.Listener,
+		gateway:  g,
+		tally:    g.tally(socket.Listener.Name),
+	}
+	d.server = &http.Server{
+		Handler:                      d,
+		ReadHeaderTimeout:            headerTime,
+		IdleTimeout:                  idleTime,
+		MaxHeaderBytes:               maxHeaderBytes,
+		DisableGeneralOptionsHandler: true, // "OPTIONS *" is for the replica to answer
+		ErrorLog:                     log.New(g.log, "gateway: "+string(d.listener.Name)+": ", 0),
+	}
+	return d
+}
+
+// open begins to serve a door, if the gateway runs. The caller holds mu.
+func (g *Gateway) open(d *door) {
+	if w := g.work; w != nil {
+		w.group.Go(func() { d.server.Serve(d) })
+	}
+}
+
+// shut ends a door without waiting for it here. The caller holds mu.
+func (g *Gateway) shut(d *door) {
+	w := g.work
+	if w == nil {
+		d.Listener.Close()
+		return
+	}
+	w.group.Go(func() {
+		bounded, cancel := context.WithTimeout(w.ctx, drainTime)
+		defer cancel()
+		d.close(bounded)
+	})
+}
+
+// close stops accepting at once, lets requests finish until ctx ends, then cuts
+// them off.
+func (d *door) close(ctx context.Context) {
+	d.Listener.Close()
+	if d.server.Shutdown(ctx) != nil {
+		d.server.Close()
+	}
+}
+
+// Accept gives net/http the next connection that is for it.
+func (d *door) Accept() (net.Conn, error) {
+	for {
+		c, err := d.Listener.Accept()
+		if err != nil {
+			return nil, err
+		}
+		r := d.gateway.route(d.listener.Name)
+		if r == nil || r.protocol != holdfast.TCP {
+			return c, nil
+		}
+		if !d.gateway.flights.enter() {
+			c.Close()
+			continue
+		}
+		// Not of Run's group but of flights, which drain waits for: there may be
+		// thousands, and each is cut off by name.
+		go func() {
+			defer d.gateway.flights.leave()
+			d.carry(r, c)
+		}()
+	}
+}
+
+// ServeHTTP answers one request.
+func (d *door) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	g := d.gateway
+	if !g.flights.enter() {
+		w.Header().Set("Connection", "close")
+		complain(w, http.StatusServiceUnavailable, "ending", "this gateway is ending")
+		return
+	}
+	defer g.flights.leave()
+	d.tally.requests.Add(1)
+	x := &exchange{gateway: g, tally: d.tally, w: w, r: r}
+	defer x.count()
+	x.serve(g.route(d.listener.Name), d.listener.Name)
+}

@@ -1,0 +1,220 @@
+// Package gateway is the data plane: it carries all traffic, published and
+// between services, judges replicas by itself, and serves on when nobody talks
+// to it.
+//
+// A request goes down one line, a file each: route, admission, pick, try,
+// retry, respond. In front stands net/http; behind stands our own HTTP/1.1
+// client, because what makes a retry safe (was a byte written, was one read,
+// was the connection a used one) cannot be had through http.Transport.
+package gateway
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"holdfast"
+	"holdfast/internal/proc"
+)
+
+// Bounds of a gateway's life.
+const (
+	drainTime     = 5 * time.Second // for what is in flight when Run ends
+	maxInFlight   = 10_000          // requests and streams of one service; more is refused, not queued
+	maxRemembered = 4096            // exits of replicas no table has named yet
+)
+
+// Options are what a gateway is made of.
+type Options struct {
+	Name holdfast.GatewayName
+	Dir  string    // holds table.json, the last good routing table; created with mode 0700
+	Log  io.Writer // what a person should see; nil for nowhere. At most logLines a second are written
+}
+
+// A Gateway carries the traffic of one system. Its methods may be called
+// concurrently, before, during and after Run.
+type Gateway struct {
+	name  holdfast.GatewayName
+	dir   string
+	log   *logbook
+	limit int64 // maxInFlight
+
+	routing atomic.Pointer[routing] // what requests read; replaced whole
+	flights *flights
+	free    freeList
+
+	applying sync.Mutex // one Apply at a time, its disk write included
+
+	mu        sync.Mutex // guards what follows, and every verdict
+	held      *heldTable // nil until there is one
+	services  map[holdfast.ServiceName]*service
+	exited    map[holdfast.ReplicaName]holdfast.Incarnation
+	followers map[*follower]struct{}
+	doors     map[holdfast.ListenerName]*door
+	tallies   map[holdfast.ListenerName]*tally
+	work      *work // not nil while Run runs
+}
+
+// New makes a gateway and loads the last good table from Dir, if there is one.
+// A table that cannot be read is set aside and said in the log: a gateway that
+// does not start helps nobody.
+func New(o Options) (*Gateway, error) {
+	if err := os.MkdirAll(o.Dir, 0o700); err != nil {
+		return nil, fmt.Errorf("gateway %s: %w", o.Name, err)
+	}
+	g := &Gateway{
+		name:      o.Name,
+		dir:       o.Dir,
+		log:       newLogbook(o.Log),
+		limit:     maxInFlight,
+		flights:   newFlights(),
+		services:  map[holdfast.ServiceName]*service{},
+		exited:    map[holdfast.ReplicaName]holdfast.Incarnation{},
+		followers: map[*follower]struct{}{},
+		doors:     map[holdfast.ListenerName]*door{},
+		tallies:   map[holdfast.ListenerName]*tally{},
+	}
+	g.routing.Store(&routing{})
+	g.restore()
+	return g, nil
+}
+
+// work is what goes on while Run runs: everything it starts, it waits for.
+type work struct {
+	ctx   context.Context
+	group sync.WaitGroup
+}
+
+// Run checks replicas and serves the sockets until ctx ends, then stops
+// accepting and gives what is in flight 5 s. It returns nil after everything it
+// started has ended. It runs once.
+func (g *Gateway) Run(ctx context.Context) error {
+	working, stop := context.WithCancel(context.WithoutCancel(ctx))
+	defer stop()
+	w := &work{ctx: working}
+	g.begin(w)
+	<-ctx.Done()
+	doors := g.end()
+	g.drain(doors)
+	stop()
+	w.group.Wait()
+	return nil
+}
+
+// begin starts the checks of every endpoint and the service of every socket.
+func (g *Gateway) begin(w *work) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.work = w
+	for _, s := range g.services {
+		for _, e := range s.endpoints {
+			g.startWatch(s, e)
+		}
+	}
+	for _, d := range g.doors {
+		g.open(d)
+	}
+}
+
+// end lets nothing new begin and lets the followers go.
+func (g *Gateway) end() []*door {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.work = nil
+	for f := range g.followers {
+		g.drop(f, ErrEnded)
+	}
+	doors := make([]*door, 0, len(g.doors))
+	for name, d := range g.doors {
+		doors = append(doors, d)
+		delete(g.doors, name)
+	}
+	return doors
+}
+
+// drain stops accepting, waits for what is in flight, cuts off what takes too
+// long, and closes what lies idle.
+func (g *Gateway) drain(doors []*door) {
+	bounded, cancel := context.WithTimeout(context.Background(), drainTime)
+	defer cancel()
+	var group sync.WaitGroup
+	for _, d := range doors {
+		group.Go(func() { d.close(bounded) })
+	}
+	g.flights.land(bounded)
+	group.Wait()
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	for _, s := range g.services {
+		for _, e := range s.endpoints {
+			e.pool.close()
+		}
+	}
+}
+
+// Exited takes the keeper's word that a process ended: its incarnation is out
+// at once, even as the last one, and for ever. A process that lives (Exit is
+// nil) says nothing.
+func (g *Gateway) Exited(p holdfast.Process) {
+	if p.Exit == nil {
+		return
+	}
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	name := p.ID.Name()
+	if _, known := g.exited[name]; known || len(g.exited) < maxRemembered {
+		g.exited[name] = max(g.exited[name], p.ID.Incarnation)
+	}
+	s := g.services[p.ID.Service]
+	if s == nil {
+		return
+	}
+	for _, e := range s.endpoints {
+		if e.ID == p.ID {
+			g.bury(s, e, "the process ended: "+p.Exit.String())
+			g.settle(s)
+		}
+	}
+}
+
+// State is what the gateway believes, in the order of the table.
+func (g *Gateway) State(context.Context) (holdfast.GatewayState, error) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	state := holdfast.GatewayState{Gateway: g.name}
+	if g.held == nil {
+		return state, nil
+	}
+	state.Revision = g.held.table.Revision
+	state.Unsaved = g.held.unsaved
+	for _, routed := range g.held.table.Services {
+		for _, e := range g.services[routed.Name].endpoints {
+			state.Endpoints = append(state.Endpoints, e.state())
+		}
+	}
+	for _, entry := range g.held.table.Routes {
+		state.Routes = append(state.Routes, g.tally(entry.Listener).state(entry.Listener))
+	}
+	return state, nil
+}
+
+// state is an endpoint as a person asks for it. The caller holds Gateway.mu.
+func (e *endpoint) state() holdfast.EndpointState {
+	return holdfast.EndpointState{
+		ID:       e.ID,
+		Admitted: e.standing == admitted || e.standing == kept,
+		Since:    int64(e.since),
+		Reason:   e.reason,
+		InFlight: int(e.inFlight.Load()),
+		Tries:    e.tries.Load(),
+		Failures: e.failures.Load(),
+		Check:    e.took,
+	}
+}
+
+// now is the clock that instants given to others are taken from.
+func now() time.Duration { return proc.Now() }

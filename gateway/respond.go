@@ -1,0 +1,137 @@
+package gateway
+
+import (
+	"io"
+	"net/http"
+	"time"
+)
+
+// respond passes an answer on as it comes. Once its head is on the way nothing
+// can be tried again: an answer that ends too early ends the client's
+// connection too, so that it is not taken for a whole one.
+func (x *exchange) respond(a *answer) {
+	whole := false
+	defer func() { x.close(a, whole) }()
+	if x.message.attempt > 1 {
+		x.tally.retried.Add(1)
+	}
+	if a.head.status >= 500 {
+		x.failed = true
+		a.endpoint.failures.Add(1)
+	}
+	if a.head.status == http.StatusSwitchingProtocols {
+		x.upgrade(a)
+		return
+	}
+	x.writeHead(a)
+	read, written := x.copyBody(&a.payload)
+	if read != nil {
+		x.cutShort(a)
+	}
+	if written != nil {
+		panic(http.ErrAbortHandler)
+	}
+	for _, f := range a.payload.trailer {
+		x.w.Header().Add(http.TrailerPrefix+f.name, f.value)
+	}
+	whole = true
+}
+
+// cutShort ends an answer that its replica did not finish.
+func (x *exchange) cutShort(a *answer) {
+	if x.r.Context().Err() == nil {
+		x.failed = true
+		a.endpoint.failures.Add(1)
+		a.endpoint.nudge()
+	}
+	panic(http.ErrAbortHandler)
+}
+
+func (x *exchange) writeHead(a *answer) {
+	h := x.w.Header()
+	copyFields(h, &a.head)
+	if _, typed := h["Content-Type"]; !typed {
+		h["Content-Type"] = nil // or net/http would guess one
+	}
+	if x.body.source != nil && !x.body.ended.Load() {
+		// The answer came before the request's end. Without this net/http would
+		// swallow the rest of the body itself.
+		http.NewResponseController(x.w).EnableFullDuplex()
+		h.Set("Connection", "close")
+	}
+	x.w.WriteHeader(a.head.status)
+}
+
+// copyFields adds the fields that are not for our connection only. The values
+// share one array: most names come once.
+func copyFields(to http.Header, h *head) {
+	connection := connectionOf(h)
+	values := make([]string, 0, len(h.fields))
+	for _, f := range h.fields {
+		if hopByHop(f.name) || len(connection) > 0 && listed(connection, f.name) {
+			continue
+		}
+		if before, ok := to[f.name]; ok {
+			to[f.name] = append(before, f.value)
+			continue
+		}
+		values = append(values, f.value)
+		to[f.name] = values[len(values)-1 : len(values) : len(values)]
+	}
+}
+
+func connectionOf(h *head) []string {
+	var lines []string
+	for _, f := range h.fields {
+		if f.name == "Connection" {
+			lines = append(lines, f.value)
+		}
+	}
+	return lines
+}
+
+// copyBody copies piece by piece and flushes before every read that may wait:
+// the client sees each piece when we do, and a short answer is still one write.
+func (x *exchange) copyBody(p *payload) (read, written error) {
+	if p.ended {
+		return nil, nil
+	}
+	buffer := x.gateway.free.take()
+	defer x.gateway.free.give(buffer)
+	out := http.NewResponseController(x.w)
+	for !p.ended {
+		if !p.ready() {
+			if err := out.Flush(); err != nil {
+				return nil, err
+			}
+		}
+		n, err := p.Read(buffer[:])
+		if n > 0 {
+			if _, wrong := x.w.Write(buffer[:n]); wrong != nil {
+				return nil, wrong
+			}
+		}
+		if err != nil && err != io.EOF {
+			return err, nil
+		}
+	}
+	return nil, nil
+}
+
+// close ends an answer. Its connection is kept for the next request only if
+// both sides know for certain where this one ended.
+func (x *exchange) close(a *answer, whole bool) {
+	clean := whole && x.body.delivered(a.conn) && a.reusable()
+	x.body.finish()
+	if a.unwatch() && clean {
+		a.endpoint.pool.give(a.conn, time.Now())
+	} else {
+		a.conn.close()
+	}
+	a.endpoint.inFlight.Add(-1)
+}
+
+func (a *answer) reusable() bool {
+	return a.head.minor == 1 && a.payload.framing != byClose &&
+		a.conn.in.Buffered() == 0 && !a.head.lists("Connection", "close")
+}

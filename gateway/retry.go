@@ -1,0 +1,159 @@
+package gateway
+
+import (
+	"fmt"
+	"net/http"
+	"strings"
+)
+
+// How often a request is sent again, by the reason. Together with the first one
+// that is at most six tries, and only replicas that refuse connections make it
+// more than three.
+const (
+	maxMoves    = 3 // nothing was sent: always safe, and each refusal ejects
+	maxRetries  = 1 // it was sent and may be sent again
+	maxRenewals = 1 // a used connection died before a byte came back: more likely its age than its replica
+)
+
+// run tries until there is an answer, or no reason to expect one.
+func (x *exchange) run() {
+	e := x.service.pick(nil)
+	if e == nil {
+		x.complain(http.StatusServiceUnavailable, "no-replica", "%s: no replica is left to ask", x.service.name)
+		return
+	}
+	for e != nil {
+		a, f := x.try(e)
+		if f == nil {
+			x.respond(a)
+			return
+		}
+		e = x.next(f)
+		if e == nil {
+			x.giveUp(f)
+		}
+	}
+}
+
+// next is the replica to ask after a failed try, or nil.
+func (x *exchange) next(f *failure) *endpoint {
+	again := x.mayRepeat(f)
+	x.blame(f)
+	if !again {
+		return nil
+	}
+	x.tried = append(x.tried, f.endpoint)
+	x.fresh = f.stale
+	if e := x.service.pick(x.tried); e != nil || !f.stale {
+		return e
+	}
+	return f.endpoint // there is no other, and its next connection may be as good as new
+}
+
+// mayRepeat says whether the request may be sent again. A request that was
+// written, even in part, may have been carried out; only one that may be
+// carried out twice is written twice.
+func (x *exchange) mayRepeat(f *failure) bool {
+	if f.how == clientGone || f.how == clientBad || f.how == late || f.sent && !x.message.idempotent() {
+		return false
+	}
+	// The body's last reader must be done before it can be read again. It is
+	// when the client has sent its next piece.
+	if !x.body.wait(x.r.Context().Done(), x.message.deadline) {
+		f.how = late
+		if x.r.Context().Err() != nil {
+			f.how = clientGone
+		}
+		return false
+	}
+	if x.body.lost.Load() {
+		f.how = clientBad
+		return false
+	}
+	return !x.body.spilled && x.spend(f)
+}
+
+// spend takes the failure's second try out of its bound, and says whether there
+// was one left.
+func (x *exchange) spend(f *failure) bool {
+	switch {
+	case !f.sent:
+		x.moves++
+		return x.moves <= maxMoves
+	case f.stale && x.renewals < maxRenewals:
+		x.renewals++
+		return true
+	default:
+		x.retries++
+		return x.retries <= maxRetries
+	}
+}
+
+// blame makes a failure count against its replica, unless it is the client's.
+// A refused connection ejects at once; anything else is a reason to look.
+func (x *exchange) blame(f *failure) {
+	if f.how == clientGone || f.how == clientBad {
+		return
+	}
+	f.endpoint.failures.Add(1)
+	x.story = append(x.story, x.tell(f))
+	if f.how == refused {
+		x.gateway.refused(f.endpoint, "refused a request's connection")
+		return
+	}
+	f.endpoint.nudge()
+}
+
+// tell is a failure as a part of a sentence.
+func (x *exchange) tell(f *failure) string {
+	who := string(f.endpoint.ID.Name())
+	switch f.how {
+	case refused:
+		return who + " refused the connection"
+	case unreachable:
+		return who + " could not be connected to: " + plain(f.err)
+	case badAnswer:
+		return who + ": " + f.err.Error()
+	case late:
+		return who + " did not answer in time"
+	default:
+		return who + " broke off"
+	}
+}
+
+// giveUp answers a request that no replica did.
+func (x *exchange) giveUp(f *failure) {
+	x.body.finish()
+	story := strings.Join(x.story, "; ")
+	switch {
+	case f.how == clientGone:
+		panic(http.ErrAbortHandler)
+	case f.how == clientBad:
+		x.complain(http.StatusBadRequest, string(clientBad), "%s: the request's body could not be read", x.service.name)
+	case f.how == late:
+		x.complain(http.StatusGatewayTimeout, string(late), "%s: no answer within %s: %s", x.service.name, x.entry.Timeout, story)
+	case f.sent && !x.message.idempotent():
+		x.complain(http.StatusBadGateway, string(f.how), "%s: %s; whether the request was carried out is unknown, and it is not sent twice", x.service.name, story)
+	default:
+		x.complain(http.StatusBadGateway, string(f.how), "%s: no replica answered: %s", x.service.name, story)
+	}
+}
+
+// complain answers with an error of our own.
+func (x *exchange) complain(status int, code, format string, args ...any) {
+	x.failed = status >= 500
+	if x.body.source != nil && !x.body.ended.Load() {
+		x.w.Header().Set("Connection", "close")
+	}
+	complain(x.w, status, code, format, args...)
+}
+
+// complain writes one line that says what and why.
+func complain(w http.ResponseWriter, status int, code, format string, args ...any) {
+	h := w.Header()
+	h.Set("Holdfast-Error", code)
+	h.Set("Content-Type", "text/plain; charset=utf-8")
+	h.Set("X-Content-Type-Options", "nosniff")
+	w.WriteHeader(status)
+	fmt.Fprintf(w, format+"\n", args...)
+}

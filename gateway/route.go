@@ -1,0 +1,48 @@
+package gateway
+
+import (
+	"net/http"
+
+	"holdfast"
+)
+
+// A routing is the table as requests read it. It is never changed, only
+// replaced.
+type routing struct {
+	system holdfast.SystemName
+	routes map[holdfast.ListenerName]*route
+}
+
+// A route is what a listener's requests are for.
+type route struct {
+	entry    holdfast.RouteEntry
+	service  *service
+	protocol holdfast.Protocol
+}
+
+// route finds what a listener's requests are for, or nil.
+func (g *Gateway) route(name holdfast.ListenerName) *route {
+	return g.routing.Load().routes[name]
+}
+
+// serve takes a request down the line.
+func (x *exchange) serve(r *route, listener holdfast.ListenerName) {
+	if r == nil || r.protocol != holdfast.HTTP {
+		x.complain(http.StatusServiceUnavailable, "no-route", "%s: the routing table has no route for this listener", listener)
+		return
+	}
+	if x.r.Method == http.MethodConnect {
+		x.complain(http.StatusMethodNotAllowed, "no-tunnels", "%s: this is no forward proxy", r.service.name)
+		return
+	}
+	x.service, x.entry = r.service, r.entry
+	if !x.service.enter(x.gateway.limit) {
+		x.w.Header().Set("Retry-After", "1")
+		x.complain(http.StatusServiceUnavailable, "overload", "%s: %d requests are in flight already", x.service.name, x.gateway.limit)
+		return
+	}
+	defer x.service.leave()
+	x.prepare()
+	defer x.body.finish()
+	x.run()
+}

@@ -1,0 +1,121 @@
+package gateway
+
+import (
+	"cmp"
+	"sync/atomic"
+	"time"
+
+	"holdfast"
+)
+
+// A service is one service as requests find it. It stays the same object
+// through every table that names it.
+type service struct {
+	name     holdfast.ServiceName
+	inFlight atomic.Int64
+	lineup   atomic.Pointer[lineup]
+
+	// Guarded by Gateway.mu.
+	protocol  holdfast.Protocol
+	check     holdfast.Healthcheck // with no zero that means a default
+	endpoints []*endpoint          // in the order of the table
+}
+
+// A lineup is whom requests may go to, settled anew at each verdict.
+type lineup struct {
+	usable  []*endpoint // picked from
+	standby []*endpoint // alive as far as we know, not trusted; better than no answer
+}
+
+// An endpoint is one incarnation as the gateway sees it. A new incarnation is a
+// new endpoint: it inherits neither connections nor reputation.
+type endpoint struct {
+	holdfast.Endpoint
+	service  *service
+	pool     pool
+	inFlight atomic.Int64
+	tries    atomic.Uint64
+	failures atomic.Uint64
+	retired  chan struct{} // closed when no table names it any more
+	nudged   chan struct{} // asks for a check now; holds one
+
+	// Guarded by Gateway.mu.
+	standing standing
+	since    time.Duration // CLOCK_BOOTTIME of the last change of standing
+	sign     holdfast.Sign // of the evidence that ejected it
+	reason   string        // the evidence, as a person reads it
+	passes   int           // in a row
+	misses   int           // in a row
+	passed   time.Duration // CLOCK_BOOTTIME of the last pass that counted
+	took     time.Duration // by the last check
+}
+
+func newEndpoint(s *service, wanted holdfast.Endpoint) *endpoint {
+	return &endpoint{
+		Endpoint: wanted,
+		service:  s,
+		retired:  make(chan struct{}),
+		nudged:   make(chan struct{}, 1),
+		since:    now(),
+		reason:   "not checked yet",
+	}
+}
+
+// retire lets what is in flight finish and takes no more.
+func (e *endpoint) retire() {
+	close(e.retired)
+	e.pool.close()
+}
+
+func (e *endpoint) isRetired() bool {
+	select {
+	case <-e.retired:
+		return true
+	default:
+		return false
+	}
+}
+
+// nudge asks for a check now. It never waits.
+func (e *endpoint) nudge() {
+	select {
+	case e.nudged <- struct{}{}:
+	default:
+	}
+}
+
+// withDefaults fills what a table left open. The interval is every peer's
+// smallest sensible one; 300 ms is three times what a starved machine delayed
+// an honest answer by; two misses, because one is a lost packet.
+func withDefaults(check holdfast.Healthcheck) holdfast.Healthcheck {
+	check.Interval = cmp.Or(max(check.Interval, 0), time.Second)
+	check.Timeout = cmp.Or(max(check.Timeout, 0), 300*time.Millisecond)
+	check.Retries = cmp.Or(max(check.Retries, 0), 2)
+	return check
+}
+
+// A tally counts what the callers of one listener saw.
+type tally struct {
+	requests atomic.Uint64
+	failed   atomic.Uint64
+	retried  atomic.Uint64
+}
+
+func (t *tally) state(name holdfast.ListenerName) holdfast.RouteState {
+	return holdfast.RouteState{
+		Listener: name,
+		Requests: t.requests.Load(),
+		Failed:   t.failed.Load(),
+		Retried:  t.retried.Load(),
+	}
+}
+
+// tally finds the counters of a listener. The caller holds mu.
+func (g *Gateway) tally(name holdfast.ListenerName) *tally {
+	t := g.tallies[name]
+	if t == nil {
+		t = &tally{}
+		g.tallies[name] = t
+	}
+	return t
+}
