@@ -113,6 +113,13 @@ func (g *Generator) abandon(why error) error {
 	return cmp.Or(why, g.err, errors.New("the generator ended before it began"))
 }
 
+// Began is the instant the schedule counts from.
+func (g *Generator) Began() int64 {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.record.Began
+}
+
 // Snapshot is what has come back so far, in the order it ended. The slice is
 // shared: it never changes, and must not be changed.
 func (g *Generator) Snapshot() []Result {

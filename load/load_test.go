@@ -97,7 +97,7 @@ func needsLinux(t *testing.T) {
 	}
 }
 
-func serve(t *testing.T, handler http.HandlerFunc) string {
+func serve(t testing.TB, handler http.HandlerFunc) string {
 	t.Helper()
 	server := httptest.NewServer(handler)
 	t.Cleanup(server.Close)
@@ -224,6 +224,43 @@ func TestTheCapIsReported(t *testing.T) {
 	}
 	if last := record.Results[59]; !last.Failed || last.Error != notSent {
 		t.Errorf("an arrival that was not sent did not fail: %+v", last)
+	}
+}
+
+// TestWhoeverWaitsIsNotWhole holds back one answer among many good ones.
+func TestWhoeverWaitsIsNotWhole(t *testing.T) {
+	t.Parallel()
+	var asked atomic.Int64
+	release := make(chan struct{})
+	p := plan(serve(t, func(w http.ResponseWriter, r *http.Request) {
+		if asked.Add(1) == 20 {
+			<-release
+		}
+	}))
+	p.Timeout, p.Late = 20*time.Second, 19*time.Second
+	g := start(t, p)
+	until(t, "a second of good answers", func() bool { return len(g.Snapshot()) > 250 })
+	if _, ok := Whole(g.Snapshot(), g.Began(), time.Second/2); !ok {
+		t.Error("what has come back is not whole; then this test shows nothing")
+	}
+	if at, ok := g.Whole(g.Began(), time.Second/2); ok {
+		t.Errorf("whole at %s while somebody waits", time.Duration(at-g.Began()))
+	}
+	close(release)
+	until(t, "users to be whole", func() bool { _, ok := g.Whole(g.Began(), time.Second/2); return ok })
+}
+
+func TestAGeneratorEndsWithItsContext(t *testing.T) {
+	t.Parallel()
+	ctx, cancel := context.WithCancel(t.Context())
+	g, err := Start(ctx, []string{os.Args[0]}, []string{role + "=generator"}, plan(serve(t, func(w http.ResponseWriter, r *http.Request) {})))
+	if err != nil {
+		t.Fatal(err)
+	}
+	cancel()
+	<-g.Done()
+	if _, err := g.Stop(t.Context()); err == nil {
+		t.Error("a record cut off is given out as whole")
 	}
 }
 
