@@ -1,0 +1,135 @@
+package spec
+
+import (
+	"slices"
+
+	"github.com/goccy/go-yaml/ast"
+	"github.com/goccy/go-yaml/token"
+)
+
+// aliases is what a walk over the whole tree found, under x- keys too: where
+// each alias leads, and which tokens of the text became part of the tree.
+type aliases struct {
+	target map[*ast.AliasNode]ast.Node // an alias that leads nowhere is not in it
+	seen   map[*token.Token]bool
+}
+
+// An aliasWalk goes through the tree in the order of the text, because an alias
+// means the last anchor of its name before it. open are the anchors it is
+// inside of: an alias to one of them would have no end.
+type aliasWalk struct {
+	reader *reader
+	found  aliases
+	anchor map[string]ast.Node
+	names  []string
+	open   []string
+}
+
+// followAliases finds where every alias leads, and reports those that lead
+// nowhere or into themselves. What it returns has no circles.
+func (r *reader) followAliases(root ast.Node) aliases {
+	walk := &aliasWalk{
+		reader: r,
+		found:  aliases{target: map[*ast.AliasNode]ast.Node{}, seen: map[*token.Token]bool{}},
+		anchor: map[string]ast.Node{},
+	}
+	walk.into(root)
+	return walk.found
+}
+
+func (w *aliasWalk) into(node ast.Node) {
+	if node == nil {
+		return
+	}
+	w.found.seen[node.GetToken()] = true
+	switch node := node.(type) {
+	case *ast.MappingNode:
+		for _, entry := range node.Values {
+			w.into(entry)
+		}
+	case *ast.MappingValueNode:
+		w.into(node.Key)
+		w.into(node.Value)
+	case *ast.MappingKeyNode:
+		w.into(node.Value)
+	case *ast.SequenceNode:
+		for _, item := range node.Values {
+			w.into(item)
+		}
+	case *ast.LiteralNode:
+		w.into(node.Value)
+	case *ast.TagNode:
+		w.into(node.Value)
+	case *ast.AnchorNode:
+		w.throughAnchor(node)
+	case *ast.AliasNode:
+		w.throughAlias(node)
+	}
+}
+
+func (w *aliasWalk) throughAnchor(node *ast.AnchorNode) {
+	name := tokenText(node.Name)
+	w.found.seen[node.Name.GetToken()] = true
+	w.open = append(w.open, name)
+	w.into(node.Value)
+	w.open = w.open[:len(w.open)-1]
+	w.anchor[name] = node.Value
+	w.names = append(w.names, name)
+}
+
+func (w *aliasWalk) throughAlias(node *ast.AliasNode) {
+	name := tokenText(node.Value)
+	w.found.seen[node.Value.GetToken()] = true
+	at := w.reader.placeOf(node.Start)
+	at.width = 1 + w.reader.placeOf(node.Value.GetToken()).width
+	target, ok := w.anchor[name]
+	switch {
+	case slices.Contains(w.open, name):
+		w.reader.report(at, Problem{Code: badAlias, Message: "the alias " + tick("*"+name) + " is part of what it stands for", Help: "move the anchor so that it does not contain the alias"})
+	case !ok:
+		w.reader.report(at, Problem{Code: badAlias, Message: "no anchor " + tick("&"+name) + " comes before this alias", Help: didYouMean("*", nearest(name, w.names), "write "+tick("&"+name)+" before the value that it stands for, further up")})
+	default:
+		w.found.target[node] = target
+	}
+}
+
+// reportUnseen finds words of the text that did not become part of the tree. The
+// grammar is lenient in places, and nothing is dropped silently.
+func (r *reader) reportUnseen(tokens token.Tokens) {
+	for _, tk := range tokens {
+		switch tk.Type {
+		case token.StringType, token.SingleQuoteType, token.DoubleQuoteType, token.IntegerType, token.FloatType, token.BoolType,
+			token.HexIntegerType, token.OctetIntegerType, token.BinaryIntegerType, token.InfinityType, token.NanType, token.NullType:
+			if !r.aliases.seen[tk] && !inDirective(tk) {
+				r.report(r.placeOf(tk), Problem{Code: badSyntax, Message: "this is not part of any value", Help: "look at its indentation, and at the line before"})
+			}
+		}
+	}
+}
+
+// inDirective says that a token belongs to a `%YAML 1.2` line.
+func inDirective(tk *token.Token) bool {
+	for before := tk.Prev; before != nil && before.Position.Line == tk.Position.Line; before = before.Prev {
+		if before.Type == token.DirectiveType {
+			return true
+		}
+	}
+	return false
+}
+
+// tokenText is the text of a scalar as the grammar understood it.
+func tokenText(node ast.Node) string {
+	if node == nil || node.GetToken() == nil {
+		return ""
+	}
+	return node.GetToken().Value
+}
+
+// didYouMean is the next step when something is not known: what is near, or
+// else another one.
+func didYouMean[T ~string](before string, near T, otherwise string) string {
+	if near == "" {
+		return otherwise
+	}
+	return "did you mean " + tick(before+string(near)) + "?"
+}

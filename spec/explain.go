@@ -1,0 +1,175 @@
+package spec
+
+import (
+	"fmt"
+	"strings"
+
+	"holdfast"
+	"holdfast/mode"
+)
+
+// An Inference is something that holds of a system though a file need not say
+// it: where it would be written, what it is, and from what it follows.
+type Inference struct {
+	Path    string `json:"path"`
+	Value   string `json:"value"`
+	Because string `json:"because"`
+}
+
+const unless = "unless the file says otherwise"
+
+// Explain lists everything about a system that follows from something else: the
+// standard values it runs with, and what is built around its services. It is in
+// the order of the file. A value that the file spells out and that is the
+// standard one is listed too; the system does not remember the difference, and
+// none is made.
+func Explain(system *holdfast.System) []Inference {
+	e := &explanation{}
+	e.system(system)
+	for _, service := range system.Services {
+		e.path = "services." + string(service.Name)
+		e.service(system, service)
+		e.surroundings(service)
+		e.modes(system, service)
+	}
+	return e.all
+}
+
+type explanation struct {
+	path string
+	all  []Inference
+}
+
+func (e *explanation) say(key, value, because string, args ...any) {
+	path := strings.Trim(e.path+"."+key, ".")
+	e.all = append(e.all, Inference{Path: path, Value: value, Because: fmt.Sprintf(because, args...)})
+}
+
+// standard says a value if it is the standard one.
+func (e *explanation) standard(key, value, standard string) {
+	if value == standard {
+		e.say(key, value, unless)
+	}
+}
+
+func (e *explanation) system(s *holdfast.System) {
+	if s.Promise != nil {
+		e.say("promise", fmt.Sprintf("%s over %s", s.Promise.Target, spanText(s.Promise.Window)), "on every published route; a status below 500 is a good answer")
+	}
+	guard := standardGuardrails()
+	e.standard("guardrails.max_actions", rateText(s.Guardrails.MaxActions), rateText(guard.MaxActions))
+	e.standard("guardrails.max_unavailable", fmt.Sprint(s.Guardrails.MaxUnavailable), fmt.Sprint(guard.MaxUnavailable))
+	if len(s.Zones) == 0 {
+		e.say("zones", "none", "no `zones`: everything is on this host, which is the first cut of every promise")
+	}
+}
+
+func rateText(r holdfast.Rate) string { return fmt.Sprintf("%d per %s", r.Count, spanText(r.Per)) }
+
+func (e *explanation) service(system *holdfast.System, s holdfast.Service) {
+	if s.Command != "" {
+		e.say("manage", string(s.Manage), "`command`: a supervised process for each replica")
+		e.standard("replicas", fmt.Sprint(s.Replicas), "1")
+		e.say("working_dir", s.WorkingDir, "the file's own folder "+unless)
+		e.standard("stop_signal", s.StopSignal, "SIGTERM")
+		e.standard("stop_grace_period", spanText(s.StopGrace), spanText(standardGrace))
+	} else {
+		e.say("replicas", fmt.Sprint(s.Replicas), "one for each of `urls`")
+		e.standard("manage", string(s.Manage), string(holdfast.Observe))
+	}
+	e.standard("protocol", string(s.Protocol), string(holdfast.HTTP))
+	if system.Owner != "" && s.Owner == system.Owner {
+		e.say("owner", string(s.Owner), "`owner` of the system")
+	}
+	if len(s.Zones) > 0 {
+		e.say("zones", zonesText(s), "the replicas take the zones in turn")
+	}
+	e.say("minimum", fmt.Sprint(s.Minimum), "%d replicas less `max_unavailable` %d, but at least 1", s.Replicas, system.Guardrails.MaxUnavailable)
+	e.healthcheck(s)
+}
+
+func zonesText(s holdfast.Service) string {
+	var parts []string
+	for n := 1; n <= s.Replicas && n <= 10; n++ {
+		parts = append(parts, fmt.Sprintf("%s in %s", holdfast.NameReplica(s.Name, n), s.Zone(n)))
+	}
+	if s.Replicas > 10 {
+		parts = append(parts, "…")
+	}
+	return strings.Join(parts, ", ")
+}
+
+func (e *explanation) healthcheck(s holdfast.Service) {
+	h, standard := s.Healthcheck, standardHealth()
+	switch {
+	case h.Disabled:
+		e.say("healthcheck", "running is enough", "`disable: true`: it listens nowhere")
+		return
+	case s.Protocol == holdfast.TCP:
+		e.say("healthcheck", "a connect", "`protocol: tcp`; a hang is then seen only through traffic")
+	case h.Path == "":
+		e.say("healthcheck", "any answer to GET /", "no `path`; with one, a status from 200 to 399 is demanded")
+	}
+	e.standard("healthcheck.interval", spanText(h.Interval), spanText(standard.Interval))
+	e.standard("healthcheck.timeout", spanText(h.Timeout), spanText(standard.Timeout))
+	e.standard("healthcheck.retries", fmt.Sprint(h.Retries), fmt.Sprint(standard.Retries))
+	e.standard("healthcheck.start_period", spanText(h.StartPeriod), spanText(standard.StartPeriod))
+}
+
+// surroundings is what the gateway and the driver build around a service.
+func (e *explanation) surroundings(s holdfast.Service) {
+	for _, port := range s.Ports {
+		reach := "from this machine only"
+		if port.Host != "127.0.0.1" {
+			reach = "from other machines too"
+		}
+		e.say("ports", portText(port), "the gateway publishes %s here, balanced over its replicas, %s", s.Name, reach)
+	}
+	for _, dependency := range s.DependsOn {
+		stem := variableStem(dependency.On)
+		need := "required"
+		if !dependency.Required {
+			need = "optional"
+		}
+		e.say("depends_on."+string(dependency.On), need+", "+spanText(dependency.Timeout), "required and %s %s", spanText(standardTimeout), unless)
+		if s.Command != "" {
+			e.say("environment", fmt.Sprintf("$%s_URL $%s_HOST $%s_PORT", stem, stem, stem), "`depends_on`: an address of the gateway for %s", dependency.On)
+		}
+	}
+	if s.Command != "" {
+		e.say("environment", "$PORT $HOST $REPLICA $ZONE $DATA_DIR", "set for each replica; of the caller's environment it gets PATH, HOME, LANG, TZ and what is named")
+	}
+}
+
+func portText(p holdfast.Port) string {
+	host := p.Host
+	switch {
+	case host == "":
+		host = "*"
+	case strings.Contains(host, ":"):
+		host = "[" + host + "]"
+	}
+	return fmt.Sprintf("%s:%d", host, p.Port)
+}
+
+func (e *explanation) modes(system *holdfast.System, s holdfast.Service) {
+	for _, f := range system.Modes {
+		if f.Strikes.Service != s.Name {
+			continue
+		}
+		m, _ := mode.Find(f.Kind)
+		b := f.Bounds
+		e.say("failure_modes."+string(f.Kind), fmt.Sprintf("detect %s, mitigate %s, restore %s, impact %s; %s", spanText(b.Detect), spanText(b.Mitigate), spanText(b.Restore), b.Impact, remediesText(f)), "%s: a standard failure mode; the file overrides fields of it", m.Title)
+	}
+}
+
+func remediesText(f holdfast.FailureMode) string {
+	if len(f.Remedies) == 0 {
+		return "a person is the remedy"
+	}
+	words := make([]string, len(f.Remedies))
+	for i, remedy := range f.Remedies {
+		words[i] = string(remedy)
+	}
+	return "mended by " + strings.Join(words, ", then ")
+}

@@ -1,0 +1,101 @@
+package spec
+
+import (
+	"fmt"
+
+	"holdfast"
+)
+
+// settle decides what kind of service a draft is by the keys that are there, and
+// refuses the keys that mean nothing for it.
+func (r *reader) settle(d *draft, e entry) {
+	_, command := d.written["command"]
+	urls, elsewhere := d.written["urls"]
+	switch {
+	case command && elsewhere:
+		r.report(urls, Problem{Code: twoKinds, Message: tick(e.key) + " has both `command` and `urls`", Label: fmt.Sprintf("`command` is in line %d", d.written["command"].line), Help: "keep `command` if holdfast is to run it, `urls` if it already runs elsewhere"})
+		return
+	case command:
+		r.settleProcess(d)
+	case elsewhere:
+		r.settleElsewhere(d)
+	case meant(d.written, "command") || meant(d.written, "urls"):
+		return // a slip of the finger, which has been reported
+	default:
+		r.report(d.at, Problem{Code: missingKind, Message: tick(e.key) + " has neither `command` nor `urls`", Help: "write `command: ./…` if holdfast is to run it, `urls: [https://…]` if it already runs elsewhere"})
+		return
+	}
+	r.settleProtocol(d)
+}
+
+// meant says that a key was written, though misspelled.
+func meant(written map[string]place, key string) bool {
+	for other := range written {
+		if nearest(other, []string{key}) != "" {
+			return true
+		}
+	}
+	return false
+}
+
+func (r *reader) settleProcess(d *draft) {
+	if at, said := d.written["manage"]; said && d.service.Manage != holdfast.Full && d.service.Manage != "" {
+		r.report(at, Problem{Code: unfitKey, Message: "manage: what holdfast runs by `command` it owns the life of", Help: "remove it, or write `manage: full`"})
+	}
+	d.service.Manage = holdfast.Full
+}
+
+// settleElsewhere is for what already runs: nothing of how a process is started
+// and stopped means anything there.
+func (r *reader) settleElsewhere(d *draft) {
+	s := &d.service
+	for _, key := range []string{"replicas", "environment", "working_dir", "stop_signal", "stop_grace_period"} {
+		at, said := d.written[key]
+		if !said {
+			continue
+		}
+		help := "remove it: holdfast neither starts nor stops this service"
+		if key == "replicas" {
+			help = fmt.Sprintf("remove it: there are as many replicas as urls, %d", len(s.URLs))
+		}
+		r.report(at, Problem{Code: unfitKey, Message: tick(key) + " means nothing for a service with `urls`", Help: help})
+	}
+	if at, said := d.written["urls"]; said && len(s.URLs) == 0 {
+		r.report(at, Problem{Code: emptyValue, Message: "urls names no replica that could be used", Help: "write at least one, like `urls: [https://db.example/health]`"})
+	}
+	if s.Manage == holdfast.Full {
+		r.report(d.written["manage"], Problem{Code: unfitKey, Message: "manage: holdfast cannot own the life of what it did not start", Help: "write `manage: observe` or `manage: route`, or give the service a `command`"})
+	}
+	if s.Manage == "" {
+		s.Manage = holdfast.Observe
+	}
+	if at, said := d.written["ports"]; said && s.Manage == holdfast.Observe {
+		r.report(at, Problem{Code: unfitKey, Message: "ports: a service that is only observed cannot be published", Help: "add `manage: route`, so that its traffic comes through holdfast"})
+	}
+	s.Replicas = max(1, len(s.URLs))
+}
+
+// settleProtocol: a health path of the defaults is for those who speak HTTP;
+// written for a TCP service itself it is a mistake.
+func (r *reader) settleProtocol(d *draft) {
+	s := &d.service
+	if s.Protocol != holdfast.TCP {
+		return
+	}
+	at := d.written["protocol"]
+	if _, elsewhere := d.written["urls"]; elsewhere {
+		r.report(at, Problem{Code: unfitKey, Message: "protocol: a service with `urls` speaks HTTP", Help: "remove it"})
+		return
+	}
+	if d.healthPath.line > 0 {
+		r.report(d.healthPath, Problem{Code: unfitKey, Message: "healthcheck: a TCP service has no path to ask for", Label: "`protocol: tcp`", Help: "remove it, or write `protocol: http`"})
+	}
+	s.Healthcheck.Path = ""
+	if !s.Healthcheck.Disabled {
+		r.report(at, Problem{
+			Code: blindToHang, Message: "a hang of " + tick(string(s.Name)) + " is then seen only through traffic", Label: "a TCP service is asked by a connect",
+			Note: "the kernel accepts connections for a process that is stopped",
+			Help: "if it speaks HTTP, write `protocol: http`",
+		})
+	}
+}

@@ -1,0 +1,141 @@
+package spec
+
+import (
+	"cmp"
+	"fmt"
+	"time"
+
+	"holdfast"
+	"holdfast/mode"
+)
+
+// An override is what the file says of one failure mode of a service, to be put
+// over what the catalogue says.
+type override struct {
+	mode     mode.Mode
+	at       place
+	remedies []holdfast.Remedy // meant only when said
+	said     map[string]place
+	bounds   overlay
+	owner    holdfast.OwnerName
+	escalate holdfast.PolicyName
+	runbook  string
+	armed    bool
+}
+
+func (r *reader) failureModes(d *draft) func(value) {
+	return func(v value) {
+		entries, _ := r.entries(v, "failure modes by kind")
+		for _, e := range entries {
+			found, exists := mode.Find(holdfast.Kind(e.key))
+			if !exists {
+				r.report(e.at, Problem{Code: unknownMode, Message: "no failure mode is called " + tick(e.key), Help: didYouMean("", nearest(e.key, kinds()), "there are "+ticks(kinds()))})
+				continue
+			}
+			d.overrides = append(d.overrides, r.override(found, e))
+		}
+	}
+}
+
+func (r *reader) override(of mode.Mode, e entry) override {
+	o := override{mode: of, at: e.at}
+	o.said = r.keys(e.value, "a failure mode", []key{
+		{name: "remedies", read: func(v value) { o.remedies = r.remedies(v) }},
+		{name: "bounds", read: r.bounds(&o.bounds)},
+		{name: "owner", read: scalar(r, &o.owner, label[holdfast.OwnerName])},
+		{name: "escalate", read: scalar(r, &o.escalate, label[holdfast.PolicyName])},
+		{name: "runbook", read: scalar(r, &o.runbook, label[string])},
+		{name: "armed", read: scalar(r, &o.armed, truth)},
+	})
+	return o
+}
+
+// remedies are never nil: an empty list says that a person is the remedy.
+func (r *reader) remedies(v value) []holdfast.Remedy {
+	known := oneOf(unknownRemedy, "a remedy that exists", knownRemedies()...)
+	return append([]holdfast.Remedy{}, list(r, v, "remedies", "`remedies: [restart]`, or `[]` for none", known)...)
+}
+
+// modes are the failure modes of a service: those of the catalogue that fit it,
+// with what the file says put over them.
+func (r *reader) modes(d *draft, standard defaults) []holdfast.FailureMode {
+	var all []holdfast.FailureMode
+	for _, m := range mode.Catalogue() {
+		said := override{}
+		for _, o := range d.overrides {
+			if o.mode.Kind == m.Kind {
+				said = o
+			}
+		}
+		if m.Fits(d.service) {
+			all = append(all, r.mode(m, d, standard, said))
+		} else if said.at.line > 0 && d.service.Manage != "" {
+			r.report(said.at, Problem{
+				Code: unfitMode, Message: tick(string(d.service.Name)) + " cannot be drilled for " + tick(string(m.Kind)), Label: m.Title,
+				Help: "remove it, or let holdfast run the service by `command`",
+			})
+		}
+	}
+	return all
+}
+
+func (r *reader) mode(m mode.Mode, d *draft, standard defaults, said override) holdfast.FailureMode {
+	f := m.Of(d.service)
+	f.Owner = cmp.Or(said.owner, f.Owner)
+	f.Escalation, f.Runbook, f.Armed = said.escalate, said.runbook, said.armed
+	if _, ok := said.said["remedies"]; ok {
+		f.Remedies = said.remedies
+	}
+	for _, o := range []overlay{standard.bounds, d.bounds, said.bounds} {
+		f.Bounds = o.over(f.Bounds)
+	}
+	r.reportOddBounds(f, said.bounds, d.bounds, standard.bounds)
+	return f
+}
+
+// reportOddBounds warns where the innermost bounds stand that were written:
+// they made the whole contradict itself.
+func (r *reader) reportOddBounds(f holdfast.FailureMode, innermostFirst ...overlay) {
+	at := place{}
+	for _, o := range innermostFirst {
+		if at.line == 0 {
+			at = o.at
+		}
+	}
+	b := f.Bounds
+	for _, odd := range []struct {
+		name string
+		of   time.Duration
+	}{{name: "detect", of: b.Detect}, {name: "mitigate", of: b.Mitigate}} {
+		if odd.of > b.Restore && at.line > 0 {
+			r.report(at, Problem{
+				Code: oddBounds, Message: fmt.Sprintf("the bounds of %s allow more time to %s (%s) than to restore (%s)", tick(string(f.Kind)), odd.name, spanText(odd.of), spanText(b.Restore)),
+				Note: "what was not written comes from the failure mode's own bounds; all of them count from the injection",
+				Help: "raise `restore`, or lower the other",
+			})
+		}
+	}
+}
+
+func kinds() []holdfast.Kind {
+	var all []holdfast.Kind
+	for _, m := range mode.Catalogue() {
+		all = append(all, m.Kind)
+	}
+	return all
+}
+
+// knownRemedies are those that some failure mode of the catalogue has.
+func knownRemedies() []holdfast.Remedy {
+	var all []holdfast.Remedy
+	have := map[holdfast.Remedy]bool{}
+	for _, m := range mode.Catalogue() {
+		for _, remedy := range m.Remedies {
+			if !have[remedy] {
+				have[remedy] = true
+				all = append(all, remedy)
+			}
+		}
+	}
+	return all
+}

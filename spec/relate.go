@@ -1,0 +1,260 @@
+package spec
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"holdfast"
+	"holdfast/topology"
+)
+
+// relate checks what one thing says of another, once all are known.
+func (r *reader) relate(drafts []*draft) {
+	byName := map[holdfast.ServiceName]*draft{}
+	for _, d := range drafts {
+		byName[d.service.Name] = d
+	}
+	for _, d := range drafts {
+		r.relateNeeds(d, drafts, byName)
+		r.relateVariables(d, byName)
+	}
+	r.reportCircles(drafts)
+	r.reportTakenPorts(drafts)
+	r.reportLoneReplicas(drafts)
+}
+
+func (r *reader) relateNeeds(d *draft, drafts []*draft, byName map[holdfast.ServiceName]*draft) {
+	for _, n := range d.needs {
+		on := n.dependency.On
+		_, exists := byName[on]
+		switch {
+		case on == d.service.Name:
+			r.report(n.at, Problem{Code: needsItself, Message: tick(string(on)) + " depends on itself", Help: "remove it"})
+		case !exists && !r.found.full():
+			r.report(n.at, Problem{
+				Code: unknownNeed, Message: "no service is called " + tick(string(on)),
+				Help: didYouMean("", nearest(string(on), serviceNames(drafts)), "the services are "+ticks(serviceNames(drafts))),
+			})
+		}
+		d.service.DependsOn = append(d.service.DependsOn, n.dependency)
+	}
+}
+
+func serviceNames(drafts []*draft) []holdfast.ServiceName {
+	all := make([]holdfast.ServiceName, len(drafts))
+	for i, d := range drafts {
+		all[i] = d.service.Name
+	}
+	return all
+}
+
+// relateVariables finds references, in texts that stay as written, to variables
+// that nothing will have set when the service is started.
+func (r *reader) relateVariables(d *draft, byName map[holdfast.ServiceName]*draft) {
+	given := givenVariables(d)
+	for _, raw := range d.texts {
+		all, bad := pieces(raw.text)
+		r.reportBroken(raw, bad)
+		for _, p := range all {
+			if _, set := r.environ[p.name]; p.name == "" || p.fallback != never || set || slices.Contains(given, p.name) {
+				continue
+			}
+			if r.found.full() {
+				return
+			}
+			r.report(r.dollar(raw.value.at, raw.dollars+p.dollar, p.source), Problem{
+				Code: unsetVariable, Message: raw.value.name + ": nothing sets the variable " + tick(p.name),
+				Help: unsetHelp(d, p.name, given, byName),
+			})
+		}
+	}
+}
+
+// givenVariables are those that are set whenever the service is started.
+func givenVariables(d *draft) []string {
+	given := []string{"PORT", "HOST", "REPLICA", "ZONE", "DATA_DIR"}
+	for _, n := range d.needs {
+		stem := variableStem(n.dependency.On)
+		given = append(given, stem+"_URL", stem+"_HOST", stem+"_PORT")
+	}
+	for key := range d.service.Environment {
+		given = append(given, key)
+	}
+	slices.Sort(given[5+3*len(d.needs):])
+	return append(given, d.service.PassThrough...)
+}
+
+// variableStem is what the variables that lead to a service begin with.
+func variableStem(service holdfast.ServiceName) string {
+	return strings.ToUpper(strings.ReplaceAll(string(service), "-", "_"))
+}
+
+func unsetHelp(d *draft, variable string, given []string, byName map[holdfast.ServiceName]*draft) string {
+	if near := nearest(variable, given); near != "" {
+		return didYouMean("$", near, "")
+	}
+	if stem, suffix := cutLast(variable, "_"); suffix == "URL" || suffix == "HOST" || suffix == "PORT" {
+		other := holdfast.ServiceName(strings.ToLower(strings.ReplaceAll(stem, "_", "-")))
+		if _, exists := byName[other]; exists && other != d.service.Name {
+			return "add " + tick(string(other)) + " to `depends_on` of " + tick(string(d.service.Name)) + ", which sets it"
+		}
+	}
+	return fmt.Sprintf("add it to `environment`, set it before you start, or write a default: `${%s:-…}`; `$$%s` is the text itself", variable, variable)
+}
+
+func cutLast(text, separator string) (before, after string) {
+	i := strings.LastIndex(text, separator)
+	if i < 0 {
+		return text, ""
+	}
+	return text[:i], text[i+len(separator):]
+}
+
+// maxCircles are shown: circles share edges, and mending one mends others.
+const maxCircles = 10
+
+// reportCircles shows one circle after the other, each time without the edge
+// that closed the last.
+func (r *reader) reportCircles(drafts []*draft) {
+	edges, places := edgesOf(drafts)
+	for range maxCircles {
+		circle := topology.Cycle(edges)
+		if circle == nil {
+			return
+		}
+		closing := holdfast.Edge{From: circle[len(circle)-2], To: circle[len(circle)-1]}
+		r.report(places[closing], Problem{
+			Code: needsCircle, Message: "services depend on each other in a circle: " + route(circle),
+			Label: "this closes it", Note: "a failure of any of them reaches all of them, and comes back",
+			Help: "remove one of these dependencies, or make a third service of what two of them share",
+		})
+		edges = slices.DeleteFunc(edges, func(e holdfast.Edge) bool { return e == closing })
+	}
+}
+
+// edgesOf are the edges between different services that exist, and where they
+// are declared.
+func edgesOf(drafts []*draft) ([]holdfast.Edge, map[holdfast.Edge]place) {
+	var edges []holdfast.Edge
+	places := map[holdfast.Edge]place{}
+	for _, d := range drafts {
+		for _, n := range d.needs {
+			edge := holdfast.Edge{From: d.service.Name, To: n.dependency.On}
+			if edge.From == edge.To {
+				continue
+			}
+			edges = append(edges, edge)
+			places[edge] = n.at
+		}
+	}
+	return edges, places
+}
+
+// route writes a path of services, its middle left out when it is long.
+func route(path []holdfast.ServiceName) string {
+	const most = 12
+	var parts []string
+	for i, name := range path {
+		if len(path) > most && i == most/2 {
+			parts = append(parts, fmt.Sprintf("… %d more …", len(path)-most))
+		}
+		if len(path) > most && i >= most/2 && i < len(path)-most/2 {
+			continue
+		}
+		parts = append(parts, string(name))
+	}
+	return strings.Join(parts, " → ")
+}
+
+// reportTakenPorts: every interface includes each single one, so ":8080" and
+// "10.0.0.5:8080" are one address.
+func (r *reader) reportTakenPorts(drafts []*draft) {
+	type published struct {
+		host    string
+		service holdfast.ServiceName
+		at      place
+	}
+	taken := map[uint16][]published{}
+	for _, d := range drafts {
+		for i, port := range d.service.Ports {
+			same := slices.IndexFunc(taken[port.Port], func(p published) bool {
+				return p.host == port.Host || everywhere(p.host) || everywhere(port.Host)
+			})
+			if same >= 0 {
+				first := taken[port.Port][same]
+				r.report(d.ports[i], Problem{
+					Code: takenPort, Message: fmt.Sprintf("port %d is taken by %s", port.Port, tick(string(first.service))), Label: where(first.at),
+					Help: "publish one of them at another port",
+				})
+			}
+			taken[port.Port] = append(taken[port.Port], published{host: port.Host, service: d.service.Name, at: d.ports[i]})
+		}
+	}
+}
+
+func everywhere(host string) bool { return host == "" || host == "0.0.0.0" || host == "::" }
+
+// reportLoneReplicas says plainly what one replica means where somebody waits
+// for it.
+func (r *reader) reportLoneReplicas(drafts []*draft) {
+	callers := map[holdfast.ServiceName][]holdfast.ServiceName{}
+	for _, d := range drafts {
+		for _, n := range d.needs {
+			if n.dependency.Required && n.dependency.On != d.service.Name {
+				callers[n.dependency.On] = append(callers[n.dependency.On], d.service.Name)
+			}
+		}
+	}
+	for _, d := range drafts {
+		s := d.service
+		if s.Replicas != 1 || len(s.Ports) == 0 && len(callers[s.Name]) == 0 {
+			continue
+		}
+		help := "write `replicas: 2`"
+		if _, elsewhere := d.written["urls"]; elsewhere {
+			help = "add a second URL"
+		}
+		at := d.at
+		if replicas, said := d.written["replicas"]; said {
+			at = replicas
+		}
+		r.report(at, Problem{
+			Code: loneReplica, Message: tick(string(s.Name)) + " has one replica: its crash will be felt", Label: "there is no other to retry on",
+			Note: waiters(s, callers[s.Name]) + " for it, and their requests fail until it is back",
+			Help: help,
+		})
+	}
+}
+
+func waiters(s holdfast.Service, callers []holdfast.ServiceName) string {
+	switch {
+	case len(s.Ports) > 0:
+		return "users wait"
+	case len(callers) == 1:
+		return tick(string(callers[0])) + " waits"
+	default:
+		return ticks(callers) + " wait"
+	}
+}
+
+// reportUnowned warns once, however many nobody answers for: the cure is one
+// line at the top of the file.
+func (r *reader) reportUnowned(drafts []*draft) {
+	var unowned []holdfast.ServiceName
+	var first place
+	for _, d := range drafts {
+		if _, tried := d.written["owner"]; d.service.Owner != "" || tried {
+			continue
+		}
+		if unowned = append(unowned, d.service.Name); len(unowned) == 1 {
+			first = d.at
+		}
+	}
+	if len(unowned) > 0 {
+		r.report(first, Problem{
+			Code: nobodyOwns, Message: "nobody owns " + ticks(unowned), Note: "when a remedy does not help, there is nobody to tell",
+			Help: "write `owner: …` at the top of the file, or in the service",
+		})
+	}
+}

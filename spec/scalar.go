@@ -1,0 +1,264 @@
+package spec
+
+import (
+	"fmt"
+	"net/netip"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"holdfast"
+)
+
+// The limits of what a file may ask for. They are far beyond sense and are there
+// so that a slip of the finger is an error and not a thousand processes.
+const (
+	maxReplicas = 1000
+	maxName     = 40 // names become variables, file names and socket paths
+	maxWait     = 24 * time.Hour
+	maxLabel    = 100 // characters of an owner, a policy or a runbook's address
+)
+
+// A complaint is why a text is not what it should be. Message goes on after the
+// key's name and a colon.
+type complaint struct {
+	code          Code
+	message, help string
+}
+
+// scalar makes a reader of one value: its references filled in, parsed, put in
+// its place, or complained about.
+func scalar[T any](r *reader, into *T, parse func(string) (T, *complaint)) func(value) {
+	return func(v value) {
+		text, ok := r.filled(v)
+		if !ok {
+			return
+		}
+		parsed, wrong := parse(text)
+		if wrong != nil {
+			r.report(v.at, Problem{Code: wrong.code, Message: v.name + ": " + wrong.message, Help: wrong.help})
+			return
+		}
+		*into = parsed
+	}
+}
+
+func complain[T any](code Code, help, format string, args ...any) (T, *complaint) {
+	var none T
+	return none, &complaint{code: code, message: fmt.Sprintf(format, args...), help: help}
+}
+
+// wholeNumber accepts decimal digits only: no sign but a minus to complain
+// about, no 0x10, no 1_000, no 1e3.
+func wholeNumber(least, most int) func(string) (int, *complaint) {
+	return func(text string) (int, *complaint) {
+		help := fmt.Sprintf("write a whole number from %d to %d", least, most)
+		n, err := strconv.Atoi(text)
+		switch {
+		case err != nil || strings.HasPrefix(text, "+") || len(text) > 1 && text[0] == '0':
+			return complain[int](badNumber, help, "%s is not a whole number", tick(text))
+		case n < least:
+			return complain[int](badNumber, help, "%d is less than %d", n, least)
+		case n > most:
+			return complain[int](badNumber, help, "%d is more than %d", n, most)
+		}
+		return n, nil
+	}
+}
+
+func share(text string) (holdfast.Share, *complaint) {
+	digits, percent := strings.CutSuffix(text, "%")
+	digits = strings.TrimSpace(digits)
+	plain := digits != "" && strings.Trim(digits, "0123456789.") == ""
+	// e-2 instead of a division: 99.9% is then the number nearest to 0.999.
+	part, err := strconv.ParseFloat(digits+"e-2", 64)
+	switch {
+	case plain && err == nil && !percent:
+		return complain[holdfast.Share](badShare, "write "+tick(digits+"%"), "%s has no percent sign", tick(text))
+	case !plain || err != nil:
+		return complain[holdfast.Share](badShare, "write it like `99.9%`", "%s is not a share", tick(text))
+	case part > 1:
+		return complain[holdfast.Share](badShare, "write a share from 0% to 100%", "%s is more than the whole", tick(text))
+	}
+	return holdfast.Share(part), nil
+}
+
+// duration accepts Go's and Compose's durations above zero; span those from
+// zero.
+func duration(text string) (time.Duration, *complaint) {
+	d, wrong := span(text)
+	if wrong == nil && d == 0 {
+		return complain[time.Duration](badDuration, "write one above zero, like `300ms` or `10s`", "%s is no time at all", tick(text))
+	}
+	return d, wrong
+}
+
+func span(text string) (time.Duration, *complaint) {
+	d, err := time.ParseDuration(text)
+	bare, notBare := strconv.ParseFloat(text, 64)
+	switch {
+	case notBare == nil && bare > 0:
+		return complain[time.Duration](badDuration, "write "+tick(text+"s")+" if seconds are meant; units are `ms`, `s`, `m` and `h`", "%s has no unit", tick(text))
+	case err != nil:
+		return complain[time.Duration](badDuration, "write it like `300ms`, `10s` or `1m30s`", "%s is not a duration", tick(text))
+	case d < 0:
+		return complain[time.Duration](badDuration, "write one above zero, like `300ms` or `10s`", "%s is less than no time", tick(text))
+	case d > maxWait:
+		return complain[time.Duration](badDuration, "write at most `24h`", "%s is longer than a day", tick(text))
+	}
+	return d, nil
+}
+
+// rate reads "5 per 10m".
+func rate(text string) (holdfast.Rate, *complaint) {
+	count, per, ok := strings.Cut(text, " per ")
+	if !ok {
+		return complain[holdfast.Rate](badRate, "write it like `5 per 10m`", "%s is not a rate", tick(text))
+	}
+	n, wrong := wholeNumber(1, maxReplicas)(strings.TrimSpace(count))
+	if wrong != nil {
+		return complain[holdfast.Rate](badRate, wrong.help+" before `per`", "%s", wrong.message)
+	}
+	d, wrong := duration(strings.TrimSpace(per))
+	if wrong != nil {
+		return complain[holdfast.Rate](badRate, wrong.help, "%s", wrong.message)
+	}
+	return holdfast.Rate{Count: n, Per: d}, nil
+}
+
+// name accepts what can be a variable, a file name and part of a host name.
+func name[T ~string](text string) (T, *complaint) {
+	help := fmt.Sprintf("use up to %d of a-z, 0-9 and `-`, beginning with a letter", maxName)
+	if len(text) > maxName {
+		return complain[T](badName, help, "%s is longer than %d characters", tick(text), maxName)
+	}
+	if text == "" || text[0] < 'a' || text[0] > 'z' || strings.Trim(text, nameCharacters) != "" {
+		if near := slug(text); near != "" {
+			help = "write " + tick(near) + ": " + help
+		}
+		return complain[T](badName, help, "%s is not a name", tick(text))
+	}
+	return T(text), nil
+}
+
+const nameCharacters = "abcdefghijklmnopqrstuvwxyz0123456789-"
+
+// slug is the name that is nearest to a text that is none, or "".
+func slug(text string) string {
+	changed := strings.Map(func(c rune) rune {
+		switch {
+		case strings.ContainsRune(nameCharacters, c):
+			return c
+		case c == '_' || c == '.' || c == ' ' || c == '/':
+			return '-'
+		default:
+			return -1
+		}
+	}, strings.ToLower(text))
+	changed = strings.Trim(changed, "-")
+	if changed == "" || changed[0] < 'a' || len(changed) > maxName {
+		return ""
+	}
+	return changed
+}
+
+// label accepts what is only shown or looked up: owners, policies, runbooks.
+func label[T ~string](text string) (T, *complaint) {
+	if strings.ContainsFunc(text, func(c rune) bool { return visible(c) != c }) || len(text) > maxLabel {
+		return complain[T](badName, fmt.Sprintf("write one line of at most %d characters", maxLabel), "%s cannot be shown in a line", tick(text))
+	}
+	return T(text), nil
+}
+
+func truth(text string) (bool, *complaint) {
+	if text != "true" && text != "false" {
+		return complain[bool](badWord, "write `true` or `false`", "%s is neither true nor false", tick(text))
+	}
+	return text == "true", nil
+}
+
+// oneOf accepts the words that exist; of says what they are.
+func oneOf[T ~string](code Code, of string, exist ...T) func(string) (T, *complaint) {
+	return func(text string) (T, *complaint) {
+		if slices.Contains(exist, T(text)) {
+			return T(text), nil
+		}
+		return complain[T](code, didYouMean("", nearest(text, exist), "there are "+ticks(exist)), "%s is not %s", tick(text), of)
+	}
+}
+
+// signals are those a service can be asked to stop with.
+func signals() []string {
+	return []string{"SIGTERM", "SIGINT", "SIGQUIT", "SIGHUP", "SIGUSR1", "SIGUSR2", "SIGWINCH", "SIGKILL"}
+}
+
+func signal(text string) (string, *complaint) {
+	if slices.Contains(signals(), "SIG"+strings.ToUpper(strings.TrimPrefix(strings.ToUpper(text), "SIG"))) {
+		full := "SIG" + strings.TrimPrefix(strings.ToUpper(text), "SIG")
+		if text != full {
+			return complain[string](badSignal, "write "+tick(full), "%s is not the name of a signal", tick(text))
+		}
+	}
+	return oneOf(badSignal, "a signal that ends processes", signals()...)(text)
+}
+
+func healthPath(text string) (string, *complaint) {
+	if !strings.HasPrefix(text, "/") {
+		return complain[string](badPath, "write "+tick("/"+strings.TrimPrefix(text, "./")), "%s does not begin with `/`", tick(text))
+	}
+	if strings.ContainsFunc(text, func(c rune) bool { return c <= ' ' || c == 0x7f || c == '#' }) {
+		return complain[string](badPath, "write blanks and `#` as `%20` and `%23`", "%s cannot be asked for", tick(text))
+	}
+	return text, nil
+}
+
+// port reads where a service is published: "8080", ":8080", "10.0.0.5:8080".
+func port(text string) (holdfast.Port, *complaint) {
+	const help = "write `8080` for this machine only, `:8080` for every interface, `10.0.0.5:8080` for one address"
+	host, number := "127.0.0.1", text
+	if colon := strings.LastIndexByte(text, ':'); colon >= 0 {
+		host, number = strings.Trim(text[:colon], "[]"), text[colon+1:]
+	}
+	n, err := strconv.ParseUint(number, 10, 16)
+	if err != nil || n == 0 || number[0] == '0' {
+		return complain[holdfast.Port](badPort, help, "%s has no port from 1 to 65535", tick(text))
+	}
+	if strings.Trim(host, "0123456789") == "" && host != "" {
+		return complain[holdfast.Port](badPort, "write "+tick(host)+" alone: holdfast gives every replica a port of its own in `$PORT`", "%s names two ports", tick(text))
+	}
+	if host == "localhost" {
+		host = "127.0.0.1"
+	}
+	if address, err := netip.ParseAddr(host); host != "" && (err != nil || address.Zone() != "") {
+		return complain[holdfast.Port](badPort, help, "%s is not an address of this machine", tick(host))
+	}
+	return holdfast.Port{Host: host, Port: uint16(n)}, nil
+}
+
+func address(text string) (string, *complaint) {
+	const help = "write it like `https://db.example:8443/health`"
+	u, err := url.Parse(text)
+	switch {
+	case err != nil:
+		return complain[string](badURL, help, "%s is not a URL", tick(text))
+	case u.Scheme != "http" && u.Scheme != "https":
+		return complain[string](badURL, help, "%s does not begin with `http://` or `https://`", tick(text))
+	case u.Hostname() == "":
+		return complain[string](badURL, help, "%s names no host", tick(text))
+	case u.User != nil:
+		return complain[string](badURL, "remove what stands before the `@`: whatever is in a URL is written to the journal", "%s carries a user name or a password", tick("…@"+u.Host))
+	case !validPort(u.Port()):
+		return complain[string](badURL, "write a port from 1 to 65535", "%s has no such port", tick(text))
+	}
+	return text, nil
+}
+
+func validPort(text string) bool {
+	if text == "" {
+		return true
+	}
+	n, err := strconv.ParseUint(text, 10, 16)
+	return err == nil && n > 0
+}

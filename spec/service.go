@@ -1,0 +1,319 @@
+package spec
+
+import (
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/goccy/go-yaml/ast"
+
+	"holdfast"
+)
+
+// A draft is a service as far as it has been read, with the places that what
+// relates things to each other has to point at.
+type draft struct {
+	service    holdfast.Service
+	at         place            // of its name
+	written    map[string]place // of its keys
+	healthPath place            // of its own health path; line 0 when it has none
+	needs      []need           // as declared, whether they exist or not
+	ports      []place          // of service.Ports, one by one
+	texts      []rawText
+	bounds     overlay
+	overrides  []override
+}
+
+// A need is a dependency and its place.
+type need struct {
+	dependency holdfast.Dependency
+	at         place
+}
+
+// A rawText is a text that stays as written until the service is started.
+type rawText struct {
+	value   value
+	text    string
+	dollars int // signs in the value before this text, when it is a part
+}
+
+func (r *reader) services(v value, system *holdfast.System, standard defaults) []*draft {
+	entries, ok := r.entries(v, "services by name")
+	if ok && len(entries) == 0 {
+		r.report(v.at, Problem{Code: emptyValue, Message: "services is empty", Help: "write what runs: `web: {command: ./web}`"})
+	}
+	var drafts []*draft
+	for _, e := range entries {
+		called, wrong := name[holdfast.ServiceName](e.key)
+		if wrong != nil {
+			r.report(e.at, Problem{Code: wrong.code, Message: "a service's name: " + wrong.message, Help: wrong.help, Note: "it becomes part of variables, file names and host names"})
+			called = holdfast.ServiceName(e.key)
+		}
+		drafts = append(drafts, r.service(called, e, system, standard))
+	}
+	return drafts
+}
+
+func (r *reader) service(called holdfast.ServiceName, e entry, system *holdfast.System, standard defaults) *draft {
+	d := &draft{at: e.at, service: holdfast.Service{
+		Name: called, Owner: system.Owner, Replicas: 1, Protocol: holdfast.HTTP, Zones: system.Zones,
+		WorkingDir: r.file.Dir, Healthcheck: standard.health, StopSignal: "SIGTERM", StopGrace: standard.grace,
+	}}
+	s := &d.service
+	d.written = r.keys(e.value, "a service", []key{
+		{name: "command", read: r.command(d)},
+		{name: "urls", read: func(v value) { s.URLs, _ = listAt(r, v, "URLs", "`urls: [https://db.example/health]`", address) }},
+		{name: "manage", read: scalar(r, &s.Manage, oneOf(badWord, "a step of trust that exists", holdfast.Observe, holdfast.Route, holdfast.Full))},
+		{name: "replicas", read: scalar(r, &s.Replicas, wholeNumber(1, maxReplicas))},
+		{name: "protocol", read: scalar(r, &s.Protocol, oneOf(badWord, "a protocol that is spoken here", holdfast.HTTP, holdfast.TCP))},
+		{name: "ports", read: func(v value) { s.Ports, d.ports = listAt(r, v, "ports", "`ports: [\"8080\"]`", port) }},
+		{name: "depends_on", read: r.dependsOn(d)},
+		{name: "environment", read: r.environment(d)},
+		{name: "working_dir", read: scalar(r, &s.WorkingDir, r.directory)},
+		{name: "healthcheck", read: func(v value) { d.healthPath = r.healthcheck(v, &s.Healthcheck)["path"] }},
+		{name: "stop_signal", read: scalar(r, &s.StopSignal, signal)},
+		{name: "stop_grace_period", read: scalar(r, &s.StopGrace, span)},
+		{name: "owner", read: scalar(r, &s.Owner, label[holdfast.OwnerName])},
+		{name: "zones", read: r.serviceZones(s, system.Zones)},
+		{name: "bounds", read: r.bounds(&d.bounds)},
+		{name: "failure_modes", read: r.failureModes(d)},
+	})
+	if d.written != nil {
+		r.settle(d, e)
+	}
+	s.Minimum = max(1, s.Replicas-system.Guardrails.MaxUnavailable)
+	return d
+}
+
+func (r *reader) directory(text string) (string, *complaint) {
+	if filepath.IsAbs(text) {
+		return filepath.Clean(text), nil
+	}
+	return filepath.Join(r.file.Dir, text), nil
+}
+
+// serviceZones are among the declared ones; without any declared, the system
+// has no failure domains to be in.
+func (r *reader) serviceZones(s *holdfast.Service, declared []holdfast.ZoneName) func(value) {
+	return func(v value) {
+		zones, places := listAt(r, v, "names of zones", "`zones: [a, b]`", name[holdfast.ZoneName])
+		for i, zone := range zones {
+			if !slices.Contains(declared, zone) {
+				r.report(places[i], Problem{
+					Code: unknownZone, Message: "no zone " + tick(string(zone)) + " is declared",
+					Help: didYouMean("", nearest(string(zone), declared), "add it to `zones:` at the top of the file"),
+				})
+			}
+		}
+		if len(zones) > 0 {
+			s.Zones = zones
+		}
+	}
+}
+
+// command reads a text that is split as a shell would, or a list of arguments,
+// which is written as such a text.
+func (r *reader) command(d *draft) func(value) {
+	return func(v value) {
+		if _, list := v.node.(*ast.SequenceNode); list {
+			r.commandList(d, v)
+			return
+		}
+		text, ok := r.scalar(v)
+		if !ok {
+			return
+		}
+		d.service.Command = strings.TrimSpace(text)
+		words, open := splitWords(d.service.Command)
+		switch {
+		case open == `\`:
+			r.report(v.at, Problem{Code: openQuote, Message: "command: a backslash protects nothing at the end", Help: "remove it, or write `\\\\` for a backslash"})
+		case open != "":
+			r.report(r.locate(v.at, open), Problem{Code: openQuote, Message: "command: a quote " + tick(open) + " is never closed", Help: "close it, or write `\\" + open + "` for the character itself"})
+		case len(words) == 0 || words[0].text == "":
+			r.reportNoCommand(v)
+		}
+		dollars := 0
+		for _, w := range words {
+			r.checkWord(v, w)
+			d.texts = append(d.texts, rawText{value: v, text: w.text, dollars: dollars})
+			dollars += strings.Count(w.text, "$")
+		}
+	}
+}
+
+func (r *reader) commandList(d *draft, v value) {
+	items, _ := r.items(v, "arguments", "`command: [./web, --verbose]`")
+	var arguments []string
+	for _, item := range items {
+		if text, ok := r.scalar(item); ok {
+			arguments = append(arguments, text)
+			d.texts = append(d.texts, rawText{value: item, text: text})
+		}
+	}
+	if len(items) == 0 || len(arguments) > 0 && strings.TrimSpace(arguments[0]) == "" {
+		r.reportNoCommand(v)
+	}
+	d.service.Command = joinWords(arguments)
+}
+
+func (r *reader) reportNoCommand(v value) {
+	r.report(v.at, Problem{Code: emptyValue, Message: "command names no program", Help: "write what is to be run, as in `command: ./web --port $PORT`"})
+}
+
+// checkWord warns of what a shell would have acted on: here it is an argument
+// like any other, which nobody who writes it means.
+func (r *reader) checkWord(v value, w word) {
+	if !w.bare || !slices.Contains([]string{"&&", "||", "|", ";", "&", ">", ">>", "<", "2>&1", "2>"}, w.text) {
+		return
+	}
+	r.report(r.locate(v.at, w.text), Problem{
+		Code: shellOperator, Message: "command: " + tick(w.text) + " is passed on as an argument", Label: "no shell reads this",
+		Help: "write `sh -c '…'` around it if a shell is meant, or quotes if it is an argument",
+	})
+}
+
+// dependsOn reads a list of names, or a mapping of names to how they are needed.
+func (r *reader) dependsOn(d *draft) func(value) {
+	return func(v value) {
+		if _, mapping := v.node.(*ast.MappingNode); !mapping {
+			needed, places := listAt(r, v, "names of services, or a mapping of them", "`depends_on: [catalog]`", name[holdfast.ServiceName])
+			for i, on := range needed {
+				d.needs = append(d.needs, need{at: places[i], dependency: holdfast.Dependency{On: on, Required: true, Timeout: standardTimeout}})
+			}
+			return
+		}
+		entries, _ := r.entries(v, "dependencies by name")
+		for _, e := range entries {
+			d.needs = append(d.needs, need{at: e.at, dependency: r.dependency(e)})
+		}
+	}
+}
+
+func (r *reader) dependency(e entry) holdfast.Dependency {
+	dependency := holdfast.Dependency{On: holdfast.ServiceName(e.key), Required: true, Timeout: standardTimeout}
+	if !isNull(e.value) {
+		r.keys(e.value, "a dependency", []key{
+			{name: "required", read: scalar(r, &dependency.Required, truth)},
+			{name: "timeout", read: scalar(r, &dependency.Timeout, duration)},
+		})
+	}
+	return dependency
+}
+
+// environment reads a mapping, or a list of KEY=VALUE; a KEY without a value is
+// passed through from the caller.
+func (r *reader) environment(d *draft) func(value) {
+	return func(v value) {
+		if _, mapping := v.node.(*ast.MappingNode); mapping {
+			entries, _ := r.entries(v, "the environment")
+			for _, e := range entries {
+				if isNull(e.value) {
+					r.variable(d, e.key, e.value, "", false)
+				} else if text, ok := r.scalar(e.value); ok {
+					r.variable(d, e.key, e.value, text, true)
+				}
+			}
+			return
+		}
+		items, _ := r.items(v, "`KEY=value`, or a mapping", "`environment: {KEY: value}`")
+		for _, item := range items {
+			if text, ok := r.scalar(item); ok {
+				item.key = item.at
+				key, set, assigned := strings.Cut(text, "=")
+				r.variable(d, key, item, set, assigned)
+			}
+		}
+	}
+}
+
+func (r *reader) variable(d *draft, key string, v value, text string, assigned bool) {
+	s := &d.service
+	_, twice := s.Environment[key]
+	switch {
+	case key == "" || leadingName(key) != key:
+		r.report(v.key, Problem{Code: badEnvironment, Message: "environment: " + tick(key) + " is not the name of a variable", Help: "use letters, digits and `_`, as in `KEY=value` or `KEY: value`"})
+	case strings.ContainsRune(text, 0):
+		r.report(v.at, Problem{Code: badEnvironment, Message: "environment: the value of " + tick(key) + " holds a NUL character", Help: "remove it: no process can be given one"})
+	case twice || slices.Contains(s.PassThrough, key):
+		r.report(v.at, Problem{Code: listedTwice, Message: "environment: " + tick(key) + " is listed twice", Help: "remove one of them"})
+	case !assigned:
+		s.PassThrough = append(s.PassThrough, key)
+	default:
+		if s.Environment == nil {
+			s.Environment = map[string]string{}
+		}
+		s.Environment[key] = text
+		d.texts = append(d.texts, rawText{value: v, text: text})
+		r.checkSecret(key, v, text)
+	}
+}
+
+// checkSecret looks at a reference to a secret without following it: the secret
+// itself is fetched when the service is started, and never becomes part of the
+// system.
+func (r *reader) checkSecret(key string, v value, text string) {
+	variable, fromEnvironment := strings.CutPrefix(text, "env:")
+	file, fromFile := strings.CutPrefix(text, "file:")
+	switch {
+	case fromEnvironment && (variable == "" || leadingName(variable) != variable):
+		r.report(v.at, Problem{Code: badSecret, Message: "environment: " + tick(text) + " names no variable", Help: "write " + tick("env:"+strings.ToUpper(key))})
+	case fromFile && strings.TrimSpace(file) == "":
+		r.report(v.at, Problem{Code: badSecret, Message: "environment: " + tick(text) + " names no file", Help: "write the file's path, as in " + tick("file:secrets/"+strings.ToLower(key))})
+	case fromEnvironment:
+		if _, set := r.environ[variable]; !set {
+			r.report(r.locate(v.at, variable), Problem{
+				Code: missingSecret, Message: "the secret " + tick(variable) + " is not set", Label: "in the environment holdfast was started with",
+				Help: "set it (`export " + variable + "=…`) before you start",
+			})
+		}
+	}
+}
+
+// foreignKeys are keys that people bring along from other files, and what to
+// write here.
+func foreignKeys() map[string]string {
+	const noContainers = "containers are not run yet: name the program with `command`, or what already runs with `urls`"
+	return map[string]string{
+		"image":          noContainers,
+		"build":          noContainers,
+		"container_name": noContainers,
+		"restart":        "what exits is restarted by itself; `failure_modes: {crash: {remedies: []}}` turns that off",
+		"scale":          "write `replicas`",
+		"deploy":         "write `replicas` in the service itself",
+		"test":           "write `path: /healthz`: health is asked for over HTTP",
+		"condition":      "remove it: every service is started at once, and who needs another finds it behind the gateway",
+		"driver":         "remove it: what runs a service follows from `command` or `urls`",
+		"args":           "write the arguments behind the program in `command`",
+		"env":            "write `environment`",
+		"env_file":       "write the variables under `environment`",
+		"port":           "write `ports: [\"8080\"]`",
+		"slo":            "write `promise: 99.9%` at the top of the file",
+		"version":        "remove it: the file has no version",
+	}
+}
+
+func contains[T comparable](all []T, one T) bool {
+	for _, other := range all {
+		if other == one {
+			return true
+		}
+	}
+	return false
+}
+
+// spanText is a duration as a person writes it: "10m" and not "10m0s".
+func spanText(d time.Duration) string {
+	if d > maxWait && d%(24*time.Hour) == 0 {
+		return strings.TrimSuffix((d/24).String(), "h0m0s") + "d"
+	}
+	text := d.String()
+	if strings.HasSuffix(text, "m0s") {
+		text = strings.TrimSuffix(text, "0s")
+	}
+	if strings.HasSuffix(text, "h0m") {
+		text = strings.TrimSuffix(text, "0m")
+	}
+	return text
+}

@@ -1,0 +1,198 @@
+package spec
+
+import (
+	"bytes"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"holdfast"
+	"holdfast/mode"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// environ is the caller's environment of every test.
+func environ() map[string]string {
+	return map[string]string{"HOME": "/home/ana", "COPIES": "4", "EMPTY": "", "TOKEN": "s3cret"}
+}
+
+func open(t testing.TB, path string) File {
+	t.Helper()
+	text, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return File{Name: "holdfast.yaml", Text: text, Dir: "/srv/shop"}
+}
+
+// golden compares with what is kept, or keeps it when REWRITE is set: read the
+// diff then.
+func golden(t *testing.T, path, got string) {
+	t.Helper()
+	if os.Getenv("REWRITE") != "" {
+		if err := os.WriteFile(path, []byte(got), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatalf("%v: run with REWRITE=1 and read the diff", err)
+	}
+	if diff := cmp.Diff(string(want), got); diff != "" {
+		t.Errorf("%s (-want +got):\n%s", path, diff)
+	}
+}
+
+// Every file in testdata is read, and what is said about it kept beside it.
+// Between them they exercise every code but those that a file of a few lines
+// cannot have, which TestBounds has.
+func TestProblems(t *testing.T) {
+	paths, err := filepath.Glob("testdata/*.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, path := range paths {
+		t.Run(strings.TrimSuffix(filepath.Base(path), ".yaml"), func(t *testing.T) {
+			file := open(t, path)
+			system, problems := Read(file, environ())
+			verdict := "the file is good\n"
+			if system == nil {
+				verdict = "the file is refused\n"
+			}
+			golden(t, strings.TrimSuffix(path, ".yaml")+".txt", Render(file, problems, false)+verdict)
+		})
+	}
+}
+
+func TestEveryCodeIsExercisedOnce(t *testing.T) {
+	exercised := map[Code]bool{}
+	paths, _ := filepath.Glob("testdata/*.yaml")
+	for _, path := range paths {
+		_, problems := Read(open(t, path), environ())
+		for _, p := range problems {
+			exercised[p.Code] = true
+		}
+	}
+	for _, c := range bounded() {
+		exercised[c.code] = true // TestBounds holds that it is so
+	}
+	known := map[Code]bool{}
+	for _, meaning := range Codes() {
+		if known[meaning.Code] || meaning.Title == "" {
+			t.Errorf("%s is listed twice, or without a title", meaning.Code)
+		}
+		known[meaning.Code] = true
+		if !exercised[meaning.Code] {
+			t.Errorf("%s (%s) is exercised by no file in testdata", meaning.Code, meaning.Title)
+		}
+	}
+}
+
+// bounded are texts that no one writes by hand, each with the code it must have.
+func bounded() []struct {
+	what string
+	text string
+	code Code
+} {
+	many := strings.Builder{}
+	for i := range 300 {
+		fmt.Fprintf(&many, "key%d: 1\n", i)
+	}
+	bomb := strings.Builder{}
+	bomb.WriteString("name: bomb\nx-0: &a0 {x: 1, y: 2}\n")
+	for i := 1; i < 30; i++ {
+		fmt.Fprintf(&bomb, "x-%d: &a%d {<<: [*a%d, *a%d]}\n", i, i, i-1, i-1)
+	}
+	bomb.WriteString("services: *a29\n")
+	return []struct {
+		what string
+		text string
+		code Code
+	}{
+		{what: "not UTF-8", text: "name: sh\xffop\n", code: notUTF8},
+		{what: "UTF-16", text: "\xff\xfen\x00a\x00m\x00e\x00", code: notUTF8},
+		{what: "over 1 MiB", text: "name: shop # " + strings.Repeat("x", 1<<20), code: tooLong},
+		{what: "nothing", text: "", code: emptyFile},
+		{what: "brackets without end", text: "name: " + strings.Repeat("[", 1<<19), code: tooDeep},
+		{what: "dashes without end", text: strings.Repeat("- ", 1<<18), code: tooDeep},
+		{what: "braces without end", text: strings.Repeat("{a: ", 1<<17), code: tooDeep},
+		{what: "an alias bomb", text: bomb.String(), code: aliasBomb},
+		{what: "300 unknown keys", text: many.String(), code: tooMany},
+	}
+}
+
+func TestBounds(t *testing.T) {
+	for _, c := range bounded() {
+		t.Run(c.what, func(t *testing.T) {
+			file := File{Name: "holdfast.yaml", Text: []byte(c.text), Dir: "/srv/shop"}
+			began := time.Now()
+			system, problems := Read(file, environ())
+			if took := time.Since(began); took > 10*time.Second {
+				t.Errorf("took %s", took)
+			}
+			if system != nil {
+				t.Error("was read as a system")
+			}
+			if len(problems) > 2*maxProblems+1 {
+				t.Errorf("%d problems", len(problems))
+			}
+			if !has(problems, c.code) {
+				t.Errorf("no %s among:\n%s", c.code, Render(file, problems[:min(len(problems), 5)], false))
+			}
+		})
+	}
+}
+
+func has(problems []Problem, code Code) bool {
+	for _, p := range problems {
+		if p.Code == code {
+			return true
+		}
+	}
+	return false
+}
+
+// The fifteen lines of the design become exactly this.
+func TestFifteenLines(t *testing.T) {
+	system, problems := Read(open(t, "testdata/shop.yaml"), environ())
+	if len(problems) > 0 {
+		t.Fatalf("problems: %+v", problems)
+	}
+	standard := func(name holdfast.ServiceName, replicas int) holdfast.Service {
+		return holdfast.Service{
+			Name: name, Owner: "shop-team", Command: "./" + string(name), Manage: holdfast.Full, Replicas: replicas, Protocol: holdfast.HTTP,
+			WorkingDir:  "/srv/shop",
+			Healthcheck: holdfast.Healthcheck{Interval: time.Second, Timeout: 300 * time.Millisecond, Retries: 2, StartPeriod: 30 * time.Second},
+			StopSignal:  "SIGTERM", StopGrace: 10 * time.Second, Minimum: replicas - 1,
+		}
+	}
+	storefront := standard("storefront", 3)
+	storefront.Ports = []holdfast.Port{{Host: "127.0.0.1", Port: 8080}}
+	storefront.DependsOn = []holdfast.Dependency{{On: "catalog", Required: true, Timeout: time.Second}, {On: "cart", Required: true, Timeout: time.Second}}
+	want := &holdfast.System{
+		Name: "shop", Owner: "shop-team",
+		Promise:    &holdfast.Promise{Target: 0.999, Window: 28 * 24 * time.Hour},
+		Services:   []holdfast.Service{storefront, standard("catalog", 2), standard("cart", 2)},
+		Guardrails: holdfast.Guardrails{MaxActions: holdfast.Rate{Count: 5, Per: 10 * time.Minute}, MaxUnavailable: 1},
+		Digest:     "33482b23070673d8ce0ad05b27e87c1ed41f037555d0febda081c1a85e376cd5",
+	}
+	for _, s := range want.Services {
+		want.Modes = append(want.Modes, mode.Crash().Of(s))
+	}
+	if diff := cmp.Diff(want, system); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+	golden(t, "testdata/shop.explain", inferences(system))
+}
+
+func inferences(system *holdfast.System) string {
+	var b bytes.Buffer
+	for _, i := range Explain(system) {
+		fmt.Fprintf(&b, "%s: %s\n\t%s\n", i.Path, i.Value, i.Because)
+	}
+	return b.String()
+}
