@@ -67,6 +67,7 @@ func checks() []check {
 		{name: "what is no longer desired is ended", starts: true, exits: true, check: undesiredIsEnded},
 		{name: "a higher incarnation replaces the living one", starts: true, exits: true, check: higherReplaces},
 		{name: "an incarnation runs at most once", starts: true, exits: true, check: runsAtMostOnce},
+		{name: "a stale incarnation is ignored by the next run too", starts: true, exits: true, check: staleAfterRestart},
 		{name: "an exit nobody saw is reported", starts: true, exits: true, check: unseenExit},
 		{name: "one failure does not hold up the others", starts: true, exits: true, check: failureStaysAlone},
 	}
@@ -280,6 +281,33 @@ func runsAtMostOnce(t *testing.T, h Harness) {
 	}
 	second.apply(h.Replica(1, 2))
 	second.awaitStarted(h.Replica(1, 2).ID)
+}
+
+// A driver that begins may be asked for a stale incarnation before it has
+// learned of the newer one.
+func staleAfterRestart(t *testing.T, h Harness) {
+	first := watch(t, h.Driver(t))
+	first.apply(h.Replica(1, 1))
+	first.awaitStarted(h.Replica(1, 1).ID)
+	first.apply(h.Replica(1, 2))
+	first.awaitStarted(h.Replica(1, 2).ID)
+	first.apply()
+	first.awaitExited(h.Replica(1, 2).ID)
+	first.end()
+
+	driver := h.Driver(t)
+	stale := holdfast.Desired{Replicas: []holdfast.DesiredReplica{h.Replica(1, 1)}}
+	if err := driver.Apply(t.Context(), stale); err != nil {
+		t.Fatal(err)
+	}
+	second := watch(t, driver)
+	second.last = stale.Replicas
+	second.turn(h)
+	for _, o := range second.of(h.Replica(1, 1).ID) {
+		if o.Kind() == (holdfast.Started{}).Kind() {
+			t.Errorf("a stale incarnation was started after a newer one had run: %v", o)
+		}
+	}
 }
 
 func unseenExit(t *testing.T, h Harness) {

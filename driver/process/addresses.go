@@ -6,11 +6,9 @@ import (
 	"fmt"
 	"hash/fnv"
 	"io/fs"
-	"maps"
 	"net"
 	"os"
 	"path/filepath"
-	"slices"
 	"strconv"
 	"sync"
 
@@ -25,10 +23,19 @@ const (
 	ports     = 10000
 )
 
-// addresses keeps one address per replica: the same for every incarnation, so
-// that what a gateway has on its disk stays true when we are dead. An address
-// is given up only when a stranger sits on it, and never passes to another
-// replica, to whom an old routing table would then send the wrong requests.
+// A place is what is kept of one replica: its address, and the highest
+// incarnation that was ever to be started there.
+type place struct {
+	Address     string               `json:"address"`
+	Incarnation holdfast.Incarnation `json:"incarnation"`
+}
+
+// addresses keeps one place per replica. Its address is the same for every
+// incarnation, so that what a gateway has on its disk stays true when we are
+// dead. It is given up only when a stranger sits on it, and never passes to
+// another replica, to whom an old routing table would then send the wrong
+// requests. The incarnation is kept because a Run may be asked for a stale one
+// before the keeper has told it of the newer.
 //
 // Safe for concurrent use.
 type addresses struct {
@@ -37,7 +44,7 @@ type addresses struct {
 	start int // where the search begins: differs between state directories, so that two systems rarely meet
 
 	mu sync.Mutex
-	of map[holdfast.ReplicaName]string
+	of map[holdfast.ReplicaName]place
 }
 
 func openAddresses(state, host string) (*addresses, error) {
@@ -47,7 +54,7 @@ func openAddresses(state, host string) (*addresses, error) {
 		path:  filepath.Join(state, "addresses.json"),
 		host:  host,
 		start: int(spread.Sum32() % ports),
-		of:    map[holdfast.ReplicaName]string{},
+		of:    map[holdfast.ReplicaName]place{},
 	}
 	text, err := os.ReadFile(a.path)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -66,40 +73,60 @@ func openAddresses(state, host string) (*addresses, error) {
 func (a *addresses) get(name holdfast.ReplicaName) string {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	return a.of[name]
+	return a.of[name].Address
 }
 
-// claim gives the address at which the next incarnation of a replica listens,
-// and has written it down. It is free at this moment; who takes it before the
-// process does makes that process fail, and the next claim avoids it.
-func (a *addresses) claim(name holdfast.ReplicaName) (string, error) {
+// highest is the highest incarnation of a replica that was ever claimed for.
+func (a *addresses) highest(name holdfast.ReplicaName) holdfast.Incarnation {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	kept := a.of[name]
-	if host, _, err := net.SplitHostPort(kept); err == nil && host == a.host && free(kept) == nil {
-		return kept, nil
-	}
-	chosen, err := a.choose()
-	if err != nil {
-		return "", err
-	}
-	a.of[name] = chosen
-	if err := a.save(); err != nil {
-		if a.of[name] = kept; kept == "" {
-			delete(a.of, name)
+	return a.of[name].Incarnation
+}
+
+// claim gives the address at which an incarnation listens, and has written it
+// down. It is free at this moment; who takes it before the process does makes
+// that process fail, and the next claim avoids it.
+func (a *addresses) claim(id holdfast.ReplicaID) (string, error) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	kept, known := a.of[id.Name()]
+	next := place{Address: kept.Address, Incarnation: max(kept.Incarnation, id.Incarnation)}
+	stays := known && a.usable(kept.Address)
+	if !stays {
+		var err error
+		if next.Address, err = a.choose(); err != nil {
+			return "", err
 		}
-		return "", err
 	}
-	return chosen, nil
+	a.of[id.Name()] = next
+	err := a.save()
+	if err == nil || stays {
+		// A full disk must not keep what has an address from being started
+		// again. All that is lost is a safeguard for the next Run.
+		return next.Address, nil
+	}
+	if a.of[id.Name()] = kept; !known {
+		delete(a.of, id.Name())
+	}
+	return "", err
+}
+
+// usable tells whether a kept address is one of ours still and nobody's else.
+func (a *addresses) usable(address string) bool {
+	host, _, err := net.SplitHostPort(address)
+	return err == nil && host == a.host && free(address) == nil
 }
 
 // choose finds an address that is nobody's, ours or a stranger's.
 func (a *addresses) choose() (string, error) {
-	taken := slices.Collect(maps.Values(a.of))
+	taken := make(map[string]bool, len(a.of))
+	for _, p := range a.of {
+		taken[p.Address] = true
+	}
 	last := error(errTaken)
 	for i := range ports {
 		address := net.JoinHostPort(a.host, strconv.Itoa(firstPort+(a.start+i)%ports))
-		if slices.Contains(taken, address) {
+		if taken[address] {
 			continue
 		}
 		if last = free(address); last == nil {

@@ -71,7 +71,7 @@ func (d *Driver) launch(r holdfast.DesiredReplica, address string) (launch, erro
 // prepare is launch with what has to exist before the process does: an address
 // of its own and a directory for its data.
 func (d *Driver) prepare(r holdfast.DesiredReplica) (launch, error) {
-	address, err := d.addresses.claim(r.ID.Name())
+	address, err := d.addresses.claim(r.ID)
 	if err != nil {
 		return launch{}, err
 	}

@@ -74,11 +74,16 @@ func rotate(path string, limit int64) {
 		return
 	}
 	defer live.Close()
-	failed := copyEnd(live, older(path, 1), limit)
+	old, failed := os.OpenFile(older(path, 1), os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
+	if failed == nil {
+		defer old.Close() // after the truncation: until then every moment loses lines
+		failed = copyEnd(old, live, limit)
+	}
+	emptied := live.Truncate(0) == nil
 	if failed != nil {
 		os.Remove(older(path, 1))
 	}
-	if live.Truncate(0) == nil && failed != nil {
+	if failed != nil && emptied {
 		fmt.Fprintf(live, "holdfast: what stood here was dropped: %v\n", failed)
 	}
 }
@@ -87,31 +92,38 @@ func older(path string, n int) string { return path + "." + strconv.Itoa(n) }
 
 // copyEnd copies the last limit bytes of a log and then what has been added
 // meanwhile, at most as much again. What is left out is said in its place.
-func copyEnd(live *os.File, to string, limit int64) error {
+func copyEnd(old, live *os.File, limit int64) error {
 	size, err := live.Seek(0, io.SeekEnd)
 	if err != nil {
 		return err
 	}
-	out, err := os.OpenFile(to, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
-	if err != nil {
-		return err
-	}
-	defer out.Close()
 	from := max(0, size-limit)
-	if from > 0 {
-		fmt.Fprintf(out, "holdfast: %d bytes were dropped here\n", from)
+	if err := sayDropped(old, from); err != nil {
+		return err
 	}
 	if _, err := live.Seek(from, io.SeekStart); err != nil {
 		return err
 	}
-	copied, err := io.CopyN(out, live, 2*limit)
-	if err != nil && !errors.Is(err, io.EOF) {
+	copied, err := io.CopyN(old, live, 2*limit)
+	if errors.Is(err, io.EOF) {
+		return nil
+	}
+	if err != nil {
 		return err
 	}
-	if info, err := live.Stat(); err == nil && info.Size() > from+copied {
-		fmt.Fprintf(out, "\nholdfast: %d bytes were dropped here\n", info.Size()-from-copied)
+	size, err = live.Seek(0, io.SeekEnd)
+	if err != nil {
+		return err
 	}
-	return out.Close()
+	return sayDropped(old, size-from-copied)
+}
+
+func sayDropped(old *os.File, dropped int64) error {
+	if dropped <= 0 {
+		return nil
+	}
+	_, err := fmt.Fprintf(old, "holdfast: %d bytes were dropped here\n", dropped)
+	return err
 }
 
 const (

@@ -151,9 +151,14 @@ func (r *run) reconcile(ctx context.Context, timer *time.Timer) {
 	}
 }
 
+// replica finds a replica, or begins to know it. The keeper may not yet have
+// told us of its last incarnation; what is lower than that is stale all the
+// same. The last one itself may be asked for once more: the keeper knows whether
+// it ran, and we may have died before it did.
 func (r *run) replica(name holdfast.ReplicaName) *replica {
 	if r.replicas[name] == nil {
-		r.replicas[name] = &replica{name: name}
+		tried := max(r.addresses.highest(name), 1) - 1
+		r.replicas[name] = &replica{name: name, tried: tried}
 	}
 	return r.replicas[name]
 }
