@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"os"
+	"os/exec"
 	"slices"
 	"strings"
 	"syscall"
@@ -23,15 +24,16 @@ func TestWhoeverIsLostEverythingIsPutBack(t *testing.T) {
 	losses := []struct {
 		who, keeper string
 		signal      syscall.Signal
+		why         string
 	}{
-		{who: "prove", keeper: "obedient", signal: syscall.SIGKILL},
-		{who: "prove", keeper: "stubborn", signal: syscall.SIGKILL},
-		{who: "prove", keeper: "stubborn", signal: syscall.SIGSTOP},
-		{who: "keeper", keeper: "obedient", signal: syscall.SIGKILL},
-		{who: "keeper", keeper: "obedient", signal: syscall.SIGSTOP},
-		{who: "warden", keeper: "obedient", signal: syscall.SIGKILL},
-		{who: "warden", keeper: "stubborn", signal: syscall.SIGKILL},
-		{who: "warden", keeper: "obedient", signal: syscall.SIGSTOP},
+		{who: "prove", keeper: "obedient", signal: syscall.SIGKILL, why: "prove is gone"},
+		{who: "prove", keeper: "stubborn", signal: syscall.SIGKILL, why: "prove is gone"},
+		{who: "prove", keeper: "stubborn", signal: syscall.SIGSTOP, why: "prove was silent for 2s"},
+		{who: "keeper", keeper: "obedient", signal: syscall.SIGKILL, why: "the copy's keeper ended: killed"},
+		{who: "keeper", keeper: "obedient", signal: syscall.SIGSTOP, why: "the copy's keeper was silent for 2.5s"},
+		{who: "warden", keeper: "obedient", signal: syscall.SIGKILL, why: "the warden ended: signal: killed"},
+		{who: "warden", keeper: "stubborn", signal: syscall.SIGKILL, why: "the warden ended: signal: killed"},
+		{who: "warden", keeper: "obedient", signal: syscall.SIGSTOP, why: "the warden does not answer"},
 	}
 	for _, l := range losses {
 		t.Run(l.who+" "+l.signal.String()+", "+l.keeper+" keeper", func(t *testing.T) {
@@ -52,6 +54,15 @@ func TestWhoeverIsLostEverythingIsPutBack(t *testing.T) {
 			})
 			t.Logf("over after %v; the lease is %v", time.Since(began).Round(time.Millisecond), faulttest.Lease)
 			faulttest.Eventually(t, "the warden is gone", func() bool { return !s.run(t).Warden.alive() })
+			faulttest.Eventually(t, "the ledger says why: "+l.why, func() bool {
+				return strings.Contains(s.text(t), `"why":"`+l.why+`"`)
+			})
+			if undone := strings.Count(s.text(t), `"state":"undone"`); undone != 1 {
+				t.Errorf("the ledger says %d times that the one fault is undone", undone)
+			}
+			if healed, err := Heal(t.Context(), s.Dir, faults()); err != nil || !healed.Clean() {
+				t.Errorf("there was work left for heal: %+v, %v", healed, err)
+			}
 		})
 	}
 }
@@ -85,7 +96,7 @@ func injectUnderWarden(t *testing.T, f holdfast.Fault, victim holdfast.Victim) i
 // start is a warden and a copy with this test as prove.
 func start(t *testing.T, s stage) *Warden {
 	t.Helper()
-	w, err := Start(t.Context(), []string{self(), "role-warden"}, s.ledger(), faults())
+	w, err := Start(t.Context(), wardenArgv(), s.ledger(), faults())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -242,10 +253,18 @@ func TestWhatCannotBeUndoneCannotBeArmed(t *testing.T) {
 	}
 }
 
+func TestAWardenStartedByHandSaysWhoStartsIt(t *testing.T) {
+	t.Parallel()
+	out, err := exec.Command(self(), "role-warden").CombinedOutput()
+	if err == nil || !strings.Contains(string(out), "only prove starts it") || strings.Contains(string(out), "goroutine") {
+		t.Errorf("%v: %s", err, out)
+	}
+}
+
 func TestAKeeperThatCannotStart(t *testing.T) {
 	t.Parallel()
 	s := newStage(t, "obedient")
-	w, err := Start(t.Context(), []string{self(), "role-warden"}, s.ledger(), faults())
+	w, err := Start(t.Context(), wardenArgv(), s.ledger(), faults())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -275,7 +294,7 @@ func TestALedgerIsUsedOnce(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := Start(t.Context(), []string{self(), "role-warden"}, s.ledger(), faults()); err == nil {
+	if _, err := Start(t.Context(), wardenArgv(), s.ledger(), faults()); err == nil {
 		t.Error("a second warden took the ledger of the first")
 	}
 	after, err := os.ReadFile(s.ledger())

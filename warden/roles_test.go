@@ -58,6 +58,12 @@ func self() string {
 	return path
 }
 
+// wardenArgv is how a warden is started here: a race-built process takes 1 s to
+// exit unless it is told otherwise.
+func wardenArgv() []string {
+	return []string{"/usr/bin/env", "GORACE=atexit_sleep_ms=0", self(), "role-warden"}
+}
+
 // A stage is a run as the tests set it up.
 type stage struct {
 	Dir    string          `json:"dir"` // state directory: ledgers, logs, pids
@@ -72,7 +78,7 @@ func (s stage) ledger() string { return filepath.Join(s.Dir, "run"+Suffix) }
 func (s stage) copy() Copy {
 	return Copy{
 		Argv: []string{self(), "role-keeper", s.Keeper, s.Dir, s.Keep},
-		Env:  append(proc.Baseline(os.Environ()), "GORACE=atexit_sleep_ms=0"), // or each race-built process takes 1 s to exit
+		Env:  append(proc.Baseline(os.Environ()), "GORACE=atexit_sleep_ms=0"), // see wardenArgv
 		Dir:  s.Dir,
 		Log:  filepath.Join(s.Dir, "keeper.log"),
 		Keep: s.Keep,
@@ -94,6 +100,7 @@ func newStage(t *testing.T, keeper string) stage {
 			kill(process)
 		}
 		(remains{keep: s.Keep}).end(context.Background(), 0)
+		(remains{keep: "load-" + s.Keep}).end(context.Background(), 0)
 		if log, err := os.ReadFile(filepath.Join(s.Dir, "run.log")); err == nil && len(log) > 0 {
 			t.Logf("the warden said:\n%s", log)
 			if strings.Contains(string(log), "DATA RACE") || strings.Contains(string(log), "panic") {
@@ -144,6 +151,16 @@ func (s stage) run(t *testing.T) run {
 	return *a.run
 }
 
+// text is the ledger as it stands.
+func (s stage) text(t *testing.T) string {
+	t.Helper()
+	text, err := os.ReadFile(s.ledger())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
+}
+
 // startProve starts a prove of its own process and returns it in the middle of
 // its fault.
 func startProve(t *testing.T, s stage) *exec.Cmd {
@@ -183,8 +200,15 @@ func actProve(text string) error {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
 	defer cancel()
-	w, err := Start(ctx, []string{self(), "role-warden"}, s.ledger(), faults())
+	w, err := Start(ctx, wardenArgv(), s.ledger(), faults())
 	if err != nil {
+		return err
+	}
+	// Another child of prove's, such as its load: it outlives prove, and must not
+	// hold the bond open in its stead.
+	load := exec.Command("sleep", "30")
+	load.Env = append(proc.Baseline(os.Environ()), proc.Mark+"=load-"+s.Keep+"/load")
+	if err := load.Start(); err != nil {
 		return err
 	}
 	if err := w.StartCopy(ctx, s.copy()); err != nil {

@@ -25,7 +25,11 @@ import (
 func Run(ctx context.Context, faults []holdfast.Fault) error {
 	ctx, stop := signal.NotifyContext(ctx, syscall.SIGTERM, syscall.SIGINT)
 	defer stop()
-	signal.Ignore(syscall.SIGHUP) // nobody's hanging up ends us: losing prove does, and is seen
+	// Nobody's hanging up ends us. The signal is caught and dropped: an ignored
+	// one would be ignored by every process of the copy too.
+	hangups := make(chan os.Signal, 1)
+	signal.Notify(hangups, syscall.SIGHUP)
+	defer signal.Stop(hangups)
 	conn, err := connection(controlFD)
 	if err != nil {
 		return fmt.Errorf("warden: only prove starts it, over descriptor %d: %w", controlFD, err)
@@ -35,7 +39,7 @@ func Run(ctx context.Context, faults []holdfast.Fault) error {
 	}
 	w := &watch{
 		faults:   faults,
-		prove:    conn,
+		conn:     conn,
 		orders:   make(chan order),
 		lifeline: make(chan struct{}, 1),
 		ended:    make(chan struct{}),
@@ -54,8 +58,8 @@ func Run(ctx context.Context, faults []holdfast.Fault) error {
 type watch struct {
 	faults []holdfast.Fault
 	book   *ledger
-	first  Identity // prove
-	prove  net.Conn
+	prove  Identity
+	conn   net.Conn // to prove
 
 	copy   Copy
 	keeper Identity
@@ -73,7 +77,7 @@ type watch struct {
 // hear reads prove's orders until the connection ends.
 func (w *watch) hear() {
 	defer close(w.orders)
-	receive(w.prove, func(o order) bool {
+	receive(w.conn, func(o order) bool {
 		select {
 		case w.orders <- o:
 			return true
@@ -101,7 +105,7 @@ func (w *watch) listen(line net.Conn) {
 // leave ends the readers and waits for them.
 func (w *watch) leave() {
 	close(w.ended)
-	w.prove.Close()
+	w.conn.Close()
 	if w.bond != nil {
 		w.bond.Close()
 	}
@@ -126,6 +130,7 @@ func (w *watch) serve(ctx context.Context) Forced {
 			w.proveSilent = 0
 			switch {
 			case !ok:
+				w.settleProve()
 				return w.lose("prove is gone")
 			case o.Do == doClose:
 				return w.close("prove closed it", o.N)
@@ -187,7 +192,7 @@ func (w *watch) reply(o order) {
 	if err != nil {
 		a.Error = err.Error()
 	}
-	send(w.prove, a)
+	send(w.conn, a)
 }
 
 func (w *watch) obey(o order) (answer, error) {
@@ -216,7 +221,7 @@ func (w *watch) begin(o order) (err error) {
 	if err != nil {
 		return err
 	}
-	w.first = o.Prove
+	w.prove = o.Prove
 	w.book, err = createLedger(o.Ledger, run{Prove: o.Prove, Warden: self, BootID: proc.BootID()})
 	return err
 }
@@ -259,17 +264,16 @@ func (w *watch) arm(o order) (a answer, err error) {
 // lose ends everything because somebody was lost, and tells prove at once, in
 // case it can still hear.
 func (w *watch) lose(why string) Forced {
-	send(w.prove, answer{Lost: why, Ticks: lostTicks})
-	w.settleProve()
-	forced := w.putBack(why, lostGrace, func() bool { return !w.first.alive() })
-	send(w.prove, answer{Last: &forced})
+	send(w.conn, answer{Lost: why, Ticks: lostTicks})
+	forced := w.putBack(why, lostGrace, func() bool { return !w.prove.alive() })
+	send(w.conn, answer{Last: &forced})
 	return forced
 }
 
 // settleProve waits a moment for a prove whose connection ended to be dead: the
 // kernel closes the one before it declares the other.
 func (w *watch) settleProve() {
-	handle, err := proc.Open(w.first.Pid, w.first.Ticks)
+	handle, err := proc.Open(w.prove.Pid, w.prove.Ticks)
 	if err != nil {
 		return
 	}
@@ -283,10 +287,10 @@ func (w *watch) settleProve() {
 // after it asked.
 func (w *watch) close(why string, n uint64) Forced {
 	if n == 0 {
-		send(w.prove, answer{Lost: why, Ticks: closeTicks})
+		send(w.conn, answer{Lost: why, Ticks: closeTicks})
 	}
-	forced := w.putBack(why, closeGrace, func() bool { return n != 0 || !w.first.alive() })
-	send(w.prove, answer{N: n, Last: &forced})
+	forced := w.putBack(why, closeGrace, func() bool { return n != 0 || !w.prove.alive() })
+	send(w.conn, answer{N: n, Last: &forced})
 	return forced
 }
 

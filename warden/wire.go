@@ -128,8 +128,12 @@ func pair() (ours net.Conn, theirs *os.File, err error) {
 	return ours, theirs, nil
 }
 
-// connection takes over a descriptor that is a socket.
+// connection takes over a descriptor that is a socket. Any other is left alone:
+// in a process that nobody gave one it may be the Go runtime's own.
 func connection(fd int) (net.Conn, error) {
+	if _, err := syscall.Getsockname(fd); err != nil {
+		return nil, err
+	}
 	syscall.CloseOnExec(fd)
 	file := os.NewFile(uintptr(fd), "bond")
 	defer file.Close() // FileConn has its own
