@@ -112,7 +112,7 @@ func Codes() []Meaning {
 		{Code: listedTwice, Severity: Error, Title: "a list names something twice"},
 		{Code: badReference, Severity: Error, Title: "a reference to a variable is not written well"},
 		{Code: oddBounds, Severity: Warning, Title: "bounds contradict each other"},
-		{Code: shellOperator, Severity: Warning, Title: "a command uses what only a shell understands"},
+		{Code: shellOperator, Severity: Error, Title: "a command uses what only a shell understands"},
 		{Code: badSecret, Severity: Error, Title: "a reference to a secret is not written well"},
 		{Code: badEnvironment, Severity: Error, Title: "an environment entry is not a variable"},
 

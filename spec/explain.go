@@ -29,7 +29,7 @@ func Explain(system *holdfast.System) []Inference {
 	for _, service := range system.Services {
 		e.path = "services." + string(service.Name)
 		e.service(system, service)
-		e.surroundings(service)
+		e.surroundings(system, service)
 		e.modes(system, service)
 	}
 	return e.all
@@ -117,7 +117,7 @@ func (e *explanation) healthcheck(s holdfast.Service) {
 }
 
 // surroundings is what the gateway and the driver build around a service.
-func (e *explanation) surroundings(s holdfast.Service) {
+func (e *explanation) surroundings(system *holdfast.System, s holdfast.Service) {
 	for _, port := range s.Ports {
 		reach := "from this machine only"
 		if port.Host != "127.0.0.1" {
@@ -132,7 +132,7 @@ func (e *explanation) surroundings(s holdfast.Service) {
 			need = "optional"
 		}
 		e.say("depends_on."+string(dependency.On), need+", "+spanText(dependency.Timeout), "required and %s %s", spanText(standardTimeout), unless)
-		if s.Command != "" {
+		if on, _ := system.Service(dependency.On); s.Command != "" && on.Manage != holdfast.Observe {
 			e.say("environment", fmt.Sprintf("$%s_URL $%s_HOST $%s_PORT", stem, stem, stem), "`depends_on`: an address of the gateway for %s", dependency.On)
 		}
 	}

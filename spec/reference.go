@@ -4,13 +4,17 @@ import (
 	"strings"
 )
 
+// maxNesting bounds ${A:-${B:-…}}, as the driver does; nobody reads the third.
+const maxNesting = 16
+
 // A piece is a stretch of a value: plain text, or a reference to a variable.
 type piece struct {
 	source   string // as written
-	dollar   int    // how many dollar signs come before it
+	dollar   int    // how many dollar signs of the value come before it
 	name     string // of the variable; empty in plain text
-	text     string // what plain text stands for; in a reference, its default
+	text     string // what plain text stands for
 	fallback fallback
+	instead  []piece // the default
 }
 
 // A fallback says when a reference's default is used.
@@ -29,12 +33,22 @@ type broken struct {
 }
 
 // pieces takes a value apart: $VAR, ${VAR}, ${VAR-default}, ${VAR:-default}, and
-// $$ for a dollar sign, as in Compose. Defaults are plain text; Compose's nested
-// references, ${VAR:?error} and ${VAR:+other} are refused, not misread.
+// $$ for a dollar sign, as in Compose; a dollar sign that begins none of them
+// is one. ${VAR:?error} and ${VAR:+other} are refused, not misread.
 func pieces(value string) ([]piece, []broken) {
+	t := &taking{}
+	return t.apart(value, 0), t.bad
+}
+
+// A taking apart counts dollar signs, by which references are found again in
+// the text of the file.
+type taking struct {
+	dollars int
+	bad     []broken
+}
+
+func (t *taking) apart(value string, nesting int) []piece {
 	var all []piece
-	var bad []broken
-	dollars := 0
 	for value != "" {
 		dollar := strings.IndexByte(value, '$')
 		if dollar < 0 {
@@ -45,57 +59,83 @@ func pieces(value string) ([]piece, []broken) {
 			value = value[dollar:]
 			continue
 		}
-		next, wrong := firstReference(value)
-		source := next.source + wrong.source
-		if next.dollar, wrong.dollar = dollars, dollars; wrong.why != "" {
-			bad = append(bad, wrong)
-		} else {
-			all = append(all, next)
-		}
-		dollars += strings.Count(source, "$")
-		value = value[len(source):]
+		next := t.reference(value, nesting)
+		all = append(all, next)
+		value = value[len(next.source):]
 	}
-	return all, bad
+	return all
 }
 
-// firstReference reads the reference that value, which starts with a dollar
-// sign, begins with.
-func firstReference(value string) (piece, broken) {
-	if strings.HasPrefix(value, "$$") {
-		return piece{source: "$$", text: "$"}, broken{}
-	}
-	if strings.HasPrefix(value, "${") {
-		return bracedReference(value)
-	}
-	name := leadingName(value[1:])
-	if name == "" {
-		return piece{}, broken{source: "$", why: "a single `$` that begins no reference", help: "write `$$` for a dollar sign"}
-	}
-	return piece{source: "$" + name, name: name}, broken{}
-}
-
-func bracedReference(value string) (piece, broken) {
-	end := strings.IndexByte(value, '}')
-	if end < 0 {
-		return piece{}, broken{source: value, why: "a reference that is never closed", help: "end it with `}`, or write `$${` for the characters themselves"}
-	}
-	source, inner := value[:end+1], value[2:end]
-	name := leadingName(inner)
-	rest := inner[len(name):]
-	switch {
+// reference reads what value, which starts with a dollar sign, begins with.
+func (t *taking) reference(value string, nesting int) piece {
+	at := t.dollars
+	t.dollars++
+	switch name := leadingName(value[1:]); {
+	case strings.HasPrefix(value, "$$"):
+		t.dollars++
+		return piece{source: "$$", dollar: at, text: "$"}
+	case strings.HasPrefix(value, "${"):
+		return t.braced(value, at, nesting)
 	case name == "":
-		return piece{}, broken{source: source, why: "a reference without the name of a variable", help: "write `${NAME}` or `${NAME:-default}`"}
-	case strings.Contains(rest, "$"):
-		return piece{}, broken{source: source, why: "a default that contains a reference itself", help: "give the default as plain text"}
-	case rest == "":
-		return piece{source: source, name: name}, broken{}
-	case strings.HasPrefix(rest, ":-"):
-		return piece{source: source, name: name, text: rest[2:], fallback: whenEmpty}, broken{}
-	case strings.HasPrefix(rest, "-"):
-		return piece{source: source, name: name, text: rest[1:], fallback: whenUnset}, broken{}
+		return piece{source: "$", dollar: at, text: "$"}
 	default:
-		return piece{}, broken{source: source, why: "a reference of a form that is not known", help: "write `${" + name + "}`, `${" + name + "-default}` or `${" + name + ":-default}`"}
+		return piece{source: "$" + name, dollar: at, name: name}
 	}
+}
+
+func (t *taking) braced(value string, at, nesting int) piece {
+	end := closing(value[2:])
+	if end < 0 {
+		t.dollars = at + strings.Count(value, "$")
+		return t.broken(value, at, "a reference that is never closed", "end it with `}`, or write `$${` for the characters themselves")
+	}
+	p := piece{source: value[:end+3], dollar: at}
+	inner := value[2 : end+2]
+	p.name = leadingName(inner)
+	rest := inner[len(p.name):]
+	after := at + strings.Count(p.source, "$")
+	defer func() { t.dollars = after }()
+	switch {
+	case p.name == "":
+		return t.broken(p.source, at, "a reference without the name of a variable", "write `${NAME}` or `${NAME:-default}`")
+	case nesting >= maxNesting:
+		return t.broken(p.source, at, "defaults within defaults within defaults", "give the default as plain text")
+	case rest == "":
+		return p
+	case strings.HasPrefix(rest, ":-"):
+		p.fallback, rest = whenEmpty, rest[2:]
+	case strings.HasPrefix(rest, "-"):
+		p.fallback, rest = whenUnset, rest[1:]
+	default:
+		return t.broken(p.source, at, "a reference of a form that is not known", "write `${"+p.name+"}`, `${"+p.name+"-default}` or `${"+p.name+":-default}`")
+	}
+	p.instead = t.apart(rest, nesting+1)
+	return p
+}
+
+// broken notes a broken reference and returns it as the text it is.
+func (t *taking) broken(source string, at int, why, help string) piece {
+	t.bad = append(t.bad, broken{source: source, dollar: at, why: why, help: help})
+	return piece{source: source, dollar: at, text: source}
+}
+
+// closing finds the } that belongs to a ${ already read, or is -1.
+func closing(body string) int {
+	depth := 1
+	for i := 0; i < len(body); i++ {
+		switch {
+		case strings.HasPrefix(body[i:], "$$"):
+			i++
+		case strings.HasPrefix(body[i:], "${"):
+			depth++
+			i++
+		case body[i] == '}':
+			if depth--; depth == 0 {
+				return i
+			}
+		}
+	}
+	return -1
 }
 
 // leadingName is the longest name of a variable that text begins with.
@@ -110,16 +150,25 @@ func leadingName(text string) string {
 	return text
 }
 
-// fill is what a piece becomes in an environment, and whether it becomes
-// anything.
-func (p piece) fill(environ map[string]string) (string, bool) {
-	value, set := environ[p.name]
-	switch {
-	case p.name == "":
-		return p.text, true
-	case p.fallback == whenEmpty && value == "", p.fallback == whenUnset && !set:
-		return p.text, true
-	default:
-		return value, set
+// fill writes pieces out with the variables of an environment, and returns the
+// references to those that are not set.
+func fill(all []piece, environ map[string]string) (string, []piece) {
+	var text strings.Builder
+	var unset []piece
+	for _, p := range all {
+		value, set := environ[p.name]
+		switch {
+		case p.name == "":
+			text.WriteString(p.text)
+		case p.fallback == never && !set:
+			unset = append(unset, p)
+		case p.fallback == whenEmpty && value == "", p.fallback == whenUnset && !set:
+			instead, missing := fill(p.instead, environ)
+			text.WriteString(instead)
+			unset = append(unset, missing...)
+		default:
+			text.WriteString(value)
+		}
 	}
+	return text.String(), unset
 }

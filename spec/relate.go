@@ -2,6 +2,7 @@ package spec
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -52,36 +53,53 @@ func serviceNames(drafts []*draft) []holdfast.ServiceName {
 // relateVariables finds references, in texts that stay as written, to variables
 // that nothing will have set when the service is started.
 func (r *reader) relateVariables(d *draft, byName map[holdfast.ServiceName]*draft) {
-	given := givenVariables(d)
+	given := givenVariables(d, byName)
 	for _, raw := range d.texts {
 		all, bad := pieces(raw.text)
 		r.reportBroken(raw, bad)
-		for _, p := range all {
-			if _, set := r.environ[p.name]; p.name == "" || p.fallback != never || set || slices.Contains(given, p.name) {
-				continue
-			}
+		for _, p := range r.unset(all, raw, given) {
 			if r.found.full() {
 				return
 			}
 			r.report(r.dollar(raw.value.at, raw.dollars+p.dollar, p.source), Problem{
 				Code: unsetVariable, Message: raw.value.name + ": nothing sets the variable " + tick(p.name),
-				Help: unsetHelp(d, p.name, given, byName),
+				Help: unsetHelp(d, raw, p.name, given, byName),
 			})
 		}
 	}
 }
 
-// givenVariables are those that are set whenever the service is started.
-func givenVariables(d *draft) []string {
+// unset are the references of a text that nothing will fill in. The default of
+// one that will be is not looked at. A variable that refers to itself means the
+// caller's.
+func (r *reader) unset(all []piece, raw rawText, given []string) []piece {
+	var missing []piece
+	for _, p := range all {
+		_, set := r.environ[p.name]
+		set = set || p.name != raw.key && slices.Contains(given, p.name)
+		switch {
+		case p.name == "" || set:
+		case p.fallback == never:
+			missing = append(missing, p)
+		default:
+			missing = append(missing, r.unset(p.instead, raw, given)...)
+		}
+	}
+	return missing
+}
+
+// givenVariables are those that are set whenever the service is started. A
+// dependency that is only observed has no address of the gateway to set.
+func givenVariables(d *draft, byName map[holdfast.ServiceName]*draft) []string {
 	given := []string{"PORT", "HOST", "REPLICA", "ZONE", "DATA_DIR"}
 	for _, n := range d.needs {
+		if on, exists := byName[n.dependency.On]; exists && on.service.Manage == holdfast.Observe {
+			continue
+		}
 		stem := variableStem(n.dependency.On)
 		given = append(given, stem+"_URL", stem+"_HOST", stem+"_PORT")
 	}
-	for key := range d.service.Environment {
-		given = append(given, key)
-	}
-	slices.Sort(given[5+3*len(d.needs):])
+	given = append(given, slices.Sorted(maps.Keys(d.service.Environment))...)
 	return append(given, d.service.PassThrough...)
 }
 
@@ -90,13 +108,18 @@ func variableStem(service holdfast.ServiceName) string {
 	return strings.ToUpper(strings.ReplaceAll(string(service), "-", "_"))
 }
 
-func unsetHelp(d *draft, variable string, given []string, byName map[holdfast.ServiceName]*draft) string {
+func unsetHelp(d *draft, raw rawText, variable string, given []string, byName map[holdfast.ServiceName]*draft) string {
+	if variable == raw.key {
+		return fmt.Sprintf("in its own value it means the caller's, which is not set: set it before you start, or write `${%s:-…}`", variable)
+	}
 	if near := nearest(variable, given); near != "" {
 		return didYouMean("$", near, "")
 	}
 	if stem, suffix := cutLast(variable, "_"); suffix == "URL" || suffix == "HOST" || suffix == "PORT" {
 		other := holdfast.ServiceName(strings.ToLower(strings.ReplaceAll(stem, "_", "-")))
-		if _, exists := byName[other]; exists && other != d.service.Name {
+		if of, exists := byName[other]; exists && of.service.Manage == holdfast.Observe {
+			return "write `manage: route` for " + tick(string(other)) + ": what is only observed has no address of the gateway"
+		} else if exists && other != d.service.Name {
 			return "add " + tick(string(other)) + " to `depends_on` of " + tick(string(d.service.Name)) + ", which sets it"
 		}
 	}

@@ -10,7 +10,7 @@ import (
 // ANSI colours and nothing else. Nothing of the text reaches the terminal but
 // printable characters.
 func Render(file File, problems []Problem, color bool) string {
-	p := printer{lines: strings.Split(strings.TrimPrefix(string(file.Text), "\ufeff"), "\n"), color: color}
+	p := printer{lines: strings.Split(plainText(file), "\n"), color: color}
 	for i, problem := range problems {
 		if i > 0 {
 			p.out.WriteByte('\n')
@@ -75,7 +75,7 @@ func (p *printer) excerpt(problem Problem, gutter, style string) {
 // A line that is longer than a screen is cut around the place.
 func window(line string, column int) (string, int) {
 	const most, before = 120, 40
-	shown := []rune(strings.TrimRight(line, "\r"))
+	shown := []rune(line)
 	for i := range shown {
 		shown[i] = visible(shown[i])
 	}

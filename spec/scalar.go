@@ -219,7 +219,12 @@ func port(text string) (holdfast.Port, *complaint) {
 	const help = "write `8080` for this machine only, `:8080` for every interface, `10.0.0.5:8080` for one address"
 	host, number := "127.0.0.1", text
 	if colon := strings.LastIndexByte(text, ':'); colon >= 0 {
-		host, number = strings.Trim(text[:colon], "[]"), text[colon+1:]
+		host, number = text[:colon], text[colon+1:]
+	}
+	if inner, bracketed := strings.CutPrefix(host, "["); bracketed || strings.Contains(host, ":") {
+		if host, bracketed = strings.CutSuffix(inner, "]"); !bracketed || !strings.Contains(host, ":") {
+			return complain[holdfast.Port](badPort, "write an IPv6 address as in `[::1]:8080`", "%s is not an address of this machine", tick(text))
+		}
 	}
 	n, err := strconv.ParseUint(number, 10, 16)
 	if err != nil || n == 0 || number[0] == '0' {

@@ -35,7 +35,8 @@ type need struct {
 type rawText struct {
 	value   value
 	text    string
-	dollars int // signs in the value before this text, when it is a part
+	dollars int    // signs in the value before this text, when it is a part
+	key     string // of the environment that this is the value of, or ""
 }
 
 func (r *reader) services(v value, system *holdfast.System, standard defaults) []*draft {
@@ -125,21 +126,35 @@ func (r *reader) command(d *draft) func(value) {
 			return
 		}
 		d.service.Command = strings.TrimSpace(text)
-		words, open := splitWords(d.service.Command)
-		switch {
-		case open == `\`:
-			r.report(v.at, Problem{Code: openQuote, Message: "command: a backslash protects nothing at the end", Help: "remove it, or write `\\\\` for a backslash"})
-		case open != "":
-			r.report(r.locate(v.at, open), Problem{Code: openQuote, Message: "command: a quote " + tick(open) + " is never closed", Help: "close it, or write `\\" + open + "` for the character itself"})
-		case len(words) == 0 || words[0].text == "":
+		words, flaws := splitWords(d.service.Command)
+		for _, f := range flaws {
+			r.reportFlaw(d.service.Command, v, f)
+		}
+		if len(flaws) == 0 && (len(words) == 0 || words[0] == "") {
 			r.reportNoCommand(v)
 		}
 		dollars := 0
-		for _, w := range words {
-			r.checkWord(v, w)
-			d.texts = append(d.texts, rawText{value: v, text: w.text, dollars: dollars})
-			dollars += strings.Count(w.text, "$")
+		for _, word := range words {
+			d.texts = append(d.texts, rawText{value: v, text: word, dollars: dollars})
+			dollars += strings.Count(word, "$")
 		}
+	}
+}
+
+// reportFlaw points into the command. The rest of it from the flaw on is looked
+// for in the text, since the sign alone may stand there more than once.
+func (r *reader) reportFlaw(command string, v value, f flaw) {
+	at := r.locate(v.at, command[f.at:])
+	if at != v.at || f.at == 0 {
+		at.width = len(f.sign)
+	}
+	switch {
+	case f.sign == `\` && f.open:
+		r.report(at, Problem{Code: openQuote, Message: "command: a backslash protects nothing at the end", Help: "remove it, or write `\\\\` for a backslash"})
+	case f.open:
+		r.report(at, Problem{Code: openQuote, Message: "command: a quote " + tick(f.sign) + " is never closed", Help: "close it, or write `\\" + f.sign + "` for the character itself"})
+	default:
+		r.report(at, Problem{Code: shellOperator, Message: "command: " + tick(f.sign) + " needs a shell", Label: "no shell reads this", Help: "write `sh -c '…'` around it, or quotes if it belongs to an argument"})
 	}
 }
 
@@ -160,18 +175,6 @@ func (r *reader) commandList(d *draft, v value) {
 
 func (r *reader) reportNoCommand(v value) {
 	r.report(v.at, Problem{Code: emptyValue, Message: "command names no program", Help: "write what is to be run, as in `command: ./web --port $PORT`"})
-}
-
-// checkWord warns of what a shell would have acted on: here it is an argument
-// like any other, which nobody who writes it means.
-func (r *reader) checkWord(v value, w word) {
-	if !w.bare || !slices.Contains([]string{"&&", "||", "|", ";", "&", ">", ">>", "<", "2>&1", "2>"}, w.text) {
-		return
-	}
-	r.report(r.locate(v.at, w.text), Problem{
-		Code: shellOperator, Message: "command: " + tick(w.text) + " is passed on as an argument", Label: "no shell reads this",
-		Help: "write `sh -c '…'` around it if a shell is meant, or quotes if it is an argument",
-	})
 }
 
 // dependsOn reads a list of names, or a mapping of names to how they are needed.
@@ -245,7 +248,7 @@ func (r *reader) variable(d *draft, key string, v value, text string, assigned b
 			s.Environment = map[string]string{}
 		}
 		s.Environment[key] = text
-		d.texts = append(d.texts, rawText{value: v, text: text})
+		d.texts = append(d.texts, rawText{value: v, text: text, key: key})
 		r.checkSecret(key, v, text)
 	}
 }
@@ -257,6 +260,7 @@ func (r *reader) checkSecret(key string, v value, text string) {
 	variable, fromEnvironment := strings.CutPrefix(text, "env:")
 	file, fromFile := strings.CutPrefix(text, "file:")
 	switch {
+	case strings.Contains(text, "$"): // what it names is known at the start
 	case fromEnvironment && (variable == "" || leadingName(variable) != variable):
 		r.report(v.at, Problem{Code: badSecret, Message: "environment: " + tick(text) + " names no variable", Help: "write " + tick("env:"+strings.ToUpper(key))})
 	case fromFile && strings.TrimSpace(file) == "":

@@ -50,7 +50,7 @@ func (r *reader) tree() ast.Node {
 
 // text is the file as text that the grammar can be asked about.
 func (r *reader) text() (string, bool) {
-	text := strings.TrimPrefix(string(r.file.Text), "\ufeff")
+	text := plainText(r.file)
 	if len(text) > maxText {
 		r.report(beginning(), Problem{Code: tooLong, Message: fmt.Sprintf("the file is %d bytes long, more than 1 MiB", len(text)), Help: "is this the file you meant?"})
 		return "", false
@@ -61,6 +61,12 @@ func (r *reader) text() (string, bool) {
 		return "", false
 	}
 	return text, true
+}
+
+// plainText is a file's text without what some editors add: a mark of the byte
+// order, and carriage returns.
+func plainText(file File) string {
+	return strings.ReplaceAll(strings.TrimPrefix(string(file.Text), "\ufeff"), "\r\n", "\n")
 }
 
 func firstInvalid(text string) (place, bool) {

@@ -302,20 +302,14 @@ func (r *reader) filled(v value) (string, bool) {
 	}
 	all, bad := pieces(text)
 	r.reportBroken(rawText{value: v}, bad)
-	var b strings.Builder
-	ok = len(bad) == 0
-	for _, p := range all {
-		filled, set := p.fill(r.environ)
-		if !set {
-			ok = false
-			r.report(r.dollar(v.at, p.dollar, p.source), Problem{
-				Code: unsetVariable, Message: "the variable " + tick(p.name) + " is not set", Label: "in the environment holdfast was started with",
-				Help: fmt.Sprintf("set it (`export %s=…`), or write a default: `${%s:-…}`", p.name, p.name),
-			})
-		}
-		b.WriteString(filled)
+	text, unset := fill(all, r.environ)
+	for _, p := range unset {
+		r.report(r.dollar(v.at, p.dollar, p.source), Problem{
+			Code: unsetVariable, Message: v.name + ": the variable " + tick(p.name) + " is not set", Label: "in the environment holdfast was started with",
+			Help: fmt.Sprintf("set it (`export %s=…`), or write a default: `${%s:-…}`", p.name, p.name),
+		})
 	}
-	text = strings.TrimSpace(b.String())
+	text, ok = strings.TrimSpace(text), len(bad)+len(unset) == 0
 	if ok && text == "" {
 		r.report(v.at, Problem{Code: emptyValue, Message: v.name + " is empty", Help: "give it a value, or remove it"})
 		return "", false

@@ -1,0 +1,326 @@
+package spec
+
+import (
+	"fmt"
+	"os"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"holdfast"
+
+	"github.com/google/go-cmp/cmp"
+	"pgregory.net/rapid"
+)
+
+// The table is the driver's own: what is checked here is what happens there.
+func TestSplitWords(t *testing.T) {
+	for command, want := range map[string][]string{
+		"./catalog":                       {"./catalog"},
+		"  ./catalog\t--port  80\n ":      {"./catalog", "--port", "80"},
+		`a 'b c' "d e" f\ g`:              {"a", "b c", "d e", "f g"},
+		`a'b'"c"\d`:                       {"abcd"},
+		`a "" ''`:                         {"a", "", ""},
+		`"a\"b" "a\nb" 'a\b' "a\\b"`:      {`a"b`, `a\nb`, `a\b`, `a\b`},
+		`'$HOME' "$HOME" \$HOME "\$HOME"`: {"$HOME", "$HOME", "$$HOME", "$$HOME"},
+		"a\\\nb c \\\n d":                 {"ab", "c", "d"},
+		`--greet=${WHO:-the world} x`:     {"--greet=${WHO:-the world}", "x"},
+		`${A:-${B:-x y} z} "w"`:           {"${A:-${B:-x y} z}", "w"},
+		`sh -c 'a && b | c > d; (e) &'`:   {"sh", "-c", "a && b | c > d; (e) &"},
+		`a *.go ~/x [b] {c,d} # e`:        {"a", "*.go", "~/x", "[b]", "{c,d}", "#", "e"},
+	} {
+		if got, flaws := splitWords(command); len(flaws) > 0 || !slices.Equal(got, want) {
+			t.Errorf("splitWords(%q) = %q, %v; want %q", command, got, flaws, want)
+		}
+	}
+	for command, sign := range map[string]string{
+		"a 'b": "'", `a "b`: `"`, `a "b\"`: `"`, `a \`: `\`, "a && b": "&&", "a | b": "|", "a; b": ";", "http://x/?a=1&b": "&",
+		"a $(b)": "(", `a "$(b)"`: "$", "a `b`": "`", "a \"`b`\"": "`", "a ${X `": "`",
+	} {
+		if _, flaws := splitWords(command); len(flaws) == 0 || flaws[0].sign != sign {
+			t.Errorf("splitWords(%q) has the flaws %v, want first %q", command, flaws, sign)
+		}
+	}
+}
+
+func TestSplittingGivesBackWhatWasJoined(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		word := rapid.StringOfN(rapid.RuneFrom([]rune("ab $`\"'\\(){}|&;\n\tä-=")), 0, 12, -1)
+		want := rapid.SliceOfN(word, 1, 5).Draw(t, "words")
+		got, flaws := splitWords(joinWords(want))
+		if len(flaws) > 0 || !slices.Equal(got, want) {
+			t.Fatalf("%q is written %s, which is split into %q, %v", want, joinWords(want), got, flaws)
+		}
+	})
+}
+
+func TestReferences(t *testing.T) {
+	environ := map[string]string{"A": "1", "EMPTY": ""}
+	for text, want := range map[string]string{
+		"plain": "plain", "$A": "1", "${A}": "1", "$A-$A": "1-1", "a$$A": "a$A", "$$$A": "$1", "5$": "5$", "$1": "$1",
+		"${EMPTY}": "", "${EMPTY:-x}": "x", "${EMPTY-x}": "", "${NO:-x}": "x", "${NO-x}": "x", "${NO:-}": "", "${A:-x}": "1",
+		"${NO:-${A}}": "1", "${NO:-a${EMPTY:-b}c}d": "abcd", "${NO:-$$}": "$", "${NO:-a:-b}": "a:-b",
+		"$NO": "unset NO", "${NO}": "unset NO", "${NO:-${WAY}}": "unset WAY", "${A:-${WAY}}": "1",
+		"${": "broken 0", "a$A${A": "broken 1", "$${A": "${A", "${}": "broken 0", "${1}": "broken 0", "${A:?x}": "broken 0", "${A:+x}": "broken 0", "${NO:-$A${A!}}": "broken 2",
+		strings.Repeat("${NO:-", 20) + strings.Repeat("}", 20): "broken 16",
+	} {
+		all, bad := pieces(text)
+		got, unset := fill(all, environ)
+		switch {
+		case len(bad) > 0:
+			got = fmt.Sprintf("broken %d", bad[0].dollar)
+		case len(unset) > 0:
+			got = "unset " + unset[0].name
+		}
+		if got != want {
+			t.Errorf("%q becomes %q, want %q", text, got, want)
+		}
+	}
+}
+
+// slow is the definition of the distance, without a table.
+func slow(a, b string) int {
+	if a == "" || b == "" {
+		return len(a) + len(b)
+	}
+	d := min(slow(a[1:], b)+1, slow(a, b[1:])+1, slow(a[1:], b[1:])+unequal(a[0], b[0]))
+	if len(a) > 1 && len(b) > 1 && a[0] == b[1] && a[1] == b[0] {
+		d = min(d, slow(a[2:], b[2:])+1)
+	}
+	return d
+}
+
+func TestDistanceAgainstItsDefinition(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		word := rapid.StringOfN(rapid.RuneFrom([]rune("abc")), 0, 6, -1)
+		a, b := word.Draw(t, "a"), word.Draw(t, "b")
+		if got, want := distance(a, b, 2), min(slow(a, b), 3); got != want {
+			t.Fatalf("distance(%q, %q) = %d, want %d", a, b, got, want)
+		}
+	})
+}
+
+func TestNearest(t *testing.T) {
+	known := []string{"replicas", "ports", "path", "urls", "zones"}
+	for text, want := range map[string]string{
+		"replica": "replicas", "repilcas": "replicas", "port": "ports", "url": "urls", "pth": "path", "xx": "", "command": "", "": "",
+		strings.Repeat("x", 1000): "",
+	} {
+		if got := nearest(text, known); got != want {
+			t.Errorf("nearest(%q) = %q, want %q", text, got, want)
+		}
+	}
+}
+
+func TestScalars(t *testing.T) {
+	for text, want := range map[string]holdfast.Share{"99.9%": 0.999, "0%": 0, "100%": 1, "0.1 %": 0.001, ".5%": 0.005} {
+		if got, wrong := share(text); wrong != nil || got != want {
+			t.Errorf("share(%q) = %v, %v; want %v", text, got, wrong, want)
+		}
+	}
+	for _, text := range []string{"", "%", ".%", "99,9%", "1e1%", "NaN%", "Inf%", "100.1%", "0x1%", "1.2.3%", "--1%"} {
+		if got, wrong := share(text); wrong == nil {
+			t.Errorf("share(%q) = %v", text, got)
+		}
+	}
+	for text, want := range map[string]holdfast.Port{
+		"8080": {Host: "127.0.0.1", Port: 8080}, ":1": {Host: "", Port: 1}, "10.0.0.5:65535": {Host: "10.0.0.5", Port: 65535},
+		"[::1]:80": {Host: "::1", Port: 80}, "localhost:80": {Host: "127.0.0.1", Port: 80},
+	} {
+		if got, wrong := port(text); wrong != nil || got != want {
+			t.Errorf("port(%q) = %v, %v; want %v", text, got, wrong, want)
+		}
+	}
+	for _, text := range []string{"", ":", "0", "-1", "+80", "080", "65536", "80 ", "a:80", "::1:80", "[fe80::1%eth0]:80", "1.2.3:80"} {
+		if got, wrong := port(text); wrong == nil {
+			t.Errorf("port(%q) = %v", text, got)
+		}
+	}
+	for text, want := range map[string]holdfast.Rate{"5 per 10m": {Count: 5, Per: 10 * time.Minute}, "1  per  1s": {Count: 1, Per: time.Second}} {
+		if got, wrong := rate(text); wrong != nil || got != want {
+			t.Errorf("rate(%q) = %v, %v; want %v", text, got, wrong, want)
+		}
+	}
+	for d, want := range map[time.Duration]string{0: "0s", time.Second: "1s", 90 * time.Second: "1m30s", 10 * time.Minute: "10m", time.Hour: "1h", 24 * time.Hour: "24h", promiseWindow: "28d"} {
+		if got := spanText(d); got != want {
+			t.Errorf("spanText(%v) = %q, want %q", d, got, want)
+		}
+	}
+}
+
+// What the warnings file and the aliases file mean, beyond being good.
+func TestAliasesAndMergeKeys(t *testing.T) {
+	system, problems := Read(open(t, "testdata/aliases.yaml"), environ())
+	if system == nil {
+		t.Fatalf("problems: %+v", problems)
+	}
+	web, _ := system.Service("web")
+	api, _ := system.Service("api")
+	health := holdfast.Healthcheck{Path: "/up", Interval: 2 * time.Second, Timeout: 300 * time.Millisecond, Retries: 2, StartPeriod: 30 * time.Second}
+	for _, c := range []struct {
+		what      string
+		got, want any
+	}{
+		{"merged replicas", web.Replicas, 2},
+		{"the first of two merged wins", api.Replicas, 2},
+		{"what only the second has", api.StopSignal, "SIGINT"},
+		{"an alias within what is merged", api.Healthcheck, health},
+		{"merged environment", web.Environment, map[string]string{"LEVEL": "info"}},
+		{"environment with a merge key of its own", api.Environment, map[string]string{"LEVEL": "info", "MODE": "fast"}},
+	} {
+		if diff := cmp.Diff(c.want, c.got); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", c.what, diff)
+		}
+	}
+}
+
+func TestOverridesAndLayers(t *testing.T) {
+	text := `
+name: shop
+owner: us
+promise: ${PROMISE:-99.5%}
+zones: [a, b]
+defaults: {bounds: {detect: 5s, restore: 60s}, healthcheck: {path: /up}, stop_grace_period: 3s}
+guardrails: {max_actions: 2 per 1h, max_unavailable: 2}
+services:
+  web:
+    command: [./web, --title, my shop, $PORT]
+    replicas: ${COPIES}
+    working_dir: web/../front
+    environment: [LEVEL=info, LANG, "KEY=env:TOKEN"]
+    bounds: {restore: 30s, impact: 0%}
+    failure_modes: {crash: {remedies: [], bounds: {detect: 2s}, owner: web-team, escalate: loud, runbook: docs/x.md, armed: true}}
+  cache: {command: ./cache, protocol: tcp, replicas: 2}
+  bank: {urls: ["https://a.example", "https://b.example", "https://c.example"], zones: [b]}
+`
+	system, problems := Read(File{Name: "f", Text: []byte(text), Dir: "/srv/shop"}, environ())
+	if system == nil {
+		t.Fatalf("problems: %+v", problems)
+	}
+	web, _ := system.Service("web")
+	cache, _ := system.Service("cache")
+	bank, _ := system.Service("bank")
+	crash, _ := system.Mode("web.crash")
+	_, elsewhere := system.Mode("bank.crash")
+	for _, c := range []struct {
+		what      string
+		got, want any
+	}{
+		{"command", web.Command, `./web --title "my shop" $PORT`},
+		{"replicas from the environment", web.Replicas, 4},
+		{"minimum", web.Minimum, 2},
+		{"minimum of two", cache.Minimum, 1},
+		{"working dir", web.WorkingDir, "/srv/shop/front"},
+		{"environment", web.Environment, map[string]string{"LEVEL": "info", "KEY": "env:TOKEN"}},
+		{"passed through", web.PassThrough, []string{"LANG"}},
+		{"zones", web.Zones, []holdfast.ZoneName{"a", "b"}},
+		{"own zones", bank.Zones, []holdfast.ZoneName{"b"}},
+		{"promise", system.Promise.Target, holdfast.Share(0.995)},
+		{"guardrails", system.Guardrails, holdfast.Guardrails{MaxActions: holdfast.Rate{Count: 2, Per: time.Hour}, MaxUnavailable: 2}},
+		{"grace", web.StopGrace, 3 * time.Second},
+		{"bounds: mode over service over defaults over catalogue", crash.Bounds, holdfast.Bounds{Detect: 2 * time.Second, Mitigate: 3 * time.Second, Restore: 30 * time.Second}},
+		{"no remedies", crash.Remedies, []holdfast.Remedy{}},
+		{"owner", crash.Owner, holdfast.OwnerName("web-team")},
+		{"escalation", crash.Escalation, holdfast.PolicyName("loud")},
+		{"runbook", crash.Runbook, "docs/x.md"},
+		{"armed", crash.Armed, true},
+		{"a default path is not for TCP", cache.Healthcheck.Path, ""},
+		{"urls are counted", bank.Replicas, 3},
+		{"urls are observed", bank.Manage, holdfast.Observe},
+		{"nothing of urls is drilled", elsewhere, false},
+	} {
+		if diff := cmp.Diff(c.want, c.got); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", c.what, diff)
+		}
+	}
+}
+
+// Line ends and a byte order mark are an editor's business.
+func TestOtherEditors(t *testing.T) {
+	file := open(t, "testdata/shop.yaml")
+	want, _ := Read(file, environ())
+	file.Text = []byte("\ufeff" + strings.ReplaceAll(string(file.Text), "\n", "\r\n"))
+	got, problems := Read(file, environ())
+	if got == nil {
+		t.Fatalf("problems: %+v", problems)
+	}
+	got.Digest = want.Digest
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
+func TestRenderWithColor(t *testing.T) {
+	text := "name: shop\nowner: us\nservices:\n  \"w\x1b[31m\": {command: ./web}\n  api: {command: ./api, x: \"" + strings.Repeat("ä", 300) + "\", replica: 2}\n"
+	file := File{Name: "holdfast.yaml", Text: []byte(text), Dir: "/srv/shop"}
+	_, problems := Read(file, nil)
+	golden(t, "testdata/color.golden", Render(file, problems, true))
+	if plain := Render(file, problems, false); strings.ContainsRune(plain, '\x1b') {
+		t.Errorf("what the file says reaches the terminal:\n%q", plain)
+	}
+}
+
+// FuzzRead holds Read to its promises for any text: no panic, bounded, every
+// problem in the file, no system with an error, the same twice.
+func FuzzRead(f *testing.F) {
+	paths, _ := os.ReadDir("testdata")
+	for _, path := range paths {
+		if strings.HasSuffix(path.Name(), ".yaml") {
+			f.Add(open(f, "testdata/"+path.Name()).Text)
+		}
+	}
+	for _, c := range bounded() {
+		if len(c.text) < 1<<12 {
+			f.Add([]byte(c.text))
+		}
+	}
+	f.Fuzz(func(t *testing.T, text []byte) {
+		file := File{Name: "f", Text: text, Dir: "/srv"}
+		system, problems := Read(file, environ())
+		again, _ := Read(file, environ())
+		lines := strings.Split(plainText(file), "\n")
+		failed := false
+		for _, p := range problems {
+			failed = failed || p.Severity == Error
+			if p.Line < 1 || p.Line > len(lines) || p.Column < 1 || p.Width < 0 || p.Message == "" || p.Column-1+p.Width > len([]rune(lines[p.Line-1]))+1 {
+				t.Errorf("not a place in the file, or no message: %+v", p)
+			}
+		}
+		if (system == nil) != failed {
+			t.Errorf("system %v, problems %+v", system, problems)
+		}
+		if diff := cmp.Diff(system, again); diff != "" {
+			t.Errorf("read twice, read differently:\n%s", diff)
+		}
+		if system != nil {
+			Explain(system)
+		}
+		Render(file, problems, true)
+	})
+}
+
+func BenchmarkReadFifteenLines(b *testing.B) {
+	file := open(b, "testdata/shop.yaml")
+	for b.Loop() {
+		Read(file, nil)
+	}
+}
+
+// 5,000 services, each needing the one before it.
+func BenchmarkReadFiveThousandServices(b *testing.B) {
+	var text strings.Builder
+	text.WriteString("name: big\nowner: us\nservices:\n")
+	for i := range 5000 {
+		fmt.Fprintf(&text, "  s%d:\n    command: ./serve --port $PORT\n    replicas: 3\n", i)
+		if i > 0 {
+			fmt.Fprintf(&text, "    depends_on: [s%d]\n", i-1)
+		}
+	}
+	file := File{Name: "f", Text: []byte(text.String()), Dir: "/srv"}
+	for b.Loop() {
+		if system, problems := Read(file, nil); system == nil {
+			b.Fatal(problems[0])
+		}
+	}
+}
