@@ -64,6 +64,7 @@ func Start(ctx context.Context, argv, env []string, plan Plan) (*Generator, erro
 	if err != nil {
 		return nil, fmt.Errorf("start the load: %w", err)
 	}
+	g.hurry()
 	go g.follow(stdout)
 	if _, err := g.stdin.Write(text); err != nil { // it is gone already, and its end says why
 		return nil, fmt.Errorf("start the load: %w", g.abandon(nil))
@@ -93,6 +94,15 @@ func spell(plan Plan) ([]byte, error) {
 		return nil, fmt.Errorf("plan of the load: %d bytes, more than %d", len(text), maxPlan)
 	}
 	return append(text, '\n'), nil
+}
+
+// hurry gives the process precedence over what it measures, where the kernel
+// lets us: a clock that waits for a busy processor measures the processor. It
+// costs the system little, since the generator hardly computes. Without the
+// right to it the generator lags more, and its record says so.
+func (g *Generator) hurry() {
+	const nice = -10
+	_ = syscall.Setpriority(syscall.PRIO_PGRP, g.command.Process.Pid, nice)
 }
 
 func (g *Generator) start() (stdout io.ReadCloser, err error) {

@@ -119,8 +119,8 @@ func TestALoadKeepsItsRate(t *testing.T) {
 		if due := record.Began + int64(n)*int64(5*time.Millisecond); result.Intended != due {
 			t.Fatalf("arrival %d due at %d, want %d", n, result.Intended, due)
 		}
-		if result.Hurt() && record.LagMax < p.Late/2 {
-			t.Fatalf("a healthy server hurt somebody: %+v", result)
+		if result.Failed { // late they may be, on a busy machine
+			t.Fatalf("a healthy server failed somebody: %+v", result)
 		}
 		if result.Sent < result.Intended || result.Ended < result.Sent {
 			t.Fatalf("not in order: %+v", result)
@@ -149,39 +149,53 @@ func summary(r Record) string {
 // TestAStallIsSeenByThoseWhoDoNotWait is the reason for the open model: a server
 // that stands still for one second of four stands still for a quarter of its
 // users, of whom a closed loop asks almost none.
+//
+// What a busy machine cannot change is asserted always; what it can, only when
+// the generator was on time.
 func TestAStallIsSeenByThoseWhoDoNotWait(t *testing.T) {
-	t.Parallel()
-	stalling := func() http.HandlerFunc {
-		began := time.Now()
-		return func(w http.ResponseWriter, r *http.Request) {
-			wait := 2 * time.Millisecond
-			if since := time.Since(began); since > 1500*time.Millisecond && since < 2500*time.Millisecond {
-				wait = 2500*time.Millisecond - since
-			}
-			<-time.After(wait)
-		}
-	}
+	const late = 100 * time.Millisecond
 	var closed Tally
 	var ended sync.WaitGroup
-	ended.Go(func() { closed = closedLoop(serve(t, stalling()), 10, 4*time.Second, 100*time.Millisecond) })
-	p := plan(serve(t, stalling()))
-	p.For = 4 * time.Second
+	other := &stall{began: proc.Now()}
+	ended.Go(func() { closed = closedLoop(serve(t, other.serve), 10, 4*time.Second, late) })
+	stalled := &stall{began: proc.Now()}
+	p := plan(serve(t, stalled.serve))
+	p.For, p.Late = 4*time.Second, late
 	g := start(t, p)
 	until(t, "the load to end by itself", func() bool { return len(g.Snapshot()) == 800 })
 	record := stop(t, g)
 	ended.Wait()
 	open := Impact(record.Results)
 	t.Logf("open: %s; closed: %+v", summary(record), closed)
-	if open.Share() < 0.15 || open.Share() > 0.35 {
-		t.Errorf("the open load saw %s hurt, want about a quarter", open.Share())
+
+	first, last := int64(stalled.began+stallFrom), int64(stalled.began+stallTo-late)
+	for _, result := range record.Results {
+		if result.Intended > first && result.Intended < last && !result.Late {
+			t.Errorf("due %s into the stall, and not late: %+v", time.Duration(result.Intended-first), result)
+		}
 	}
-	if closed.Share() > 0.02 {
-		t.Errorf("the closed loop saw %s hurt; then this server shows nothing", closed.Share())
+	if whole, ok := Whole(record.Results, record.Began, time.Second); ok && whole < last {
+		t.Errorf("whole %s before the last who must have waited", time.Duration(last-whole))
 	}
-	whole, ok := Whole(record.Results, record.Began, time.Second)
-	if at := time.Duration(whole - record.Began); !ok || at < 2*time.Second || at > 3200*time.Millisecond {
-		t.Errorf("users whole at %s (%v), want about 2.4 s", at, ok)
+	if calm := record.LagMax < 15*time.Millisecond; calm && (open.Share() < 0.2 || open.Share() > 0.3 || closed.Share() > 0.02) {
+		t.Errorf("open %s, closed %s; want a quarter, and hardly any", open.Share(), closed.Share())
 	}
+}
+
+const (
+	stallFrom = 1500 * time.Millisecond
+	stallTo   = 2500 * time.Millisecond
+)
+
+// A stall is a server that answers in 2 ms, but for one second nobody.
+type stall struct{ began time.Duration }
+
+func (s *stall) serve(w http.ResponseWriter, r *http.Request) {
+	wait := 2 * time.Millisecond
+	if since := proc.Now() - s.began; since > stallFrom && since < stallTo {
+		wait = stallTo - since
+	}
+	<-time.After(wait)
 }
 
 // closedLoop is what most load generators do, for comparison.
@@ -239,10 +253,10 @@ func TestWhoeverWaitsIsNotWhole(t *testing.T) {
 	}))
 	p.Timeout, p.Late = 20*time.Second, 19*time.Second
 	g := start(t, p)
-	until(t, "a second of good answers", func() bool { return len(g.Snapshot()) > 250 })
-	if _, ok := Whole(g.Snapshot(), g.Began(), time.Second/2); !ok {
-		t.Error("what has come back is not whole; then this test shows nothing")
-	}
+	until(t, "what has come back to be whole", func() bool {
+		_, ok := Whole(g.Snapshot(), g.Began(), time.Second/2)
+		return ok
+	})
 	if at, ok := g.Whole(g.Began(), time.Second/2); ok {
 		t.Errorf("whole at %s while somebody waits", time.Duration(at-g.Began()))
 	}
