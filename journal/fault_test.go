@@ -1,8 +1,10 @@
 package journal
 
 import (
+	"context"
 	"errors"
 	"path/filepath"
+	"slices"
 	"sync"
 	"syscall"
 	"testing"
@@ -36,6 +38,7 @@ type sick struct {
 	mu   sync.Mutex
 	with map[op]error
 	only string // base name of the file it concerns; empty is any
+	took map[op]int
 }
 
 func (d *sick) fall(with error, steps ...op) {
@@ -52,6 +55,10 @@ func (d *sick) recover() { d.fall(nil) }
 func (d *sick) at(step op, path string) error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
+	if d.took == nil {
+		d.took = map[op]int{}
+	}
+	d.took[step]++
 	if d.only != "" && d.only != filepath.Base(path) {
 		return nil
 	}
@@ -163,6 +170,9 @@ func anyStepMayFail(t *testing.T, with error, steps ...op) {
 			t.Fatalf("commit %d is of another frame", i)
 		}
 	}
+	if recorded := commits[2].Recorded; recorded && (slices.Contains(steps, opSync) || slices.Contains(steps, opWrite)) {
+		t.Error("called recorded although it could not be written, or not be synced")
+	}
 	promised := copyOf(t, dir)
 	checkPromises(t, promised, commits)
 
@@ -264,4 +274,34 @@ func TestAFrameWithoutAWrittenFormIsLostAlone(t *testing.T) {
 	if !commits[0].Recorded || commits[1].Recorded || !commits[2].Recorded || j.Health().Lost != 1 {
 		t.Fatalf("commits %+v, health %+v", commits, j.Health())
 	}
+}
+
+// Whatever waits shares one write and one fsync.
+func TestWhatWaitsIsWrittenAtOnce(t *testing.T) {
+	disk := &sick{}
+	j, _, err := Open(t.TempDir(), Options{disk: disk})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer j.Close()
+	for seq := uint64(1); seq <= 500; seq++ {
+		j.Append(frame(seq, 1))
+	}
+	writes, syncs := disk.count(opWrite), disk.count(opSync)
+	ctx, cancel := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	go func() { ended <- j.Run(ctx) }()
+	(&running{Journal: j, t: t}).commits(500)
+	writes, syncs = disk.count(opWrite)-writes, disk.count(opSync)-syncs
+	cancel()
+	<-ended
+	if writes != 1 || syncs != 1 {
+		t.Errorf("500 waiting frames took %d writes and %d fsyncs, want one of each", writes, syncs)
+	}
+}
+
+func (d *sick) count(step op) int {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.took[step]
 }

@@ -37,8 +37,9 @@ const ErrInUse = holdfast.Refusal("another process writes this journal")
 
 // Options of a journal. The zero value is good.
 type Options struct {
-	Keep int64 // bytes of segments that are kept, 64 MiB when 0; the newest and the one before it are kept whatever they weigh
-	disk disk  // the real one when nil
+	Keep  int64 // bytes of segments that are kept, 64 MiB when 0; the newest and the one before it are kept whatever they weigh
+	disk  disk  // the real one when nil
+	queue int   // queueLength when 0
 }
 
 // A Commit says that a frame was taken over. Recorded is false when the disk

@@ -38,9 +38,9 @@ func Open(dir string, o Options) (*Journal, Recovered, error) {
 		dir:   dir,
 		keep:  cmp.Or(o.Keep, keepBytes),
 		disk:  o.disk,
-		queue: make(chan order, queueLength),
+		queue: make(chan order, cmp.Or(o.queue, queueLength)),
 		done:  make(chan struct{}),
-		out:   make(chan Commit, queueLength),
+		out:   make(chan Commit, cmp.Or(o.queue, queueLength)),
 		known: known{changed: make(chan struct{})},
 	}
 	recovered, err := j.open()
