@@ -61,7 +61,7 @@ func floors() []floor {
 		// top
 		{pkg: "api", house: words("holdfast", "event", "journal/view", "internal/unixsock"), because: "the only way in"},
 		{pkg: "report", house: words("holdfast", "event"), because: "shows results; makes none"},
-		{pkg: "prove", house: words("holdfast", "event", "api", "report", "fault", "load", "warden", "spec", "internal/proc"), because: "wires a private copy, load and faults into a verdict"},
+		{pkg: "prove", house: words("holdfast", "event", "topology", "spec", "fault", "load", "warden", "api", "report", "internal/proc"), because: "wires a private copy, load and faults into a verdict"},
 		{pkg: "cmd/holdfast", house: words("*"), others: words("github.com/spf13/cobra", "golang.org/x/sys"), because: "wires everything"},
 	}
 }

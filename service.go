@@ -1,6 +1,10 @@
 package holdfast
 
-import "time"
+import (
+	"strconv"
+	"strings"
+	"time"
+)
 
 // ServiceName names a service.
 type ServiceName string
@@ -60,6 +64,15 @@ func (s Service) Zone(ordinal int) ZoneName {
 type Port struct {
 	Host string `json:"host"`
 	Port uint16 `json:"port"`
+}
+
+// String is the port as an address to listen on.
+func (p Port) String() string {
+	host := p.Host
+	if strings.Contains(host, ":") {
+		host = "[" + host + "]"
+	}
+	return host + ":" + strconv.Itoa(int(p.Port))
 }
 
 // A Healthcheck is how a service is asked whether it can answer. With an empty

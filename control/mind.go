@@ -54,6 +54,13 @@ func (m *Mind) Snapshot() ([]byte, error) { return json.Marshal(m.state) }
 // Seq is the sequence number of the last entry said.
 func (m *Mind) Seq() uint64 { return m.state.Seq }
 
+// Declared is the system in force.
+func (m *Mind) Declared() holdfast.System { return m.System }
+
+// Skip makes the next entry's number follow a later one than the last said:
+// what another version recorded is not numbered twice.
+func (m *Mind) Skip(seq uint64) { m.state.Seq = max(m.state.Seq, seq) }
+
 // Step takes one input, or nil when only time passed, and returns the entries
 // to be recorded: the input first, then what it caused, then what fell due. The
 // cost is that of what changed, not of what is known.

@@ -2,7 +2,6 @@ package control
 
 import (
 	"encoding/json"
-	"flag"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -17,7 +16,7 @@ import (
 )
 
 // A play is a story: prose, then inputs, each with the entries the mind must
-// answer with. Run with -rewrite, read the diff, and commit it only if you
+// answer with. Run with REWRITE=1, read the diff, and commit it only if you
 // understand it.
 //
 //	declare storefront*2 needs catalog; catalog*2 remedies none; guardrails 3 per 10m
@@ -38,18 +37,19 @@ func TestPlays(t *testing.T) {
 				t.Fatal(err)
 			}
 			got := perform(t, string(text))
-			if *rewrite {
+			if rewrite() {
 				if err := os.WriteFile(path, []byte(got), 0o644); err != nil {
 					t.Fatal(err)
 				}
 			} else if got != string(text) {
-				t.Errorf("the mind says something else (-rewrite and read the diff):\n%s", got)
+				t.Errorf("the mind says something else (REWRITE=1 and read the diff):\n%s", got)
 			}
 		})
 	}
 }
 
-var rewrite = flag.Bool("rewrite", false, "write what the mind says into the plays")
+// rewrite asks for the plays to be written anew.
+func rewrite() bool { return os.Getenv("REWRITE") != "" }
 
 // perform plays a script and returns it with the answers the mind gave. After
 // every input the mind is written down and read back, so that every play is

@@ -68,6 +68,9 @@ func (m *Mind) takeStarted(in holdfast.Started) {
 func (m *Mind) takeEnd(id holdfast.ReplicaID, in event.Body, detail string) {
 	said := m.say(m.cause(id), in)
 	r := m.find(id)
+	if r != nil && r.Phase != idle && id.Incarnation > r.Want {
+		r.Want = id.Incarnation // our memory was lost: the next one must be later still
+	}
 	if r == nil || id.Incarnation != r.Want || r.Phase == exited || r.Phase == idle {
 		return
 	}
@@ -124,7 +127,13 @@ func (m *Mind) takeAdmitted(in holdfast.Admitted) {
 func (m *Mind) takeDeclared(in event.Declared) {
 	said := m.say(event.ID{}, in)
 	m.System = in.System
-	m.Stopping = event.ID{}
+	if !m.Stopping.IsZero() {
+		m.Stopping = event.ID{}
+		for _, r := range m.Replicas { // a stop that was not finished is not waited for
+			r.forget()
+			m.enter(r, idle)
+		}
+	}
 	m.state.Revision++
 	kept := map[holdfast.ReplicaName]*replica{}
 	m.Idle = 0
