@@ -1,0 +1,107 @@
+// Package api is the only way into a running system: HTTP and JSON on a unix
+// socket that only its owner can open. The command line, the drills and
+// whoever writes a script use the same calls.
+package api
+
+import (
+	"context"
+
+	"holdfast"
+	"holdfast/event"
+	"holdfast/journal/view"
+)
+
+// Version is the version of every document. 0 means that fields may still be
+// renamed.
+const Version = 0
+
+// A Status is what is true now.
+type Status struct {
+	Version   int                     `json:"version"`
+	System    holdfast.SystemName     `json:"system"`
+	Pid       int                     `json:"pid"` // of the agent
+	Epoch     uint64                  `json:"epoch"`
+	Private   bool                    `json:"private,omitempty"`
+	View      view.Status             `json:"view"`
+	Listeners []holdfast.Listener     `json:"listeners"`
+	Gateways  []holdfast.GatewayState `json:"gateways"`
+	Roles     []Role                  `json:"roles"`
+	Journal   Journal                 `json:"journal"`
+}
+
+// A Role is one of Holdfast's own processes.
+type Role struct {
+	Name     string `json:"name"`
+	Pid      int    `json:"pid"`
+	Restarts int    `json:"restarts"`
+	Since    int64  `json:"since"` // CLOCK_BOOTTIME, nanoseconds
+}
+
+// A Journal is how the record fares.
+type Journal struct {
+	Unrecorded uint64 `json:"unrecorded"`        // frames acted upon although they could not be written
+	Trouble    string `json:"trouble,omitempty"` // the last error of the disk, while there is one
+	Mended     string `json:"mended,omitempty"`
+}
+
+// A File is a holdfast.yaml as its owner has it: Name as it was typed, Dir the
+// absolute folder that relative paths in it mean.
+type File struct {
+	Name string `json:"name"`
+	Text string `json:"text"`
+	Dir  string `json:"dir"`
+}
+
+// A Diagnosis is what a person needs about a replica that is not ready.
+type Diagnosis struct {
+	ID        holdfast.ReplicaID `json:"id"`
+	Command   string             `json:"command"`       // as written in the file
+	Run       []string           `json:"run,omitempty"` // as run, secrets withheld
+	Dir       string             `json:"dir"`
+	State     string             `json:"state"` // "running, pid 4711", "exit 1 after 3ms"
+	Address   string             `json:"address"`
+	Listening bool               `json:"listening"`
+	Tried     string             `json:"tried,omitempty"` // what the gateway last saw there
+	Log       string             `json:"log"`
+	Lines     []string           `json:"lines"` // its last
+}
+
+// A Problem is why a call was refused. Hint is the next step.
+type Problem struct {
+	Code    string `json:"code,omitempty"`
+	Message string `json:"message"`
+	Hint    string `json:"hint,omitempty"`
+}
+
+func (p *Problem) Error() string {
+	if p.Hint == "" {
+		return p.Message
+	}
+	return p.Message + "\n  next: " + p.Hint
+}
+
+// Codes of problems that callers tell apart.
+const (
+	AddressTaken = "address-taken"
+	BadFile      = "bad-file"
+	NotPrivate   = "not-private"
+	Unknown      = "unknown"
+)
+
+// An Agent is what the API serves. Its methods may be called concurrently.
+type Agent interface {
+	Status(ctx context.Context) Status
+	// Declare puts a file in force: listeners are opened, then the mind is told.
+	Declare(ctx context.Context, file File) error
+	// Tell hands an input to the mind.
+	Tell(ctx context.Context, in event.Body) error
+	// Entries calls emit with entries after a sequence number; with follow it
+	// goes on until ctx ends.
+	Entries(ctx context.Context, after uint64, follow bool, emit func([]event.Entry) error) error
+	// LogPath is the file a replica writes to.
+	LogPath(replica holdfast.ReplicaName) (string, bool)
+	Diagnose(ctx context.Context, replica holdfast.ReplicaName) (Diagnosis, bool)
+	// Private tells whether this is a private copy, in which faults may be
+	// recorded and guards reset.
+	Private() bool
+}

@@ -1,0 +1,163 @@
+package api
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+	"strconv"
+
+	"holdfast"
+	"holdfast/event"
+	"holdfast/internal/unixsock"
+)
+
+// maxLine bounds one entry of a stream; the largest holds a whole system.
+const maxLine = 16 << 20
+
+// A Client calls an agent. It may be used concurrently.
+type Client struct{ http *http.Client }
+
+// NewClient calls the agent behind a socket. Nothing is dialled yet.
+func NewClient(socket string) *Client {
+	return &Client{http: &http.Client{Transport: &http.Transport{
+		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) { return unixsock.Dial(ctx, socket) },
+	}}}
+}
+
+// Close lets go of idle connections.
+func (c *Client) Close() { c.http.CloseIdleConnections() }
+
+// Status is what is true now.
+func (c *Client) Status(ctx context.Context) (Status, error) {
+	var status Status
+	err := c.get(ctx, "/v0/status", &status)
+	return status, err
+}
+
+// Declare puts a file in force.
+func (c *Client) Declare(ctx context.Context, file File) error {
+	return c.send(ctx, http.MethodPut, "/v0/file", file)
+}
+
+// Stop asks that everything be ended; it returns when that is recorded, not
+// when it has happened.
+func (c *Client) Stop(ctx context.Context, by string) error {
+	return c.send(ctx, http.MethodPost, "/v0/stop", event.StopRequested{By: by})
+}
+
+// Injected records a fault in a private copy.
+func (c *Client) Injected(ctx context.Context, fault event.FaultInjected) error {
+	return c.send(ctx, http.MethodPost, "/v0/faults/injected", fault)
+}
+
+// Removed records the end of a fault in a private copy.
+func (c *Client) Removed(ctx context.Context, fault event.FaultRemoved) error {
+	return c.send(ctx, http.MethodPost, "/v0/faults/removed", fault)
+}
+
+// ResetGuards gives a private copy its budgets back.
+func (c *Client) ResetGuards(ctx context.Context, by string) error {
+	return c.send(ctx, http.MethodPost, "/v0/guards/reset", event.GuardsReset{By: by})
+}
+
+// Diagnose is what a person needs about a replica that is not ready.
+func (c *Client) Diagnose(ctx context.Context, replica holdfast.ReplicaName) (Diagnosis, error) {
+	var found Diagnosis
+	err := c.get(ctx, "/v0/replicas/"+url.PathEscape(string(replica))+"/diagnosis", &found)
+	return found, err
+}
+
+// Logs writes the last lines of a replica's log to out, and with follow what
+// comes until ctx ends.
+func (c *Client) Logs(ctx context.Context, replica holdfast.ReplicaName, lines int, follow bool, out io.Writer) error {
+	query := url.Values{"lines": {strconv.Itoa(lines)}}
+	if follow {
+		query.Set("follow", "1")
+	}
+	body, err := c.open(ctx, "/v0/logs/"+url.PathEscape(string(replica))+"?"+query.Encode())
+	if err != nil {
+		return err
+	}
+	defer body.Close()
+	_, err = io.Copy(out, body)
+	return err
+}
+
+// Entries calls emit with each entry after a sequence number; with follow it
+// goes on until ctx ends or the agent is lost, and returns the error then.
+func (c *Client) Entries(ctx context.Context, after uint64, follow bool, emit func(event.Entry) error) error {
+	query := url.Values{"after": {strconv.FormatUint(after, 10)}}
+	if follow {
+		query.Set("follow", "1")
+	}
+	body, err := c.open(ctx, "/v0/events?"+query.Encode())
+	if err != nil {
+		return err
+	}
+	defer body.Close()
+	lines := bufio.NewScanner(body)
+	lines.Buffer(nil, maxLine)
+	for lines.Scan() {
+		var entry event.Entry
+		if err := json.Unmarshal(lines.Bytes(), &entry); err != nil {
+			return fmt.Errorf("read an entry: %w", err)
+		}
+		if err := emit(entry); err != nil {
+			return err
+		}
+	}
+	return errors.Join(lines.Err(), ctx.Err())
+}
+
+func (c *Client) get(ctx context.Context, path string, into any) error {
+	body, err := c.open(ctx, path)
+	if err != nil {
+		return err
+	}
+	defer body.Close()
+	return json.NewDecoder(body).Decode(into)
+}
+
+func (c *Client) open(ctx context.Context, path string) (io.ReadCloser, error) {
+	return c.call(ctx, http.MethodGet, path, nil)
+}
+
+func (c *Client) send(ctx context.Context, method, path string, document any) error {
+	text, err := json.Marshal(document)
+	if err != nil {
+		return err
+	}
+	body, err := c.call(ctx, method, path, text)
+	if err != nil {
+		return err
+	}
+	return body.Close()
+}
+
+// call makes one call; a refusal is returned as the *Problem it is.
+func (c *Client) call(ctx context.Context, method, path string, text []byte) (io.ReadCloser, error) {
+	request, err := http.NewRequestWithContext(ctx, method, "http://holdfast"+path, bytes.NewReader(text))
+	if err != nil {
+		return nil, err
+	}
+	response, err := c.http.Do(request)
+	if err != nil {
+		return nil, fmt.Errorf("call the agent: %w", err)
+	}
+	if response.StatusCode == http.StatusOK {
+		return response.Body, nil
+	}
+	defer response.Body.Close()
+	problem := &Problem{}
+	if err := json.NewDecoder(io.LimitReader(response.Body, maxBody)).Decode(problem); err != nil || problem.Message == "" {
+		return nil, fmt.Errorf("call the agent: %s", response.Status)
+	}
+	return nil, problem
+}

@@ -1,0 +1,184 @@
+package api
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"strconv"
+	"time"
+
+	"holdfast"
+	"holdfast/event"
+)
+
+const (
+	// maxBody bounds what a caller may send: a file is at most 1 MiB of text,
+	// which JSON may double.
+	maxBody = 4 << 20
+	// grace is how long a call may take to end when the agent does.
+	grace = time.Second
+	// writeWithin bounds how long a reader of a stream may be stuck.
+	writeWithin = 10 * time.Second
+)
+
+// Serve answers calls until ctx ends.
+func Serve(ctx context.Context, listener net.Listener, agent Agent) error {
+	server := &http.Server{
+		Handler: routes(agent), ReadHeaderTimeout: 5 * time.Second, IdleTimeout: time.Minute,
+		BaseContext: func(net.Listener) context.Context { return ctx },
+	}
+	ended := make(chan error, 1)
+	go func() { ended <- server.Serve(listener) }()
+	select {
+	case err := <-ended:
+		return err
+	case <-ctx.Done():
+	}
+	closing, cancel := context.WithTimeout(context.WithoutCancel(ctx), grace)
+	defer cancel()
+	if server.Shutdown(closing) != nil {
+		server.Close()
+	}
+	<-ended
+	return ctx.Err()
+}
+
+func routes(agent Agent) http.Handler {
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /v0/status", func(w http.ResponseWriter, r *http.Request) { reply(w, agent.Status(r.Context())) })
+	mux.HandleFunc("GET /v0/events", func(w http.ResponseWriter, r *http.Request) { events(w, r, agent) })
+	mux.HandleFunc("GET /v0/logs/{replica}", func(w http.ResponseWriter, r *http.Request) { logs(w, r, agent) })
+	mux.HandleFunc("GET /v0/replicas/{replica}/diagnosis", func(w http.ResponseWriter, r *http.Request) { diagnosis(w, r, agent) })
+	mux.HandleFunc("PUT /v0/file", func(w http.ResponseWriter, r *http.Request) {
+		take(w, r, func(file File) error { return agent.Declare(r.Context(), file) })
+	})
+	mux.HandleFunc("POST /v0/stop", func(w http.ResponseWriter, r *http.Request) {
+		take(w, r, func(in event.StopRequested) error { return agent.Tell(r.Context(), in) })
+	})
+	mux.HandleFunc("POST /v0/faults/injected", func(w http.ResponseWriter, r *http.Request) {
+		take(w, r, func(in event.FaultInjected) error { return private(r.Context(), agent, in) })
+	})
+	mux.HandleFunc("POST /v0/faults/removed", func(w http.ResponseWriter, r *http.Request) {
+		take(w, r, func(in event.FaultRemoved) error { return private(r.Context(), agent, in) })
+	})
+	mux.HandleFunc("POST /v0/guards/reset", func(w http.ResponseWriter, r *http.Request) {
+		take(w, r, func(in event.GuardsReset) error { return private(r.Context(), agent, in) })
+	})
+	return mux
+}
+
+// private tells the mind what may only be said of a private copy.
+func private(ctx context.Context, agent Agent, in event.Body) error {
+	if !agent.Private() {
+		return &Problem{Code: NotPrivate, Message: "this is not a private copy", Hint: "faults and resets belong to holdfast prove, which starts a copy of its own"}
+	}
+	return agent.Tell(ctx, in)
+}
+
+// take reads a document, hands it over and answers.
+func take[T any](w http.ResponseWriter, r *http.Request, do func(T) error) {
+	var in T
+	decoder := json.NewDecoder(http.MaxBytesReader(w, r.Body, maxBody))
+	decoder.DisallowUnknownFields()
+	if err := decoder.Decode(&in); err != nil {
+		refuse(w, http.StatusBadRequest, &Problem{Message: "the request cannot be read: " + err.Error()})
+		return
+	}
+	if err := do(in); err != nil {
+		refuse(w, http.StatusConflict, err)
+		return
+	}
+	reply(w, struct{}{})
+}
+
+func reply(w http.ResponseWriter, document any) {
+	w.Header().Set("Content-Type", "application/json")
+	_ = json.NewEncoder(w).Encode(document) // a caller that went away needs no answer
+}
+
+func refuse(w http.ResponseWriter, status int, err error) {
+	var problem *Problem
+	if !errors.As(err, &problem) {
+		problem = &Problem{Message: err.Error()}
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(status)
+	_ = json.NewEncoder(w).Encode(problem)
+}
+
+// events streams entries, one per line.
+func events(w http.ResponseWriter, r *http.Request, agent Agent) {
+	after, err := number(r, "after")
+	if err != nil {
+		refuse(w, http.StatusBadRequest, err)
+		return
+	}
+	w.Header().Set("Content-Type", "application/x-ndjson")
+	out := newStream(w)
+	out.flush()
+	_ = agent.Entries(r.Context(), after, r.URL.Query().Get("follow") != "", func(entries []event.Entry) error {
+		for _, entry := range entries {
+			if err := out.document(entry); err != nil {
+				return err
+			}
+		}
+		return out.flush()
+	})
+}
+
+func number(r *http.Request, name string) (uint64, error) {
+	text := r.URL.Query().Get(name)
+	if text == "" {
+		return 0, nil
+	}
+	n, err := strconv.ParseUint(text, 10, 64)
+	if err != nil {
+		return 0, fmt.Errorf("%s must be a number, not %q", name, text)
+	}
+	return n, nil
+}
+
+func diagnosis(w http.ResponseWriter, r *http.Request, agent Agent) {
+	found, ok := agent.Diagnose(r.Context(), holdfast.ReplicaName(r.PathValue("replica")))
+	if !ok {
+		refuse(w, http.StatusNotFound, unknown(r.PathValue("replica")))
+		return
+	}
+	reply(w, found)
+}
+
+func unknown(replica string) error {
+	return &Problem{Code: Unknown, Message: "there is no replica " + strconv.Quote(replica), Hint: "holdfast status lists them"}
+}
+
+// A stream writes to a reader that may be slow, but not for ever.
+type stream struct {
+	w       io.Writer
+	control *http.ResponseController
+}
+
+func newStream(w http.ResponseWriter) stream {
+	return stream{w: w, control: http.NewResponseController(w)}
+}
+
+func (s stream) document(document any) error {
+	text, err := json.Marshal(document)
+	if err != nil {
+		return err
+	}
+	return s.write(append(text, '\n'))
+}
+
+func (s stream) write(text []byte) error {
+	if err := s.control.SetWriteDeadline(time.Now().Add(writeWithin)); err != nil {
+		return err
+	}
+	_, err := s.w.Write(text)
+	return err
+}
+
+func (s stream) flush() error { return s.control.Flush() }

@@ -1,0 +1,145 @@
+// Package observe brings what the hands see, and what people leave in the state
+// directory, to the loop.
+package observe
+
+import (
+	"context"
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"holdfast"
+	"holdfast/event"
+)
+
+// A Tell hands an input to the loop; it waits while the loop is behind.
+type Tell func(context.Context, event.Body) error
+
+const (
+	// again is the pause before a source that was lost is followed again.
+	again = 100 * time.Millisecond
+	// look is how often the pauses are looked at: soon enough for a person who
+	// has just typed the command.
+	look = 200 * time.Millisecond
+)
+
+// Gateway follows a gateway's verdicts until ctx ends. A gateway may die and
+// come back: it is followed again, and repeats what holds then.
+func Gateway(ctx context.Context, gateway holdfast.Gateway, tell Tell) error {
+	for {
+		_ = gateway.Follow(ctx, func(o holdfast.Observation) { _ = tell(ctx, o) })
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(again):
+		}
+	}
+}
+
+// Driver runs a driver and passes on what it sees. A driver that can no longer
+// work ends it with the driver's reason.
+func Driver(ctx context.Context, driver holdfast.Driver, tell Tell) error {
+	return driver.Run(ctx, func(o holdfast.Observation) { _ = tell(ctx, o) })
+}
+
+// everything is the file in a directory of pauses that stands for all services.
+const everything = "everything"
+
+// Pauses tells of pauses that begin and end until ctx ends. A pause is a file
+// in dir, named after a service or "everything", that holds who asked: so a
+// person can forbid remedies while the agent is dead. known are the pauses the
+// mind holds already.
+func Pauses(ctx context.Context, dir string, known map[holdfast.ServiceName]bool, tell Tell) error {
+	held := map[holdfast.ServiceName]bool{}
+	for service := range known {
+		held[service] = true
+	}
+	ticker := time.NewTicker(look)
+	defer ticker.Stop()
+	for {
+		if err := tellPauses(ctx, dir, held, tell); err != nil {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-ticker.C:
+		}
+	}
+}
+
+// tellPauses tells what changed since it was last told. A directory that cannot
+// be read ends no pause: a person's word stands until it is taken back.
+func tellPauses(ctx context.Context, dir string, held map[holdfast.ServiceName]bool, tell Tell) error {
+	now, err := ReadPauses(dir)
+	if err != nil {
+		return nil
+	}
+	for service, by := range now {
+		if held[service] {
+			continue
+		}
+		held[service] = true
+		if err := tell(ctx, event.Paused{Service: service, By: by}); err != nil {
+			return err
+		}
+	}
+	for service := range held {
+		if _, still := now[service]; still {
+			continue
+		}
+		delete(held, service)
+		if err := tell(ctx, event.Resumed{Service: service, By: "the removal of its file"}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// ReadPauses is who paused what: "" is everything.
+func ReadPauses(dir string) (map[holdfast.ServiceName]string, error) {
+	entries, err := os.ReadDir(dir)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, err
+	}
+	pauses := map[holdfast.ServiceName]string{}
+	for _, entry := range entries {
+		by, err := os.ReadFile(filepath.Join(dir, entry.Name()))
+		if err != nil {
+			continue
+		}
+		service := holdfast.ServiceName(entry.Name())
+		if service == everything {
+			service = ""
+		}
+		pauses[service] = strings.TrimSpace(string(by))
+	}
+	return pauses, nil
+}
+
+// Pause forbids remedies for a service, or for everything with "".
+func Pause(dir string, service holdfast.ServiceName, by string) error {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return err
+	}
+	return os.WriteFile(pauseFile(dir, service), []byte(by+"\n"), 0o600)
+}
+
+// Resume allows them again; one that was not paused is no error.
+func Resume(dir string, service holdfast.ServiceName) error {
+	err := os.Remove(pauseFile(dir, service))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	return err
+}
+
+func pauseFile(dir string, service holdfast.ServiceName) string {
+	if service == "" {
+		service = everything
+	}
+	return filepath.Join(dir, string(service))
+}
