@@ -1,0 +1,115 @@
+package prove
+
+import (
+	"context"
+	"slices"
+	"sync"
+	"time"
+
+	"holdfast"
+	"holdfast/api"
+	"holdfast/event"
+)
+
+// A chronicle is the copy's journal as it is being written, as far as prove has
+// read it. It may be read while Follow runs.
+type chronicle struct {
+	mu      sync.Mutex
+	entries []event.Entry
+	lives   map[holdfast.ReplicaName]life
+}
+
+// A life is the newest incarnation of a replica.
+type life struct {
+	started  holdfast.Started
+	admitted bool
+}
+
+func newChronicle() *chronicle {
+	return &chronicle{lives: map[holdfast.ReplicaName]life{}}
+}
+
+// follow reads entries until ctx ends. The agent may die and come back
+// meanwhile; nothing is read twice.
+func (c *chronicle) follow(ctx context.Context, client *api.Client) {
+	for ctx.Err() == nil {
+		_ = client.Entries(ctx, c.last(), true, c.take)
+		select {
+		case <-ctx.Done():
+		case <-time.After(50 * time.Millisecond):
+		}
+	}
+}
+
+func (c *chronicle) last() uint64 {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if len(c.entries) == 0 {
+		return 0
+	}
+	return c.entries[len(c.entries)-1].ID.Seq
+}
+
+func (c *chronicle) take(entry event.Entry) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.entries = append(c.entries, entry)
+	switch b := entry.Body.(type) {
+	case holdfast.Started:
+		c.lives[b.ID.Name()] = life{started: b}
+	case holdfast.Admitted:
+		c.mark(b.ID, true)
+	case holdfast.Ejected:
+		c.mark(b.ID, b.Kept)
+	case holdfast.Exited:
+		c.mark(b.ID, false)
+	}
+	return nil
+}
+
+func (c *chronicle) mark(id holdfast.ReplicaID, admitted bool) {
+	if l := c.lives[id.Name()]; l.started.ID == id {
+		l.admitted = admitted
+		c.lives[id.Name()] = l
+	}
+}
+
+// all are the entries read so far; the slice is not changed later.
+func (c *chronicle) all() []event.Entry {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return slices.Clip(c.entries)
+}
+
+// life is the newest incarnation of a replica that was started.
+func (c *chronicle) life(name holdfast.ReplicaName) (life, bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	l, ok := c.lives[name]
+	return l, ok
+}
+
+// missing are the replicas of a system that are not admitted.
+func (c *chronicle) missing(system *holdfast.System) []holdfast.ReplicaName {
+	var names []holdfast.ReplicaName
+	for _, service := range system.Services {
+		for ordinal := range service.Replicas {
+			name := holdfast.NameReplica(service.Name, ordinal+1)
+			if l, ok := c.life(name); !ok || !l.admitted {
+				names = append(names, name)
+			}
+		}
+	}
+	return names
+}
+
+// knows tells whether something of that mark should run: a living incarnation,
+// or one of our own processes.
+func (c *chronicle) knows(mark string) bool {
+	id, err := holdfast.ParseReplicaID(mark)
+	if err != nil {
+		return true // agent, gateway, load
+	}
+	l, ok := c.life(id.Name())
+	return ok && l.started.ID == id
+}

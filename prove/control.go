@@ -1,0 +1,103 @@
+package prove
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"holdfast"
+	"holdfast/load"
+	"holdfast/report"
+)
+
+const (
+	// controlFor is the length of the control run: at the default rate 600
+	// requests, which tell 99.9 % from 99.5 % most of the time.
+	controlFor = 3 * time.Second
+	// lowered is how often the rate is halved before a copy counts as one that
+	// cannot be loaded at all.
+	lowered = 3
+	// late is when a good answer is too late to be one: the default timeout of
+	// a dependency. A promise on latency will say better.
+	late = time.Second
+	// patience is how long a user of the load waits for an answer.
+	patience = 5 * time.Second
+	// fresh is the share of requests on a connection of their own: kept and
+	// fresh connections see a dead replica quite differently.
+	fresh = 0.2
+	// underWay bounds the requests in flight: five seconds of a rate of 1,000.
+	underWay = 5000
+	// longest is the hard end of one load, whatever happens to who watches it.
+	longest = 5 * time.Minute
+)
+
+// errNoLoad says that nothing of the system can be asked.
+const errNoLoad = holdfast.Refusal("no published HTTP route and no edge leads to what is to be drilled: publish a service with ports, or let another depend on it")
+
+// control asks the copy without breaking it. What fails now would be blamed on
+// the fault later, so it must be clean; a copy that cannot bear the rate gets
+// less, and it is said.
+func (p *proof) control(ctx context.Context) error {
+	all, err := p.copy.targets(ctx, p.struck())
+	if err != nil {
+		return err
+	}
+	if len(all) == 0 {
+		return errNoLoad
+	}
+	p.rate = p.o.Rate
+	for range lowered {
+		record, err := p.ask(ctx, all)
+		if err != nil {
+			return err
+		}
+		seen := load.Impact(record.Results)
+		p.run.Control = report.Control{Sent: seen.Sent, Failed: seen.Failed, Late: seen.Late, Rate: p.rate, P99: float64(millis(record.P99))}
+		if seen.Hurt() == 0 && record.Capped == 0 {
+			p.o.Say(report.ControlLine(p.run.Control))
+			return nil
+		}
+		err = fmt.Errorf("the control run failed: without any fault %d of %d requests were hurt, the first: %s", seen.Hurt(), seen.Sent, firstHurt(record.Results))
+		if p.rate /= 2; p.rate < minReached/controlFor.Seconds() {
+			return err
+		}
+		p.o.Say(fmt.Sprintf("%v; trying %.0f/s", err, p.rate))
+	}
+	return fmt.Errorf("the control run failed: %d of %d requests were hurt without any fault", p.run.Control.Failed+p.run.Control.Late, p.run.Control.Sent)
+}
+
+func (p *proof) ask(ctx context.Context, all []target) (load.Record, error) {
+	generator, err := p.copy.generator(ctx, p.plan(weigh(all, ""), controlFor))
+	if err != nil {
+		return load.Record{}, err
+	}
+	select {
+	case <-time.After(controlFor):
+	case <-generator.Done():
+	case <-ctx.Done():
+	case <-p.copy.warden.Lost():
+		generator.Stop(ctx)
+		return load.Record{}, p.copy.lost()
+	}
+	record, err := generator.Stop(ctx)
+	if ctx.Err() != nil {
+		return record, ctx.Err()
+	}
+	return record, err
+}
+
+func (p *proof) plan(targets []load.Target, length time.Duration) load.Plan {
+	return load.Plan{
+		Seed: p.o.Seed, Rate: p.rate, For: length, Targets: targets,
+		Timeout: patience, Late: late, Fresh: fresh, Cap: underWay,
+	}
+}
+
+func firstHurt(results []load.Result) string {
+	for _, result := range results {
+		if result.Hurt() {
+			return describe(result)
+		}
+	}
+	return "none"
+}

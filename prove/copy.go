@@ -1,0 +1,239 @@
+package prove
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"holdfast"
+	"holdfast/api"
+	"holdfast/fault"
+	"holdfast/internal/proc"
+	"holdfast/load"
+	"holdfast/warden"
+)
+
+const (
+	// agentStart bounds how long the copy's agent may take to answer.
+	agentStart = 10 * time.Second
+	// startSlack is added to the longest start period before a copy counts as
+	// one that does not get ready: starts follow each other along dependencies.
+	startSlack = 10 * time.Second
+	// look is how often a condition of the copy is looked at.
+	look = 20 * time.Millisecond
+	// diagnosed is how many replicas that are not ready are explained.
+	diagnosed = 2
+)
+
+// A private is a copy of the system in a process tree of its own, which dies
+// with the warden that guards it.
+type private struct {
+	o         Options
+	dir       string
+	keep      string
+	ledger    string
+	warden    *warden.Warden
+	client    *api.Client
+	chronicle *chronicle
+	following context.CancelFunc
+	followed  chan struct{}
+}
+
+// startPrivate starts a copy and waits until every replica of it is admitted.
+// The copy is returned whenever there is something to end, error or not.
+func startPrivate(ctx context.Context, o Options) (*private, error) {
+	c, err := newPrivate(o)
+	if err != nil {
+		return nil, err
+	}
+	if c.warden, err = warden.Start(ctx, append(o.self(), "warden"), c.ledger, fault.All()); err != nil {
+		return nil, err
+	}
+	err = c.warden.StartCopy(ctx, warden.Copy{
+		Argv: append(o.self(), "keeper", "--state", c.dir, "--private"),
+		Env:  proc.Baseline(o.Environ), Dir: o.File.Dir, Log: filepath.Join(c.dir, "keeper.log"), Keep: c.keep,
+	})
+	if err != nil {
+		return c, err
+	}
+	c.client = api.NewClient(filepath.Join(c.dir, "api.sock"))
+	if err := c.declare(ctx); err != nil {
+		return c, err
+	}
+	follow, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	c.following, c.followed = cancel, make(chan struct{})
+	go func() {
+		defer close(c.followed)
+		c.chronicle.follow(follow, c.client)
+	}()
+	return c, c.whole(ctx)
+}
+
+// newPrivate makes the copy's state directory, and the mark its processes will
+// carry.
+func newPrivate(o Options) (*private, error) {
+	var random [8]byte
+	if _, err := rand.Read(random[:]); err != nil {
+		return nil, err
+	}
+	keep := hex.EncodeToString(random[:])
+	c := &private{
+		o: o, keep: keep, chronicle: newChronicle(),
+		dir:    filepath.Join(o.State, "prove", keep),
+		ledger: filepath.Join(o.State, "ledgers", keep+warden.Suffix),
+	}
+	for _, dir := range []string{c.dir, filepath.Dir(c.ledger)} {
+		if err := os.MkdirAll(dir, 0o700); err != nil {
+			return nil, fmt.Errorf("make the private copy: %w", err)
+		}
+	}
+	return c, os.WriteFile(filepath.Join(c.dir, "keep"), []byte(keep+"\n"), 0o600)
+}
+
+// declare puts the file in force as soon as the copy's agent answers.
+func (c *private) declare(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, agentStart)
+	defer cancel()
+	for {
+		err := c.client.Declare(ctx, api.File{Name: c.o.File.Name, Text: string(c.o.File.Text), Dir: c.o.File.Dir})
+		var problem *api.Problem
+		if err == nil || errors.As(err, &problem) {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return fmt.Errorf("the private copy's agent does not answer: %w\n%s", err, tailOf(filepath.Join(c.dir, "log", "agent.log")))
+		case <-c.warden.Lost():
+			return c.lost()
+		case <-time.After(look):
+		}
+	}
+}
+
+// whole waits until every declared replica is admitted.
+func (c *private) whole(ctx context.Context) error {
+	longest := time.Duration(0)
+	for _, service := range c.o.System.Services {
+		longest = max(longest, service.Healthcheck.StartPeriod)
+	}
+	return c.wait(ctx, longest+startSlack, func() bool { return len(c.chronicle.missing(c.o.System)) == 0 })
+}
+
+// errNotReady says that the copy did not become whole in time.
+const errNotReady = holdfast.Refusal("the private copy did not get ready")
+
+// wait looks at a condition until it holds, for a time at most.
+func (c *private) wait(ctx context.Context, limit time.Duration, holds func() bool) error {
+	ticker := time.NewTicker(look)
+	defer ticker.Stop()
+	deadline := time.NewTimer(limit)
+	defer deadline.Stop()
+	for !holds() {
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-c.warden.Lost():
+			return c.lost()
+		case <-deadline.C:
+			return fmt.Errorf("%w within %s: %s", errNotReady, limit, c.diagnose(ctx))
+		case <-ticker.C:
+		}
+	}
+	return nil
+}
+
+// ErrLost says that the copy or its warden went away while it was needed.
+const ErrLost = holdfast.Refusal("the private copy was lost")
+
+func (c *private) lost() error { return fmt.Errorf("%w: %w", ErrLost, c.warden.Why()) }
+
+// diagnose explains the first replicas that are not ready.
+func (c *private) diagnose(ctx context.Context) string {
+	var texts []string
+	missing := c.chronicle.missing(c.o.System)
+	for i, name := range missing {
+		if i == diagnosed {
+			texts = append(texts, fmt.Sprintf("and %d more", len(missing)-i))
+			break
+		}
+		if d, err := c.client.Diagnose(ctx, name); err == nil {
+			texts = append(texts, Explain(d))
+		} else {
+			texts = append(texts, string(name)+" was not started")
+		}
+	}
+	return strings.Join(texts, "; ")
+}
+
+// Explain is a diagnosis in one sentence and the last lines of the log.
+func Explain(d api.Diagnosis) string {
+	text := fmt.Sprintf("%s (%s) is %s", d.ID, d.Command, d.State)
+	if d.Address != "" {
+		text += ", tried " + d.Address
+	}
+	if d.Tried != "" {
+		text += ": " + d.Tried
+	}
+	for _, line := range d.Lines {
+		text += "\n           | " + line
+	}
+	return text
+}
+
+// end ends the copy and everything of it, and says what had to be forced.
+func (c *private) end() error {
+	if c == nil || c.warden == nil {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+	defer cancel()
+	_, err := c.warden.Close(ctx)
+	if c.following != nil {
+		c.following()
+		<-c.followed
+	}
+	if c.client != nil {
+		c.client.Close()
+	}
+	return err
+}
+
+// remove deletes what the copy wrote.
+func (c *private) remove() error { return os.RemoveAll(c.dir) }
+
+// targets are the addresses that load goes to: published routes, and the edges
+// to the services that are drilled.
+func (c *private) targets(ctx context.Context, struck []holdfast.ServiceName) ([]target, error) {
+	status, err := c.client.Status(ctx)
+	if err != nil {
+		return nil, err
+	}
+	addresses := map[holdfast.ListenerName]string{}
+	for _, listener := range status.Listeners {
+		addresses[listener.Name] = listener.Address
+	}
+	return targets(c.o.System, struck, addresses), nil
+}
+
+// generator starts load as a process that carries the copy's mark, so that the
+// warden ends it with the copy.
+func (c *private) generator(ctx context.Context, plan load.Plan) (*load.Generator, error) {
+	env := append(proc.Baseline(c.o.Environ), proc.Mark+"="+c.keep+"/load")
+	return load.Start(ctx, append(c.o.self(), "load"), env, plan)
+}
+
+// tailOf is the end of a log of ours, for an error.
+func tailOf(path string) string {
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return ""
+	}
+	lines := strings.Split(strings.TrimRight(string(text), "\n"), "\n")
+	return "    | " + strings.Join(lines[max(0, len(lines)-10):], "\n    | ")
+}

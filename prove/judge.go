@@ -1,0 +1,195 @@
+package prove
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"holdfast"
+	"holdfast/event"
+	"holdfast/load"
+	"holdfast/report"
+)
+
+const (
+	// minReached is how many requests must have been meant for the target
+	// during the fault. Fewer show nothing: 0 of 200 hurt says no more than
+	// "below 1.5 %".
+	minReached = 200
+	// wholeFor is how long users must be whole before they count as whole.
+	wholeFor = time.Second
+	// evidenceLines bounds what is quoted under a verdict.
+	evidenceLines = 6
+)
+
+// facts are all that a verdict rests on. Instants are by the boot clock.
+type facts struct {
+	mode     holdfast.FailureMode
+	service  holdfast.Service
+	victim   holdfast.Victim
+	injected time.Duration
+	ended    time.Duration // when measuring ended
+	entries  []event.Entry // of the copy's journal, in order
+	results  []load.Result // of requests that needed the target
+	reached  int           // of those sent to the target itself, during the fault
+	witness  string        // what somebody else saw of the fault; empty: nothing
+	lagP99   time.Duration // of the generator
+	capped   int           // arrivals the generator could not send
+	broken   string        // why the measurement itself cannot be used; empty: it can
+	residue  []string      // what the drill left behind
+	diagnose string        // of a replica that did not get ready; empty: all did
+}
+
+// judge makes the verdict. It is pure.
+func judge(f facts) report.Drill {
+	drill := report.Drill{
+		Mode: f.mode.Name, Kind: f.mode.Kind, Strikes: f.victim.ID.Name(), Owner: f.mode.Owner, Witness: f.witness,
+		Bounds: report.Bounds{
+			Detect: millis(f.mode.Bounds.Detect), Mitigate: millis(f.mode.Bounds.Mitigate),
+			Restore: millis(f.mode.Bounds.Restore), Impact: f.mode.Bounds.Impact,
+		},
+		Remedies: []string{}, Withheld: []string{},
+	}
+	story := tell(f)
+	drill.Detect, drill.Eject = story.since(story.detected), story.since(story.ejected)
+	whole, wasWhole := load.Whole(f.results, int64(f.injected), wholeFor)
+	if wasWhole {
+		drill.Mitigate = since(f.injected, time.Duration(whole))
+		if story.restored != 0 {
+			drill.Restore = since(f.injected, max(story.restored, time.Duration(whole)))
+		}
+	}
+	hurt := load.Impact(load.During(f.results, int64(f.injected), int64(f.ended)))
+	drill.Sent, drill.Failed, drill.Late, drill.Impact, drill.Below = hurt.Sent, hurt.Failed, hurt.Late, hurt.Share(), hurt.Below()
+	drill.Remedies = append(drill.Remedies, story.remedies...)
+	drill.Withheld = append(drill.Withheld, story.withheld...)
+	drill.Escalated = story.escalated
+	drill.Verdict, drill.Reason = verdict(f, story, drill)
+	if drill.Verdict == holdfast.Fail {
+		drill.Evidence = story.lines(evidenceLines)
+	}
+	return drill
+}
+
+// verdict weighs what was measured: what cannot be believed is INVALID, before
+// any bound is looked at.
+func verdict(f facts, s story, d report.Drill) (holdfast.Verdict, string) {
+	if why := invalid(f); why != "" {
+		return holdfast.Invalid, why
+	}
+	var reasons []string
+	for _, reason := range []string{leftBehind(f), overDetect(d), overRestore(f, s, d), overMitigate(d), overImpact(f, d)} {
+		if reason != "" {
+			reasons = append(reasons, reason)
+		}
+	}
+	if len(reasons) > 0 {
+		return holdfast.Fail, strings.Join(reasons, "; ")
+	}
+	return holdfast.Pass, ""
+}
+
+func invalid(f facts) string {
+	allowed := max(50*time.Millisecond, f.mode.Bounds.Detect/10)
+	switch {
+	case f.broken != "":
+		return f.broken
+	case f.witness == "":
+		return fmt.Sprintf("nobody but the injector saw the fault: no witness of the end of pid %d", f.victim.Pid)
+	case f.capped > 0:
+		return fmt.Sprintf("the load could not send %d of its requests", f.capped)
+	case f.lagP99 > allowed:
+		return lagging + fmt.Sprintf("%s late at the 99th percentile, %s allowed", event.Short(f.lagP99), event.Short(allowed))
+	case f.reached < minReached:
+		return fmt.Sprintf("only %d requests were meant for %s during the fault, and %d are needed to say anything", f.reached, f.service.Name, minReached)
+	default:
+		return ""
+	}
+}
+
+// lagging begins the reason of a drill that is worth one more try.
+const lagging = "the load generator itself was too slow to measure: "
+
+func leftBehind(f facts) string {
+	if len(f.residue) == 0 {
+		return ""
+	}
+	return "the drill left something behind: " + strings.Join(f.residue, ", ")
+}
+
+func overDetect(d report.Drill) string {
+	switch {
+	case d.Detect == nil:
+		return "it was never detected"
+	case *d.Detect > d.Bounds.Detect:
+		return fmt.Sprintf("noticing it took %s", report.Short(*d.Detect))
+	default:
+		return ""
+	}
+}
+
+func overMitigate(d report.Drill) string {
+	switch {
+	case d.Mitigate == nil:
+		return "users were not whole again while it was watched"
+	case *d.Mitigate > d.Bounds.Mitigate:
+		return fmt.Sprintf("users were whole only after %s", report.Short(*d.Mitigate))
+	default:
+		return ""
+	}
+}
+
+func overRestore(f facts, s story, d report.Drill) string {
+	switch {
+	case d.Restore == nil:
+		return fmt.Sprintf("%s was not whole again %s after the fault: %s", f.service.Name, event.Short(f.ended-f.injected), s.whyNot(f))
+	case *d.Restore > d.Bounds.Restore:
+		return fmt.Sprintf("it was whole again only after %s: %s", report.Short(*d.Restore), s.slowest())
+	default:
+		return ""
+	}
+}
+
+func overImpact(f facts, d report.Drill) string {
+	if d.Impact <= d.Bounds.Impact {
+		return ""
+	}
+	reason := fmt.Sprintf("%d of %d requests were hurt", d.Failed+d.Late, d.Sent)
+	if f.service.Replicas == 1 {
+		reason += fmt.Sprintf(", because %s has one replica and there was nothing to retry on", f.service.Name)
+	}
+	first := slices.IndexFunc(f.results, func(r load.Result) bool { return r.Hurt() && r.Ended >= int64(f.injected) })
+	if first >= 0 {
+		reason += "; the first: " + describe(f.results[first])
+	}
+	return reason
+}
+
+// describe is one request that was hurt, as its user saw it.
+func describe(r load.Result) string {
+	text := "GET " + r.Target
+	if r.Status != 0 {
+		text += fmt.Sprintf(" %d", r.Status)
+	}
+	for _, detail := range []string{r.Error, r.Body} {
+		if detail = strings.TrimSpace(detail); detail != "" {
+			text += " " + detail
+			break
+		}
+	}
+	if r.Late {
+		text += " after " + event.Short(r.Took())
+	}
+	return text
+}
+
+func since(from, to time.Duration) *report.Millis {
+	m := millis(max(0, to-from))
+	return &m
+}
+
+// millis rounds to a tenth of a millisecond.
+func millis(d time.Duration) report.Millis {
+	return report.Millis(float64(d.Round(100*time.Microsecond)) / float64(time.Millisecond))
+}

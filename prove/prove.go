@@ -1,0 +1,151 @@
+// Package prove breaks what a file declares can break, in a private copy of the
+// system and under load, and says by numbers whether it held.
+//
+// What is judged does not judge itself: the copy is a process tree of its own,
+// load and its clock are another, the warden that puts everything back is a
+// third, and every fault needs a witness that is neither its injector nor the
+// gateway. What cannot be believed is INVALID, never a pass.
+package prove
+
+import (
+	"context"
+	"errors"
+	"math/rand/v2"
+	"slices"
+	"strings"
+
+	"holdfast"
+	"holdfast/report"
+	"holdfast/spec"
+)
+
+// Options are what is to be proved, and how.
+type Options struct {
+	File    spec.File
+	System  *holdfast.System       // of that file
+	Modes   []holdfast.FailureMode // to be drilled, in this order
+	State   string                 // the state directory; the copies live below it
+	Program string                 // absolute path of this binary
+	Environ []string               // the caller's environment; the copy gets next to nothing of it
+	Rate    float64                // requests per second; the control run may lower it
+	Repeat  int                    // how often each mode is drilled; at least 1
+	Seed    uint64                 // of the load and of the choice of replicas
+	Keep    bool                   // keep the copy's journal and logs
+	Blind   bool                   // leave the witness out: the drill of the drill
+	Say     func(string)           // progress: one line per change of state
+	Drilled func(report.Drill)     // called with each drill as it ends
+}
+
+func (o Options) self() []string { return []string{o.Program} }
+
+// Run proves. The report is complete as far as it goes even when an error says
+// that it did not go to the end; everything that was started is ended by then.
+func Run(ctx context.Context, o Options) (report.Run, error) {
+	p := &proof{
+		o:   o,
+		rng: rand.New(rand.NewPCG(o.Seed, 0)),
+		run: report.Run{System: o.System.Name, Seed: o.Seed, Drills: []report.Drill{}},
+	}
+	err := p.prove(ctx)
+	err = errors.Join(err, p.endCopy())
+	p.sum(ctx, err)
+	return p.run, err
+}
+
+// A proof is a run under way.
+type proof struct {
+	o    Options
+	rng  *rand.Rand
+	run  report.Run
+	copy *private // nil between copies
+	rate float64  // that the copy was seen to bear
+}
+
+func (p *proof) prove(ctx context.Context) error {
+	for _, mode := range p.o.Modes {
+		for range p.o.Repeat {
+			drill, err := p.once(ctx, mode)
+			if err == nil && drill.Verdict == holdfast.Invalid && strings.HasPrefix(drill.Reason, lagging) {
+				p.o.Say(string(mode.Name) + "  once more: " + drill.Reason)
+				drill, err = p.once(ctx, mode)
+			}
+			if err != nil {
+				return err
+			}
+			p.run.Drills = append(p.run.Drills, drill)
+			p.o.Drilled(drill)
+		}
+	}
+	return nil
+}
+
+// once drills one mode once, in a copy that is whole. A copy that the drill
+// left otherwise serves for no other.
+func (p *proof) once(ctx context.Context, mode holdfast.FailureMode) (report.Drill, error) {
+	if err := p.needCopy(ctx); err != nil {
+		return report.Drill{}, err
+	}
+	drill, err := p.drill(ctx, mode)
+	if err != nil {
+		return drill, err
+	}
+	if len(p.copy.chronicle.missing(p.o.System)) > 0 {
+		return drill, p.endCopy()
+	}
+	return drill, p.copy.client.ResetGuards(ctx, "prove")
+}
+
+// needCopy starts a copy and makes its control run, unless one stands.
+func (p *proof) needCopy(ctx context.Context) (err error) {
+	if p.copy != nil {
+		return nil
+	}
+	p.o.Say("starting a private copy of " + string(p.o.System.Name))
+	if p.copy, err = startPrivate(ctx, p.o); err != nil {
+		return err
+	}
+	return p.control(ctx)
+}
+
+func (p *proof) endCopy() error {
+	if p.copy == nil {
+		return nil
+	}
+	copy := p.copy
+	p.copy = nil
+	err := copy.end()
+	if p.o.Keep {
+		p.o.Say("kept: " + copy.dir)
+		return err
+	}
+	return errors.Join(err, copy.remove())
+}
+
+// sum gives the run its verdict: that of its worst drill, unless it did not
+// come to its end.
+func (p *proof) sum(ctx context.Context, err error) {
+	var verdicts []holdfast.Verdict
+	for _, drill := range p.run.Drills {
+		verdicts = append(verdicts, drill.Verdict)
+	}
+	p.run.Verdict = report.Worst(verdicts)
+	if err == nil {
+		return
+	}
+	p.run.Reason = err.Error()
+	p.run.Verdict = report.Worst(append(verdicts, holdfast.Invalid))
+	if ctx.Err() != nil || errors.Is(err, ErrLost) {
+		p.run.Verdict = holdfast.Aborted
+	}
+}
+
+// struck are the services that this run's drills strike.
+func (p *proof) struck() []holdfast.ServiceName {
+	var names []holdfast.ServiceName
+	for _, mode := range p.o.Modes {
+		if !slices.Contains(names, mode.Strikes.Service) {
+			names = append(names, mode.Strikes.Service)
+		}
+	}
+	return names
+}

@@ -1,0 +1,165 @@
+package prove
+
+import (
+	"fmt"
+	"time"
+
+	"holdfast"
+	"holdfast/event"
+	"holdfast/report"
+)
+
+// A story is what the copy's journal says about one fault, from its injection
+// on. Instants are 0 where nothing of the kind was said.
+type story struct {
+	injected time.Duration
+	entries  []event.Entry // of the struck service
+
+	ejected, detected, decided, started, admitted, restored time.Duration
+
+	last      holdfast.ReplicaID // the incarnation that was started last
+	exits     int                // of incarnations after the struck one
+	remedies  []string
+	withheld  []string
+	why       string // of the last withheld
+	escalated bool
+}
+
+// tell reads the journal for what concerns the struck service.
+func tell(f facts) story {
+	s := story{injected: f.injected}
+	for _, entry := range f.entries {
+		if entry.At.Boot >= f.injected {
+			s.take(f, entry)
+		}
+	}
+	return s
+}
+
+func (s *story) take(f facts, entry event.Entry) {
+	at := entry.At.Boot
+	switch b := entry.Body.(type) {
+	case holdfast.Ejected:
+		if b.ID != f.victim.ID {
+			return
+		}
+		first(&s.ejected, at)
+	case event.Detected:
+		if b.ID.Service != f.service.Name {
+			return
+		}
+		first(&s.detected, at)
+	case event.Decided:
+		if b.Mode != f.mode.Name {
+			return
+		}
+		s.remedies = append(s.remedies, string(b.Do))
+		s.decided = at
+	case holdfast.Started:
+		if b.ID.Service != f.service.Name {
+			return
+		}
+		s.started, s.last = at, b.ID
+	case holdfast.Exited:
+		if b.ID.Service != f.service.Name {
+			return
+		}
+		if b.ID != f.victim.ID {
+			s.exits++
+		}
+	case holdfast.Admitted:
+		if b.ID.Service != f.service.Name {
+			return
+		}
+		s.admitted = at
+	case event.Withheld:
+		if b.Mode != f.mode.Name {
+			return
+		}
+		s.withheld = append(s.withheld, string(b.Guardrail))
+		s.why = b.Why
+	case event.Escalated:
+		if b.Mode != f.mode.Name {
+			return
+		}
+		s.escalated = true
+	case event.Restored:
+		if b.Mode != f.mode.Name {
+			return
+		}
+		s.restored = at
+	default:
+		return
+	}
+	s.entries = append(s.entries, entry)
+}
+
+func first(at *time.Duration, now time.Duration) {
+	if *at == 0 {
+		*at = now
+	}
+}
+
+// since is the time from the injection to an instant of the story, nil for one
+// that never came.
+func (s story) since(at time.Duration) *report.Millis {
+	if at == 0 {
+		return nil
+	}
+	return since(s.injected, at)
+}
+
+// whyNot says why the service never was whole again.
+func (s story) whyNot(f facts) string {
+	switch {
+	case len(f.mode.Remedies) == 0:
+		return "no remedy is declared for " + string(f.mode.Name)
+	case s.exits > 0:
+		return fmt.Sprintf("%s was started again %d times and exited each time", f.victim.ID.Name(), s.exits)
+	case len(s.withheld) > 0:
+		return fmt.Sprintf("restart withheld by %s: %s", s.withheld[len(s.withheld)-1], s.why)
+	case s.decided == 0:
+		return "nothing was done about it"
+	case s.started < s.decided:
+		return "the restart was decided and nothing was started"
+	case f.diagnose != "":
+		return f.diagnose
+	default:
+		return fmt.Sprintf("%s was started after %s and did not get ready", s.last, event.Short(s.started-s.injected))
+	}
+}
+
+// slowest names the step that took most of the way to a whole service.
+func (s story) slowest() string {
+	type step struct {
+		text string
+		took time.Duration
+	}
+	steps := []step{
+		{text: "until it was noticed", took: s.detected - s.injected},
+		{text: "before the attempt", took: s.decided - s.detected},
+		{text: "until " + s.last.String() + " was started", took: s.started - s.decided},
+		{text: "from the start of " + s.last.String() + " to its first good answer", took: s.admitted - s.started},
+	}
+	worst := steps[0]
+	for _, next := range steps[1:] {
+		if next.took > worst.took {
+			worst = next
+		}
+	}
+	return fmt.Sprintf("%s of it passed %s", event.Short(worst.took), worst.text)
+}
+
+// lines is the story as a timeline counted from the injection, cut to a number
+// of lines.
+func (s story) lines(limit int) []string {
+	lines := []string{"     0s  fault injected"}
+	for _, entry := range s.entries {
+		lines = append(lines, fmt.Sprintf("%7s  %s", event.Short(entry.At.Boot-s.injected), event.Text(entry.Body)))
+	}
+	if len(lines) > limit {
+		rest := len(lines) - limit + 1
+		lines = append(lines[:limit-1], fmt.Sprintf("         … and %d more", rest))
+	}
+	return lines
+}

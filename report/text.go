@@ -1,0 +1,134 @@
+package report
+
+import (
+	"fmt"
+	"math"
+	"strings"
+	"time"
+
+	"holdfast"
+	"holdfast/event"
+)
+
+// Text is a run as a terminal shows it: a line about the control run, a line
+// per drill with its figures against their bounds, a reason under everything
+// that is not PASS, and a line that sums up.
+func Text(run Run, paint Paint) string {
+	var out strings.Builder
+	if run.Control.Sent > 0 {
+		out.WriteString(ControlLine(run.Control))
+	}
+	width := 0
+	for _, drill := range run.Drills {
+		width = max(width, len(drill.Mode))
+	}
+	for _, drill := range run.Drills {
+		out.WriteString(DrillLines(drill, width, paint))
+	}
+	out.WriteString(SumLine(run, paint))
+	return out.String()
+}
+
+// ControlLine tells of the load without fault.
+func ControlLine(c Control) string {
+	return fmt.Sprintf("control  %s requests at %.0f/s without a fault: %d failed, %d late, 99 %% within %s\n",
+		thousands(c.Sent), c.Rate, c.Failed, c.Late, Short(Millis(c.P99)))
+}
+
+// DrillLines is one drill: its figures, and a reason unless it passed. Width is
+// that of the longest mode name.
+func DrillLines(d Drill, width int, paint Paint) string {
+	var out strings.Builder
+	fmt.Fprintf(&out, "%s  %-*s  %s  %s  %s  %s\n", paint.Verdict(d.Verdict), width, d.Mode,
+		figure("detect", d.Detect, d.Bounds.Detect), figure("mitigate", d.Mitigate, d.Bounds.Mitigate),
+		figure("restore", d.Restore, d.Bounds.Restore), hurt(d))
+	if d.Verdict != holdfast.Pass {
+		fmt.Fprintf(&out, "         why: %s\n", d.Reason)
+		for _, line := range d.Evidence {
+			fmt.Fprintf(&out, "         %s\n", line)
+		}
+		if d.Owner != "" {
+			fmt.Fprintf(&out, "         owner: %s\n", d.Owner)
+		}
+	}
+	return out.String()
+}
+
+// SumLine counts verdicts, and says why when no drill does.
+func SumLine(run Run, paint Paint) string {
+	counts := map[holdfast.Verdict]int{}
+	for _, drill := range run.Drills {
+		counts[drill.Verdict]++
+	}
+	var parts []string
+	for _, verdict := range []holdfast.Verdict{holdfast.Pass, holdfast.Fail, holdfast.Invalid, holdfast.Aborted, holdfast.Skip} {
+		if n := counts[verdict]; n > 0 {
+			parts = append(parts, fmt.Sprintf("%d %s", n, verdict))
+		}
+	}
+	if len(parts) == 0 {
+		parts = []string{"nothing was drilled"}
+	}
+	line := fmt.Sprintf("%s  %s  (seed %d)\n", paint.Verdict(run.Verdict), strings.Join(parts, ", "), run.Seed)
+	if run.Reason != "" {
+		line += "         why: " + run.Reason + "\n"
+	}
+	return line
+}
+
+// figure is a time against its bound: "restore 640ms ≤15s", "restore 20.1s
+// >15s", "restore never".
+func figure(name string, got *Millis, bound Millis) string {
+	if got == nil {
+		return pad(name + " never")
+	}
+	sign := "≤"
+	if *got > bound {
+		sign = ">"
+	}
+	return pad(fmt.Sprintf("%s %s %s%s", name, Short(*got), sign, Short(bound)))
+}
+
+// pad keeps the columns of short and long figures in line.
+func pad(text string) string {
+	const column = 22
+	return text + strings.Repeat(" ", max(0, column-len([]rune(text))))
+}
+
+// hurt is what users saw, and what that shows: with few requests, none hurt
+// does not show that none ever will be.
+func hurt(d Drill) string {
+	sign := "≤"
+	if d.Impact > d.Bounds.Impact {
+		sign = ">"
+	}
+	return fmt.Sprintf("hurt %d of %s %s%s (95 %%: below %s)", d.Failed+d.Late, thousands(d.Sent), sign, d.Bounds.Impact, percent(d.Below))
+}
+
+func percent(share holdfast.Share) string { return fmt.Sprintf("%.2f%%", float64(share)*100) }
+
+// Short is a time as a person reads it.
+func Short(m Millis) string {
+	return event.Short(time.Duration(math.Round(float64(m) * float64(time.Millisecond))))
+}
+
+func thousands(n int) string {
+	if n < 1000 {
+		return fmt.Sprint(n)
+	}
+	return fmt.Sprintf("%s,%03d", thousands(n/1000), n%1000)
+}
+
+// Paint colours verdicts, or does not. The words carry the meaning; colour only
+// adds.
+type Paint bool
+
+// Verdict is a verdict in a column of its own.
+func (p Paint) Verdict(verdict holdfast.Verdict) string {
+	text := fmt.Sprintf("%-7s", verdict)
+	if !p {
+		return text
+	}
+	colour := map[holdfast.Verdict]string{holdfast.Pass: "32", holdfast.Fail: "31", holdfast.Invalid: "33", holdfast.Aborted: "33", holdfast.Skip: "2"}[verdict]
+	return "\x1b[" + colour + "m" + text + "\x1b[0m"
+}
