@@ -1,0 +1,301 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/netip"
+	"os"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"holdfast"
+	"holdfast/act"
+	"holdfast/agree"
+	"holdfast/api"
+	"holdfast/control"
+	"holdfast/driver/process"
+	"holdfast/driver/urls"
+	"holdfast/event"
+	"holdfast/gateway"
+	"holdfast/internal/proc"
+	"holdfast/internal/unixsock"
+	"holdfast/journal"
+	"holdfast/journal/view"
+	"holdfast/keeper"
+	"holdfast/loop"
+	"holdfast/observe"
+	"holdfast/topology"
+)
+
+func agentCommand() *cobra.Command {
+	c := &cobra.Command{Use: "agent", Args: cobra.NoArgs, Short: "run the mind (started by the keeper)"}
+	flag := stateFlag(c)
+	private := c.Flags().Bool("private", false, "of a private copy: published ports move to loopback, faults may be recorded")
+	c.RunE = func(c *cobra.Command, _ []string) error {
+		a, err := newAgent(c.Context(), stateDir(*flag), *private)
+		if err != nil {
+			return exit(exitCouldNot, err)
+		}
+		if err := a.run(c.Context()); err != nil {
+			return exit(exitCouldNot, err)
+		}
+		return nil
+	}
+	return c
+}
+
+// writer is the name under which the agent's mind writes.
+const writer event.Writer = "agent"
+
+// An agent is the process that runs the mind: it wires the hands to the loop
+// and answers the API.
+type agent struct {
+	state     stateDir
+	private   bool
+	agree     *agree.File
+	keeper    *keeper.Client
+	journal   *journal.Journal
+	mended    string
+	mind      *control.Mind
+	loop      *loop.Loop
+	actor     *act.Actor
+	processes *process.Driver
+	urls      *urls.Driver
+	gateway   *gateway.Client
+	stopped   chan struct{} // closed when nothing of the system runs, as was asked
+
+	mu        sync.Mutex
+	status    view.Status
+	listeners []holdfast.Listener
+	declaring sync.Mutex // one Declare at a time
+}
+
+// memory is what a snapshot holds: the mind, and the view that has to agree
+// with it.
+type memory struct {
+	Mind   json.RawMessage `json:"mind"`
+	Status view.Status     `json:"status"`
+}
+
+func newAgent(ctx context.Context, state stateDir, private bool) (*agent, error) {
+	a := &agent{state: state, private: private, stopped: make(chan struct{})}
+	var err error
+	if a.agree, err = agree.Open(string(state)); err != nil {
+		return nil, err
+	}
+	if a.keeper, err = keeper.Dial(ctx, state.keeperSocket(), keeper.Agent, a.agree.Epoch()); err != nil {
+		return nil, err
+	}
+	if err := a.remember(); err != nil {
+		return nil, err
+	}
+	a.processes, err = process.New(process.Options{Keeper: a.keeper, State: string(state), Environ: os.Environ()})
+	if err != nil {
+		return nil, err
+	}
+	a.urls = urls.New()
+	a.gateway = gateway.Dial(state.gatewaySocket())
+	a.wire()
+	return a, a.relisten(ctx)
+}
+
+// remember opens the journal and brings the mind back to where it stood.
+func (a *agent) remember() error {
+	record, recovered, err := journal.Open(a.state.journal(), journal.Options{})
+	if err != nil {
+		return err
+	}
+	a.journal, a.mended = record, recovered.Mended
+	if a.mended != "" {
+		fmt.Fprintln(os.Stderr, "agent: the journal was mended:", a.mended)
+	}
+	kept, err := readMemory(recovered.Snapshot)
+	if err != nil {
+		return err
+	}
+	mind, err := loop.Recall(writer, kept.Mind, recovered.Frames, recovered.LastSeq)
+	if mind == nil {
+		return err
+	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "agent:", err)
+	}
+	a.mind, a.status = mind, kept.Status
+	for _, frame := range recovered.Frames {
+		a.said(frame)
+	}
+	return nil
+}
+
+func readMemory(snapshot []byte) (memory, error) {
+	var kept memory
+	if snapshot == nil {
+		return kept, nil
+	}
+	if err := json.Unmarshal(snapshot, &kept); err != nil {
+		return kept, fmt.Errorf("read the snapshot: %w", err)
+	}
+	return kept, nil
+}
+
+// wire makes the loop and the actor.
+func (a *agent) wire() {
+	a.actor = act.New(act.Options{
+		Hands: []act.Hand{
+			{Takes: func(s holdfast.Service) bool { return s.Command != "" }, Driver: a.processes},
+			{Takes: func(s holdfast.Service) bool { return s.Command == "" }, Driver: a.urls},
+		},
+		Gateways: []holdfast.Gateway{a.gateway},
+		Agree:    a.agree,
+		Address:  a.address,
+		Tell:     a.tell,
+		Complain: func(err error) { fmt.Fprintln(os.Stderr, "agent:", err) },
+	})
+	a.loop = loop.New(loop.Options{
+		Mind: a.mind,
+		Log:  a.journal,
+		Now:  func() event.At { return now() },
+		Said: a.said,
+		Snapshot: func(mind []byte) ([]byte, error) {
+			a.mu.Lock()
+			defer a.mu.Unlock()
+			return json.Marshal(memory{Mind: mind, Status: a.status})
+		},
+		Carry: a.carry,
+		Turn:  func() { _ = a.keeper.Beat() }, // a keeper that is lost is noticed by the driver
+	})
+}
+
+// now is this instant by both clocks.
+func now() event.At {
+	return event.At{Wall: time.Now().UTC().Round(0), Boot: proc.Now(), BootID: proc.BootID()}
+}
+
+func (a *agent) run(ctx context.Context) error {
+	listener, err := unixsock.Listen(a.state.apiSocket())
+	if err != nil {
+		return err
+	}
+	paused := map[holdfast.ServiceName]bool{}
+	for _, pause := range a.status.Pauses {
+		paused[pause.Service] = true
+	}
+	return together(ctx,
+		a.record,
+		a.loop.Run,
+		a.actor.Run,
+		func(ctx context.Context) error { return a.wake(ctx) },
+		func(ctx context.Context) error { return observe.Driver(ctx, a.processes, a.tell) },
+		func(ctx context.Context) error { return observe.Driver(ctx, a.urls, a.tell) },
+		func(ctx context.Context) error { return observe.Gateway(ctx, a.gateway, a.tell) },
+		func(ctx context.Context) error { return observe.Pauses(ctx, a.state.pauses(), paused, a.tell) },
+		func(ctx context.Context) error { return api.Serve(ctx, listener, a) },
+		a.end)
+}
+
+// record writes the journal, and is the last to stop: what is said while the
+// others end is written too.
+func (a *agent) record(ctx context.Context) error {
+	err := a.journal.Run(ctx)
+	return errors.Join(err, a.journal.Close())
+}
+
+// wake tells the mind that it runs again, and stays.
+func (a *agent) wake(ctx context.Context) error {
+	if err := a.tell(ctx, event.Woken{Version: version, Pid: os.Getpid(), Epoch: a.agree.Epoch()}); err != nil {
+		return err
+	}
+	<-ctx.Done()
+	return ctx.Err()
+}
+
+// end has the keeper end everything, this agent included, once the system has
+// stopped as was asked.
+func (a *agent) end(ctx context.Context) error {
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-a.stopped:
+	}
+	if err := a.keeper.End(ctx); err != nil && !errors.Is(err, keeper.ErrLost) {
+		return err
+	}
+	<-ctx.Done()
+	return ctx.Err()
+}
+
+// said folds a frame into the view. It is called in the loop's goroutine.
+func (a *agent) said(frame event.Frame) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	for _, entry := range frame.Entries {
+		a.status.Add(entry)
+	}
+}
+
+// carry passes a recorded frame on to those who act on it.
+func (a *agent) carry(c loop.Carried) {
+	a.actor.Carry(c.Frame, c.Plan)
+	for _, entry := range c.Frame.Entries {
+		if _, ok := entry.Body.(event.Stopped); ok {
+			a.stop()
+		}
+	}
+}
+
+func (a *agent) stop() {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	select {
+	case <-a.stopped:
+	default:
+		close(a.stopped)
+	}
+}
+
+func (a *agent) tell(ctx context.Context, in event.Body) error { return a.loop.Tell(ctx, in) }
+
+// relisten opens again what the system in force listens on: after an agent was
+// restarted the keeper has it open already.
+func (a *agent) relisten(ctx context.Context) error {
+	if len(a.status.Services) == 0 || a.status.Stopping {
+		return nil
+	}
+	system := a.mind.Declared()
+	listeners, err := a.keeper.Listen(ctx, topology.Listeners(&system, a.private))
+	if err != nil {
+		// The mind and the replicas go on; up says it when it declares the file.
+		fmt.Fprintln(os.Stderr, "agent: listen:", err)
+		return nil
+	}
+	a.listeners = listeners
+	return nil
+}
+
+// address is where a listener is, as the services that call it see it.
+func (a *agent) address(name holdfast.ListenerName) (netip.AddrPort, bool) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	for _, listener := range a.listeners {
+		if listener.Name == name {
+			address, err := act.ParseAddress(listener.Address)
+			return address, err == nil
+		}
+	}
+	return netip.AddrPort{}, false
+}
+
+// environ is this process's environment by name.
+func environ() map[string]string {
+	byName := map[string]string{}
+	for _, pair := range os.Environ() {
+		name, value, _ := strings.Cut(pair, "=")
+		byName[name] = value
+	}
+	return byName
+}

@@ -1,0 +1,113 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"holdfast"
+	"holdfast/spec"
+)
+
+func checkCommand() *cobra.Command {
+	c := &cobra.Command{
+		Use: "check [FILE]", Args: cobra.MaximumNArgs(1),
+		Short: "read a system before it fails",
+		Long:  "Reads the file and says what is wrong with it, every mistake in one pass.\n--explain shows what was inferred, and from where.",
+	}
+	explain := c.Flags().Bool("explain", false, "show what was inferred, and from where")
+	strict := c.Flags().Bool("strict", false, "warnings are errors")
+	asJSON := jsonFlag(c)
+	c.RunE = func(c *cobra.Command, args []string) error {
+		file, err := readFile(argument(args, 0))
+		if err != nil {
+			return err
+		}
+		system, problems := spec.Read(file, environ())
+		checked := checked{System: file.Name, Problems: problems}
+		if system != nil {
+			checked.Modes = system.Modes
+			if *explain {
+				checked.Inferred = spec.Explain(system)
+			}
+		}
+		if *asJSON {
+			if err := json.NewEncoder(c.OutOrStdout()).Encode(checked); err != nil {
+				return exit(exitCouldNot, err)
+			}
+		} else {
+			fmt.Fprint(c.OutOrStdout(), spec.Render(file, problems, isTerminal(c.OutOrStdout())))
+			checked.print(c, system)
+		}
+		return checked.verdict(system, *strict)
+	}
+	return c
+}
+
+// checked is check's document.
+type checked struct {
+	Version  int                    `json:"version"`
+	System   string                 `json:"file"`
+	Problems []spec.Problem         `json:"problems"`
+	Modes    []holdfast.FailureMode `json:"modes"`
+	Inferred []spec.Inference       `json:"inferred,omitempty"`
+}
+
+func (d checked) verdict(system *holdfast.System, strict bool) error {
+	switch {
+	case system == nil:
+		return exit(exitUsage, nil)
+	case strict && len(d.Problems) > 0:
+		return exit(exitFound, nil)
+	default:
+		return nil
+	}
+}
+
+func (d checked) print(c *cobra.Command, system *holdfast.System) {
+	if system == nil {
+		return
+	}
+	out := c.OutOrStdout()
+	width := 0
+	for _, inference := range d.Inferred {
+		width = max(width, len(inference.Path))
+	}
+	for _, inference := range d.Inferred {
+		fmt.Fprintf(out, "%-*s  %s  (%s)\n", width, inference.Path, inference.Value, inference.Because)
+	}
+	fmt.Fprintln(out, summary(system))
+}
+
+// summary is a system in one line.
+func summary(system *holdfast.System) string {
+	owned := 0
+	for _, mode := range system.Modes {
+		if mode.Owner != "" {
+			owned++
+		}
+	}
+	return fmt.Sprintf("%s: %s, %s, %s; %d of %s owned",
+		system.Name, count(len(system.Services), "service"), count(replicas(system), "replica"), count(len(system.Edges()), "dependency"),
+		owned, count(len(system.Modes), "failure mode"))
+}
+
+func replicas(system *holdfast.System) int {
+	n := 0
+	for _, service := range system.Services {
+		n += service.Replicas
+	}
+	return n
+}
+
+func count(n int, noun string) string {
+	if n == 1 {
+		return "1 " + noun
+	}
+	if stem, ok := strings.CutSuffix(noun, "y"); ok {
+		return fmt.Sprintf("%d %sies", n, stem)
+	}
+	return fmt.Sprintf("%d %ss", n, noun)
+}

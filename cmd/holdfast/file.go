@@ -1,0 +1,75 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"github.com/spf13/cobra"
+
+	"holdfast"
+	"holdfast/spec"
+)
+
+// defaultFile is what commands read when no file is named.
+const defaultFile = "holdfast.yaml"
+
+// readFile reads the file a user named, or holdfast.yaml.
+func readFile(name string) (spec.File, error) {
+	if name == "" {
+		name = defaultFile
+	}
+	path, err := filepath.Abs(name)
+	if err != nil {
+		return spec.File{}, exit(exitUsage, err)
+	}
+	text, err := os.ReadFile(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return spec.File{}, exit(exitUsage, fmt.Errorf("there is no %s\n  next: name a file, write one (the README shows fifteen lines), or see holdfast demo", name))
+	}
+	if err != nil {
+		return spec.File{}, exit(exitUsage, fmt.Errorf("%s cannot be read: %w\n  next: name a file that this user may read", name, err))
+	}
+	return spec.File{Name: name, Text: text, Dir: filepath.Dir(path)}, nil
+}
+
+// understand reads a file. Its problems are printed to out; errors
+// end with exit 2.
+func understand(name string, environ map[string]string, out io.Writer) (spec.File, *holdfast.System, error) {
+	file, err := readFile(name)
+	if err != nil {
+		return file, nil, err
+	}
+	system, problems := spec.Read(file, environ)
+	fmt.Fprint(out, spec.Render(file, problems, isTerminal(out)))
+	if system == nil {
+		return file, nil, exit(exitUsage, fmt.Errorf("%s cannot be used", file.Name))
+	}
+	return file, system, nil
+}
+
+// isTerminal tells whether colour would be seen by a person who wants it.
+func isTerminal(out io.Writer) bool {
+	file, ok := out.(*os.File)
+	if !ok || os.Getenv("NO_COLOR") != "" || os.Getenv("TERM") == "dumb" {
+		return false
+	}
+	info, err := file.Stat()
+	return err == nil && info.Mode()&os.ModeCharDevice != 0
+}
+
+// argument is the n-th argument, or nothing.
+func argument(args []string, n int) string {
+	if n < len(args) {
+		return args[n]
+	}
+	return ""
+}
+
+// jsonFlag adds --json.
+func jsonFlag(c *cobra.Command) *bool {
+	return c.Flags().Bool("json", false, "print one JSON document")
+}

@@ -1,0 +1,121 @@
+// Command holdfast reads a system before it fails, runs it so that it keeps
+// answering, and proves that it does.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/spf13/cobra"
+)
+
+// version is what --version prints and what an agent writes down when it wakes.
+const version = "0.1.0-dev"
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	os.Exit(run(ctx, os.Args[1:], os.Stdout, os.Stderr))
+}
+
+// run is the whole program but for the process around it.
+func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
+	root := command()
+	root.SetArgs(args)
+	root.SetOut(stdout)
+	root.SetErr(stderr)
+	err := root.ExecuteContext(ctx)
+	var exit *exitError
+	switch {
+	case err == nil:
+		return exitGood
+	case errors.As(err, &exit):
+		if exit.err != nil {
+			fmt.Fprintln(stderr, "holdfast: "+exit.err.Error())
+		}
+		return exit.code
+	default: // cobra's own: bad usage
+		fmt.Fprintln(stderr, "holdfast: "+err.Error())
+		fmt.Fprintln(stderr, "  next: holdfast --help")
+		return exitUsage
+	}
+}
+
+// The exit codes, as --help lists them.
+const (
+	exitGood        = 0
+	exitFound       = 1
+	exitUsage       = 2
+	exitCouldNot    = 3
+	exitAborted     = 4
+	exitNothing     = 5
+	exitInterrupted = 130
+)
+
+const exitHelp = `Exit codes:
+  0  good (warnings allowed)
+  1  an error was found, or a bound was broken
+  2  bad usage, or a file that cannot be used
+  3  could not run, or could not decide
+  4  aborted by a guard, everything restored
+  5  nothing was drilled
+  130  interrupted, faults removed first`
+
+// An exitError ends the program with a code. A nil err prints nothing more.
+type exitError struct {
+	code int
+	err  error
+}
+
+func (e *exitError) Error() string {
+	if e.err == nil {
+		return fmt.Sprintf("exit %d", e.code)
+	}
+	return e.err.Error()
+}
+
+func (e *exitError) Unwrap() error { return e.err }
+
+func exit(code int, err error) error { return &exitError{code: code, err: err} }
+
+// failed is exit 3, but 130 when the reason is that a person interrupted.
+func failed(ctx context.Context, err error) error {
+	if err == nil {
+		return nil
+	}
+	if ctx.Err() != nil {
+		return exit(exitInterrupted, nil)
+	}
+	return exit(exitCouldNot, err)
+}
+
+func command() *cobra.Command {
+	root := &cobra.Command{
+		Use:           "holdfast",
+		Short:         "How does your system behave when things inevitably go wrong?",
+		Long:          "Holdfast reads a system before it fails, runs it so that it keeps answering,\nand proves that it does.\n\n" + exitHelp,
+		Version:       version,
+		SilenceErrors: true,
+		SilenceUsage:  true,
+	}
+	root.CompletionOptions.HiddenDefaultCmd = true
+	root.AddGroup(&cobra.Group{ID: "main", Title: "The program:"}, &cobra.Group{ID: "more", Title: "While it runs:"})
+	add := func(group string, commands ...*cobra.Command) {
+		for _, c := range commands {
+			c.GroupID = group
+			root.AddCommand(c)
+		}
+	}
+	add("main", demoCommand(), checkCommand(), upCommand(), proveCommand(), statusCommand(), downCommand())
+	add("more", eventsCommand(), logsCommand(), pauseCommand(), resumeCommand(), healCommand(), replayCommand())
+	for _, role := range roleCommands() {
+		role.Hidden = true
+		root.AddCommand(role)
+	}
+	return root
+}

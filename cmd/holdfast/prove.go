@@ -1,0 +1,213 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"os"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"holdfast"
+	"holdfast/fault"
+	"holdfast/internal/proc"
+	"holdfast/prove"
+	"holdfast/report"
+	"holdfast/warden"
+)
+
+func proveCommand() *cobra.Command {
+	c := &cobra.Command{
+		Use:   "prove [FILE] [MODE...]",
+		Short: "break what the file says can break, under load, and judge by what users saw",
+		Long: "Starts a private copy of the system (its own processes, state and loopback ports,\n" +
+			"nothing of your environment but PATH, HOME, LANG and TZ), loads it with GET\n" +
+			"requests, breaks it and passes or fails each failure mode. Nothing of a running\n" +
+			"system is touched.\n\n" + exitHelp,
+		Example: "  holdfast prove\n  holdfast prove catalog.crash --repeat 20 --rate 400/s",
+	}
+	flag := stateFlag(c)
+	asJSON := jsonFlag(c)
+	rate := c.Flags().String("rate", "200/s", "requests per second; the control run lowers what the copy cannot bear")
+	repeat := c.Flags().Int("repeat", 1, "how often each mode is drilled")
+	seed := c.Flags().Uint64("seed", 0, "of the load and of the choice of replicas (0: any)")
+	keep := c.Flags().Bool("keep", false, "keep the copy's journal and logs")
+	blind := c.Flags().Bool("blind-witness", false, "leave the witness out: shows that a fault nobody saw decides nothing")
+	c.RunE = func(c *cobra.Command, args []string) error {
+		name, modes := splitArguments(args)
+		perSecond, err := parseRate(*rate)
+		if err != nil {
+			return exit(exitUsage, err)
+		}
+		if *repeat < 1 || *repeat > 1000 {
+			return exit(exitUsage, fmt.Errorf("--repeat %d: want 1 to 1000", *repeat))
+		}
+		if *seed == 0 {
+			*seed = rand.Uint64N(1_000_000) + 1
+		}
+		p := proving{
+			out: c.OutOrStdout(), notices: c.ErrOrStderr(), asJSON: *asJSON, flag: *flag,
+			options: prove.Options{Rate: perSecond, Repeat: *repeat, Seed: *seed, Keep: *keep, Blind: *blind},
+		}
+		run, err := p.file(c.Context(), name, modes)
+		if err != nil {
+			return err
+		}
+		return verdictError(c.Context(), run)
+	}
+	return c
+}
+
+// splitArguments tells the file from the modes: it is first, and is no mode.
+func splitArguments(args []string) (name string, modes []string) {
+	if len(args) > 0 && (strings.HasSuffix(args[0], ".yaml") || strings.HasSuffix(args[0], ".yml") || strings.ContainsRune(args[0], os.PathSeparator)) {
+		return args[0], args[1:]
+	}
+	return "", args
+}
+
+func parseRate(text string) (float64, error) {
+	number, _ := strings.CutSuffix(text, "/s")
+	rate, err := strconv.ParseFloat(number, 64)
+	if err != nil || rate < 1 || rate > 10_000 {
+		return 0, fmt.Errorf("--rate %s: want 1/s to 10000/s", text)
+	}
+	return rate, nil
+}
+
+// A proving is one run of prove with what it prints to. Results go to out,
+// progress to notices.
+type proving struct {
+	out, notices io.Writer
+	asJSON       bool
+	flag         string // --state
+	options      prove.Options
+}
+
+// file proves the modes of a file, all of them when none is named.
+func (p proving) file(ctx context.Context, name string, modes []string) (report.Run, error) {
+	o := p.options
+	o.Environ = os.Environ()
+	var err error
+	// A copy sees the same environment, so what is missing there is missing here.
+	if o.File, o.System, err = understand(name, baseline(), p.notices); err != nil {
+		return report.Run{}, err
+	}
+	if o.Modes, err = pick(o.System, modes); err != nil {
+		return report.Run{}, exit(exitUsage, err)
+	}
+	state, err := stateOf(p.flag, o.File.Dir)
+	if err != nil {
+		return report.Run{}, exit(exitCouldNot, err)
+	}
+	if err := state.prepare(); err != nil {
+		return report.Run{}, exit(exitCouldNot, err)
+	}
+	if healed, err := warden.Heal(ctx, state.ledgers(), fault.All()); err != nil || !healed.Clean() {
+		fmt.Fprint(p.notices, healedText(healed))
+	}
+	if o.Program, err = os.Executable(); err != nil {
+		return report.Run{}, exit(exitCouldNot, err)
+	}
+	o.State = string(state)
+	return p.run(ctx, o)
+}
+
+// run proves and prints. What will be touched is said first.
+func (p proving) run(ctx context.Context, o prove.Options) (report.Run, error) {
+	began := time.Now()
+	fmt.Fprintf(p.notices, "%s\n", plan(o))
+	o.Say = func(line string) { fmt.Fprintln(p.notices, strings.TrimRight(line, "\n")) }
+	o.Drilled = func(report.Drill) {}
+	paint := report.Paint(isTerminal(p.out))
+	if !p.asJSON {
+		width := widest(o.Modes)
+		o.Drilled = func(d report.Drill) { fmt.Fprint(p.out, report.DrillLines(d, width, paint)) }
+	}
+	run, _ := prove.Run(ctx, o) // the run says why it went no further
+	if p.asJSON {
+		return run, json.NewEncoder(p.out).Encode(run)
+	}
+	fmt.Fprint(p.out, report.SumLine(run, paint))
+	fmt.Fprintf(p.notices, "took %s\n", time.Since(began).Round(100*time.Millisecond))
+	return run, nil
+}
+
+// plan says what will be done, before it is.
+func plan(o prove.Options) string {
+	return fmt.Sprintf("%s: %s to drill, %s each, in a private copy (%s on loopback, state below %s); GET requests only, %.0f/s; a running system is not touched",
+		o.System.Name, count(len(o.Modes), "failure mode"), count(o.Repeat, "time"), count(replicas(o.System), "replica"), o.State, o.Rate)
+}
+
+func widest(modes []holdfast.FailureMode) int {
+	width := 0
+	for _, mode := range modes {
+		width = max(width, len(mode.Name))
+	}
+	return width
+}
+
+// pick finds the named modes: "catalog.crash", "catalog" for all of a service,
+// "crash" for all of a kind.
+func pick(system *holdfast.System, names []string) ([]holdfast.FailureMode, error) {
+	if len(names) == 0 {
+		return system.Modes, nil
+	}
+	var picked []holdfast.FailureMode
+	for _, name := range names {
+		found := slices.Collect(func(yield func(holdfast.FailureMode) bool) {
+			for _, mode := range system.Modes {
+				if (string(mode.Name) == name || string(mode.Strikes.Service) == name || string(mode.Kind) == name) && !yield(mode) {
+					return
+				}
+			}
+		})
+		if len(found) == 0 {
+			return nil, fmt.Errorf("there is no failure mode %q\n  next: one of %s", name, modeNames(system))
+		}
+		picked = append(picked, found...)
+	}
+	return picked, nil
+}
+
+func modeNames(system *holdfast.System) string {
+	var names []string
+	for _, mode := range system.Modes {
+		names = append(names, string(mode.Name))
+	}
+	return strings.Join(names, ", ")
+}
+
+// baseline is the environment of a private copy, by name.
+func baseline() map[string]string {
+	byName := map[string]string{}
+	for _, pair := range proc.Baseline(os.Environ()) {
+		name, value, _ := strings.Cut(pair, "=")
+		byName[name] = value
+	}
+	return byName
+}
+
+// verdictError is the exit code of a run.
+func verdictError(ctx context.Context, run report.Run) error {
+	switch {
+	case run.Verdict == holdfast.Aborted && ctx.Err() != nil:
+		return exit(exitInterrupted, nil)
+	case run.Verdict == holdfast.Aborted:
+		return exit(exitAborted, nil)
+	case run.Verdict == holdfast.Fail:
+		return exit(exitFound, nil)
+	case run.Verdict == holdfast.Invalid:
+		return exit(exitCouldNot, nil)
+	case len(run.Drills) == 0:
+		return exit(exitNothing, nil)
+	default:
+		return nil
+	}
+}

@@ -1,0 +1,211 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"os"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"holdfast"
+	"holdfast/fault"
+	"holdfast/gateway"
+	"holdfast/internal/unixsock"
+	"holdfast/keeper"
+	"holdfast/load"
+	"holdfast/toy"
+	"holdfast/warden"
+)
+
+// roleCommands are the processes of Holdfast itself, one command each, and the
+// demo's services. Nobody types them.
+func roleCommands() []*cobra.Command {
+	return []*cobra.Command{keeperCommand(), agentCommand(), gatewayCommand(), wardenCommand(), loadCommand(), toyCommand()}
+}
+
+const gatewayRole keeper.RoleName = "gateway"
+
+// lifelineFD is where the warden hands the keeper its lifeline.
+const lifelineFD = 3
+
+func keeperCommand() *cobra.Command {
+	c := &cobra.Command{Use: "keeper", Args: cobra.NoArgs, Short: "hold processes and sockets (started by up and prove)"}
+	flag := stateFlag(c)
+	private := c.Flags().Bool("private", false, "keep a private copy, which dies with its lifeline")
+	c.RunE = func(c *cobra.Command, _ []string) error {
+		state := stateDir(*flag)
+		if err := state.prepare(); err != nil {
+			return exit(exitCouldNot, err)
+		}
+		self, err := os.Executable()
+		if err != nil {
+			return exit(exitCouldNot, err)
+		}
+		agent := []string{self, "agent", "--state", *flag}
+		options := keeper.Options{State: *flag, Log: os.Stderr}
+		if *private {
+			agent = append(agent, "--private")
+			options.Lifeline = os.NewFile(lifelineFD, "lifeline")
+		}
+		options.Roles = []keeper.Role{
+			{Name: keeper.Agent, Run: agent, Log: state.log("agent")},
+			{Name: gatewayRole, Run: []string{self, "gateway", "--state", *flag}, Log: state.log("gateway")},
+		}
+		if err := keeper.Run(c.Context(), options); err != nil {
+			return exit(exitCouldNot, err)
+		}
+		return nil
+	}
+	return c
+}
+
+func gatewayCommand() *cobra.Command {
+	c := &cobra.Command{Use: "gateway", Args: cobra.NoArgs, Short: "carry the traffic (started by the keeper)"}
+	flag := stateFlag(c)
+	c.RunE = func(c *cobra.Command, _ []string) error {
+		if err := runGateway(c.Context(), stateDir(*flag)); err != nil {
+			return exit(exitCouldNot, err)
+		}
+		return nil
+	}
+	return c
+}
+
+// again is the pause before a keeper that was lost is looked for again.
+const again = 100 * time.Millisecond
+
+// beat is how often a role shows that it is alive.
+const beat = 500 * time.Millisecond
+
+func runGateway(ctx context.Context, state stateDir) error {
+	g, err := gateway.New(gateway.Options{Name: "gateway-1", Dir: state.path("gateway"), Log: os.Stderr})
+	if err != nil {
+		return err
+	}
+	control, err := unixsock.Listen(state.gatewaySocket())
+	if err != nil {
+		return err
+	}
+	served := &served{gateway: g}
+	return together(ctx, g.Run,
+		func(ctx context.Context) error { return g.Control(ctx, control) },
+		func(ctx context.Context) error { return served.keep(ctx, state) })
+}
+
+// served are the sockets a gateway was given, kept so that a new keeper can
+// have them back.
+type served struct {
+	gateway *gateway.Gateway
+	sockets []keeper.Socket
+}
+
+// keep stays with the keeper, and finds the next one when it is lost. The
+// gateway serves on meanwhile.
+func (s *served) keep(ctx context.Context, state stateDir) error {
+	for {
+		if client, err := keeper.Dial(ctx, state.keeperSocket(), gatewayRole, 0); err == nil {
+			err = s.attend(ctx, client)
+			client.Close()
+			if ctx.Err() == nil {
+				fmt.Fprintln(os.Stderr, "gateway: lost the keeper, serving on:", err)
+			}
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(again):
+		}
+	}
+}
+
+func (s *served) attend(ctx context.Context, client *keeper.Client) error {
+	if err := client.Return(ctx, s.sockets); err != nil {
+		return err
+	}
+	return together(ctx,
+		func(ctx context.Context) error { return client.Sockets(ctx, s.take) },
+		func(ctx context.Context) error { return client.Follow(ctx, s.gateway.Exited) },
+		func(ctx context.Context) error { return beats(ctx, client) })
+}
+
+// take hands a set of sockets to the gateway and keeps a copy of each.
+func (s *served) take(set []keeper.Socket) {
+	sockets := make([]gateway.Socket, 0, len(set))
+	for _, socket := range set {
+		listener, err := net.FileListener(socket.File)
+		if err != nil {
+			fmt.Fprintf(os.Stderr, "gateway: socket %s: %v\n", socket.Listener.Name, err)
+			continue
+		}
+		sockets = append(sockets, gateway.Socket{Listener: socket.Listener, Socket: listener})
+	}
+	s.gateway.Sockets(sockets)
+	for _, old := range s.sockets {
+		old.File.Close()
+	}
+	s.sockets = set
+}
+
+func beats(ctx context.Context, client *keeper.Client) error {
+	ticker := time.NewTicker(beat)
+	defer ticker.Stop()
+	for {
+		if err := client.Beat(); err != nil {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-client.Lost():
+			return keeper.ErrLost
+		case <-ticker.C:
+		}
+	}
+}
+
+func wardenCommand() *cobra.Command {
+	return &cobra.Command{
+		Use: "warden", Args: cobra.NoArgs, Short: "put back what a drill broke (started by prove)",
+		RunE: func(c *cobra.Command, _ []string) error {
+			if err := warden.Run(c.Context(), fault.All()); err != nil {
+				return exit(exitCouldNot, err)
+			}
+			return nil
+		},
+	}
+}
+
+func loadCommand() *cobra.Command {
+	return &cobra.Command{
+		Use: "load", Args: cobra.NoArgs, Short: "ask as users do (started by prove)",
+		RunE: func(c *cobra.Command, _ []string) error {
+			if err := load.Run(c.Context(), os.Stdin, os.Stdout); err != nil {
+				return exit(exitCouldNot, err)
+			}
+			return nil
+		},
+	}
+}
+
+func toyCommand() *cobra.Command {
+	return &cobra.Command{
+		Use: "toy", Short: "a service of the demo's shop", DisableFlagParsing: true,
+		RunE: func(c *cobra.Command, args []string) error {
+			if err := toy.Run(c.Context(), args, os.Getenv, os.Stdout); err != nil {
+				return exit(exitFound, err)
+			}
+			return nil
+		},
+	}
+}
+
+// listenerAddresses are where listeners are, by name.
+func listenerAddresses(listeners []holdfast.Listener) map[holdfast.ListenerName]string {
+	addresses := map[holdfast.ListenerName]string{}
+	for _, listener := range listeners {
+		addresses[listener.Name] = listener.Address
+	}
+	return addresses
+}

@@ -1,0 +1,98 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"holdfast/api"
+	"holdfast/keeper"
+)
+
+// A stateDir is where one system's processes meet and remember: .holdfast
+// beside the file unless --state says otherwise.
+type stateDir string
+
+func (s stateDir) path(name ...string) string {
+	return filepath.Join(append([]string{string(s)}, name...)...)
+}
+
+func (s stateDir) apiSocket() string      { return s.path("api.sock") }
+func (s stateDir) keeperSocket() string   { return s.path("keeper.sock") }
+func (s stateDir) gatewaySocket() string  { return s.path("gateway.sock") }
+func (s stateDir) pauses() string         { return s.path("paused") }
+func (s stateDir) ledgers() string        { return s.path("ledgers") }
+func (s stateDir) journal() string        { return s.path("journal") }
+func (s stateDir) log(name string) string { return s.path("log", name+".log") }
+
+// prepare makes the directory usable or says why it is not.
+func (s stateDir) prepare() error {
+	if err := os.MkdirAll(s.path("log"), 0o700); err != nil {
+		return fmt.Errorf("the state directory cannot be made: %w\n  next: make its folder writable for this user, or name another with --state", err)
+	}
+	if err := os.Chmod(string(s), 0o700); err != nil {
+		return fmt.Errorf("the state directory cannot be used: %w\n  next: name another with --state", err)
+	}
+	probe, err := os.CreateTemp(string(s), "writable-*")
+	if err != nil {
+		return fmt.Errorf("the state directory cannot be written to: %w\n  next: make it writable for this user, or name another with --state", err)
+	}
+	probe.Close()
+	return os.Remove(probe.Name())
+}
+
+// stateFlag adds --state. Its default is .holdfast beside the file, or in the
+// working directory for commands that take none.
+func stateFlag(c *cobra.Command) *string {
+	return c.Flags().String("state", "", "state directory (default: .holdfast beside the file)")
+}
+
+// stateOf is the state directory that a flag means, as an absolute path.
+func stateOf(flag, beside string) (stateDir, error) {
+	if flag == "" {
+		flag = filepath.Join(beside, ".holdfast")
+	}
+	path, err := filepath.Abs(flag)
+	return stateDir(path), err
+}
+
+// call runs a command that needs a running system, and says what to do when
+// there is none.
+func call(ctx context.Context, flag string, do func(context.Context, *api.Client) error) error {
+	state, err := stateOf(flag, ".")
+	if err != nil {
+		return exit(exitCouldNot, err)
+	}
+	client := api.NewClient(state.apiSocket())
+	defer client.Close()
+	err = do(ctx, client)
+	var problem *api.Problem
+	switch {
+	case err == nil:
+		return nil
+	case errors.As(err, &problem):
+		return exit(exitCouldNot, problem)
+	default:
+		return failed(ctx, state.unreachable(err))
+	}
+}
+
+// unreachable explains why the agent does not answer.
+func (s stateDir) unreachable(err error) error {
+	if _, statErr := os.Stat(s.path("keep")); statErr != nil {
+		return fmt.Errorf("nothing runs here: there is no system in %s\n  next: holdfast up, in the folder of holdfast.yaml (or name the state directory with --state)", s)
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+	defer cancel()
+	keeper, dialErr := keeper.Dial(ctx, s.keeperSocket(), "command", 0)
+	if dialErr != nil {
+		return fmt.Errorf("nothing answers in %s: the keeper does not run\n  next: holdfast up (it adopts what still runs)", s)
+	}
+	keeper.Close()
+	return fmt.Errorf("the agent does not answer: %w\n  next: the keeper starts it again; see %s", err, s.log("agent"))
+}

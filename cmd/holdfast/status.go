@@ -1,0 +1,191 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"holdfast"
+	"holdfast/api"
+	"holdfast/event"
+	"holdfast/internal/proc"
+	"holdfast/journal/view"
+)
+
+func statusCommand() *cobra.Command {
+	c := &cobra.Command{Use: "status [SERVICE]", Args: cobra.MaximumNArgs(1), Short: "what is true now"}
+	flag := stateFlag(c)
+	asJSON := jsonFlag(c)
+	c.RunE = func(c *cobra.Command, args []string) error {
+		return call(c.Context(), *flag, func(ctx context.Context, client *api.Client) error {
+			status, err := client.Status(ctx)
+			if err != nil {
+				return err
+			}
+			if *asJSON {
+				return json.NewEncoder(c.OutOrStdout()).Encode(status)
+			}
+			if len(args) == 0 {
+				printStatus(c.OutOrStdout(), status)
+				return nil
+			}
+			return printService(c.OutOrStdout(), status, holdfast.ServiceName(args[0]))
+		})
+	}
+	return c
+}
+
+// printStatus is the whole system: a line per service, what is wrong, and how
+// our own processes fare.
+func printStatus(out io.Writer, status api.Status) {
+	v := status.View
+	fmt.Fprintf(out, "%s  %s\n", status.System, headline(v))
+	table := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(table, "SERVICE\tREADY\tSTATE\tOWNER")
+	for _, service := range v.Services {
+		fmt.Fprintf(table, "%s\t%d/%d\t%s\t%s\n", service.Name, service.Admitted, service.Declared, stateOfService(v, service), dash(string(service.Owner)))
+	}
+	table.Flush()
+	for _, pause := range v.Pauses {
+		fmt.Fprintf(out, "paused   %s, by %s: no remedy is carried out; holdfast resume ends it\n", everythingOr(pause.Service), pause.By)
+	}
+	for _, failure := range v.Failures {
+		fmt.Fprintf(out, "failing  %s %s: %s\n", failure.ID.Name(), failure.Mode, failure.Doing)
+	}
+	for _, listener := range status.Listeners {
+		if !strings.Contains(string(listener.Name), "/") {
+			fmt.Fprintf(out, "serving  %s at http://%s\n", listener.Name, listener.Address)
+		}
+	}
+	fmt.Fprintf(out, "control  %s\n", controlText(status))
+	if status.Journal.Trouble != "" {
+		fmt.Fprintf(out, "journal  NOT RECORDING: %s; %s were acted upon unrecorded\n", status.Journal.Trouble, count(int(status.Journal.Unrecorded), "frame"))
+	}
+}
+
+func headline(v view.Status) string {
+	switch {
+	case v.Stopped:
+		return "stopped"
+	case v.Stopping:
+		return "stopping"
+	case !v.Serving:
+		return "NOT SERVING"
+	case len(v.Failures) > 0:
+		return "serving, " + count(len(v.Failures), "failure") + " open"
+	default:
+		return "serving"
+	}
+}
+
+func stateOfService(v view.Status, service view.ServiceStatus) string {
+	for _, failure := range v.Failures {
+		if failure.ID.Service == service.Name {
+			return "failing: " + string(failure.ID.Name()) + " " + failure.Doing
+		}
+	}
+	if service.Admitted < service.Declared {
+		for _, replica := range service.Replicas {
+			if replica.State != view.Admitted {
+				return fmt.Sprintf("%s %s %s", replica.ID.Name(), replica.State, replica.Reason)
+			}
+		}
+	}
+	return "ok"
+}
+
+// controlText is how Holdfast's own processes fare.
+func controlText(status api.Status) string {
+	var parts []string
+	for _, role := range status.Roles {
+		part := fmt.Sprintf("%s pid %d for %s", role.Name, role.Pid, event.Short(proc.Now()-time.Duration(role.Since)))
+		if role.Restarts > 0 {
+			part += fmt.Sprintf(" (restarted %s)", count(role.Restarts, "time"))
+		}
+		parts = append(parts, part)
+	}
+	return strings.Join(parts, " · ")
+}
+
+// printService is one service, replica by replica, with the evidence.
+func printService(out io.Writer, status api.Status, name holdfast.ServiceName) error {
+	for _, service := range status.View.Services {
+		if service.Name != name {
+			continue
+		}
+		fmt.Fprintf(out, "%s  %d/%d admitted, minimum %d, owner %s\n", service.Name, service.Admitted, service.Declared, service.Minimum, dash(string(service.Owner)))
+		for _, replica := range service.Replicas {
+			printReplica(out, status, replica)
+		}
+		return nil
+	}
+	return &api.Problem{Code: api.Unknown, Message: fmt.Sprintf("there is no service %q", name), Hint: "holdfast status lists them"}
+}
+
+func printReplica(out io.Writer, status api.Status, replica view.ReplicaStatus) {
+	fmt.Fprintf(out, "  %-16s %-12s since %s  %s\n", replica.ID, replica.State, replica.Since.Wall.In(time.Local).Format(time.TimeOnly), replica.Reason)
+	for _, gateway := range status.Gateways {
+		for _, endpoint := range gateway.Endpoints {
+			if endpoint.ID != replica.ID {
+				continue
+			}
+			in := "out"
+			if endpoint.Admitted {
+				in = "in"
+			}
+			fmt.Fprintf(out, "  %-16s %s: %s for %s, %d requests, %d failed, %d under way; %s\n", "", gateway.Gateway, in,
+				event.Short(proc.Now()-time.Duration(endpoint.Since)), endpoint.Tries, endpoint.Failures, endpoint.InFlight, endpoint.Reason)
+		}
+	}
+	for _, failure := range status.View.Failures {
+		if failure.ID.Name() == replica.ID.Name() {
+			fmt.Fprintf(out, "  %-16s %s: %s\n", "", failure.Mode, failure.Doing)
+		}
+	}
+}
+
+func dash(text string) string {
+	if text == "" {
+		return "–"
+	}
+	return text
+}
+
+func everythingOr(service holdfast.ServiceName) string {
+	if service == "" {
+		return "everything"
+	}
+	return string(service)
+}
+
+// diagnosisText is what a person needs about a replica that is not ready.
+func diagnosisText(d api.Diagnosis) string {
+	var text strings.Builder
+	fmt.Fprintf(&text, "%s is not ready: %s\n", d.ID, d.State)
+	fmt.Fprintf(&text, "    command  %s\n", d.Command)
+	if d.Address != "" {
+		fmt.Fprintf(&text, "    tried    %s (%s)\n", d.Address, heard(d))
+	}
+	fmt.Fprintf(&text, "    log      %s\n", d.Log)
+	for _, line := range d.Lines {
+		fmt.Fprintf(&text, "    | %s\n", line)
+	}
+	return strings.TrimRight(text.String(), "\n")
+}
+
+func heard(d api.Diagnosis) string {
+	switch {
+	case d.Tried != "":
+		return d.Tried
+	case d.Listening:
+		return "something listens there"
+	default:
+		return "nothing listens there"
+	}
+}

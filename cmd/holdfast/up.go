@@ -1,0 +1,386 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"os/user"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"holdfast"
+	"holdfast/api"
+	"holdfast/event"
+	"holdfast/fault"
+	"holdfast/internal/proc"
+	"holdfast/journal/view"
+	"holdfast/keeper"
+	"holdfast/topology"
+	"holdfast/warden"
+)
+
+func upCommand() *cobra.Command {
+	c := &cobra.Command{
+		Use: "up [FILE]", Args: cobra.MaximumNArgs(1),
+		Short: "run the system so that it keeps answering",
+		Long: "Runs the system in the foreground: Ctrl-C stops everything. With --detach it\n" +
+			"returns when the system serves, and holdfast down stops it. After a keeper was\n" +
+			"killed, up adopts what still runs.",
+	}
+	flag := stateFlag(c)
+	detach := c.Flags().BoolP("detach", "d", false, "return when the system serves")
+	c.RunE = func(c *cobra.Command, args []string) error {
+		file, system, err := understand(argument(args, 0), environ(), c.ErrOrStderr())
+		if err != nil {
+			return err
+		}
+		state, err := stateOf(*flag, file.Dir)
+		if err != nil {
+			return exit(exitCouldNot, err)
+		}
+		u := &up{state: state, system: system, out: c.OutOrStdout(), began: time.Now(), client: api.NewClient(state.apiSocket())}
+		defer u.client.Close()
+		declared := api.File{Name: file.Name, Text: string(file.Text), Dir: file.Dir}
+		if err := u.start(c.Context(), declared); err != nil {
+			return failed(c.Context(), err)
+		}
+		if *detach {
+			return u.detached(c.Context())
+		}
+		return u.foreground(c.Context())
+	}
+	return c
+}
+
+// up is the command while it runs. The system it started outlives it unless it
+// is asked to stop.
+type up struct {
+	state  stateDir
+	system *holdfast.System
+	out    io.Writer
+	began  time.Time
+	client *api.Client
+}
+
+// ready bounds how long our own processes may take to answer.
+const ready = 15 * time.Second
+
+// start starts a keeper, unless one runs, and puts the file in force.
+func (u *up) start(ctx context.Context, file api.File) error {
+	if err := u.state.prepare(); err != nil {
+		return err
+	}
+	if healed, err := warden.Heal(ctx, u.state.ledgers(), fault.All()); err != nil || !healed.Clean() {
+		fmt.Fprint(u.out, healedText(healed))
+	}
+	if err := u.replaceStuckKeeper(ctx); err != nil {
+		return err
+	}
+	ended, err := u.startKeeper()
+	if err != nil {
+		return err
+	}
+	if err := u.declare(ctx, file, ended); err != nil {
+		u.abandon()
+		return err
+	}
+	fmt.Fprintf(u.out, "%s\n", summary(u.system))
+	return nil
+}
+
+// replaceStuckKeeper makes way: a keeper that answers holds the system already,
+// one that is stopped or stuck is ended, and what it kept is adopted.
+func (u *up) replaceStuckKeeper(ctx context.Context) error {
+	probe, cancel := context.WithTimeout(ctx, 2*time.Second)
+	defer cancel()
+	client, err := keeper.Dial(probe, u.state.keeperSocket(), "command", 0)
+	if err == nil {
+		client.Close()
+		return fmt.Errorf("a system runs in %s already\n  next: holdfast status shows it, holdfast down stops it; another one needs another --state", u.state)
+	}
+	if probe.Err() == nil || ctx.Err() != nil {
+		return ctx.Err() // nobody listens
+	}
+	return endPeer(ctx, u.state.keeperSocket())
+}
+
+// startKeeper starts the keeper in a session of its own, so that what ends this
+// command does not end the system.
+func (u *up) startKeeper() (ended <-chan error, err error) {
+	self, err := os.Executable()
+	if err != nil {
+		return nil, err
+	}
+	log, err := os.OpenFile(u.state.log("keeper"), os.O_WRONLY|os.O_APPEND|os.O_CREATE, 0o600)
+	if err != nil {
+		return nil, err
+	}
+	defer log.Close()
+	cmd := exec.Command(self, "keeper", "--state", string(u.state))
+	cmd.Stdout, cmd.Stderr = log, log
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
+	if err := cmd.Start(); err != nil {
+		return nil, fmt.Errorf("start the keeper: %w", err)
+	}
+	done := make(chan error, 1)
+	go func() { done <- cmd.Wait() }() // it ends with the keeper, or with this process
+	return done, nil
+}
+
+// declare puts the file in force as soon as the agent answers.
+func (u *up) declare(ctx context.Context, file api.File, ended <-chan error) error {
+	limit := time.NewTimer(ready)
+	defer limit.Stop()
+	for {
+		err := u.client.Declare(ctx, file)
+		var problem *api.Problem
+		if err == nil || errors.As(err, &problem) {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case err := <-ended:
+			return fmt.Errorf("the keeper ended at once: %v\n%s", err, lastLines(u.state.log("keeper")))
+		case <-limit.C:
+			return fmt.Errorf("the agent does not answer: %w\n%s", err, lastLines(u.state.log("agent")))
+		case <-time.After(20 * time.Millisecond):
+		}
+	}
+}
+
+// abandon ends a keeper that has nothing to keep.
+func (u *up) abandon() {
+	ctx, cancel := context.WithTimeout(context.Background(), ready)
+	defer cancel()
+	status, err := u.client.Status(ctx)
+	if err == nil && len(status.View.Services) > 0 && !status.View.Stopped {
+		return // it has adopted a system, which goes on under its old file
+	}
+	if client, err := keeper.Dial(ctx, u.state.keeperSocket(), "command", 0); err == nil {
+		defer client.Close()
+		_ = client.End(ctx)
+	}
+}
+
+// detached waits until the system serves.
+func (u *up) detached(ctx context.Context) error {
+	if err := u.untilServing(ctx); err != nil {
+		return failed(ctx, err)
+	}
+	fmt.Fprintln(u.out, "it runs on by itself: holdfast status, holdfast down")
+	return nil
+}
+
+// foreground shows changes of state until a person or the system ends it.
+func (u *up) foreground(ctx context.Context) error {
+	following, stop := context.WithCancel(context.WithoutCancel(ctx))
+	defer stop()
+	notices := make(chan error, 1)
+	if err := u.untilServing(ctx); err != nil && ctx.Err() == nil {
+		fmt.Fprintln(u.out, err)
+	}
+	if ctx.Err() == nil {
+		fmt.Fprintln(u.out, "Ctrl-C stops everything; meanwhile: holdfast status, events, logs, pause")
+	}
+	go func() { notices <- u.notices(following) }()
+	select {
+	case err := <-notices:
+		return u.ended(err)
+	case <-ctx.Done():
+	}
+	fmt.Fprintln(u.out, "stopping")
+	again, cancel := signalAgain(context.WithoutCancel(ctx))
+	defer cancel()
+	err := stopSystem(again, u.state, u.client, who())
+	stop()
+	<-notices
+	if err != nil {
+		return exit(exitCouldNot, err)
+	}
+	fmt.Fprintln(u.out, "stopped: nothing of it runs any more")
+	return nil
+}
+
+// ended says why there is nothing to follow any more.
+func (u *up) ended(err error) error {
+	if errors.Is(err, errStopped) {
+		fmt.Fprintln(u.out, "stopped: nothing of it runs any more")
+		return nil
+	}
+	return exit(exitCouldNot, fmt.Errorf("the keeper is gone; gateway and replicas serve on\n  next: holdfast up adopts them, holdfast down ends them"))
+}
+
+// untilServing prints each service as it gets ready, and the addresses when the
+// system serves. A replica that does not get ready is explained.
+func (u *up) untilServing(ctx context.Context) error {
+	shown := map[holdfast.ServiceName]bool{}
+	explained := map[holdfast.ReplicaID]bool{}
+	ticker := time.NewTicker(50 * time.Millisecond)
+	defer ticker.Stop()
+	for {
+		status, err := u.client.Status(ctx)
+		if err == nil {
+			u.showReady(status, shown)
+			if status.View.Serving {
+				u.showAddresses(status)
+				return nil
+			}
+			if err := u.showFailures(ctx, status, explained); err != nil {
+				return err
+			}
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-ticker.C:
+		}
+	}
+}
+
+func (u *up) showReady(status api.Status, shown map[holdfast.ServiceName]bool) {
+	for _, service := range status.View.Services {
+		if service.Admitted < service.Declared || shown[service.Name] {
+			continue
+		}
+		shown[service.Name] = true
+		fmt.Fprintf(u.out, "%s %s %d/%d ready after %s\n", view.Good, service.Name, service.Admitted, service.Declared, event.Short(time.Since(u.began)))
+	}
+}
+
+func (u *up) showAddresses(status api.Status) {
+	addresses := listenerAddresses(status.Listeners)
+	var serving []string
+	for _, route := range topology.Routes(u.system) {
+		if route.Caller == "" {
+			serving = append(serving, "http://"+strings.Replace(addresses[route.Listener], "[::]", "localhost", 1))
+		}
+	}
+	if len(serving) == 0 {
+		serving = []string{"nothing is published"}
+	}
+	fmt.Fprintf(u.out, "serving %s\n", strings.Join(serving, " "))
+}
+
+// errGaveUp says that a replica cannot be started by trying.
+const errGaveUp = holdfast.Refusal("the system does not serve: a person is needed")
+
+// showFailures explains each incarnation that failed before the system served,
+// and ends the wait once a person is needed for something that is required.
+func (u *up) showFailures(ctx context.Context, status api.Status, explained map[holdfast.ReplicaID]bool) error {
+	for _, failure := range status.View.Failures {
+		if explained[failure.ID] {
+			continue
+		}
+		explained[failure.ID] = true
+		if d, err := u.client.Diagnose(ctx, failure.ID.Name()); err == nil && len(explained) <= 3 {
+			fmt.Fprintf(u.out, "%s %s\n", view.Bad, diagnosisText(d))
+		}
+	}
+	for _, failure := range status.View.Failures {
+		if failure.NeedsYou && !failure.Mitigated {
+			return fmt.Errorf("%w: %s %s (%s)", errGaveUp, failure.ID.Name(), failure.Doing, someone(failure.Escalated))
+		}
+	}
+	return nil
+}
+
+func someone(owner holdfast.OwnerName) string {
+	if owner == "" {
+		return "nobody owns it"
+	}
+	return "owner " + string(owner)
+}
+
+// errStopped says that the system was stopped as asked.
+const errStopped = holdfast.Refusal("stopped")
+
+// notices prints changes of state as they happen, until the system is gone.
+func (u *up) notices(ctx context.Context) error {
+	var timeline view.Timeline
+	status, err := u.client.Status(ctx)
+	if err != nil {
+		return err
+	}
+	last, stopped := status.View.Seq, false
+	for ctx.Err() == nil {
+		err = u.client.Entries(ctx, last, true, func(entry event.Entry) error {
+			last = entry.ID.Seq
+			if row := timeline.Add(entry); row.Notable {
+				fmt.Fprintln(u.out, row.Notice(time.Local))
+			}
+			if _, ok := entry.Body.(event.Stopped); ok {
+				stopped = true
+			}
+			return nil
+		})
+		if stopped {
+			return errStopped
+		}
+		if gone := u.keeperGone(ctx); gone != nil {
+			return gone
+		}
+	}
+	return err
+}
+
+// keeperGone tells an agent that is being restarted from a keeper that is dead.
+func (u *up) keeperGone(ctx context.Context) error {
+	deadline, cancel := context.WithTimeout(ctx, 5*time.Second)
+	defer cancel()
+	client, err := keeper.Dial(deadline, u.state.keeperSocket(), "command", 0)
+	if err != nil {
+		return err
+	}
+	client.Close()
+	select {
+	case <-time.After(50 * time.Millisecond): // the agent is on its way
+	case <-ctx.Done():
+	}
+	return nil
+}
+
+// lastLines is the end of one of our own logs.
+func lastLines(path string) string {
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return ""
+	}
+	lines := strings.Split(strings.TrimRight(string(text), "\n"), "\n")
+	return "    | " + strings.Join(lines[max(0, len(lines)-10):], "\n    | ")
+}
+
+// who is the person at this terminal.
+func who() string {
+	if u, err := user.Current(); err == nil && u.Username != "" {
+		return u.Username
+	}
+	return "somebody"
+}
+
+// endPeer ends the process that serves a socket but does not answer.
+func endPeer(ctx context.Context, socket string) error {
+	pid, err := peer(ctx, socket)
+	if err != nil {
+		return fmt.Errorf("a keeper is stuck and cannot be found: %w", err)
+	}
+	ticks, err := proc.Ticks(pid)
+	if err != nil {
+		return err
+	}
+	handle, err := proc.Open(pid, ticks)
+	if err != nil {
+		return err
+	}
+	defer handle.Close()
+	if err := handle.Signal(syscall.SIGKILL); err != nil {
+		return fmt.Errorf("a keeper is stuck: %w", err)
+	}
+	return handle.Wait(ctx)
+}
