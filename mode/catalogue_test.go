@@ -1,0 +1,70 @@
+package mode_test
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"holdfast"
+	"holdfast/detect"
+	"holdfast/fault"
+	"holdfast/mode"
+)
+
+// TestEveryModeIsComplete walks the catalogue: a mode is listed only when all
+// that answers for it is there.
+func TestEveryModeIsComplete(t *testing.T) {
+	for _, m := range mode.Catalogue() {
+		t.Run(string(m.Kind), func(t *testing.T) {
+			if m.Title == "" || m.Fits == nil {
+				t.Error("it does not say what it is, or whom it can strike")
+			}
+			if _, ok := fault.Find(m.Fault); !ok {
+				t.Errorf("its drill needs the fault %q, which does not exist", m.Fault)
+			}
+			if b := m.Bounds; b.Detect <= 0 || b.Mitigate <= 0 || b.Restore <= 0 || b.Impact <= 0 || b.Detect > b.Restore {
+				t.Errorf("its bounds cannot be judged by: %+v", b)
+			}
+			if plays, _ := filepath.Glob("../control/testdata/" + string(m.Kind) + "*.txt"); len(plays) == 0 {
+				t.Error("it has no play in control/testdata")
+			}
+			page, err := os.ReadFile("../docs/modes/" + string(m.Kind) + ".md")
+			if err != nil || !strings.HasPrefix(string(page), "# "+string(m.Kind)+"\n") {
+				t.Errorf("it has no page docs/modes/%s.md: %v", m.Kind, err)
+			}
+		})
+	}
+}
+
+// TestItsEvidenceIsBelieved: with as many witnesses as it asks for, every sign
+// of a mode convinces, and with one fewer it does not.
+func TestItsEvidenceIsBelieved(t *testing.T) {
+	for _, m := range mode.Catalogue() {
+		for _, asked := range m.Evidence {
+			var c detect.Case
+			for range asked.Witnesses - 1 {
+				c = c.Add(m.Evidence, asked.Sign, "", 1)
+			}
+			if c.Conviction == detect.Belief {
+				t.Errorf("%s: %s is believed too early", m.Kind, asked.Sign)
+			}
+			if c = c.Add(m.Evidence, asked.Sign, "", 1); c.Conviction != detect.Belief {
+				t.Errorf("%s: %s seen by %d is not believed", m.Kind, asked.Sign, asked.Witnesses)
+			}
+		}
+	}
+}
+
+func TestAModeTakesOnItsService(t *testing.T) {
+	got := mode.Crash().Of(holdfast.Service{Name: "catalog", Owner: "web"})
+	if got.Name != "catalog.crash" || got.Owner != "web" || got.Strikes.Service != "catalog" || len(got.Drills) != 1 || got.Armed {
+		t.Errorf("got %+v", got)
+	}
+	if _, ok := mode.Find("crash"); !ok {
+		t.Error("crash is not found by its kind")
+	}
+	if _, ok := mode.Find("boredom"); ok {
+		t.Error("a kind that does not exist is found")
+	}
+}
