@@ -1,9 +1,11 @@
 package gateway
 
 import (
+	"maps"
 	"net"
 	"net/http"
 	"net/textproto"
+	"slices"
 	"strings"
 	"time"
 
@@ -21,9 +23,9 @@ type message struct {
 	target   string // origin-form, or "*"
 	host     string
 	fields   []field
-	length   int64 // of the body: 0 for none, -1 for chunked
-	trailer  bool  // the client announced trailers
-	expects  bool  // wait for 100 Continue before the body
+	length   int64  // of the body: 0 for none, -1 for chunked
+	trailer  string // names the client announced for after the body
+	expects  bool   // wait for 100 Continue before the body
 	upgrade  string
 	deadline time.Time // for the whole answer; zero for none
 	attempt  int       // from 1
@@ -36,7 +38,7 @@ func newMessage(r *http.Request, entry holdfast.RouteEntry) message {
 		target:  r.RequestURI,
 		host:    r.Host,
 		length:  r.ContentLength,
-		trailer: len(r.Trailer) > 0,
+		trailer: strings.Join(slices.Sorted(maps.Keys(r.Trailer)), ", "),
 	}
 	if !strings.HasPrefix(m.target, "/") && m.target != "*" {
 		m.target = r.URL.RequestURI() // absolute-form, meant for proxies

@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"bufio"
+	"bytes"
 	"io"
 	"strings"
 )
@@ -18,8 +19,24 @@ type payload struct {
 	trailer []field
 }
 
-// ready says that the next Read will not wait.
-func (p *payload) ready() bool { return p.ended || p.in.Buffered() > 0 }
+// ready says that the next Read will not wait. Between two chunks it takes a
+// whole line for that: the end of one chunk often comes long before the next.
+func (p *payload) ready() bool {
+	if p.ended || p.in.Buffered() == 0 {
+		return p.ended
+	}
+	if p.framing != byChunks || p.left > 0 {
+		return true
+	}
+	buffered, _ := p.in.Peek(p.in.Buffered())
+	if p.inside {
+		buffered = buffered[min(len("\r\n"), len(buffered)):]
+	}
+	if bytes.HasPrefix(buffered, []byte("0")) {
+		return bytes.Contains(buffered, []byte("\r\n\r\n"))
+	}
+	return bytes.IndexByte(buffered, '\n') >= 0
+}
 
 // Read implements io.Reader.
 func (p *payload) Read(b []byte) (int, error) {

@@ -31,10 +31,20 @@ func (x *exchange) respond(a *answer) {
 	if written != nil {
 		panic(http.ErrAbortHandler)
 	}
-	for _, f := range a.payload.trailer {
+	x.writeTrailer(&a.payload)
+	whole = true
+}
+
+func (x *exchange) writeTrailer(p *payload) {
+	if len(p.trailer) == 0 {
+		return
+	}
+	// A head already on its way cannot turn into one with a length, which would
+	// leave no place for a trailer.
+	http.NewResponseController(x.w).Flush()
+	for _, f := range p.trailer {
 		x.w.Header().Add(http.TrailerPrefix+f.name, f.value)
 	}
-	whole = true
 }
 
 // cutShort ends an answer that its replica did not finish.

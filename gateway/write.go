@@ -25,6 +25,9 @@ func (c *conn) sendHead(m *message) error {
 		out.WriteString("\r\n")
 	case m.length < 0:
 		writeField(out, "Transfer-Encoding", "chunked")
+		if m.trailer != "" {
+			writeField(out, "Trailer", m.trailer)
+		}
 	}
 	if m.expects {
 		writeField(out, "Expect", "100-continue")
