@@ -40,7 +40,8 @@ type Process struct {
 // adopted by the next.
 //
 // Start is refused with ErrRunning while a process of the same replica is not
-// gone; starting the same incarnation twice returns the first one's process.
+// gone, and with ErrPast for an incarnation lower than the last that ran;
+// starting the same incarnation twice returns the first one's process.
 // Signal goes to the whole process group, or with "SIGKILL" to everything that
 // carries the mark, and is refused with ErrNotRunning when the incarnation is
 // not the living one. Forget drops the record of an incarnation that is gone.
@@ -54,10 +55,12 @@ type Keeper interface {
 	Follow(ctx context.Context, emit func(Process)) error
 }
 
-// ErrRunning and ErrNotRunning are what a Keeper refuses with.
+// ErrRunning, ErrNotRunning and ErrPast are what a Keeper refuses with when it
+// is the process that stands against it, and not who asks.
 const (
 	ErrRunning    = Refusal("a process of this replica still runs")
 	ErrNotRunning = Refusal("this incarnation does not run")
+	ErrPast       = Refusal("a later incarnation of this replica has run already")
 )
 
 // A Refusal is an error that is a rule, not a mishap. Refusals are constants

@@ -424,6 +424,27 @@ func TestAKeeperThatObeysSomebodyElseEndsTheRun(t *testing.T) {
 	}
 }
 
+// The addresses were removed, and the mind is behind: the keeper alone knows.
+func TestAStaleIncarnationThatOnlyTheKeeperKnowsIsIgnored(t *testing.T) {
+	s := play(t)
+	asked := make(chan bool, 10)
+	s.keeper.starting = func(holdfast.ProcessSpec) { asked <- true }
+	s.keeper.refuse = fmt.Errorf("start: %w", holdfast.ErrPast)
+	s.desire(running("catalog", 1, 1, "sleep 600"))
+	<-asked
+	s.desire(running("catalog", 1, 1, "sleep 600"), running("catalog", 2, 1, "sleep 600"))
+	<-asked
+	s.keeper.mu.Lock()
+	s.keeper.refuse = nil
+	s.keeper.mu.Unlock()
+	last := running("catalog", 3, 1, "sleep 600")
+	s.desire(running("catalog", 1, 1, "sleep 600"), last)
+	s.started(last.ID)
+	if said := s.said(); len(said) != 1 || len(asked) > 1 {
+		t.Errorf("said %v, and asked %d times more", said, len(asked))
+	}
+}
+
 func TestApplyRefusesWhole(t *testing.T) {
 	s := play(t)
 	good := running("catalog", 1, 1, "sleep 600")

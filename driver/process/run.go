@@ -250,9 +250,8 @@ func (r *run) take(ctx context.Context, a answer) error {
 	each := r.replica(a.id.Name())
 	each.busy = false
 	var refusal holdfast.Refusal
-	known := errors.Is(a.err, holdfast.ErrRunning) || errors.Is(a.err, holdfast.ErrNotRunning)
 	switch {
-	case errors.As(a.err, &refusal) && !known:
+	case errors.As(a.err, &refusal) && !ofTheProcess(refusal):
 		return fmt.Errorf("process driver: %w", a.err)
 	case a.step == signalStop && each.stop != nil:
 		// Whether it could be sent or not: what cannot be asked is not spared.
@@ -265,9 +264,17 @@ func (r *run) take(ctx context.Context, a answer) error {
 	return nil
 }
 
+// ofTheProcess tells the refusals that concern one process from those that
+// concern us.
+func ofTheProcess(r holdfast.Refusal) bool {
+	return r == holdfast.ErrRunning || r == holdfast.ErrNotRunning || r == holdfast.ErrPast
+}
+
 func (r *run) takeStart(ctx context.Context, each *replica, a answer) {
 	switch {
 	case a.stale:
+	case errors.Is(a.err, holdfast.ErrPast):
+		each.tried = max(each.tried, a.id.Incarnation)
 	case errors.Is(a.err, holdfast.ErrRunning):
 		each.retry = time.Now().Add(retryHeld)
 	case a.err != nil:
