@@ -401,7 +401,8 @@ func TestFlapping(t *testing.T) {
 func TestALostKeeperIsNotTheReplicasFailure(t *testing.T) {
 	s := play(t)
 	s.keeper.refuse = errors.New("broken pipe")
-	s.keeper.starting = func(holdfast.ProcessSpec) { close(s.keeper.lost) }
+	lose := sync.OnceFunc(func() { close(s.keeper.lost) })
+	s.keeper.starting = func(holdfast.ProcessSpec) { lose() }
 	s.desire(running("catalog", 1, 1, "sleep 600"))
 	if err := s.ended(); err == nil || !strings.Contains(err.Error(), "the keeper is gone") {
 		t.Errorf("run ended with %v", err)
