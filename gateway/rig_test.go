@@ -123,17 +123,14 @@ func newRig(t testing.TB, table holdfast.RoutingTable) *rig {
 	}
 	published, edge := socketFor(t, "catalog:80"), socketFor(t, "storefront/catalog")
 	g.Sockets([]Socket{published, edge})
-	transport := &http.Transport{MaxIdleConnsPerHost: 64, DisableCompression: true}
-	r := &rig{
+	return &rig{
 		t:         t,
 		gateway:   g,
 		published: published.Listener.Address,
 		edge:      edge.Listener.Address,
-		client:    &http.Client{Transport: transport},
+		client:    client(t),
 		end:       run(t, g),
 	}
-	t.Cleanup(transport.CloseIdleConnections)
-	return r
 }
 
 func newGateway(t testing.TB, dir string) *Gateway {
@@ -253,4 +250,20 @@ func (r *rig) get(path string) told {
 
 func named(name string) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { io.WriteString(w, name) })
+}
+
+// wait answers only once release is closed, but health checks at once.
+func wait(release chan struct{}, h http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.UserAgent() != "holdfast-check" {
+			<-release
+		}
+		h.ServeHTTP(w, r)
+	})
+}
+
+func client(t testing.TB) *http.Client {
+	transport := &http.Transport{MaxIdleConnsPerHost: 64, DisableCompression: true}
+	t.Cleanup(transport.CloseIdleConnections)
+	return &http.Client{Transport: transport}
 }

@@ -234,6 +234,7 @@ func TestEarlyHintsPass(t *testing.T) {
 // An answer that comes before the request's end is passed on at once, and the
 // exchange ends although the client never finishes.
 func TestAnEarlyAnswerDoesNotWaitForTheUpload(t *testing.T) {
+	t.Parallel()
 	r := serving(t, func(w http.ResponseWriter, q *http.Request) {
 		w.WriteHeader(413)
 		io.WriteString(w, "too much")
@@ -285,6 +286,7 @@ func TestAnEchoInFullDuplex(t *testing.T) {
 }
 
 func TestAnEdgeAnswersWithinItsTimeout(t *testing.T) {
+	t.Parallel()
 	release := make(chan struct{})
 	defer close(release)
 	r := serving(t, func(w http.ResponseWriter, q *http.Request) {
@@ -312,6 +314,7 @@ func TestAnEdgeAnswersWithinItsTimeout(t *testing.T) {
 
 // A caller that stops sending gets its answer in time, too.
 func TestATimeoutDoesNotWaitForTheCallersBody(t *testing.T) {
+	t.Parallel()
 	r := serving(t, func(w http.ResponseWriter, q *http.Request) { io.Copy(io.Discard, q.Body) })
 	c, err := net.Dial("tcp", r.edge)
 	if err != nil {
