@@ -42,5 +42,8 @@ func (m *Mind) Plan() Plan {
 		}
 		plan.Table.Services = append(plan.Table.Services, routed)
 	}
+	for _, name := range m.Removed {
+		plan.Table.Services = append(plan.Table.Services, holdfast.RoutedService{Name: name, Protocol: holdfast.HTTP, Emptied: true})
+	}
 	return plan
 }

@@ -1,7 +1,6 @@
 package control
 
 import (
-	"encoding/json"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -266,18 +265,4 @@ func system(t testing.TB, text string) holdfast.System {
 		}
 	}
 	return sys
-}
-
-// TestPlansAreData keeps the plan free of anything a hand could not be sent.
-func TestPlansAreData(t *testing.T) {
-	stage := &stage{mind: New("a"), boot: "boot-1"}
-	stage.play(t, "declare storefront*2 needs catalog; catalog*2")
-	stage.play(t, "settle")
-	plan := stage.mind.Plan()
-	if len(plan.Desired.Replicas) != 4 || len(plan.Table.Routes) != 1 {
-		t.Fatalf("plan %+v", plan)
-	}
-	if _, err := json.Marshal(plan); err != nil {
-		t.Fatal(err)
-	}
 }

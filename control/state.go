@@ -14,6 +14,7 @@ type state struct {
 	Seq      uint64                            `json:"seq"`
 	BootID   string                            `json:"boot_id"`
 	System   holdfast.System                   `json:"system"`
+	Removed  []holdfast.ServiceName            `json:"removed,omitempty"` // that the file once named, by name
 	Replicas map[holdfast.ReplicaName]*replica `json:"replicas"`
 	Paused   map[holdfast.ServiceName]bool     `json:"paused"`   // "" is everything
 	Stopping event.ID                          `json:"stopping"` // the request, while it is carried out and after

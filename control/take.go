@@ -2,6 +2,7 @@ package control
 
 import (
 	"fmt"
+	"slices"
 
 	"holdfast"
 	"holdfast/event"
@@ -126,6 +127,7 @@ func (m *Mind) takeAdmitted(in holdfast.Admitted) {
 
 func (m *Mind) takeDeclared(in event.Declared) {
 	said := m.say(event.ID{}, in)
+	m.removeServices(in.System)
 	m.System = in.System
 	if !m.Stopping.IsZero() {
 		m.Stopping = event.ID{}
@@ -154,10 +156,30 @@ func (m *Mind) takeDeclared(in event.Declared) {
 	m.startNext(said)
 }
 
-// takeWoken begins afresh after a reboot: nothing of the earlier boot runs, and
-// its instants mean nothing by this boot's clock.
+// removeServices remembers which services the file no longer names: a gateway
+// gives up the last replica of a service only on the file's word, and may hear
+// it late.
+func (m *Mind) removeServices(next holdfast.System) {
+	for _, service := range m.System.Services {
+		m.Removed = append(m.Removed, service.Name)
+	}
+	slices.Sort(m.Removed)
+	m.Removed = slices.DeleteFunc(slices.Compact(m.Removed), func(name holdfast.ServiceName) bool {
+		_, stays := next.Service(name)
+		return stays
+	})
+}
+
+// epochRevisions is how many plans one agent can make before the next one's
+// numbers begin: a million, at a plan per change of a replica.
+const epochRevisions = 1 << 20
+
+// takeWoken makes plans later than any an earlier agent made, even if our
+// memory of them is lost, and begins afresh after a reboot: nothing of the
+// earlier boot runs, and its instants mean nothing by this boot's clock.
 func (m *Mind) takeWoken(in event.Woken) {
 	said := m.say(event.ID{}, in)
+	m.state.Revision = max(m.state.Revision+1, in.Epoch*epochRevisions)
 	if m.BootID == m.now.BootID {
 		return
 	}

@@ -1,0 +1,65 @@
+package control
+
+import (
+	"encoding/json"
+	"testing"
+
+	"holdfast"
+	"holdfast/event"
+)
+
+// TestPlansAreData keeps the plan free of anything a hand could not be sent.
+func TestPlansAreData(t *testing.T) {
+	stage := &stage{mind: New("a"), boot: "boot-1"}
+	stage.play(t, "declare storefront*2 needs catalog; catalog*2")
+	stage.play(t, "settle")
+	plan := stage.mind.Plan()
+	if len(plan.Desired.Replicas) != 4 || len(plan.Table.Routes) != 1 {
+		t.Fatalf("plan %+v", plan)
+	}
+	if _, err := json.Marshal(plan); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// A gateway refuses to lose the last replica of a service that the file still
+// names: what crashed stays listed until the next incarnation takes its place.
+func TestACrashedReplicaStaysListedUntilItIsReplaced(t *testing.T) {
+	stage := &stage{mind: New("a"), boot: "boot-1"}
+	stage.play(t, "declare cart*1")
+	stage.play(t, "settle")
+	stage.play(t, "at 10s exited cart-1#1 1")
+	if got := stage.mind.Plan().Table.Services[0].Endpoints; len(got) != 1 || got[0].ID.Incarnation != 1 {
+		t.Fatalf("endpoints %v", got)
+	}
+	stage.play(t, "started cart-1#2 127.0.0.1:20001")
+	if got := stage.mind.Plan().Table.Services[0].Endpoints; len(got) != 1 || got[0].ID.Incarnation != 2 {
+		t.Fatalf("endpoints %v", got)
+	}
+}
+
+func TestAServiceTheFileDroppedIsEmptiedByItsWord(t *testing.T) {
+	stage := &stage{mind: New("a"), boot: "boot-1"}
+	for _, line := range []string{"declare catalog*2; ads*1", "settle", "declare catalog*2"} {
+		stage.play(t, line)
+	}
+	services := stage.mind.Plan().Table.Services
+	if len(services) != 2 || services[1].Name != "ads" || !services[1].Emptied || len(stage.mind.Plan().Desired.Replicas) != 2 {
+		t.Fatalf("services %+v", services)
+	}
+	stage.play(t, "declare catalog*2; ads*1")
+	if services := stage.mind.Plan().Table.Services; len(services) != 2 || services[1].Emptied {
+		t.Fatalf("named again: %+v", services)
+	}
+}
+
+func TestPlansGrowLaterEvenWhenTheirMemoryIsLost(t *testing.T) {
+	old := New("a")
+	old.Step(event.At{BootID: "b"}, event.Woken{Epoch: 3})
+	old.Step(event.At{BootID: "b"}, event.Declared{System: holdfast.System{Name: "shop"}})
+	forgetful := New("a")
+	forgetful.Step(event.At{BootID: "b"}, event.Woken{Epoch: 4})
+	if forgetful.Revision() <= old.Revision() {
+		t.Fatalf("revision %d after %d", forgetful.Revision(), old.Revision())
+	}
+}
