@@ -1,6 +1,7 @@
 package keeper
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"slices"
@@ -16,8 +17,8 @@ import (
 const (
 	longestGrace  = 5 * time.Minute
 	lifelineGrace = 500 * time.Millisecond
-	roleGrace     = 5 * time.Second // the agent has a journal to finish
-	killedWithin  = 5 * time.Second // for what SIGKILL was sent to
+	roleGrace     = 5 * time.Second  // the agent has a journal to finish
+	killedWithin  = 10 * time.Second // for what SIGKILL was sent to: a large process takes a while to be torn down
 )
 
 // An ending goes through its stages in this order. Roles come late so that the
@@ -49,8 +50,11 @@ const (
 func (e *ending) over() bool { return e != nil && e.stage == ended }
 
 func (e *ending) failure() error {
-	if len(e.found) == 0 {
+	if e.clean >= cleanRounds {
 		return nil
+	}
+	if len(e.found) == 0 {
+		return errors.New("could not see whether everything has ended")
 	}
 	return fmt.Errorf("could not end %s", strings.Join(e.found, ", "))
 }

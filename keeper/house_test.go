@@ -6,6 +6,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"flag"
 	"fmt"
 	"net"
 	"os"
@@ -32,6 +33,8 @@ const patience = 15 * time.Second
 // its whole process over, so it has to be one of its own.
 func TestMain(m *testing.M) {
 	if len(os.Args) < 2 || strings.HasPrefix(os.Args[1], "-") {
+		flag.Parse()
+		flag.Set("test.parallel", "8") // they wait more than they work
 		os.Exit(m.Run())
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM)
@@ -207,14 +210,14 @@ func answerWithPid(listener net.Listener) {
 
 // A house is a state directory with, most of the time, a keeper.
 type house struct {
-	t      *testing.T
+	t      testing.TB
 	orders keeperOrders
 	cmd    *exec.Cmd
 	ended  chan struct{} // closed when cmd has been waited for
 	err    error         // what Wait said
 }
 
-func newHouse(t *testing.T, roles ...string) *house {
+func newHouse(t testing.TB, roles ...string) *house {
 	t.Helper()
 	if runtime.GOOS != "linux" {
 		t.Skip("needs /proc, a subreaper and pidfds")
@@ -353,7 +356,7 @@ func (h *house) spec(name string, incarnation holdfast.Incarnation, script strin
 	}
 }
 
-func start(t *testing.T, c *Client, spec holdfast.ProcessSpec) holdfast.Process {
+func start(t testing.TB, c *Client, spec holdfast.ProcessSpec) holdfast.Process {
 	t.Helper()
 	p, err := c.Start(t.Context(), spec)
 	if err != nil {
@@ -371,7 +374,7 @@ type chronicle struct {
 	told []holdfast.Process
 }
 
-func follow(t *testing.T, c *Client) *chronicle {
+func follow(t testing.TB, c *Client) *chronicle {
 	t.Helper()
 	told := &chronicle{}
 	done := make(chan struct{})
@@ -389,7 +392,7 @@ func follow(t *testing.T, c *Client) *chronicle {
 }
 
 // find waits until the follower was told of a state, and returns it.
-func (c *chronicle) find(t *testing.T, what string, is func(holdfast.Process) bool) holdfast.Process {
+func (c *chronicle) find(t testing.TB, what string, is func(holdfast.Process) bool) holdfast.Process {
 	t.Helper()
 	var found holdfast.Process
 	eventually(t, what, func() bool {
@@ -415,7 +418,7 @@ func gone(id holdfast.ReplicaID) func(holdfast.Process) bool {
 }
 
 // eventually waits for something the test cannot be told of.
-func eventually(t *testing.T, what string, is func() bool) {
+func eventually(t testing.TB, what string, is func() bool) {
 	t.Helper()
 	tick := time.NewTicker(2 * time.Millisecond)
 	defer tick.Stop()
@@ -427,7 +430,7 @@ func eventually(t *testing.T, what string, is func() bool) {
 }
 
 // pidIn waits for a pid that a script wrote into a file.
-func pidIn(t *testing.T, path string) int {
+func pidIn(t testing.TB, path string) int {
 	t.Helper()
 	var pid int
 	eventually(t, "a pid in "+filepath.Base(path), func() bool {
@@ -445,7 +448,7 @@ func alive(pid int) bool {
 }
 
 // served is the pid of who answers at an address.
-func served(t *testing.T, address string) int {
+func served(t testing.TB, address string) int {
 	t.Helper()
 	conn, err := net.DialTimeout("tcp", address, patience)
 	if err != nil {
@@ -464,7 +467,7 @@ func served(t *testing.T, address string) int {
 	return pid
 }
 
-func roleState(t *testing.T, c *Client, name RoleName) RoleState {
+func roleState(t testing.TB, c *Client, name RoleName) RoleState {
 	t.Helper()
 	roles, err := c.Roles(t.Context())
 	if err != nil {

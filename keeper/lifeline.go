@@ -37,7 +37,7 @@ func (l *lifeline) tend(now time.Time) time.Time {
 	}
 	if !now.Before(l.next) {
 		l.next = now.Add(lifelineEvery)
-		l.conn.SetWriteDeadline(now.Add(5 * time.Millisecond))
+		l.conn.SetWriteDeadline(time.Now().Add(5 * time.Millisecond))
 		l.conn.Write([]byte{'.'})
 	}
 	return l.next

@@ -164,6 +164,7 @@ func TestASignalReachesTheWholeGroup(t *testing.T) {
 func TestNothingOutlivesItsLeader(t *testing.T) {
 	for _, flight := range []struct{ name, script string }{
 		{name: "group-1", script: "(trap '' TERM; echo $$ > leader; exec sh -c 'echo $$ > child; while :; do sleep 60; done') & wait"},
+		{name: "unmarked-1", script: "env -i /bin/sh -c 'echo $$ > child; exec /bin/sleep 60' & wait"},
 		{name: "session-1", script: "setsid sh -c 'echo $$ > child; trap \"\" TERM HUP; while :; do sleep 60; done' & wait"},
 		{name: "daemon-1", script: "(setsid sh -c 'echo $$ > child; exec sleep 60' &) ; sleep 60"},
 	} {

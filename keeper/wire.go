@@ -135,6 +135,9 @@ func (w *wire) Read(p []byte) (int, error) {
 		messages, parseErr := syscall.ParseSocketControlMessage(w.beside[:beside])
 		for _, m := range messages {
 			fds, rightsErr := syscall.ParseUnixRights(&m)
+			for _, fd := range fds {
+				syscall.CloseOnExec(fd) // Linux has done so already
+			}
 			w.came = append(w.came, fds...)
 			parseErr = errors.Join(parseErr, rightsErr)
 		}
