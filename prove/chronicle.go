@@ -17,6 +17,7 @@ type chronicle struct {
 	mu      sync.Mutex
 	entries []event.Entry
 	lives   map[holdfast.ReplicaName]life
+	called  bool // a person was called for
 }
 
 // A life is the newest incarnation of a replica.
@@ -63,6 +64,8 @@ func (c *chronicle) take(entry event.Entry) error {
 		c.mark(b.ID, b.Kept)
 	case holdfast.Exited:
 		c.mark(b.ID, false)
+	case event.Escalated:
+		c.called = true
 	}
 	return nil
 }
@@ -87,6 +90,13 @@ func (c *chronicle) life(name holdfast.ReplicaName) (life, bool) {
 	defer c.mu.Unlock()
 	l, ok := c.lives[name]
 	return l, ok
+}
+
+// escalated tells whether a person was called for, ever.
+func (c *chronicle) escalated() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.called
 }
 
 // missing are the replicas of a system that are not admitted.

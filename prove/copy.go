@@ -53,7 +53,7 @@ func startPrivate(ctx context.Context, o Options) (*private, error) {
 		return nil, err
 	}
 	if c.warden, err = warden.Start(ctx, append(o.self(), "warden"), c.ledger, fault.All()); err != nil {
-		return nil, err
+		return c, err
 	}
 	err = c.warden.StartCopy(ctx, warden.Copy{
 		Argv: append(o.self(), "keeper", "--state", c.dir, "--private"),
@@ -116,25 +116,25 @@ func (c *private) declare(ctx context.Context) error {
 	}
 }
 
-// whole waits until every declared replica is admitted.
-func (c *private) whole(ctx context.Context) error {
-	longest := time.Duration(0)
-	for _, service := range c.o.System.Services {
-		longest = max(longest, service.Healthcheck.StartPeriod)
-	}
-	return c.wait(ctx, longest+startSlack, func() bool { return len(c.chronicle.missing(c.o.System)) == 0 })
-}
-
-// errNotReady says that the copy did not become whole in time.
+// errNotReady says that the copy did not become whole.
 const errNotReady = holdfast.Refusal("the private copy did not get ready")
 
-// wait looks at a condition until it holds, for a time at most.
-func (c *private) wait(ctx context.Context, limit time.Duration, holds func() bool) error {
+// whole waits until every declared replica is admitted, until the copy itself
+// calls for a person, or as long as all of its starts may take one after the
+// other.
+func (c *private) whole(ctx context.Context) error {
+	limit := startSlack
+	for _, service := range c.o.System.Services {
+		limit += service.Healthcheck.StartPeriod
+	}
 	ticker := time.NewTicker(look)
 	defer ticker.Stop()
 	deadline := time.NewTimer(limit)
 	defer deadline.Stop()
-	for !holds() {
+	for len(c.chronicle.missing(c.o.System)) > 0 {
+		if c.chronicle.escalated() {
+			return fmt.Errorf("%w: %s", errNotReady, c.diagnose(ctx))
+		}
 		select {
 		case <-ctx.Done():
 			return ctx.Err()
@@ -173,7 +173,7 @@ func (c *private) diagnose(ctx context.Context) string {
 
 // Explain is a diagnosis in one sentence and the last lines of the log.
 func Explain(d api.Diagnosis) string {
-	text := fmt.Sprintf("%s (%s) is %s", d.ID, d.Command, d.State)
+	text := fmt.Sprintf("%s (%s): %s", d.ID, d.Command, d.State)
 	if d.Address != "" {
 		text += ", tried " + d.Address
 	}
@@ -186,14 +186,18 @@ func Explain(d api.Diagnosis) string {
 	return text
 }
 
-// end ends the copy and everything of it, and says what had to be forced.
+// end ends the copy and everything of it. The error says who was lost before, or
+// what could not be put back.
 func (c *private) end() error {
 	if c == nil || c.warden == nil {
 		return nil
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
 	defer cancel()
-	_, err := c.warden.Close(ctx)
+	var lost error
+	if _, err := c.warden.Close(ctx); err != nil {
+		lost = fmt.Errorf("%w: %w", ErrLost, err)
+	}
 	if c.following != nil {
 		c.following()
 		<-c.followed
@@ -201,7 +205,7 @@ func (c *private) end() error {
 	if c.client != nil {
 		c.client.Close()
 	}
-	return err
+	return lost
 }
 
 // remove deletes what the copy wrote.
