@@ -19,8 +19,9 @@ const (
 	minReached = 200
 	// wholeFor is how long users must be whole before they count as whole.
 	wholeFor = time.Second
-	// evidenceLines bounds what is quoted under a verdict.
-	evidenceLines = 6
+	// evidenceLines bounds what is quoted under a verdict: one mended crash, with
+	// a line to spare.
+	evidenceLines = 8
 )
 
 // facts are all that a verdict rests on. Instants are by the boot clock.
@@ -43,14 +44,8 @@ type facts struct {
 
 // judge makes the verdict. It is pure.
 func judge(f facts) report.Drill {
-	drill := report.Drill{
-		Mode: f.mode.Name, Kind: f.mode.Kind, Strikes: f.victim.ID.Name(), Owner: f.mode.Owner, Witness: f.witness,
-		Bounds: report.Bounds{
-			Detect: millis(f.mode.Bounds.Detect), Mitigate: millis(f.mode.Bounds.Mitigate),
-			Restore: millis(f.mode.Bounds.Restore), Impact: f.mode.Bounds.Impact,
-		},
-		Remedies: []string{}, Withheld: []string{},
-	}
+	drill := blank(f.mode)
+	drill.Strikes, drill.Witness = f.victim.ID.Name(), f.witness
 	story := tell(f)
 	drill.Detect, drill.Eject = story.since(story.detected), story.since(story.ejected)
 	whole, wasWhole := load.Whole(f.results, int64(f.injected), wholeFor)
@@ -69,6 +64,26 @@ func judge(f facts) report.Drill {
 	if drill.Verdict == holdfast.Fail {
 		drill.Evidence = story.lines(evidenceLines)
 	}
+	return drill
+}
+
+// blank is a drill of which nothing is known but what the file says.
+func blank(mode holdfast.FailureMode) report.Drill {
+	return report.Drill{
+		Mode: mode.Name, Kind: mode.Kind, Owner: mode.Owner,
+		Bounds: report.Bounds{
+			Detect: millis(mode.Bounds.Detect), Mitigate: millis(mode.Bounds.Mitigate),
+			Restore: millis(mode.Bounds.Restore), Impact: mode.Bounds.Impact,
+		},
+		Remedies: []string{}, Withheld: []string{},
+	}
+}
+
+// undecided is a drill that cannot be made.
+func undecided(mode holdfast.FailureMode, why string) report.Drill {
+	drill, nobody := blank(mode), load.Tally{}
+	drill.Impact, drill.Below = nobody.Share(), nobody.Below()
+	drill.Verdict, drill.Reason = holdfast.Invalid, why
 	return drill
 }
 

@@ -47,7 +47,9 @@ func Run(ctx context.Context, o Options) (report.Run, error) {
 		run: report.Run{System: o.System.Name, Seed: o.Seed, Drills: []report.Drill{}},
 	}
 	err := p.prove(ctx)
-	err = errors.Join(err, p.endCopy())
+	if ended := p.endCopy(); ended != nil && (err == nil || !strings.Contains(err.Error(), ended.Error())) {
+		err = errors.Join(err, ended)
+	}
 	p.sum(ctx, err)
 	return p.run, err
 }
@@ -63,6 +65,10 @@ type proof struct {
 
 func (p *proof) prove(ctx context.Context) error {
 	for _, mode := range p.o.Modes {
+		if why := unaskable(p.o.System, mode.Strikes.Service); why != "" {
+			p.add(undecided(mode, why))
+			continue
+		}
 		for range p.o.Repeat {
 			drill, err := p.once(ctx, mode)
 			if err == nil && drill.Verdict == holdfast.Invalid && strings.HasPrefix(drill.Reason, lagging) {
@@ -72,11 +78,15 @@ func (p *proof) prove(ctx context.Context) error {
 			if err != nil {
 				return err
 			}
-			p.run.Drills = append(p.run.Drills, drill)
-			p.o.Drilled(drill)
+			p.add(drill)
 		}
 	}
 	return nil
+}
+
+func (p *proof) add(drill report.Drill) {
+	p.run.Drills = append(p.run.Drills, drill)
+	p.o.Drilled(drill)
 }
 
 // once drills one mode once, in a copy that is whole. A copy that the drill
@@ -136,6 +146,9 @@ func (p *proof) sum(ctx context.Context, err error) {
 	p.run.Verdict = report.Worst(append(verdicts, holdfast.Invalid))
 	if ctx.Err() != nil || errors.Is(err, ErrLost) {
 		p.run.Verdict = holdfast.Aborted
+	}
+	if errors.Is(err, context.Canceled) && !errors.Is(err, ErrLost) {
+		p.run.Reason = "interrupted; what was broken on purpose is put back"
 	}
 }
 

@@ -2,6 +2,7 @@ package prove
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"holdfast"
@@ -64,9 +65,10 @@ func (s *story) take(f facts, entry event.Entry) {
 		if b.ID.Service != f.service.Name {
 			return
 		}
-		if b.ID != f.victim.ID {
-			s.exits++
+		if b.ID == f.victim.ID {
+			return // the witness's word and the detection say it
 		}
+		s.exits++
 	case holdfast.Admitted:
 		if b.ID.Service != f.service.Name {
 			return
@@ -150,16 +152,18 @@ func (s story) slowest() string {
 	return fmt.Sprintf("%s of it passed %s", event.Short(worst.took), worst.text)
 }
 
-// lines is the story as a timeline counted from the injection, cut to a number
-// of lines.
+// lines is the story as a timeline counted from the injection. What does not fit
+// into a number of lines is left out of its middle: how it began says what was
+// done, how it ended says what came of it.
 func (s story) lines(limit int) []string {
 	lines := []string{"     0s  fault injected"}
 	for _, entry := range s.entries {
 		lines = append(lines, fmt.Sprintf("%7s  %s", event.Short(entry.At.Boot-s.injected), event.Text(entry.Body)))
 	}
-	if len(lines) > limit {
-		rest := len(lines) - limit + 1
-		lines = append(lines[:limit-1], fmt.Sprintf("         … and %d more", rest))
+	if over := len(lines) - limit; over > 0 {
+		head := limit / 2
+		left := fmt.Sprintf("         … %d more …", over+1)
+		lines = slices.Concat(lines[:head], []string{left}, lines[head+over+1:])
 	}
 	return lines
 }

@@ -1,6 +1,7 @@
 package prove
 
 import (
+	"fmt"
 	"slices"
 
 	"holdfast"
@@ -22,8 +23,7 @@ func targets(system *holdfast.System, struck []holdfast.ServiceName, addresses m
 	var published, edges []target
 	for _, route := range topology.Routes(system) {
 		address, open := addresses[route.Listener]
-		service, _ := system.Service(route.Service)
-		if !open || service.Protocol != holdfast.HTTP {
+		if !open || spared(system, route.Service) != "" {
 			continue
 		}
 		t := target{name: string(route.Listener), address: address, service: route.Service, edge: route.Caller != ""}
@@ -35,6 +35,32 @@ func targets(system *holdfast.System, struck []holdfast.ServiceName, addresses m
 		}
 	}
 	return append(published, edges...)
+}
+
+// spared says why a service gets no load, if it gets none: it cannot be asked, or
+// asking it could reach what is no part of the copy.
+func spared(system *holdfast.System, name holdfast.ServiceName) string {
+	if service, _ := system.Service(name); service.Protocol != holdfast.HTTP {
+		return fmt.Sprintf("%s speaks %s, and the load can ask over HTTP only", name, service.Protocol)
+	}
+	for _, other := range system.Services {
+		if other.Command == "" && (other.Name == name || slices.Contains(topology.Dependents(system, other.Name), name)) {
+			return fmt.Sprintf("asking %s could reach %s, which runs elsewhere and is no part of a private copy; drill it in a file in which a stand-in with a command takes its place", name, other.Name)
+		}
+	}
+	return ""
+}
+
+// unaskable says why no load can reach a service, if none can.
+func unaskable(system *holdfast.System, name holdfast.ServiceName) string {
+	if why := spared(system, name); why != "" {
+		return why
+	}
+	leads := func(route holdfast.RouteEntry) bool { return route.Service == name }
+	if !slices.ContainsFunc(topology.Routes(system), leads) {
+		return fmt.Sprintf("no request can reach %s: it publishes no port and no service depends on it; write ports: [\"8080\"] under it, or let another service depend on it", name)
+	}
+	return ""
 }
 
 // weigh shares the load: half of it goes straight to the struck service, by its
