@@ -39,9 +39,7 @@ func ControlLine(c Control) string {
 // that of the longest mode name.
 func DrillLines(d Drill, width int, paint Paint) string {
 	var out strings.Builder
-	fmt.Fprintf(&out, "%s  %-*s  %s  %s  %s  %s\n", paint.Verdict(d.Verdict), width, d.Mode,
-		figure("detect", d.Detect, d.Bounds.Detect), figure("mitigate", d.Mitigate, d.Bounds.Mitigate),
-		figure("restore", d.Restore, d.Bounds.Restore), hurt(d))
+	fmt.Fprintf(&out, "%s  %-*s  %s\n", paint.Verdict(d.Verdict), width, d.Mode, figures(d))
 	if d.Verdict != holdfast.Pass {
 		fmt.Fprintf(&out, "         why: %s\n", d.Reason)
 		for _, line := range d.Evidence {
@@ -76,6 +74,15 @@ func SumLine(run Run, paint Paint) string {
 	return line
 }
 
+// figures are what was measured; where nothing was, there is no never.
+func figures(d Drill) string {
+	if d.Verdict != holdfast.Fail && d.Sent == 0 {
+		return "not measured"
+	}
+	return figure("detect", d.Detect, d.Bounds.Detect) + "  " + figure("mitigate", d.Mitigate, d.Bounds.Mitigate) + "  " +
+		figure("restore", d.Restore, d.Bounds.Restore) + "  " + hurt(d)
+}
+
 // figure is a time against its bound: "restore 640ms ≤15s", "restore 20.1s
 // >15s", "restore never".
 func figure(name string, got *Millis, bound Millis) string {
@@ -91,7 +98,7 @@ func figure(name string, got *Millis, bound Millis) string {
 
 // pad keeps the columns of short and long figures in line.
 func pad(text string) string {
-	const column = 22
+	const column = 20 // "mitigate 12.4s ≤3m20s" is longer, and rare
 	return text + strings.Repeat(" ", max(0, column-len([]rune(text))))
 }
 
@@ -102,7 +109,7 @@ func hurt(d Drill) string {
 	if d.Impact > d.Bounds.Impact {
 		sign = ">"
 	}
-	return fmt.Sprintf("hurt %d of %s %s%s (95 %%: below %s)", d.Failed+d.Late, thousands(d.Sent), sign, d.Bounds.Impact, percent(d.Below))
+	return fmt.Sprintf("hurt %d of %s %s%s (95%% sure: below %s)", d.Failed+d.Late, thousands(d.Sent), sign, d.Bounds.Impact, percent(d.Below))
 }
 
 func percent(share holdfast.Share) string { return fmt.Sprintf("%.2f%%", float64(share)*100) }
