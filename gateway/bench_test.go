@@ -5,6 +5,8 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/http/httputil"
+	"net/url"
 	"testing"
 )
 
@@ -18,6 +20,19 @@ func BenchmarkProxy(b *testing.B) {
 }
 
 func BenchmarkDirect(b *testing.B) { benchmarkGet(b, newReplica(b, 1, named("hello")).address) }
+
+// BenchmarkReverseProxy is the standard library's proxy on the same path, which
+// neither judges, retries nor counts.
+func BenchmarkReverseProxy(b *testing.B) {
+	to, err := url.Parse("http://" + newReplica(b, 1, named("hello")).address)
+	if err != nil {
+		b.Fatal(err)
+	}
+	transport := &http.Transport{}
+	b.Cleanup(transport.CloseIdleConnections)
+	proxy := &httputil.ReverseProxy{Rewrite: func(r *httputil.ProxyRequest) { r.SetURL(to) }, Transport: transport}
+	benchmarkGet(b, newReplica(b, 2, proxy).address)
+}
 
 func benchmarkGet(b *testing.B, address string) {
 	c, err := net.Dial("tcp", address)

@@ -56,14 +56,14 @@ func TestAKilledReplicaFailsNoGet(t *testing.T) {
 			second := newReplica(t, 2, after(2*time.Millisecond, named("2")))
 			r := newRig(t, tableOf(1, first, second))
 			r.untilAdmitted(2)
-			wrong := r.load(800, map[int]func(){300: func() {
+			wrong := r.load(600, map[int]func(){200: func() {
 				first.kill()
 				if told {
 					r.gateway.Exited(first.exited())
 				}
 			}})
 			if len(wrong) > 0 {
-				t.Errorf("%d of 800 failed, the first: %s", len(wrong), wrong[0])
+				t.Errorf("%d of 600 failed, the first: %s", len(wrong), wrong[0])
 			}
 			r.untilAdmitted(1)
 		})

@@ -31,12 +31,15 @@ const (
 // Options are what a gateway is made of.
 type Options struct {
 	Name holdfast.GatewayName
-	Dir  string    // holds table.json, the last good routing table; created with mode 0700
-	Log  io.Writer // what a person should see; nil for nowhere. At most logLines a second are written
+	Dir  string // holds table.json, the last good routing table; created with mode 0700
+	// Log takes what a person should see, at most 50 lines a second; nil is
+	// nowhere. It is written to while verdicts wait: a file, not a pipe that may
+	// stall.
+	Log io.Writer
 }
 
 // A Gateway carries the traffic of one system. Its methods may be called
-// concurrently, before, during and after Run.
+// concurrently.
 type Gateway struct {
 	name  holdfast.GatewayName
 	dir   string

@@ -34,17 +34,19 @@ type message struct {
 // newMessage takes a request over from net/http.
 func newMessage(r *http.Request, entry holdfast.RouteEntry) message {
 	m := message{
-		method:  r.Method,
-		target:  r.RequestURI,
-		host:    r.Host,
-		length:  r.ContentLength,
-		trailer: strings.Join(slices.Sorted(maps.Keys(r.Trailer)), ", "),
+		method: r.Method,
+		target: r.RequestURI,
+		host:   r.Host,
+		length: r.ContentLength,
 	}
 	if !strings.HasPrefix(m.target, "/") && m.target != "*" {
 		m.target = r.URL.RequestURI() // absolute-form, meant for proxies
 	}
 	if entry.Timeout > 0 {
 		m.deadline = time.Now().Add(entry.Timeout)
+	}
+	if len(r.Trailer) > 0 {
+		m.trailer = strings.Join(slices.Sorted(maps.Keys(r.Trailer)), ", ")
 	}
 	connection := r.Header["Connection"]
 	if m.length == 0 && listed(connection, "Upgrade") {
