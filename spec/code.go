@@ -78,7 +78,7 @@ const (
 func Codes() []Meaning {
 	return []Meaning{
 		{Code: notUTF8, Severity: Error, Title: "the file is not UTF-8 text"},
-		{Code: tooLong, Severity: Error, Title: "the file is longer than 1 MiB"},
+		{Code: tooLong, Severity: Error, Title: "the file is too long: over 1 MiB, over 250,000 words and signs, over 6,000 entries in one mapping, or over 100 empty lines in a row"},
 		{Code: emptyFile, Severity: Error, Title: "the file says nothing"},
 		{Code: badSyntax, Severity: Error, Title: "the file is not YAML"},
 		{Code: tabIndent, Severity: Error, Title: "a line is indented with a tab"},

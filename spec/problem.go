@@ -41,24 +41,25 @@ func beginning() place { return place{line: 1, column: 1} }
 // as it is used, but is wrong only once.
 type findings struct {
 	problems         []Problem
-	errors, warnings int // listed or not
+	errors, warnings int // listed
 	more             int // of both, not listed
 }
 
 func (f *findings) add(at place, p Problem) {
 	p.Severity = severity(p.Code)
 	p.Line, p.Column, p.Width = at.line, at.column, at.width
-	if slices.Contains(f.problems, p) {
-		return
-	}
 	count := &f.warnings
 	if p.Severity == Error {
 		count = &f.errors
 	}
-	if *count++; *count > maxProblems {
+	if *count >= maxProblems {
 		f.more++
 		return
 	}
+	if slices.Contains(f.problems, p) {
+		return
+	}
+	*count++
 	f.problems = append(f.problems, p)
 }
 
@@ -85,7 +86,7 @@ func (f *findings) sorted(file string) []Problem {
 	return f.problems
 }
 
-func (r *reader) report(at place, p Problem) { r.found.add(at, p) }
+func (r *reader) report(at place, p Problem) { r.found.add(r.within(at), p) }
 
 // tick sets off what somebody wrote, cut to what a line can bear and without
 // characters that would move a terminal's cursor.

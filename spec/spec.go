@@ -29,8 +29,9 @@ type File struct {
 // no secret becomes part of the system, and are only checked for variables that
 // nothing will set.
 //
-// Read is pure, never panics, and its work is bounded whatever the text: 1 MiB
-// of it, 64 levels, 200,000 values after aliases are followed, 200 problems.
+// Read is pure, never panics, and its work is bounded whatever the text: see
+// limit.go for what is refused unread, then 200,000 values after aliases are
+// followed, 200 errors and as many warnings.
 func Read(file File, environ map[string]string) (*holdfast.System, []Problem) {
 	r := &reader{file: file, environ: environ, found: &findings{}}
 	system := r.system(r.tree())

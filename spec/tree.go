@@ -13,15 +13,6 @@ import (
 	"github.com/goccy/go-yaml/token"
 )
 
-const (
-	// maxText bounds what is read. A system of 5,000 services is 600 KiB.
-	maxText = 1 << 20
-	// maxDepth bounds nesting. The file's own keys go six levels deep; the rest
-	// is for what people keep under x- keys. Without it the parser, which is
-	// recursive, could be made to use up the stack, which ends the program.
-	maxDepth = 64
-)
-
 // tree is the YAML tree of the text, or nil when there is none to speak of,
 // which has been reported then.
 func (r *reader) tree() ast.Node {
@@ -30,8 +21,7 @@ func (r *reader) tree() ast.Node {
 		return nil
 	}
 	tokens := lexer.Tokenize(text)
-	if deep := tooDeepAt(tokens); deep != nil {
-		r.report(r.placeOf(deep), Problem{Code: tooDeep, Message: fmt.Sprintf("the file is nested deeper than %d levels", maxDepth), Help: "write it flatter"})
+	if r.reportLimits(tokens) {
 		return nil
 	}
 	parsed, err := parse(tokens)
@@ -60,13 +50,13 @@ func (r *reader) text() (string, bool) {
 		r.report(at, Problem{Code: notUTF8, Message: "the file is not UTF-8 text", Label: "the first byte that is not", Help: "save the file as UTF-8; it may be UTF-16 or Latin-1 now, or not be text at all"})
 		return "", false
 	}
-	return text, true
+	return text, !r.reportEmptyRun()
 }
 
 // plainText is a file's text without what some editors add: a mark of the byte
 // order, and carriage returns.
 func plainText(file File) string {
-	return strings.ReplaceAll(strings.TrimPrefix(string(file.Text), "\ufeff"), "\r\n", "\n")
+	return strings.NewReplacer("\r\n", "\n", "\r", "\n").Replace(strings.TrimPrefix(string(file.Text), "\ufeff"))
 }
 
 func firstInvalid(text string) (place, bool) {
@@ -82,31 +72,6 @@ func firstInvalid(text string) (place, bool) {
 		}
 	}
 	return place{}, false
-}
-
-// tooDeepAt finds the token at which nesting passes maxDepth: brackets opened
-// and not closed, and in one line of dashes, question marks, tags and anchors.
-// Indentation needs no count of its own: 1 MiB of it is 1,448 levels at most.
-func tooDeepAt(tokens token.Tokens) *token.Token {
-	brackets, run := 0, 0
-	for _, tk := range tokens {
-		switch tk.Type {
-		case token.MappingStartType, token.SequenceStartType:
-			brackets++
-		case token.MappingEndType, token.SequenceEndType:
-			brackets--
-		}
-		switch tk.Type {
-		case token.SequenceEntryType, token.MappingKeyType, token.TagType, token.AnchorType:
-			run++
-		default:
-			run = 0
-		}
-		if brackets > maxDepth || run > maxDepth {
-			return tk
-		}
-	}
-	return nil
 }
 
 // parse asks the grammar, which is not ours: should it panic over a text, that
@@ -239,10 +204,20 @@ func (r *reader) placeOf(tk *token.Token) place {
 		return beginning()
 	}
 	first, _, _ := strings.Cut(strings.TrimSpace(tk.Origin), "\n")
-	at := place{line: min(max(tk.Position.Line, 1), len(r.lines)), column: max(tk.Position.Column, 1)}
-	at.width = max(utf8.RuneCountInString(strings.TrimRight(first, " \r")), 1)
-	room := utf8.RuneCountInString(r.lines[at.line-1]) - at.column + 1
-	at.width = max(min(at.width, room), 1)
+	width := max(utf8.RuneCountInString(strings.TrimRight(first, " ")), 1)
+	return r.within(place{line: tk.Position.Line, column: tk.Position.Column, width: width})
+}
+
+// within is a place cut to what there is of the text. The grammar's own places
+// are sometimes beyond it.
+func (r *reader) within(at place) place {
+	if len(r.lines) == 0 {
+		return beginning()
+	}
+	at.line = min(max(at.line, 1), len(r.lines))
+	length := utf8.RuneCountInString(r.lines[at.line-1])
+	at.column = min(max(at.column, 1), length+1)
+	at.width = min(at.width, max(length+1-at.column, 1))
 	return at
 }
 

@@ -304,6 +304,9 @@ func (r *reader) filled(v value) (string, bool) {
 	r.reportBroken(rawText{value: v}, bad)
 	text, unset := fill(all, r.environ)
 	for _, p := range unset {
+		if r.found.full() {
+			break
+		}
 		r.report(r.dollar(v.at, p.dollar, p.source), Problem{
 			Code: unsetVariable, Message: v.name + ": the variable " + tick(p.name) + " is not set", Label: "in the environment holdfast was started with",
 			Help: fmt.Sprintf("set it (`export %s=…`), or write a default: `${%s:-…}`", p.name, p.name),
@@ -319,6 +322,9 @@ func (r *reader) filled(v value) (string, bool) {
 
 func (r *reader) reportBroken(raw rawText, bad []broken) {
 	for _, b := range bad {
+		if r.found.full() {
+			return
+		}
 		at := r.dollar(raw.value.at, raw.dollars+b.dollar, b.source)
 		r.report(at, Problem{Code: badReference, Message: raw.value.name + ": " + b.why, Help: b.help})
 	}
