@@ -95,7 +95,10 @@ func (l *Loop) Run(ctx context.Context) error {
 	}()
 	err := l.ask(ctx)
 	cancel()
-	return errors.Join(<-carried, err)
+	if broken := <-carried; broken != nil {
+		return broken // it ended ask, whose own error says nothing
+	}
+	return err
 }
 
 // ask is the loop: the next input, or the next deadline, whichever comes first.
@@ -155,9 +158,11 @@ func (l *Loop) step(ctx context.Context, in event.Body) error {
 	return nil
 }
 
-// changed is the plan if this step changed it.
+// changed is the plan if this step changed it. A mind that was never told of a
+// file has none: that it wants nothing to run would end everything that runs,
+// after no more than the loss of its memory.
 func (l *Loop) changed() *control.Plan {
-	if l.o.Mind.Revision() == l.revision {
+	if l.o.Mind.Revision() == l.revision || l.o.Mind.Declared().Name == "" {
 		return nil
 	}
 	l.revision = l.o.Mind.Revision()
@@ -187,7 +192,10 @@ func (l *Loop) carry(ctx context.Context) error {
 		case <-ctx.Done():
 			return nil
 		case commit, ok := <-l.o.Log.Committed():
-			if !ok {
+			switch {
+			case !ok && ctx.Err() != nil:
+				return nil // it ends with us
+			case !ok:
 				return errors.New("the journal has ended")
 			}
 			l.o.Carry(Carried{Frame: commit.Frame, Plan: <-l.plans, Recorded: commit.Recorded})
