@@ -195,10 +195,10 @@ func TestEndLeavesNothing(t *testing.T) {
 	deaf := h.spec("deaf-1", 1, "trap '' TERM; echo $$ > deaf; while :; do sleep 0.05; done")
 	deaf.StopGrace /= 10
 	start(t, c, deaf)
-	stopped := start(t, c, h.spec("stopped-1", 1, "sleep 60"))
+	stopped := start(t, c, h.spec("stopped-1", 1, "trap 'echo bye; exit 0' TERM; echo $$ > stopped; while :; do sleep 0.05; done"))
 	start(t, c, h.spec("away-1", 1, "setsid sh -c 'echo $$ > away; exec sleep 60' & sleep 60"))
 	start(t, c, h.spec("unmarked-1", 1, "env -i setsid sh -c 'echo $$ > unmarked; exec /bin/sleep 60' & wait"))
-	pids := []int{pidIn(t, h.path("deaf")), pidIn(t, h.path("away")), pidIn(t, h.path("unmarked"))}
+	pids := []int{pidIn(t, h.path("stopped")), pidIn(t, h.path("deaf")), pidIn(t, h.path("away")), pidIn(t, h.path("unmarked"))}
 	if err := c.Signal(t.Context(), stopped.ID, "SIGSTOP"); err != nil {
 		t.Fatal(err)
 	}
@@ -214,8 +214,10 @@ func TestEndLeavesNothing(t *testing.T) {
 	if left := h.marked(); len(left) > 0 {
 		t.Errorf("after the end these live: %v", left)
 	}
-	if text, _ := os.ReadFile(h.path("polite-1.log")); !strings.HasSuffix(string(text), "bye\n") {
-		t.Errorf("a polite process said %q, want its good-bye", text)
+	for _, name := range []string{"polite-1.log", "stopped-1.log"} {
+		if text, _ := os.ReadFile(h.path(name)); !strings.HasSuffix(string(text), "bye\n") {
+			t.Errorf("%s: %q, want a good-bye", name, text)
+		}
 	}
 	h.awaitEnd()
 	if h.err != nil {
