@@ -177,6 +177,13 @@ func (c *Client) End(ctx context.Context) error {
 	return err
 }
 
+// Hurry is End for a person who does not want to wait: nothing is given more
+// than a second's grace. It may be asked for in the middle of an End.
+func (c *Client) Hurry(ctx context.Context) error {
+	_, err := c.ask(ctx, request{Do: doHurry}, nil)
+	return err
+}
+
 // ask sends a request and waits for its one answer.
 func (c *Client) ask(ctx context.Context, r request, fds []int) (answer, error) {
 	answers := c.await(&r, 1)

@@ -12,10 +12,12 @@ import (
 	"holdfast/internal/proc"
 )
 
-// Graces at the end. longestGrace bounds what a spec may ask for; lifelineGrace
-// is for a private copy whose owner is gone: nobody waits for its work.
+// Graces at the end. longestGrace bounds what a spec may ask for; hurryGrace is
+// for a person who has asked twice; lifelineGrace is for a private copy whose
+// owner is gone: nobody waits for its work.
 const (
 	longestGrace  = 5 * time.Minute
+	hurryGrace    = time.Second
 	lifelineGrace = 500 * time.Millisecond
 	roleGrace     = 5 * time.Second  // the agent has a journal to finish
 	killedWithin  = 10 * time.Second // for what SIGKILL was sent to: a large process takes a while to be torn down

@@ -106,6 +106,25 @@ func TestAnEndInTheMiddleOfAnotherHurries(t *testing.T) {
 	h.awaitEnd()
 }
 
+func TestWhoAsksAgainNeedNotWait(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t)
+	c := h.begin()
+	deaf := h.spec("deaf-1", 1, "trap '' TERM; echo $$ > deaf; while :; do sleep 0.05; done")
+	deaf.StopGrace = time.Hour
+	start(t, c, deaf)
+	pidIn(t, h.path("deaf"))
+	answered := make(chan error, 1)
+	go func() { answered <- c.End(t.Context()) }()
+	if err := c.Hurry(t.Context()); err != nil {
+		t.Error(err)
+	}
+	if err := <-answered; err != nil {
+		t.Error(err)
+	}
+	h.awaitEnd()
+}
+
 func TestABrokenPipeBehindTheLogKillsNobody(t *testing.T) {
 	t.Parallel()
 	h := newHouse(t)

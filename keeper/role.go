@@ -32,11 +32,13 @@ type RoleState struct {
 }
 
 // A role that ends is started again at once; one that keeps ending within
-// steadyAfter of its start waits, from firstDelay doubling to lastDelay.
+// steadyAfter of its start waits, from firstDelay doubling to lastDelay. That is
+// a second, because while a gateway waits for its start users wait for it, and a
+// start every second costs a few hundredths of a core.
 const (
 	steadyAfter = 10 * time.Second
 	firstDelay  = 100 * time.Millisecond
-	lastDelay   = 5 * time.Second
+	lastDelay   = time.Second
 )
 
 // A role that beats no more is stopped or stuck. Three seconds, because a

@@ -228,8 +228,12 @@ func (k *keeper) answer(c *client, r request, fds []int) {
 		from.send(answer{}, nil)
 	case doRoles:
 		from.send(answer{Roles: k.roleStates()}, nil)
-	case doEnd:
-		k.end(longestGrace)
+	case doEnd, doHurry:
+		grace := longestGrace
+		if r.Do == doHurry {
+			grace = hurryGrace
+		}
+		k.end(grace)
 		k.ending.asked = append(k.ending.asked, from)
 	default:
 		from.send(k.answerProcess(r), nil)

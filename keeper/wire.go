@@ -35,6 +35,7 @@ const (
 	doReturn  verb = "return"
 	doRoles   verb = "roles"
 	doEnd     verb = "end"
+	doHurry   verb = "hurry"
 	doFollow  verb = "follow"  // answered again with each change
 	doSockets verb = "sockets" // answered again with each new set
 	doCease   verb = "cease"   // ends a follow or sockets of the same id; not answered
@@ -43,7 +44,7 @@ const (
 // changes tells what is fenced: what a late agent must not do.
 func (v verb) changes() bool {
 	switch v {
-	case doStart, doSignal, doForget, doListen, doEnd:
+	case doStart, doSignal, doForget, doListen, doEnd, doHurry:
 		return true
 	}
 	return false
