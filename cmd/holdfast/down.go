@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"holdfast/api"
+	"holdfast/internal/proc"
 	"holdfast/keeper"
 )
 
@@ -40,10 +41,11 @@ func signalAgain(ctx context.Context) (context.Context, context.CancelFunc) {
 	return signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM)
 }
 
-// stopSystem asks the agent to stop everything in order and waits until the
-// keeper has ended. Without an agent, or when the person at the terminal asks
-// again, the keeper ends everything by itself. Without a keeper, one is started
-// to adopt what runs and end it.
+// stopSystem asks the agent to stop everything in order and waits until nothing
+// of it runs, the keeper included. Without an agent the keeper ends everything
+// by itself, with each replica's grace; when the person at the terminal asks
+// again, with hardly any. Without a keeper, one is started to adopt what runs
+// and end it.
 func stopSystem(ctx context.Context, state stateDir, client *api.Client, by string) error {
 	dial, cancel := context.WithTimeout(ctx, 2*time.Second)
 	defer cancel()
@@ -55,19 +57,59 @@ func stopSystem(ctx context.Context, state stateDir, client *api.Client, by stri
 		return endOrphans(ctx, state)
 	}
 	defer k.Close()
-	if err := askToStop(ctx, client, by); err == nil {
+	left := leaving(ctx, state)
+	defer left()
+	if askToStop(ctx, client, by) == nil {
 		select {
 		case <-k.Lost():
 			return nil
 		case <-ctx.Done():
 		}
 	}
+	return endThrough(ctx, k)
+}
+
+// endThrough has the keeper end everything, and hurry when ctx ends.
+func endThrough(ctx context.Context, k *keeper.Client) error {
+	if ctx.Err() == nil {
+		if err := k.End(ctx); ctx.Err() == nil {
+			return ended(err)
+		}
+	}
 	hurry, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Minute)
 	defer cancel()
-	if err := k.End(hurry); err != nil && !errors.Is(err, keeper.ErrLost) {
-		return fmt.Errorf("end everything: %w", err)
+	return ended(k.Hurry(hurry))
+}
+
+// ended is the error of an ending: a keeper that is lost has ended.
+func ended(err error) error {
+	if err == nil || errors.Is(err, keeper.ErrLost) {
+		return nil
 	}
-	return nil
+	return fmt.Errorf("end everything: %w", err)
+}
+
+// leaving takes hold of the keeper's process and returns what waits, shortly,
+// for its end: it answers just before that, and nothing of it is to be left.
+func leaving(ctx context.Context, state stateDir) (left func()) {
+	pid, err := peer(ctx, state.keeperSocket())
+	if err != nil {
+		return func() {}
+	}
+	ticks, err := proc.Ticks(pid)
+	if err != nil {
+		return func() {}
+	}
+	handle, err := proc.Open(pid, ticks)
+	if err != nil {
+		return func() {}
+	}
+	return func() {
+		defer handle.Close()
+		shortly, cancel := context.WithTimeout(context.WithoutCancel(ctx), 2*time.Second)
+		defer cancel()
+		_ = handle.Wait(shortly)
+	}
 }
 
 // askToStop asks the agent, which may be on its way back.
@@ -94,7 +136,7 @@ func endOrphans(ctx context.Context, state stateDir) error {
 	if err := u.replaceStuckKeeper(ctx); err != nil {
 		return err
 	}
-	ended, err := u.startKeeper()
+	over, err := u.startKeeper()
 	if err != nil {
 		return err
 	}
@@ -104,15 +146,14 @@ func endOrphans(ctx context.Context, state stateDir) error {
 		k, err := keeper.Dial(deadline, state.keeperSocket(), "command", 0)
 		if err == nil {
 			defer k.Close()
-			if err := k.End(deadline); err != nil && !errors.Is(err, keeper.ErrLost) {
-				return err
-			}
-			return nil
+			left := leaving(ctx, state)
+			defer left()
+			return endThrough(ctx, k)
 		}
 		select {
 		case <-deadline.Done():
-			return err
-		case err := <-ended:
+			return fmt.Errorf("the keeper that is to end everything does not answer: %w", err)
+		case err := <-over:
 			return fmt.Errorf("the keeper that was to end everything ended itself: %v\n%s", err, lastLines(state.log("keeper")))
 		case <-time.After(20 * time.Millisecond):
 		}
