@@ -76,9 +76,20 @@ func call(ctx context.Context, flag string, do func(context.Context, *api.Client
 	case err == nil:
 		return nil
 	case errors.As(err, &problem):
-		return exit(exitCouldNot, problem)
+		return refused(problem)
 	default:
 		return failed(ctx, state.unreachable(err))
+	}
+}
+
+// refused ends the program as a refusal of the agent asks for: with bad usage
+// when what was asked for does not exist or the file cannot be used.
+func refused(problem *api.Problem) error {
+	switch problem.Code {
+	case api.Unknown, api.BadFile:
+		return exit(exitUsage, problem)
+	default:
+		return exit(exitCouldNot, problem)
 	}
 }
 

@@ -47,7 +47,12 @@ func upCommand() *cobra.Command {
 		u := &up{state: state, system: system, out: c.OutOrStdout(), began: time.Now(), client: api.NewClient(state.apiSocket())}
 		defer u.client.Close()
 		declared := api.File{Name: file.Name, Text: string(file.Text), Dir: file.Dir}
-		if err := u.start(c.Context(), declared); err != nil {
+		err = u.start(c.Context(), declared)
+		var problem *api.Problem
+		switch {
+		case errors.As(err, &problem):
+			return refused(problem)
+		case err != nil:
 			return failed(c.Context(), err)
 		}
 		if *detach {
@@ -195,7 +200,7 @@ func (u *up) foreground(ctx context.Context) error {
 		return u.ended(err)
 	case <-ctx.Done():
 	}
-	fmt.Fprintln(u.out, "stopping")
+	fmt.Fprintln(u.out, "stopping; Ctrl-C again ends everything at once")
 	again, cancel := signalAgain(context.WithoutCancel(ctx))
 	defer cancel()
 	err := stopSystem(again, u.state, u.client, who())
