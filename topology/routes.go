@@ -49,7 +49,12 @@ func Listeners(system *holdfast.System, private bool) []holdfast.Listener {
 	return listeners
 }
 
+// published names a service's port: by its number alone where it is this
+// machine's or everybody's (one of them can be had), by its address otherwise.
 func published(service holdfast.Service, port holdfast.Port) holdfast.ListenerName {
+	if port.Host != "" && port.Host != "127.0.0.1" {
+		return holdfast.ListenerName(string(service.Name) + ":" + port.String())
+	}
 	return holdfast.ListenerName(string(service.Name) + ":" + strconv.Itoa(int(port.Port)))
 }
 
