@@ -6,6 +6,7 @@ package act
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net"
 	"net/netip"
@@ -18,8 +19,8 @@ import (
 	"holdfast/event"
 )
 
-// again is the pause before a gateway that could not be reached is asked again.
-// It serves on meanwhile.
+// again is the pause before a gateway that could not be reached, or a driver
+// that refused, is asked again. A gateway serves on meanwhile.
 const again = 100 * time.Millisecond
 
 // A Hand is a driver and the services it is for.
@@ -37,7 +38,8 @@ type Options struct {
 	Address func(holdfast.ListenerName) (netip.AddrPort, bool)
 	// Tell reports an outcome to the mind.
 	Tell func(context.Context, event.Body) error
-	// Complain says what went wrong and is being tried again.
+	// Complain says what went wrong and is being tried again. It may be called
+	// by several at once.
 	Complain func(error)
 }
 
@@ -76,25 +78,42 @@ func (a *Actor) Carry(frame event.Frame, plan *control.Plan) {
 // Run applies plans until ctx ends, and returns its error; or ErrFenced when
 // somebody else may act instead of us.
 func (a *Actor) Run(ctx context.Context) error {
-	var hands sync.WaitGroup
-	defer hands.Wait()
+	ctx, cancel := context.WithCancel(ctx)
+	var gateways sync.WaitGroup
+	defer gateways.Wait()
+	defer cancel()
 	tables := make([]chan holdfast.RoutingTable, len(a.o.Gateways))
 	for i, gateway := range a.o.Gateways {
 		tables[i] = make(chan holdfast.RoutingTable, 1)
-		hands.Go(func() { a.route(ctx, gateway, tables[i]) })
+		gateways.Go(func() { a.route(ctx, gateway, tables[i]) })
 	}
+	complain := complaint{to: a.o.Complain}
+	var refused *control.Plan // the newest plan, while a driver has not taken it over
+	var retry <-chan time.Time
 	for {
 		select {
 		case <-ctx.Done():
 			return ctx.Err()
 		case <-a.news:
+		case <-retry:
 		}
 		plan, begun := a.take()
+		if plan == nil {
+			plan = refused
+		}
+		if plan == nil {
+			continue
+		}
 		if !a.o.Agree.Held() {
 			return ErrFenced
 		}
-		if err := a.apply(ctx, plan, begun, tables); err != nil {
+		failed, err := a.apply(ctx, plan, begun, tables)
+		if err != nil {
 			return err
+		}
+		complain.of(failed)
+		if refused, retry = nil, nil; failed != nil {
+			refused, retry = plan, time.After(again)
 		}
 	}
 }
@@ -102,39 +121,45 @@ func (a *Actor) Run(ctx context.Context) error {
 // ErrFenced says that another agent holds the system.
 const ErrFenced = holdfast.Refusal("another agent acts for this system now")
 
+// take is the plan that came since the last call, if one did, and the remedies
+// that began with it.
 func (a *Actor) take() (*control.Plan, []event.ID) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
+	if a.plan == nil {
+		return nil, nil
+	}
 	plan, begun := a.plan, a.begun
 	a.plan, a.begun = nil, nil
 	return plan, begun
 }
 
 // apply hands the plan to drivers and gateways, and says of each remedy that it
-// began and whether it was taken over.
-func (a *Actor) apply(ctx context.Context, plan *control.Plan, begun []event.ID, tables []chan holdfast.RoutingTable) error {
-	if plan == nil {
-		return nil
-	}
+// began and whether it was taken over. Failed is why a driver did not take its
+// part; err ends everything.
+func (a *Actor) apply(ctx context.Context, plan *control.Plan, begun []event.ID, tables []chan holdfast.RoutingTable) (failed, err error) {
 	for _, action := range begun {
 		if err := a.o.Tell(ctx, event.Began{Action: action}); err != nil {
-			return err
+			return nil, err
 		}
 	}
 	for _, table := range tables {
 		newest(table, plan.Table)
 	}
-	failed := a.drive(ctx, plan.Desired)
+	failed = a.drive(ctx, plan.Desired)
+	if ctx.Err() != nil {
+		return nil, ctx.Err()
+	}
 	for _, action := range begun {
 		var outcome event.Body = event.Done{Action: action}
 		if failed != nil {
 			outcome = event.Failed{Action: action, Reason: failed.Error()}
 		}
 		if err := a.o.Tell(ctx, outcome); err != nil {
-			return err
+			return nil, err
 		}
 	}
-	return nil
+	return failed, nil
 }
 
 // newest leaves the newest table for a gateway that may be busy with an old one.
@@ -148,7 +173,8 @@ func newest(queue chan holdfast.RoutingTable, table holdfast.RoutingTable) {
 	}
 }
 
-// drive gives every driver its part of what should run.
+// drive gives every driver its part of what should run, also when another
+// driver refuses its own.
 func (a *Actor) drive(ctx context.Context, desired holdfast.Desired) error {
 	parts := make([]holdfast.Desired, len(a.o.Hands))
 	for _, replica := range desired.Replicas {
@@ -159,12 +185,13 @@ func (a *Actor) drive(ctx context.Context, desired holdfast.Desired) error {
 			}
 		}
 	}
+	var refused error
 	for i, hand := range a.o.Hands {
 		if err := hand.Driver.Apply(ctx, parts[i]); err != nil {
-			return fmt.Errorf("hand over what should run: %w", err)
+			refused = errors.Join(refused, fmt.Errorf("hand over what should run: %w", err))
 		}
 	}
-	return nil
+	return refused
 }
 
 // edges is where each dependency of a service answers.
@@ -179,28 +206,46 @@ func (a *Actor) edges(service holdfast.Service) map[holdfast.ServiceName]netip.A
 	return edges
 }
 
-// route keeps one gateway at the newest table.
+// route keeps one gateway at the newest table, for as long as we may act.
 func (a *Actor) route(ctx context.Context, gateway holdfast.Gateway, tables <-chan holdfast.RoutingTable) {
+	complain := complaint{to: a.o.Complain}
+	var table holdfast.RoutingTable
+	var retry <-chan time.Time
 	for {
-		var table holdfast.RoutingTable
 		select {
 		case <-ctx.Done():
 			return
 		case table = <-tables:
+		case <-retry:
 		}
-		said := ""
-		for err := gateway.Apply(ctx, table); err != nil; err = gateway.Apply(ctx, table) {
-			if ctx.Err() == nil && err.Error() != said {
-				said = err.Error() // once, however often it is tried
-				a.o.Complain(fmt.Errorf("hand routing table %d to a gateway: %w", table.Revision, err))
-			}
-			select {
-			case <-ctx.Done():
-				return
-			case table = <-tables:
-			case <-time.After(again):
-			}
+		if !a.o.Agree.Held() {
+			return // Run says so at the next plan
 		}
+		err := gateway.Apply(ctx, table)
+		if ctx.Err() != nil {
+			return
+		}
+		if retry = nil; err != nil {
+			retry, err = time.After(again), fmt.Errorf("hand a routing table to a gateway: %w", err)
+		}
+		complain.of(err)
+	}
+}
+
+// A complaint says what goes wrong once, however often it is tried, until it is
+// something else or was well in between.
+type complaint struct {
+	to   func(error)
+	said string
+}
+
+func (c *complaint) of(err error) {
+	switch {
+	case err == nil:
+		c.said = ""
+	case err.Error() != c.said:
+		c.said = err.Error()
+		c.to(err)
 	}
 }
 
