@@ -5,6 +5,7 @@ package observe
 import (
 	"context"
 	"errors"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -24,6 +25,8 @@ const (
 	// look is how often the pauses are looked at: soon enough for a person who
 	// has just typed the command.
 	look = 200 * time.Millisecond
+	// maxAuthor bounds what is read of a pause, which goes into the journal.
+	maxAuthor = 256
 )
 
 // Gateway follows a gateway's verdicts until ctx ends. A gateway may die and
@@ -51,7 +54,7 @@ const everything = "everything"
 // Pauses tells of pauses that begin and end until ctx ends. A pause is a file
 // in dir, named after a service or "everything", that holds who asked: so a
 // person can forbid remedies while the agent is dead. known are the pauses the
-// mind holds already.
+// mind holds already. A dir that is not there holds none.
 func Pauses(ctx context.Context, dir string, known map[holdfast.ServiceName]bool, tell Tell) error {
 	held := map[holdfast.ServiceName]bool{}
 	for service := range known {
@@ -99,7 +102,9 @@ func tellPauses(ctx context.Context, dir string, held map[holdfast.ServiceName]b
 	return nil
 }
 
-// ReadPauses is who paused what: "" is everything.
+// ReadPauses is who paused what: "" is everything. That the file is there is the
+// pause; one that cannot be read, or is still empty, leaves only its author
+// unknown.
 func ReadPauses(dir string) (map[holdfast.ServiceName]string, error) {
 	entries, err := os.ReadDir(dir)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
@@ -107,17 +112,29 @@ func ReadPauses(dir string) (map[holdfast.ServiceName]string, error) {
 	}
 	pauses := map[holdfast.ServiceName]string{}
 	for _, entry := range entries {
-		by, err := os.ReadFile(filepath.Join(dir, entry.Name()))
-		if err != nil {
-			continue
+		by, err := author(filepath.Join(dir, entry.Name()))
+		if errors.Is(err, fs.ErrNotExist) {
+			continue // taken back since
 		}
 		service := holdfast.ServiceName(entry.Name())
 		if service == everything {
 			service = ""
 		}
-		pauses[service] = strings.TrimSpace(string(by))
+		pauses[service] = by
 	}
 	return pauses, nil
+}
+
+// author is the first line of a pause.
+func author(path string) (string, error) {
+	file, err := os.Open(path)
+	if err != nil {
+		return "", err
+	}
+	defer file.Close()
+	text, err := io.ReadAll(io.LimitReader(file, maxAuthor))
+	line, _, _ := strings.Cut(strings.TrimSpace(string(text)), "\n")
+	return line, err
 }
 
 // Pause forbids remedies for a service, or for everything with "".
