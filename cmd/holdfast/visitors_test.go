@@ -20,10 +20,11 @@ type visitors struct {
 	stop   context.CancelFunc
 	asking sync.WaitGroup
 
-	mu    sync.Mutex
-	asked int
-	hurt  []hurt
-	worst time.Duration
+	mu     sync.Mutex
+	inside int
+	asked  int
+	hurt   []hurt
+	worst  time.Duration
 }
 
 // A hurt visitor got no whole answer.
@@ -59,10 +60,14 @@ func (v *visitors) come(ctx context.Context, every time.Duration) {
 
 func (v *visitors) ask() {
 	began := time.Now()
+	v.mu.Lock()
+	v.inside++
+	v.mu.Unlock()
 	err := v.visit()
 	ended := time.Now()
 	v.mu.Lock()
 	defer v.mu.Unlock()
+	v.inside--
 	v.asked++
 	v.worst = max(v.worst, ended.Sub(began))
 	if err != nil {
@@ -95,6 +100,16 @@ func (v *visitors) more(n int) {
 	v.Helper()
 	asked, _ := v.seen()
 	await(v.T, "more visitors were answered", func() bool { now, _ := v.seen(); return now >= asked+n })
+}
+
+// queueEnds waits until those who had to wait have been answered.
+func (v *visitors) queueEnds() {
+	v.Helper()
+	await(v.T, "nobody waits", func() bool {
+		v.mu.Lock()
+		defer v.mu.Unlock()
+		return v.inside <= 1
+	})
 }
 
 // leave ends the visits, waits for the last answer and says what was seen.
