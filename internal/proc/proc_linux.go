@@ -202,10 +202,13 @@ func (h *Handle) Signal(signal syscall.Signal) error {
 }
 
 // Wait returns nil when the process has ended, whether it was reaped or not, or
-// ctx's error.
+// ctx's error. It may be called again, but not by two at once.
 func (h *Handle) Wait(ctx context.Context) error {
 	conn, err := h.file.SyscallConn()
 	if err != nil {
+		return err
+	}
+	if err := h.file.SetReadDeadline(time.Time{}); err != nil { // that of a wait that was given up
 		return err
 	}
 	stop := context.AfterFunc(ctx, func() { h.file.SetReadDeadline(time.Unix(1, 0)) })

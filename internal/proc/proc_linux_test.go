@@ -82,3 +82,24 @@ func TestMarkedFindsOnlyOurs(t *testing.T) {
 		t.Fatalf("found %v, want only %d", found, ours.Process.Pid)
 	}
 }
+
+func TestAWaitThatWasGivenUpCanBeTakenUpAgain(t *testing.T) {
+	cmd := sleeper(t)
+	ticks, _ := Ticks(cmd.Process.Pid)
+	handle, err := Open(cmd.Process.Pid, ticks)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer handle.Close()
+	impatient, giveUp := context.WithCancel(t.Context())
+	giveUp()
+	if err := handle.Wait(impatient); err == nil {
+		t.Fatal("a living process counts as ended")
+	}
+	time.AfterFunc(50*time.Millisecond, func() { handle.Signal(syscall.SIGKILL) })
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	defer cancel()
+	if err := handle.Wait(ctx); err != nil {
+		t.Fatalf("the second wait ended with the first one's time: %v", err)
+	}
+}
