@@ -222,17 +222,17 @@ func (u *up) ended(err error) error {
 	return exit(exitCouldNot, fmt.Errorf("the keeper is gone; gateway and replicas serve on\n  next: holdfast up adopts them, holdfast down ends them"))
 }
 
-// untilServing prints each service as it gets ready, and the addresses when the
-// system serves. A replica that does not get ready is explained.
+// untilServing prints what gets ready, and the addresses when the system
+// serves. A replica that does not get ready is explained.
 func (u *up) untilServing(ctx context.Context) error {
-	shown := map[holdfast.ServiceName]bool{}
+	ready := readiness{out: u.out, began: u.began, shown: map[holdfast.ServiceName]bool{}}
 	explained := map[holdfast.ReplicaID]bool{}
 	ticker := time.NewTicker(50 * time.Millisecond)
 	defer ticker.Stop()
 	for {
 		status, err := u.client.Status(ctx)
 		if err == nil {
-			u.showReady(status, shown)
+			ready.show(status.View)
 			if status.View.Serving {
 				u.showAddresses(status)
 				return nil
@@ -249,13 +249,29 @@ func (u *up) untilServing(ctx context.Context) error {
 	}
 }
 
-func (u *up) showReady(status api.Status, shown map[holdfast.ServiceName]bool) {
-	for _, service := range status.View.Services {
-		if service.Admitted < service.Declared || shown[service.Name] {
-			continue
+// A readiness says which services have become ready, those of half a second in
+// one line: a start is a few lines however many services there are.
+type readiness struct {
+	out   io.Writer
+	began time.Time
+	shown map[holdfast.ServiceName]bool
+	last  time.Time
+}
+
+func (r *readiness) show(v view.Status) {
+	if !v.Serving && time.Since(r.last) < 500*time.Millisecond {
+		return
+	}
+	var ready []string
+	for _, service := range v.Services {
+		if service.Admitted >= service.Declared && !r.shown[service.Name] {
+			r.shown[service.Name] = true
+			ready = append(ready, fmt.Sprintf("%s %d/%d", service.Name, service.Admitted, service.Declared))
 		}
-		shown[service.Name] = true
-		fmt.Fprintf(u.out, "%s %s %d/%d ready after %s\n", view.Good, service.Name, service.Admitted, service.Declared, event.Short(time.Since(u.began)))
+	}
+	if len(ready) > 0 {
+		r.last = time.Now()
+		fmt.Fprintf(r.out, "%s ready after %s: %s\n", view.Good, event.Short(time.Since(r.began)), strings.Join(ready, ", "))
 	}
 }
 

@@ -11,8 +11,6 @@ import (
 	"syscall"
 	"testing"
 	"time"
-
-	"holdfast/internal/proc"
 )
 
 func TestUpServesAndCtrlCLeavesNothing(t *testing.T) {
@@ -30,7 +28,7 @@ func TestUpServesAndCtrlCLeavesNothing(t *testing.T) {
 	up.ends().exits(0).tells("stopping", "nothing of it runs any more")
 	s.isGone()
 	for _, pid := range children {
-		if _, err := proc.Ticks(pid); err == nil {
+		if lives(pid) {
 			t.Errorf("the child %d of a replica lives on in its own session", pid)
 		}
 	}
