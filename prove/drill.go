@@ -21,6 +21,9 @@ const (
 	clean = time.Second
 	// witnessWithin is how soon somebody else must have seen the fault.
 	witnessWithin = 2 * time.Second
+	// silent is how long a load that works may report nothing: what is asked is
+	// answered or given up within its patience.
+	silent = patience + 2*time.Second
 	// watchAtLeast is how long a fault is watched even when all is well at
 	// once: at the default rate some 600 requests, of which none hurt shows
 	// that fewer than one in 200 would be.
@@ -53,7 +56,9 @@ func (p *proof) drill(ctx context.Context, mode holdfast.FailureMode) (report.Dr
 	if err != nil {
 		return report.Drill{}, err
 	}
-	defer d.generator.Stop(context.WithoutCancel(ctx))
+	over, cancel := context.WithCancel(context.Background())
+	cancel()
+	defer d.generator.Stop(over) // at once: whoever needs its record has stopped it before
 	if err := d.pause(ctx, clean); err != nil {
 		return report.Drill{}, err
 	}
@@ -136,12 +141,18 @@ func (d *drilling) inject(ctx context.Context) error {
 
 // watch waits until everything there is to see was seen, or will not come.
 func (d *drilling) watch(ctx context.Context) error {
+	heard, when := 0, proc.Now()
 	for {
 		if err := d.pause(ctx, look); err != nil {
 			return err
 		}
+		if n := len(d.generator.Snapshot()); n != heard {
+			heard, when = n, proc.Now()
+		}
 		passed := proc.Now() - d.injected
 		switch {
+		case proc.Now()-when > silent:
+			return fmt.Errorf("the load reported nothing for %s, although every request ends within %s: it is stuck", silent, patience)
 		case passed >= witnessWithin && d.witness() == "":
 			return nil // nothing that follows could be believed
 		case passed >= watchAtLeast && d.restored() && d.reached() >= minReached:

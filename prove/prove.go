@@ -13,6 +13,7 @@ import (
 	"math/rand/v2"
 	"slices"
 	"strings"
+	"time"
 
 	"holdfast"
 	"holdfast/report"
@@ -76,13 +77,31 @@ func (p *proof) prove(ctx context.Context) error {
 				drill, err = p.once(ctx, mode)
 			}
 			if err != nil {
-				return err
+				return p.cause(ctx, err)
 			}
 			p.add(drill)
 		}
 	}
 	return nil
 }
+
+// cause is why a drill could not go on. When somebody of the copy was lost the
+// rest of it is ended, and whatever of that we met first is not the cause.
+func (p *proof) cause(ctx context.Context, err error) error {
+	if p.copy == nil || p.copy.warden == nil || errors.Is(err, ErrLost) {
+		return err
+	}
+	select {
+	case <-p.copy.warden.Lost():
+		return p.copy.lost()
+	case <-ctx.Done():
+	case <-time.After(lossKnown):
+	}
+	return err
+}
+
+// lossKnown is how soon after we meet what a loss has done we hear of the loss.
+const lossKnown = time.Second
 
 func (p *proof) add(drill report.Drill) {
 	p.run.Drills = append(p.run.Drills, drill)
