@@ -46,7 +46,7 @@ func proveCommand() *cobra.Command {
 			return exit(exitUsage, err)
 		}
 		if *repeat < 1 || *repeat > 1000 {
-			return exit(exitUsage, fmt.Errorf("--repeat %d: want 1 to 1000", *repeat))
+			return exit(exitUsage, fmt.Errorf("--repeat %d: want 1 to 1000\n  next: --repeat 20, or leave it out", *repeat))
 		}
 		if *seed == 0 {
 			*seed = rand.Uint64N(1_000_000) + 1
@@ -76,7 +76,7 @@ func parseRate(text string) (float64, error) {
 	number, _ := strings.CutSuffix(text, "/s")
 	rate, err := strconv.ParseFloat(number, 64)
 	if err != nil || rate < 1 || rate > 10_000 {
-		return 0, fmt.Errorf("--rate %s: want 1/s to 10000/s", text)
+		return 0, fmt.Errorf("--rate %s: want 1/s to 10000/s\n  next: --rate 200/s, or leave it out", text)
 	}
 	return rate, nil
 }
