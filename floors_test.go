@@ -62,6 +62,7 @@ func floors() []floor {
 		{pkg: "api", house: words("holdfast", "event", "journal/view", "internal/unixsock"), because: "the only way in"},
 		{pkg: "report", house: words("holdfast", "event"), because: "shows results; makes none"},
 		{pkg: "prove", house: words("holdfast", "event", "topology", "spec", "fault", "load", "warden", "api", "report", "internal/proc"), because: "wires a private copy, load and faults into a verdict"},
+		{pkg: "bench/crash", house: words("holdfast", "report"), because: "runs the program as a person does and reads what it prints"},
 		{pkg: "cmd/holdfast", house: words("*"), others: words("github.com/spf13/cobra", "golang.org/x/sys"), because: "wires everything"},
 	}
 }
