@@ -56,7 +56,8 @@ const (
 type house struct {
 	t       *testing.T
 	dir     string
-	program string // as a person in the folder calls it
+	program string   // as a person in the folder calls it
+	environ []string // beside the test's own
 }
 
 // newHouse makes a folder in which file is holdfast.yaml, and ./holdfast the
@@ -94,6 +95,7 @@ func (h *house) start(args ...string) *underway {
 	h.t.Helper()
 	r := &underway{t: h.t, ended: make(chan struct{}), cmd: exec.Command(h.program, args...)}
 	r.cmd.Dir = h.dir
+	r.cmd.Env = append(os.Environ(), h.environ...)
 	r.cmd.Stdout, r.cmd.Stderr = &r.stdout, &r.stderr
 	// A group of its own: what the terminal sends to the tests is not for it.
 	r.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}

@@ -1,0 +1,89 @@
+package main
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// demoHouse is an empty folder in which the demo makes its own.
+func demoHouse(t *testing.T) *house {
+	t.Helper()
+	h := newHouse(t, "")
+	h.environ = []string{"TMPDIR=" + h.dir}
+	return h
+}
+
+// leftNoFolder looks for what a demo made.
+func (h *house) leftNoFolder() {
+	h.t.Helper()
+	if left, _ := filepath.Glob(filepath.Join(h.dir, "holdfast-demo-*")); len(left) > 0 {
+		h.t.Errorf("the demo left %q", left)
+	}
+}
+
+func TestTheDemoFailsHonestlyAndThenPasses(t *testing.T) {
+	t.Parallel()
+	h := demoHouse(t)
+	began := time.Now()
+	s := h.run("demo")
+	if strings.Contains(s.all(), "without any fault") || strings.Contains(s.all(), "too slow to measure") {
+		t.Skipf("this machine is too busy to decide anything:\n%s", s.all())
+	}
+	s.exits(exitGood)
+	if took := time.Since(began); took > time.Minute {
+		t.Errorf("it took %s, more than a minute", took)
+	}
+	fails, passes := linesThatBegin(s.stdout, "FAIL     cart.crash"), linesThatBegin(s.stdout, "PASS     cart.crash")
+	if len(fails) != 1 || len(passes) != 1 || len(linesThatBegin(s.stdout, "FAIL ")) != 2 {
+		t.Errorf("want cart.crash to fail and then to pass, and nothing else to fail:\n%s", s.stdout)
+	}
+	s.tells("because cart has one replica", "+    replicas: 2", "hurt 0 of ")
+	if left := h.living(); len(left) > 0 {
+		t.Errorf("it has ended and these live: %v", left)
+	}
+	h.leftNoFolder()
+}
+
+func linesThatBegin(text, with string) []string {
+	var lines []string
+	for line := range strings.Lines(text) {
+		if strings.HasPrefix(line, with) {
+			lines = append(lines, line)
+		}
+	}
+	return lines
+}
+
+func TestCtrlCInTheMiddleOfTheDemoLeavesNothing(t *testing.T) {
+	t.Parallel()
+	for _, moment := range []string{"starting a private copy", "kill on storefront-"} {
+		h := demoHouse(t)
+		r := h.start("demo")
+		r.says(moment)
+		r.signal(syscall.SIGINT)
+		r.ends().exits(exitInterrupted)
+		if left := h.living(); len(left) > 0 {
+			t.Errorf("it has ended and these live: %v", left)
+		}
+		h.leftNoFolder()
+	}
+}
+
+func TestTheDemoKeepsItsFolderWhenAsked(t *testing.T) {
+	t.Parallel()
+	h := demoHouse(t)
+	r := h.start("demo", "--keep")
+	r.says("starting a private copy")
+	r.signal(syscall.SIGINT)
+	_, kept, ok := strings.Cut(r.ends().exits(exitInterrupted).stderr, "kept: ")
+	if !ok {
+		t.Fatal("it does not say where the folder is")
+	}
+	if text, err := os.ReadFile(filepath.Join(strings.TrimSpace(kept), defaultFile)); err != nil || !strings.Contains(string(text), "name: shop") {
+		t.Errorf("what it kept is no shop: %v\n%s", err, text)
+	}
+}
