@@ -142,14 +142,10 @@ func (e *explanation) surroundings(system *holdfast.System, s holdfast.Service) 
 }
 
 func portText(p holdfast.Port) string {
-	host := p.Host
-	switch {
-	case host == "":
-		host = "*"
-	case strings.Contains(host, ":"):
-		host = "[" + host + "]"
+	if p.Host == "" {
+		return "*" + p.String()
 	}
-	return fmt.Sprintf("%s:%d", host, p.Port)
+	return p.String()
 }
 
 func (e *explanation) modes(system *holdfast.System, s holdfast.Service) {

@@ -195,11 +195,8 @@ func signals() []string {
 }
 
 func signal(text string) (string, *complaint) {
-	if slices.Contains(signals(), "SIG"+strings.ToUpper(strings.TrimPrefix(strings.ToUpper(text), "SIG"))) {
-		full := "SIG" + strings.TrimPrefix(strings.ToUpper(text), "SIG")
-		if text != full {
-			return complain[string](badSignal, "write "+tick(full), "%s is not the name of a signal", tick(text))
-		}
+	if full := "SIG" + strings.TrimPrefix(strings.ToUpper(text), "SIG"); text != full && slices.Contains(signals(), full) {
+		return complain[string](badSignal, "write "+tick(full), "%s is not the name of a signal", tick(text))
 	}
 	return oneOf(badSignal, "a signal that ends processes", signals()...)(text)
 }

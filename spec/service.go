@@ -298,26 +298,17 @@ func foreignKeys() map[string]string {
 	}
 }
 
-func contains[T comparable](all []T, one T) bool {
-	for _, other := range all {
-		if other == one {
-			return true
-		}
-	}
-	return false
-}
-
 // spanText is a duration as a person writes it: "10m" and not "10m0s".
 func spanText(d time.Duration) string {
 	if d > maxWait && d%(24*time.Hour) == 0 {
 		return strings.TrimSuffix((d/24).String(), "h0m0s") + "d"
 	}
 	text := d.String()
-	if strings.HasSuffix(text, "m0s") {
-		text = strings.TrimSuffix(text, "0s")
+	if minutes, whole := strings.CutSuffix(text, "m0s"); whole {
+		text = minutes + "m"
 	}
-	if strings.HasSuffix(text, "h0m") {
-		text = strings.TrimSuffix(text, "0m")
+	if hours, whole := strings.CutSuffix(text, "h0m"); whole {
+		text = hours + "h"
 	}
 	return text
 }

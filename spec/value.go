@@ -66,9 +66,9 @@ func (r *reader) value(node ast.Node, name string, key place) value {
 	switch n := v.node.(type) {
 	case nil, *ast.NullNode:
 	case *ast.MappingNode:
-		v.at = r.mappingPlace(n, key)
+		v.at = r.mappingPlace(n)
 	case *ast.SequenceNode:
-		v.at = r.sequencePlace(n, key)
+		v.at = r.sequencePlace(n)
 	default:
 		v.at = r.placeOf(n.GetToken())
 	}
@@ -77,14 +77,14 @@ func (r *reader) value(node ast.Node, name string, key place) value {
 
 // mappingPlace and sequencePlace are where a collection is pointed at: its
 // first line, since the rest of it is below.
-func (r *reader) mappingPlace(n *ast.MappingNode, key place) place {
+func (r *reader) mappingPlace(n *ast.MappingNode) place {
 	if !n.IsFlowStyle && len(n.Values) > 0 {
 		return r.placeOf(n.Values[0].Key.GetToken())
 	}
 	return r.bracketPlace(r.placeOf(n.Start), "}")
 }
 
-func (r *reader) sequencePlace(n *ast.SequenceNode, key place) place {
+func (r *reader) sequencePlace(n *ast.SequenceNode) place {
 	if n.IsFlowStyle {
 		return r.bracketPlace(r.placeOf(n.Start), "]")
 	}
