@@ -22,8 +22,7 @@ type Woken struct {
 	Epoch   uint64 `json:"epoch"`
 }
 
-// Paused and Resumed say that a person forbade remedies, or allowed them again,
-// for everything or for one service.
+// Paused says that a person forbade remedies, for everything or for one service.
 type Paused struct {
 	Service holdfast.ServiceName `json:"service,omitempty"` // empty: everything
 	By      string               `json:"by"`
@@ -40,8 +39,8 @@ type StopRequested struct {
 	By string `json:"by"`
 }
 
-// Began, Done and Failed are the outcomes of a decision, as observed where it
-// is carried out. Action is the Decided entry.
+// Began says that a decision is being carried out, as observed where it is, and
+// not that it was taken. Action, here and below, is the Decided entry.
 type Began struct {
 	Action ID `json:"action"`
 }
@@ -58,7 +57,7 @@ type Failed struct {
 	Reason string `json:"reason"`
 }
 
-// FaultInjected and FaultRemoved bracket a fault put there on purpose.
+// FaultInjected says that a replica was broken on purpose, by a drill of Mode.
 type FaultInjected struct {
 	Mode  holdfast.ModeName  `json:"mode"`
 	Fault holdfast.FaultName `json:"fault"`

@@ -76,16 +76,3 @@ func (e *Entry) UnmarshalJSON(data []byte) error {
 	}
 	return nil
 }
-
-// frame is a Frame as it is stored.
-type frame struct {
-	At      At      `json:"at"`
-	Input   bool    `json:"input"`
-	Entries []Entry `json:"entries"`
-}
-
-// MarshalJSON writes a frame as one object.
-func (f Frame) MarshalJSON() ([]byte, error) { return json.Marshal(frame(f)) }
-
-// UnmarshalJSON reads what MarshalJSON wrote.
-func (f *Frame) UnmarshalJSON(data []byte) error { return json.Unmarshal(data, (*frame)(f)) }

@@ -40,7 +40,7 @@ type At struct {
 func (a At) Sub(earlier At) time.Duration { return a.Boot - earlier.Boot }
 
 // A Body is what happened, as a struct named in the past tense. The set is
-// closed: Decode knows every kind there is, and an unknown one is an error.
+// closed (see kinds): an entry of an unknown kind cannot be read.
 type Body interface{ Kind() string }
 
 // An Entry is one thing that happened. Cause is the entry without which this
@@ -57,7 +57,7 @@ type Entry struct {
 // order. Entries[0] is the input, unless only time passed: then Input is false
 // and all entries were caused by a deadline.
 type Frame struct {
-	At      At
-	Input   bool
-	Entries []Entry
+	At      At      `json:"at"`
+	Input   bool    `json:"input"`
+	Entries []Entry `json:"entries"`
 }
