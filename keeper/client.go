@@ -61,10 +61,9 @@ func (c *Client) Close() error {
 // Lost is closed when the connection has ended, by whichever side.
 func (c *Client) Lost() <-chan struct{} { return c.lost }
 
-// Start implements holdfast.Keeper. Beyond ErrRunning it is refused with
-// ErrPast for an incarnation lower than the last that ran and with ErrEnding
-// while everything is being ended; any other error says why the process could
-// not be started.
+// Start implements holdfast.Keeper. Beyond what the port says it is refused with
+// ErrEnding while everything is being ended; an error that is no refusal says
+// why the process could not be started.
 func (c *Client) Start(ctx context.Context, spec holdfast.ProcessSpec) (holdfast.Process, error) {
 	a, err := c.ask(ctx, request{Do: doStart, Spec: &spec}, nil)
 	if err != nil {

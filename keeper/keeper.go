@@ -40,7 +40,6 @@ const (
 	ErrHeld         = holdfast.Refusal("another keeper holds this state directory")
 	ErrEnding       = holdfast.Refusal("the keeper is ending everything")
 	ErrFenced       = holdfast.Refusal("a later agent has taken over")
-	ErrPast         = holdfast.Refusal("a later incarnation of this replica has run already")
 	ErrAddressTaken = holdfast.Refusal("the address is taken")
 	ErrLost         = holdfast.Refusal("the keeper is lost")
 )

@@ -38,7 +38,7 @@ func (k *keeper) start(spec holdfast.ProcessSpec) (holdfast.Process, error) {
 		case !last.state.Gone:
 			return last.state, inTheWay(last.state)
 		case last.state.ID.Incarnation > spec.ID.Incarnation:
-			return last.state, ErrPast
+			return last.state, holdfast.ErrPast
 		}
 	}
 	log, err := appendTo(spec.Log)

@@ -121,7 +121,7 @@ func TestAnIncarnationRunsOnceAndAloneInItsReplica(t *testing.T) {
 		t.Errorf("started again: %+v, %v, want the exited process", p, err)
 	}
 	_, err = c.Start(t.Context(), h.spec("catalog-1", 3, "sleep 60"))
-	wantRefusal(t, err, ErrPast)
+	wantRefusal(t, err, holdfast.ErrPast)
 	start(t, c, h.spec("catalog-1", 5, "sleep 60"))
 }
 
