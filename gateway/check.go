@@ -68,7 +68,11 @@ func (g *Gateway) look(ctx context.Context, s *service, e *endpoint) (wait time.
 		if ctx.Err() != nil {
 			return 0, false
 		}
-		g.judge(s, e, seen)
+		if seen.lack != nil {
+			g.log.say("cannot look at %s: %v", e.ID, seen.lack)
+		} else {
+			g.judge(s, e, seen)
+		}
 	}
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -104,6 +108,9 @@ func checkOnce(ctx context.Context, address string, protocol holdfast.Protocol, 
 	if err == nil {
 		seen.detail += " in " + seen.took.Round(100*time.Microsecond).String()
 		return seen
+	}
+	if ownLack(err) {
+		seen.lack = err
 	}
 	seen.sign = holdfast.SignMissed
 	seen.detail = question(protocol, check) + ": " + plain(err)
@@ -175,6 +182,18 @@ func question(protocol holdfast.Protocol, check holdfast.Healthcheck) string {
 		return "connect"
 	}
 	return "GET " + orSlash(check.Path)
+}
+
+// ownLack tells whether a connection failed for want of something of ours, or of
+// the machine's: descriptors, memory, ports to connect from. Whoever cannot look
+// has seen nothing, least of all that every replica went bad at once.
+func ownLack(err error) bool {
+	for _, lack := range []error{syscall.EMFILE, syscall.ENFILE, syscall.ENOBUFS, syscall.ENOMEM, syscall.EADDRNOTAVAIL} {
+		if errors.Is(err, lack) {
+			return true
+		}
+	}
+	return false
 }
 
 // plain is an error in the words of a person: what happened, without the

@@ -44,6 +44,7 @@ type sighting struct {
 	sign   holdfast.Sign // empty for a pass
 	detail string
 	took   time.Duration
+	lack   error // why nothing could be seen: the gateway's own want
 }
 
 // judge takes a check's sighting into account.
