@@ -3,7 +3,9 @@ package api
 import (
 	"bytes"
 	"context"
+	"errors"
 	"io"
+	"io/fs"
 	"net/http"
 	"os"
 	"time"
@@ -30,38 +32,54 @@ func logs(w http.ResponseWriter, r *http.Request, agent Agent) {
 		refuse(w, http.StatusBadRequest, err)
 		return
 	}
+	end, offset, err := tail(path, int(min(lines, 10_000)))
+	if err != nil {
+		refuse(w, http.StatusInternalServerError, err)
+		return
+	}
 	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
-	out := newStream(w)
-	offset, err := tail(path, int(min(lines, 10_000)), out)
-	if err == nil && r.URL.Query().Get("follow") != "" {
+	out := stream{w: w}
+	if out.write(end) != nil || out.flush() != nil {
+		return
+	}
+	if r.URL.Query().Get("follow") != "" {
 		_ = follow(r.Context(), path, offset, out)
 	}
 }
 
-// tail writes the last lines of a file and returns how far it has read. A file
-// that is not there yet has no lines.
-func tail(path string, lines int, out stream) (offset int64, err error) {
+// tail is the last lines of a file, and how far it was read. A file that is not
+// there yet has no lines.
+func tail(path string, lines int) (end []byte, offset int64, err error) {
 	file, err := os.Open(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, 0, nil
+	}
 	if err != nil {
-		return 0, nil
+		return nil, 0, err
 	}
 	defer file.Close()
 	size, err := file.Seek(0, io.SeekEnd)
 	if err != nil {
-		return 0, err
+		return nil, 0, err
 	}
-	end := make([]byte, min(size, tailBytes))
-	if _, err := file.ReadAt(end, size-int64(len(end))); err != nil && err != io.EOF {
-		return 0, err
+	from := max(0, size-tailBytes)
+	end = make([]byte, size-from)
+	n, err := file.ReadAt(end, from)
+	if err != nil && err != io.EOF { // shorter than it was: it is being cut
+		return nil, 0, err
 	}
-	if err := out.write(lastLines(end, lines)); err != nil {
-		return 0, err
+	end, offset = end[:n], from+int64(n)
+	if _, rest, _ := bytes.Cut(end, []byte("\n")); from > 0 && len(rest) > 0 {
+		end = rest // half a line is none, unless it is all there is
 	}
-	return size, out.flush()
+	return lastLines(end, lines), offset, nil
 }
 
 // lastLines is the end of a text from its n-th last line on.
 func lastLines(text []byte, n int) []byte {
+	if n == 0 {
+		return nil
+	}
 	at := len(bytes.TrimRight(text, "\n"))
 	for range n {
 		newline := bytes.LastIndexByte(text[:at], '\n')
@@ -70,11 +88,12 @@ func lastLines(text []byte, n int) []byte {
 		}
 		at = newline
 	}
-	return text[min(at+1, len(text)):]
+	return text[at+1:]
 }
 
 // follow writes what is appended to a file until ctx ends. A file that became
-// shorter was cut because it grew too long, and is read from its beginning.
+// shorter was cut because it grew too long, and is read from its beginning; what
+// was written to it since the look before is lost to who follows.
 func follow(ctx context.Context, path string, offset int64, out stream) error {
 	ticker := time.NewTicker(look)
 	defer ticker.Stop()
@@ -85,12 +104,15 @@ func follow(ctx context.Context, path string, offset int64, out stream) error {
 			return ctx.Err()
 		case <-ticker.C:
 		}
-		n, err := readFrom(path, &offset, buffer)
-		if err != nil || n == 0 {
-			continue
-		}
-		if err := out.write(buffer[:n]); err != nil {
-			return err
+		for full := true; full && ctx.Err() == nil; {
+			n, err := readFrom(path, &offset, buffer)
+			if err != nil || n == 0 {
+				break // not there yet, or nothing new
+			}
+			if err := out.write(buffer[:n]); err != nil {
+				return err
+			}
+			full = n == len(buffer)
 		}
 		if err := out.flush(); err != nil {
 			return err

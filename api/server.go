@@ -21,11 +21,19 @@ const (
 	maxBody = 4 << 20
 	// grace is how long a call may take to end when the agent does.
 	grace = time.Second
-	// writeWithin bounds how long a reader of a stream may be stuck.
+	// writeWithin bounds how long a reader may be stuck: what it is sent at once
+	// must be taken within this time.
 	writeWithin = 10 * time.Second
 )
 
-// Serve answers calls until ctx ends.
+// extend gives the reader time for what is written next. The deadline ends with
+// the answer.
+func extend(w http.ResponseWriter) error {
+	return http.NewResponseController(w).SetWriteDeadline(time.Now().Add(writeWithin))
+}
+
+// Serve answers calls until ctx ends, then returns its error. It returns earlier
+// when the listener fails.
 func Serve(ctx context.Context, listener net.Listener, agent Agent) error {
 	server := &http.Server{
 		Handler: routes(agent), ReadHeaderTimeout: 5 * time.Second, IdleTimeout: time.Minute,
@@ -35,6 +43,7 @@ func Serve(ctx context.Context, listener net.Listener, agent Agent) error {
 	go func() { ended <- server.Serve(listener) }()
 	select {
 	case err := <-ended:
+		server.Close()
 		return err
 	case <-ctx.Done():
 	}
@@ -84,7 +93,11 @@ func take[T any](w http.ResponseWriter, r *http.Request, do func(T) error) {
 	var in T
 	decoder := json.NewDecoder(http.MaxBytesReader(w, r.Body, maxBody))
 	decoder.DisallowUnknownFields()
-	if err := decoder.Decode(&in); err != nil {
+	err := decoder.Decode(&in)
+	if _, more := decoder.Token(); err == nil && more != io.EOF {
+		err = errors.New("there is more than one document")
+	}
+	if err != nil {
 		refuse(w, http.StatusBadRequest, &Problem{Message: "the request cannot be read: " + err.Error()})
 		return
 	}
@@ -96,6 +109,7 @@ func take[T any](w http.ResponseWriter, r *http.Request, do func(T) error) {
 }
 
 func reply(w http.ResponseWriter, document any) {
+	_ = extend(w) // the call itself may have taken long
 	w.Header().Set("Content-Type", "application/json")
 	_ = json.NewEncoder(w).Encode(document) // a caller that went away needs no answer
 }
@@ -105,6 +119,7 @@ func refuse(w http.ResponseWriter, status int, err error) {
 	if !errors.As(err, &problem) {
 		problem = &Problem{Message: err.Error()}
 	}
+	_ = extend(w)
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(status)
 	_ = json.NewEncoder(w).Encode(problem)
@@ -118,9 +133,9 @@ func events(w http.ResponseWriter, r *http.Request, agent Agent) {
 		return
 	}
 	w.Header().Set("Content-Type", "application/x-ndjson")
-	out := newStream(w)
-	out.flush()
-	_ = agent.Entries(r.Context(), after, r.URL.Query().Get("follow") != "", func(entries []event.Entry) error {
+	out := stream{w: w}
+	_ = out.flush() // who waits for news learns that it will get them
+	err = agent.Entries(r.Context(), after, r.URL.Query().Get("follow") != "", func(entries []event.Entry) error {
 		for _, entry := range entries {
 			if err := out.document(entry); err != nil {
 				return err
@@ -128,6 +143,9 @@ func events(w http.ResponseWriter, r *http.Request, agent Agent) {
 		}
 		return out.flush()
 	})
+	if err != nil && r.Context().Err() == nil {
+		panic(http.ErrAbortHandler) // an answer that ends early must not look whole
+	}
 }
 
 func number(r *http.Request, name string) (uint64, error) {
@@ -156,14 +174,7 @@ func unknown(replica string) error {
 }
 
 // A stream writes to a reader that may be slow, but not for ever.
-type stream struct {
-	w       io.Writer
-	control *http.ResponseController
-}
-
-func newStream(w http.ResponseWriter) stream {
-	return stream{w: w, control: http.NewResponseController(w)}
-}
+type stream struct{ w http.ResponseWriter }
 
 func (s stream) document(document any) error {
 	text, err := json.Marshal(document)
@@ -174,11 +185,16 @@ func (s stream) document(document any) error {
 }
 
 func (s stream) write(text []byte) error {
-	if err := s.control.SetWriteDeadline(time.Now().Add(writeWithin)); err != nil {
+	if err := extend(s.w); err != nil {
 		return err
 	}
 	_, err := s.w.Write(text)
 	return err
 }
 
-func (s stream) flush() error { return s.control.Flush() }
+func (s stream) flush() error {
+	if err := extend(s.w); err != nil {
+		return err
+	}
+	return http.NewResponseController(s.w).Flush()
+}
