@@ -29,6 +29,8 @@ func (m *Mind) evidence(r *replica, sign holdfast.Sign, detail string, cause eve
 	case f.Case.Conviction == detect.Suspicion && before == detect.Nothing:
 		m.say(cause, event.Suspected{Mode: f.Mode, ID: r.id(), Sign: sign, Detail: detail})
 		f.ConfirmAt = m.now.Boot + detect.Confirmation
+	case before == detect.Belief:
+		m.consider(r, cause) // what was forbidden while the process lived may be allowed now
 	}
 }
 
