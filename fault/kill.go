@@ -36,17 +36,9 @@ func (Kill) Inject(ctx context.Context, victim holdfast.Victim) error {
 // next one is the keeper's work.
 func (Kill) Undo(context.Context, holdfast.Victim) error { return nil }
 
-// strike signals the victim and nobody else. Pids below 1 name groups where
-// there are no handles, 0 our own: no victim has one.
+// strike signals the victim and nobody else.
 func strike(victim holdfast.Victim, signal syscall.Signal) error {
-	if victim.Pid < 1 {
-		return ErrVictimGone
-	}
-	handle, err := proc.Open(victim.Pid, victim.Started)
-	if err == nil {
-		defer handle.Close()
-		err = handle.Signal(signal)
-	}
+	err := proc.Signal(victim.Pid, victim.Started, signal)
 	if errors.Is(err, proc.ErrGone) {
 		return ErrVictimGone
 	}

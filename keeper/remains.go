@@ -115,16 +115,9 @@ func strikeMarked(keep string, wanted func(name string) bool) map[string]bool {
 // other that may be given the pid meanwhile: ours is asked between reading the
 // start time and taking hold.
 func strike(pid int, ours func() bool) {
-	ticks, err := proc.Ticks(pid)
-	if err != nil || !ours() {
-		return
+	if ticks, err := proc.Ticks(pid); err == nil && ours() {
+		_ = proc.Signal(pid, ticks, syscall.SIGKILL) // who is gone already needs none
 	}
-	handle, err := proc.Open(pid, ticks)
-	if err != nil {
-		return
-	}
-	defer handle.Close()
-	handle.Signal(syscall.SIGKILL)
 }
 
 func isSelf(pid int) bool { return pid == os.Getpid() }

@@ -131,12 +131,7 @@ func reapChildren(each func(pid int, status syscall.WaitStatus)) {
 
 // kill sends SIGKILL to that process and no other, and says whether it could.
 func kill(process Identity) bool {
-	handle, err := proc.Open(process.Pid, process.Ticks)
-	if err != nil {
-		return false
-	}
-	defer handle.Close()
-	return handle.Signal(syscall.SIGKILL) == nil
+	return proc.Signal(process.Pid, process.Ticks, syscall.SIGKILL) == nil
 }
 
 // descendants are the living processes below one, however deep.

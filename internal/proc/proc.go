@@ -5,7 +5,10 @@
 // may have been given to a stranger since it was written down.
 package proc
 
-import "strings"
+import (
+	"strings"
+	"syscall"
+)
 
 // Mark is the variable in a process's environment by which we find what is
 // ours: HOLDFAST_PROCESS=<keep>/<name>, where keep is unique to one state
@@ -31,4 +34,16 @@ func Baseline(environ []string) []string {
 		}
 	}
 	return kept
+}
+
+// Signal sends a signal to the process pid that began at ticks, and to no other
+// that was given the pid since; ErrGone says that there is no such process. Pids
+// below 1 name groups elsewhere, and no process here.
+func Signal(pid int, ticks uint64, signal syscall.Signal) error {
+	handle, err := Open(pid, ticks)
+	if err != nil {
+		return err
+	}
+	defer handle.Close()
+	return handle.Signal(signal)
 }

@@ -103,3 +103,28 @@ func TestAWaitThatWasGivenUpCanBeTakenUpAgain(t *testing.T) {
 		t.Fatalf("the second wait ended with the first one's time: %v", err)
 	}
 }
+
+func TestASignalReachesItsProcessAndNoOther(t *testing.T) {
+	cmd := sleeper(t)
+	ticks, err := Ticks(cmd.Process.Pid)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, other := range []struct {
+		pid   int
+		ticks uint64
+	}{{pid: cmd.Process.Pid, ticks: ticks + 1}, {pid: 0}, {pid: -cmd.Process.Pid, ticks: ticks}} {
+		if err := Signal(other.pid, other.ticks, syscall.SIGKILL); !errors.Is(err, ErrGone) {
+			t.Errorf("pid %d, ticks %d: %v, want %v", other.pid, other.ticks, err, ErrGone)
+		}
+	}
+	if !Alive(cmd.Process.Pid, ticks) {
+		t.Fatal("a signal meant for another reached it")
+	}
+	if err := Signal(cmd.Process.Pid, ticks, syscall.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := cmd.Process.Wait(); err != nil || Alive(cmd.Process.Pid, ticks) {
+		t.Errorf("it was signalled and lives (%v)", err)
+	}
+}

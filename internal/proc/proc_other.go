@@ -36,7 +36,7 @@ func MarkOf(int) (keep, name string, ok bool) { return "", "", false }
 type Handle struct{ pid int }
 
 func Open(pid int, _ uint64) (*Handle, error) {
-	if !Alive(pid, 0) {
+	if pid < 1 || !Alive(pid, 0) {
 		return nil, ErrGone
 	}
 	return &Handle{pid: pid}, nil
