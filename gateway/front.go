@@ -32,6 +32,8 @@ type door struct {
 	gateway  *Gateway
 	server   *http.Server
 	tally    *tally
+	room     chan struct{} // a place for each connection that may be open
+	told     time.Time     // when it was last said that there is none; of the accepting goroutine
 }
 
 // Sockets says which sockets to serve: the whole set. What is served under the
@@ -73,12 +75,14 @@ func (g *Gateway) newDoor(socket Socket) *door {
 		listener: socket.Listener,
 		gateway:  g,
 		tally:    g.tally(socket.Listener.Name),
+		room:     make(chan struct{}, g.places),
 	}
 	d.server = &http.Server{
 		Handler:                      d,
 		ReadHeaderTimeout:            headerTime,
 		IdleTimeout:                  idleTime,
 		MaxHeaderBytes:               maxHeaderBytes,
+		ConnState:                    d.watch,
 		DisableGeneralOptionsHandler: true, // "OPTIONS *" is for the replica to answer
 		ErrorLog:                     log.New(g.log, "gateway: "+string(d.listener.Name)+": ", 0),
 	}
@@ -118,8 +122,10 @@ func (d *door) close(ctx context.Context) {
 // Accept gives net/http the next connection that is for it.
 func (d *door) Accept() (net.Conn, error) {
 	for {
+		d.enter()
 		c, err := d.Listener.Accept()
 		if err != nil {
+			d.leave()
 			return nil, err
 		}
 		r := d.gateway.route(d.listener.Name)
@@ -128,12 +134,14 @@ func (d *door) Accept() (net.Conn, error) {
 		}
 		if !d.gateway.flights.enter() {
 			c.Close()
+			d.leave()
 			continue
 		}
 		// Not of Run's group but of flights, which drain waits for: there may be
 		// thousands, and each is cut off by name.
 		go func() {
 			defer d.gateway.flights.leave()
+			defer d.leave()
 			d.carry(r, c)
 		}()
 	}
@@ -151,5 +159,10 @@ func (d *door) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	d.tally.requests.Add(1)
 	x := &exchange{gateway: g, tally: d.tally, w: w, r: r}
 	defer x.count()
+	defer func() {
+		if x.hijacked {
+			d.leave() // a stream keeps its place until it ends
+		}
+	}()
 	x.serve(g.route(d.listener.Name), d.listener.Name)
 }

@@ -41,10 +41,11 @@ type Options struct {
 // A Gateway carries the traffic of one system. Its methods may be called
 // concurrently.
 type Gateway struct {
-	name  holdfast.GatewayName
-	dir   string
-	log   *logbook
-	limit int64 // maxInFlight
+	name   holdfast.GatewayName
+	dir    string
+	log    *logbook
+	limit  int64 // maxInFlight
+	places int   // of each door
 
 	routing atomic.Pointer[routing] // what requests read; replaced whole
 	flights *flights
@@ -74,6 +75,7 @@ func New(o Options) (*Gateway, error) {
 		dir:       o.Dir,
 		log:       newLogbook(o.Log),
 		limit:     maxInFlight,
+		places:    places(),
 		flights:   newFlights(),
 		services:  map[holdfast.ServiceName]*service{},
 		exited:    map[holdfast.ReplicaName]holdfast.Incarnation{},

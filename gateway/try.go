@@ -38,6 +38,7 @@ type exchange struct {
 	retries  int         // second tries of what was sent
 	renewals int         // tries on a fresh connection because a used one had died
 	failed   bool        // the client got no good answer
+	hijacked bool        // the client's connection was taken from net/http
 }
 
 // prepare takes the request over.

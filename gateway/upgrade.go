@@ -17,6 +17,7 @@ func (x *exchange) upgrade(a *answer) {
 		x.failed = true
 		panic(http.ErrAbortHandler)
 	}
+	x.hijacked = true
 	defer client.Close()
 	client.SetDeadline(time.Time{})
 	a.conn.SetDeadline(time.Time{})

@@ -1,0 +1,57 @@
+package gateway
+
+import (
+	"net"
+	"net/http"
+	"syscall"
+	"time"
+)
+
+// share is what one door may take of all descriptors: a quarter, because each
+// of its connections may need another one to a replica, and half is for the
+// others.
+const share = 4
+
+// tellFull is how often a door that stays full is said to be: the log is for
+// verdicts, too.
+const tellFull = 10 * time.Second
+
+// places is how many connections a door may have open: as many as a service may
+// have in flight, or its share of the descriptors this process may open. What
+// comes when all are taken waits in the socket's backlog, where it costs us
+// nothing: whoever opens connections and says nothing fills one door, and
+// neither the others' nor our memory.
+func places() int {
+	var limit syscall.Rlimit
+	if syscall.Getrlimit(syscall.RLIMIT_NOFILE, &limit) != nil {
+		return maxInFlight
+	}
+	return int(max(1, min(limit.Cur/share, maxInFlight)))
+}
+
+// enter takes a place, and waits while there is none. Then connections that lie
+// idle are closed, and none is kept after its answer, until there is room.
+func (d *door) enter() {
+	select {
+	case d.room <- struct{}{}:
+		return
+	default:
+	}
+	if now := time.Now(); now.Sub(d.told) >= tellFull {
+		d.told = now
+		d.gateway.log.say("%s: %d connections are open, more have to wait", d.listener.Name, cap(d.room))
+	}
+	d.server.SetKeepAlivesEnabled(false)
+	d.room <- struct{}{}
+	d.server.SetKeepAlivesEnabled(true)
+}
+
+func (d *door) leave() { <-d.room }
+
+// watch gives back the place of a connection that net/http has closed. One that
+// was hijacked has its place until its stream ends.
+func (d *door) watch(_ net.Conn, state http.ConnState) {
+	if state == http.StateClosed {
+		d.leave()
+	}
+}
