@@ -47,7 +47,8 @@ func signalAgain(ctx context.Context) (context.Context, context.CancelFunc) {
 // again, with hardly any. Without a keeper, one is started to adopt what runs
 // and end it.
 func stopSystem(ctx context.Context, state stateDir, client *api.Client, by string) error {
-	dial, cancel := context.WithTimeout(ctx, 2*time.Second)
+	asked := context.WithoutCancel(ctx) // who asks twice at once wants the end no less
+	dial, cancel := context.WithTimeout(asked, 2*time.Second)
 	defer cancel()
 	k, err := keeper.Dial(dial, state.keeperSocket(), "command", 0)
 	if err != nil {
@@ -57,7 +58,7 @@ func stopSystem(ctx context.Context, state stateDir, client *api.Client, by stri
 		return endOrphans(ctx, state)
 	}
 	defer k.Close()
-	left := leaving(ctx, state)
+	left := leaving(asked, state)
 	defer left()
 	if askToStop(ctx, client, by) == nil {
 		select {
@@ -106,7 +107,7 @@ func leaving(ctx context.Context, state stateDir) (left func()) {
 	}
 	return func() {
 		defer handle.Close()
-		shortly, cancel := context.WithTimeout(context.WithoutCancel(ctx), 2*time.Second)
+		shortly, cancel := context.WithTimeout(ctx, 2*time.Second)
 		defer cancel()
 		_ = handle.Wait(shortly)
 	}
@@ -132,21 +133,22 @@ func askToStop(ctx context.Context, client *api.Client, by string) error {
 // endOrphans ends what a dead keeper left running: a new one adopts it first,
 // so that everything is ended in the one way there is.
 func endOrphans(ctx context.Context, state stateDir) error {
+	asked := context.WithoutCancel(ctx)
 	u := &up{state: state}
-	if err := u.replaceStuckKeeper(ctx); err != nil {
+	if err := u.replaceStuckKeeper(asked); err != nil {
 		return err
 	}
 	over, err := u.startKeeper()
 	if err != nil {
 		return err
 	}
-	deadline, cancel := context.WithTimeout(ctx, time.Minute)
+	deadline, cancel := context.WithTimeout(asked, time.Minute)
 	defer cancel()
 	for {
 		k, err := keeper.Dial(deadline, state.keeperSocket(), "command", 0)
 		if err == nil {
 			defer k.Close()
-			left := leaving(ctx, state)
+			left := leaving(asked, state)
 			defer left()
 			return endThrough(ctx, k)
 		}

@@ -91,6 +91,16 @@ func TestASecondCtrlCHurries(t *testing.T) {
 	s.isGone()
 }
 
+func TestTwoCtrlCsAtOnceEndItToo(t *testing.T) {
+	t.Parallel()
+	s := newSystem(t, pair)
+	up := s.up()
+	up.signal(syscall.SIGINT)
+	up.signal(syscall.SIGTERM)
+	up.ends().exits(0)
+	s.isGone()
+}
+
 func TestADetachedUpServesOn(t *testing.T) {
 	t.Parallel()
 	s := newSystem(t, fifteenLines)
