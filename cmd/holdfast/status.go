@@ -65,7 +65,8 @@ func printStatus(out io.Writer, status api.Status) {
 	}
 	fmt.Fprintf(out, "control  %s\n", controlText(status))
 	if status.Journal.Trouble != "" {
-		fmt.Fprintf(out, "journal  NOT RECORDING: %s; %s were acted upon unrecorded\n", status.Journal.Trouble, count(int(status.Journal.Unrecorded), "frame"))
+		fmt.Fprintf(out, "journal  NOT RECORDING: %s; what is decided is acted upon all the same (%s unrecorded so far)\n  next: make room on the disk of the state directory; recording goes on by itself\n",
+			status.Journal.Trouble, count(int(status.Journal.Unrecorded), "frame"))
 	}
 }
 
@@ -84,11 +85,16 @@ func headline(v view.Status) string {
 	}
 }
 
+// stateOfService is a word for the table; what fails has a line of its own.
 func stateOfService(v view.Status, service view.ServiceStatus) string {
+	var failing []string
 	for _, failure := range v.Failures {
 		if failure.ID.Service == service.Name {
-			return "failing: " + string(failure.ID.Name()) + " " + failure.Doing
+			failing = append(failing, string(failure.ID.Name()))
 		}
+	}
+	if len(failing) > 0 {
+		return "failing: " + strings.Join(failing, ", ")
 	}
 	if service.Admitted < service.Declared {
 		for _, replica := range service.Replicas {

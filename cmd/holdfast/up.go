@@ -170,6 +170,8 @@ func (u *up) abandon() {
 	}
 	if client, err := keeper.Dial(ctx, u.state.keeperSocket(), "command", 0); err == nil {
 		defer client.Close()
+		left := leaving(ctx, u.state)
+		defer left()
 		_ = client.End(ctx)
 	}
 }
@@ -226,7 +228,7 @@ func (u *up) ended(err error) error {
 // serves. A replica that does not get ready is explained.
 func (u *up) untilServing(ctx context.Context) error {
 	ready := readiness{out: u.out, began: u.began, shown: map[holdfast.ServiceName]bool{}}
-	explained := map[holdfast.ReplicaID]bool{}
+	explained := map[holdfast.ServiceName]bool{}
 	ticker := time.NewTicker(50 * time.Millisecond)
 	defer ticker.Stop()
 	for {
@@ -292,21 +294,23 @@ func (u *up) showAddresses(status api.Status) {
 // errGaveUp says that a replica cannot be started by trying.
 const errGaveUp = holdfast.Refusal("the system does not serve: a person is needed")
 
-// showFailures explains each incarnation that failed before the system served,
-// and ends the wait once a person is needed for something that is required.
-func (u *up) showFailures(ctx context.Context, status api.Status, explained map[holdfast.ReplicaID]bool) error {
+// showFailures explains the first replica of each service that failed before
+// the system served, because the others seldom have another reason, and ends
+// the wait once a person is needed for something that is required.
+func (u *up) showFailures(ctx context.Context, status api.Status, explained map[holdfast.ServiceName]bool) error {
 	for _, failure := range status.View.Failures {
-		if explained[failure.ID] {
+		if explained[failure.ID.Service] {
 			continue
 		}
-		explained[failure.ID] = true
-		if d, err := u.client.Diagnose(ctx, failure.ID.Name()); err == nil && len(explained) <= 3 {
+		if d, err := u.client.Diagnose(ctx, failure.ID.Name()); err == nil {
+			explained[failure.ID.Service] = true
 			fmt.Fprintf(u.out, "%s %s\n", view.Bad, diagnosisText(d))
 		}
 	}
 	for _, failure := range status.View.Failures {
 		if failure.NeedsYou && !failure.Mitigated {
-			return fmt.Errorf("%w: %s %s (%s)", errGaveUp, failure.ID.Name(), failure.Doing, someone(failure.Escalated))
+			return fmt.Errorf("%w: %s %s (%s)\n  next: see holdfast status and holdfast logs %s; then holdfast down, mend it, and holdfast up",
+				errGaveUp, failure.ID.Name(), failure.Doing, someone(failure.Escalated), failure.ID.Name())
 		}
 	}
 	return nil
