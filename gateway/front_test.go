@@ -183,3 +183,25 @@ func TestATCPServiceIsCarriedAndConnectsMove(t *testing.T) {
 	}
 	r.untilAdmitted(1)
 }
+
+func TestATargetThatIsNoPathIsRefused(t *testing.T) {
+	r := newRig(t, tableOf(1, newReplica(t, 1, named("1"))))
+	r.untilAdmitted(1)
+	for target, want := range map[string]string{
+		"/":                    "200",
+		"http://elsewhere/":    "200", // as to a proxy: the host is a header, and the path is asked for
+		"http://elsewhere?q=1": "200",
+		"x:@elsewhere/":        "400",
+		"x:elsewhere":          "400",
+		"*":                    "400",
+	} {
+		c, in := r.raw()
+		io.WriteString(c, "GET "+target+" HTTP/1.1\r\nHost: shop\r\n\r\n")
+		if line, err := in.ReadString('\n'); !strings.HasPrefix(line, "HTTP/1.1 "+want) {
+			t.Errorf("GET %s: %q %v, want %s", target, line, err, want)
+		}
+	}
+	if state, _ := r.gateway.State(t.Context()); state.Endpoints[0].Tries != 3 {
+		t.Errorf("the replica was asked %d times, want 3", state.Endpoints[0].Tries)
+	}
+}

@@ -35,6 +35,10 @@ func (x *exchange) serve(r *route, listener holdfast.ListenerName) {
 		x.complain(http.StatusMethodNotAllowed, "no-tunnels", "%s: this is no forward proxy", r.service.name)
 		return
 	}
+	if !ordinary(x.r) {
+		x.complain(http.StatusBadRequest, "bad-target", "%s: the request's target is neither a path nor the URL of one", r.service.name)
+		return
+	}
 	x.service, x.entry = r.service, r.entry
 	if !x.service.enter(x.gateway.limit) {
 		x.w.Header().Set("Retry-After", "1")
@@ -45,4 +49,12 @@ func (x *exchange) serve(r *route, listener holdfast.ListenerName) {
 	x.prepare()
 	defer x.body.finish()
 	x.run()
+}
+
+// ordinary says whether a request asks for a path, or for "*" with OPTIONS.
+// net/http also lets "x:@elsewhere" through, of which "@elsewhere" would be left
+// for the replica: one that puts its own address in front of what it is asked
+// for then asks a stranger.
+func ordinary(r *http.Request) bool {
+	return r.URL.Opaque == "" && (r.RequestURI != "*" || r.Method == http.MethodOptions)
 }
