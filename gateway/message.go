@@ -55,7 +55,7 @@ func newMessage(r *http.Request, entry holdfast.RouteEntry) message {
 	m.expects = m.length != 0 && strings.EqualFold(r.Header.Get("Expect"), "100-continue")
 	m.fields = make([]field, 0, len(r.Header)+4)
 	for name, values := range r.Header {
-		if hopByHop(name) || forwarded(name) || name == "Content-Length" || name == "Expect" || listed(connection, name) {
+		if hopByHop(name) || forwarded(name) || name == "Forwarded" && entry.Caller == "" || name == "Content-Length" || name == "Expect" || listed(connection, name) {
 			continue
 		}
 		for _, value := range values {
@@ -110,8 +110,20 @@ func (m *message) idempotent() bool {
 	return false
 }
 
+// forwarded says whether a field is one of those that forward writes. Programs
+// that know header fields as variables cannot tell X_Forwarded_For from it.
 func forwarded(name string) bool {
+	if strings.Contains(name, "_") {
+		name = textproto.CanonicalMIMEHeaderKey(strings.ReplaceAll(name, "_", "-"))
+	}
 	return name == "X-Forwarded-For" || name == "X-Forwarded-Proto" || name == "X-Forwarded-Host"
+}
+
+// mayTrail says whether a field may come after a body. What frames a message,
+// routes it or says where it came from was said before the body, and a program
+// that puts both in one place must not find it there a second time.
+func mayTrail(name string) bool {
+	return !hopByHop(name) && !forwarded(name) && name != "Content-Length" && name != "Host"
 }
 
 // hopByHop says whether a field concerns one connection only.

@@ -176,7 +176,7 @@ func (p *payload) readTrailer() error {
 		return err
 	}
 	for _, f := range fields {
-		if !hopByHop(f.name) && f.name != "Content-Length" && f.name != "Host" {
+		if mayTrail(f.name) {
 			p.trailer = append(p.trailer, f)
 		}
 	}

@@ -42,3 +42,35 @@ func TestARequestReachesAReplicaAsItWasSent(t *testing.T) {
 		t.Errorf("on a published port anybody can claim to come from elsewhere: %q", from)
 	}
 }
+
+// What comes in disguise: with another spelling, by another standard, or after
+// the body.
+func TestNobodyOnAPublishedPortSaysWhereARequestComesFrom(t *testing.T) {
+	var got *http.Request
+	r := newRig(t, tableOf(1, newReplica(t, 1, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/" {
+			return
+		}
+		io.Copy(io.Discard, r.Body) // the trailer comes after it
+		got = r
+	}))))
+	r.untilAdmitted(1)
+	c, in := r.raw()
+	io.WriteString(c, "POST /a HTTP/1.1\r\nHost: shop\r\nTransfer-Encoding: chunked\r\nTrailer: X-Sum\r\n"+
+		"X_Forwarded_For: 6.6.6.6\r\nx_forwarded-host: elsewhere\r\nForwarded: for=6.6.6.6\r\nx_kept: yes\r\n\r\n"+
+		"5\r\nhello\r\n0\r\nX-Sum: 7\r\nX-Forwarded-For: 6.6.6.6\r\nX_Forwarded_For: 6.6.6.6\r\nHost: elsewhere\r\nContent-Length: 9\r\nTransfer-Encoding: chunked\r\n\r\n")
+	if line, err := in.ReadString('\n'); !strings.HasPrefix(line, "HTTP/1.1 200") {
+		t.Fatalf("%q %v", line, err)
+	}
+	for name, values := range got.Header {
+		if strings.Contains(strings.Join(values, " "), "6.6.6.6") || strings.Contains(strings.Join(values, " "), "elsewhere") {
+			t.Errorf("%s: %q", name, values)
+		}
+	}
+	if got.Header.Get("X_kept") != "yes" {
+		t.Errorf("header %v", got.Header)
+	}
+	if len(got.Trailer) != 1 || got.Trailer.Get("X-Sum") != "7" {
+		t.Errorf("trailer %v", got.Trailer)
+	}
+}

@@ -77,6 +77,9 @@ func (f framed) end(trailer http.Header) error {
 	if f.chunked {
 		f.out.WriteString("0\r\n")
 		for name, values := range trailer {
+			if !mayTrail(name) {
+				continue
+			}
 			for _, value := range values {
 				writeField(f.out, name, value)
 			}
