@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"holdfast"
+	"holdfast/command"
 	"holdfast/mode"
 )
 
@@ -126,7 +127,7 @@ func (e *explanation) surroundings(system *holdfast.System, s holdfast.Service) 
 		e.say("ports", portText(port), "the gateway publishes %s here, balanced over its replicas, %s", s.Name, reach)
 	}
 	for _, dependency := range s.DependsOn {
-		stem := variableStem(dependency.On)
+		stem := command.Stem(dependency.On)
 		need := "required"
 		if !dependency.Required {
 			need = "optional"

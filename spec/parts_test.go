@@ -3,59 +3,18 @@ package spec
 import (
 	"fmt"
 	"os"
-	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"holdfast"
+	"holdfast/command"
 
 	"github.com/goccy/go-yaml/lexer"
 	"github.com/goccy/go-yaml/token"
 	"github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
 )
-
-// The table is the driver's own: what is checked here is what happens there.
-func TestSplitWords(t *testing.T) {
-	for command, want := range map[string][]string{
-		"./catalog":                       {"./catalog"},
-		"  ./catalog\t--port  80\n ":      {"./catalog", "--port", "80"},
-		`a 'b c' "d e" f\ g`:              {"a", "b c", "d e", "f g"},
-		`a'b'"c"\d`:                       {"abcd"},
-		`a "" ''`:                         {"a", "", ""},
-		`"a\"b" "a\nb" 'a\b' "a\\b"`:      {`a"b`, `a\nb`, `a\b`, `a\b`},
-		`'$HOME' "$HOME" \$HOME "\$HOME"`: {"$HOME", "$HOME", "$$HOME", "$$HOME"},
-		"a\\\nb c \\\n d":                 {"ab", "c", "d"},
-		`--greet=${WHO:-the world} x`:     {"--greet=${WHO:-the world}", "x"},
-		`${A:-${B:-x y} z} "w"`:           {"${A:-${B:-x y} z}", "w"},
-		`sh -c 'a && b | c > d; (e) &'`:   {"sh", "-c", "a && b | c > d; (e) &"},
-		`a *.go ~/x [b] {c,d} # e`:        {"a", "*.go", "~/x", "[b]", "{c,d}", "#", "e"},
-	} {
-		if got, flaws := splitWords(command); len(flaws) > 0 || !slices.Equal(got, want) {
-			t.Errorf("splitWords(%q) = %q, %v; want %q", command, got, flaws, want)
-		}
-	}
-	for command, sign := range map[string]string{
-		"a 'b": "'", `a "b`: `"`, `a "b\"`: `"`, `a \`: `\`, "a && b": "&&", "a | b": "|", "a; b": ";", "http://x/?a=1&b": "&",
-		"a $(b)": "(", `a "$(b)"`: "$", "a `b`": "`", "a \"`b`\"": "`", "a ${X `": "`",
-	} {
-		if _, flaws := splitWords(command); len(flaws) == 0 || flaws[0].sign != sign {
-			t.Errorf("splitWords(%q) has the flaws %v, want first %q", command, flaws, sign)
-		}
-	}
-}
-
-func TestSplittingGivesBackWhatWasJoined(t *testing.T) {
-	rapid.Check(t, func(t *rapid.T) {
-		word := rapid.StringOfN(rapid.RuneFrom([]rune("ab $`\"'\\(){}|&;\n\tä-=")), 0, 12, -1)
-		want := rapid.SliceOfN(word, 1, 5).Draw(t, "words")
-		got, flaws := splitWords(joinWords(want))
-		if len(flaws) > 0 || !slices.Equal(got, want) {
-			t.Fatalf("%q is written %s, which is split into %q, %v", want, joinWords(want), got, flaws)
-		}
-	})
-}
 
 func TestReferences(t *testing.T) {
 	environ := map[string]string{"A": "1", "EMPTY": ""}
@@ -67,13 +26,14 @@ func TestReferences(t *testing.T) {
 		"${": "broken 0", "a$A${A": "broken 1", "$${A": "${A", "${}": "broken 0", "${1}": "broken 0", "${A:?x}": "broken 0", "${A:+x}": "broken 0", "${NO:-$A${A!}}": "broken 2",
 		strings.Repeat("${NO:-", 20) + strings.Repeat("}", 20): "broken 16",
 	} {
-		all, bad := pieces(text)
+		all := command.Pieces(text)
+		bad := command.Unreadable(all)
 		got, unset := fill(all, environ)
 		switch {
 		case len(bad) > 0:
-			got = fmt.Sprintf("broken %d", bad[0].dollar)
+			got = fmt.Sprintf("broken %d", bad[0].Dollar)
 		case len(unset) > 0:
-			got = "unset " + unset[0].name
+			got = "unset " + unset[0].Name
 		}
 		if got != want {
 			t.Errorf("%q becomes %q, want %q", text, got, want)

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"holdfast"
+	"holdfast/command"
 	"holdfast/topology"
 )
 
@@ -55,15 +56,15 @@ func serviceNames(drafts []*draft) []holdfast.ServiceName {
 func (r *reader) relateVariables(d *draft, byName map[holdfast.ServiceName]*draft) {
 	given := givenVariables(d, byName)
 	for _, raw := range d.texts {
-		all, bad := pieces(raw.text)
-		r.reportBroken(raw, bad)
+		all := command.Pieces(raw.text)
+		r.reportUnreadable(raw, command.Unreadable(all))
 		for _, p := range r.unset(all, raw, given) {
 			if r.found.full() {
 				return
 			}
-			r.report(r.dollar(raw.value.at, raw.dollars+p.dollar, p.source), Problem{
-				Code: unsetVariable, Message: raw.value.name + ": nothing sets the variable " + tick(p.name),
-				Help: unsetHelp(d, raw, p.name, given, byName),
+			r.report(r.dollar(raw.value.at, raw.dollars+p.Dollar, p.Source), Problem{
+				Code: unsetVariable, Message: raw.value.name + ": nothing sets the variable " + tick(p.Name),
+				Help: unsetHelp(d, raw, p.Name, given, byName),
 			})
 		}
 	}
@@ -72,17 +73,17 @@ func (r *reader) relateVariables(d *draft, byName map[holdfast.ServiceName]*draf
 // unset are the references of a text that nothing will fill in. The default of
 // one that will be is not looked at. A variable that refers to itself means the
 // caller's.
-func (r *reader) unset(all []piece, raw rawText, given []string) []piece {
-	var missing []piece
+func (r *reader) unset(all []command.Piece, raw rawText, given []string) []command.Piece {
+	var missing []command.Piece
 	for _, p := range all {
-		_, set := r.environ[p.name]
-		set = set || p.name != raw.key && slices.Contains(given, p.name)
+		_, set := r.environ[p.Name]
+		set = set || p.Name != raw.key && slices.Contains(given, p.Name)
 		switch {
-		case p.name == "" || set:
-		case p.fallback == never:
+		case p.Name == "" || set:
+		case p.Fallback == command.Never:
 			missing = append(missing, p)
 		default:
-			missing = append(missing, r.unset(p.instead, raw, given)...)
+			missing = append(missing, r.unset(p.Instead, raw, given)...)
 		}
 	}
 	return missing
@@ -96,16 +97,11 @@ func givenVariables(d *draft, byName map[holdfast.ServiceName]*draft) []string {
 		if on, exists := byName[n.dependency.On]; exists && on.service.Manage == holdfast.Observe {
 			continue
 		}
-		stem := variableStem(n.dependency.On)
+		stem := command.Stem(n.dependency.On)
 		given = append(given, stem+"_URL", stem+"_HOST", stem+"_PORT")
 	}
 	given = append(given, slices.Sorted(maps.Keys(d.service.Environment))...)
 	return append(given, d.service.PassThrough...)
-}
-
-// variableStem is what the variables that lead to a service begin with.
-func variableStem(service holdfast.ServiceName) string {
-	return strings.ToUpper(strings.ReplaceAll(string(service), "-", "_"))
 }
 
 func unsetHelp(d *draft, raw rawText, variable string, given []string, byName map[holdfast.ServiceName]*draft) string {

@@ -9,6 +9,7 @@ import (
 	"github.com/goccy/go-yaml/ast"
 
 	"holdfast"
+	"holdfast/command"
 )
 
 // A draft is a service as far as it has been read, with the places that what
@@ -126,7 +127,7 @@ func (r *reader) command(d *draft) func(value) {
 			return
 		}
 		d.service.Command = strings.TrimSpace(text)
-		words, flaws := splitWords(d.service.Command)
+		words, flaws := command.Split(d.service.Command)
 		for _, f := range flaws {
 			r.reportFlaw(d.service.Command, v, f)
 		}
@@ -143,18 +144,18 @@ func (r *reader) command(d *draft) func(value) {
 
 // reportFlaw points into the command. The rest of it from the flaw on is looked
 // for in the text, since the sign alone may stand there more than once.
-func (r *reader) reportFlaw(command string, v value, f flaw) {
-	at := r.locate(v.at, command[f.at:])
-	if at != v.at || f.at == 0 {
-		at.width = len(f.sign)
+func (r *reader) reportFlaw(text string, v value, f command.Flaw) {
+	at := r.locate(v.at, text[f.At:])
+	if at != v.at || f.At == 0 {
+		at.width = len(f.Sign)
 	}
 	switch {
-	case f.sign == `\` && f.open:
+	case f.Sign == `\` && f.Open:
 		r.report(at, Problem{Code: openQuote, Message: "command: a backslash protects nothing at the end", Help: "remove it, or write `\\\\` for a backslash"})
-	case f.open:
-		r.report(at, Problem{Code: openQuote, Message: "command: a quote " + tick(f.sign) + " is never closed", Help: "close it, or write `\\" + f.sign + "` for the character itself"})
+	case f.Open:
+		r.report(at, Problem{Code: openQuote, Message: "command: a quote " + tick(f.Sign) + " is never closed", Help: "close it, or write `\\" + f.Sign + "` for the character itself"})
 	default:
-		r.report(at, Problem{Code: shellOperator, Message: "command: " + tick(f.sign) + " needs a shell", Label: "no shell reads this", Help: "write `sh -c '…'` around it, or quotes if it belongs to an argument"})
+		r.report(at, Problem{Code: shellOperator, Message: "command: " + tick(f.Sign) + " needs a shell", Label: "no shell reads this", Help: "write `sh -c '…'` around it, or quotes if it belongs to an argument"})
 	}
 }
 
@@ -170,7 +171,7 @@ func (r *reader) commandList(d *draft, v value) {
 	if len(items) == 0 || len(arguments) > 0 && strings.TrimSpace(arguments[0]) == "" {
 		r.reportNoCommand(v)
 	}
-	d.service.Command = joinWords(arguments)
+	d.service.Command = command.Join(arguments)
 }
 
 func (r *reader) reportNoCommand(v value) {
@@ -235,7 +236,7 @@ func (r *reader) variable(d *draft, key string, v value, text string, assigned b
 	s := &d.service
 	_, twice := s.Environment[key]
 	switch {
-	case key == "" || leadingName(key) != key:
+	case key == "" || command.LeadingName(key) != key:
 		r.report(v.key, Problem{Code: badEnvironment, Message: "environment: " + tick(key) + " is not the name of a variable", Help: "use letters, digits and `_`, as in `KEY=value` or `KEY: value`"})
 	case strings.ContainsRune(text, 0):
 		r.report(v.at, Problem{Code: badEnvironment, Message: "environment: the value of " + tick(key) + " holds a NUL character", Help: "remove it: no process can be given one"})
@@ -261,7 +262,7 @@ func (r *reader) checkSecret(key string, v value, text string) {
 	file, fromFile := strings.CutPrefix(text, "file:")
 	switch {
 	case strings.Contains(text, "$"): // what it names is known at the start
-	case fromEnvironment && (variable == "" || leadingName(variable) != variable):
+	case fromEnvironment && (variable == "" || command.LeadingName(variable) != variable):
 		r.report(v.at, Problem{Code: badSecret, Message: "environment: " + tick(text) + " names no variable", Help: "write " + tick("env:"+strings.ToUpper(key))})
 	case fromFile && strings.TrimSpace(file) == "":
 		r.report(v.at, Problem{Code: badSecret, Message: "environment: " + tick(text) + " names no file", Help: "write the file's path, as in " + tick("file:secrets/"+strings.ToLower(key))})

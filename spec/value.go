@@ -6,6 +6,8 @@ import (
 	"strings"
 
 	"github.com/goccy/go-yaml/ast"
+
+	"holdfast/command"
 )
 
 // maxVisits bounds the values that are read, each counted once for every way
@@ -300,16 +302,17 @@ func (r *reader) filled(v value) (string, bool) {
 	if !ok {
 		return "", false
 	}
-	all, bad := pieces(text)
-	r.reportBroken(rawText{value: v}, bad)
+	all := command.Pieces(text)
+	bad := command.Unreadable(all)
+	r.reportUnreadable(rawText{value: v}, bad)
 	text, unset := fill(all, r.environ)
 	for _, p := range unset {
 		if r.found.full() {
 			break
 		}
-		r.report(r.dollar(v.at, p.dollar, p.source), Problem{
-			Code: unsetVariable, Message: v.name + ": the variable " + tick(p.name) + " is not set", Label: "in the environment holdfast was started with",
-			Help: fmt.Sprintf("set it (`export %s=…`), or write a default: `${%s:-…}`", p.name, p.name),
+		r.report(r.dollar(v.at, p.Dollar, p.Source), Problem{
+			Code: unsetVariable, Message: v.name + ": the variable " + tick(p.Name) + " is not set", Label: "in the environment holdfast was started with",
+			Help: fmt.Sprintf("set it (`export %s=…`), or write a default: `${%s:-…}`", p.Name, p.Name),
 		})
 	}
 	text, ok = strings.TrimSpace(text), len(bad)+len(unset) == 0
@@ -320,13 +323,37 @@ func (r *reader) filled(v value) (string, bool) {
 	return text, ok
 }
 
-func (r *reader) reportBroken(raw rawText, bad []broken) {
-	for _, b := range bad {
+// fill writes pieces out with the variables of an environment, and returns the
+// references to those that are not set.
+func fill(all []command.Piece, environ map[string]string) (string, []command.Piece) {
+	var text strings.Builder
+	var unset []command.Piece
+	for _, p := range all {
+		value, set := environ[p.Name]
+		switch {
+		case p.Name == "":
+			text.WriteString(p.Text)
+		case p.Fallback == command.Never && !set:
+			unset = append(unset, p)
+		case p.Fallback.Uses(value, set):
+			instead, missing := fill(p.Instead, environ)
+			text.WriteString(instead)
+			unset = append(unset, missing...)
+		default:
+			text.WriteString(value)
+		}
+	}
+	return text.String(), unset
+}
+
+// reportUnreadable reports the references of a text that cannot be read.
+func (r *reader) reportUnreadable(raw rawText, bad []command.Piece) {
+	for _, p := range bad {
 		if r.found.full() {
 			return
 		}
-		at := r.dollar(raw.value.at, raw.dollars+b.dollar, b.source)
-		r.report(at, Problem{Code: badReference, Message: raw.value.name + ": " + b.why, Help: b.help})
+		at := r.dollar(raw.value.at, raw.dollars+p.Dollar, p.Source)
+		r.report(at, Problem{Code: badReference, Message: raw.value.name + ": " + p.Why, Help: p.Help})
 	}
 }
 

@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"holdfast"
+	"holdfast/command"
 	"holdfast/internal/proc"
 )
 
@@ -134,10 +135,10 @@ func variables(r holdfast.DesiredReplica, host, port, dataDir string) map[string
 		"DATA_DIR": dataDir,
 	}
 	for service, address := range r.Edges {
-		prefix := strings.ToUpper(strings.ReplaceAll(string(service), "-", "_"))
-		own[prefix+"_URL"] = "http://" + address.String()
-		own[prefix+"_HOST"] = address.Addr().String()
-		own[prefix+"_PORT"] = fmt.Sprint(address.Port())
+		stem := command.Stem(service)
+		own[stem+"_URL"] = "http://" + address.String()
+		own[stem+"_HOST"] = address.Addr().String()
+		own[stem+"_PORT"] = fmt.Sprint(address.Port())
 	}
 	return own
 }
@@ -174,9 +175,12 @@ func (n *namespace) environment(passThrough []string) ([]string, error) {
 
 // command is the command's words with their variables filled in.
 func (n *namespace) command(written string) ([]value, error) {
-	words, err := split(written)
-	if err != nil {
-		return nil, err
+	words, flaws := command.Split(written)
+	if len(flaws) > 0 {
+		return nil, flaws[0]
+	}
+	if len(words) == 0 {
+		return nil, errors.New("the command is empty")
 	}
 	argv := make([]value, 0, len(words))
 	for _, word := range words {

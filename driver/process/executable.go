@@ -7,6 +7,8 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+
+	"holdfast/command"
 )
 
 // executable finds the file that a command's first word names: relative to dir
@@ -28,7 +30,7 @@ func executable(word value, dir, path string) (string, error) {
 			return file, nil
 		}
 	}
-	if name, _, assigns := strings.Cut(word.text, "="); assigns && leadingName(name) == name {
+	if name, _, assigns := strings.Cut(word.text, "="); assigns && command.LeadingName(name) == name {
 		return "", fmt.Errorf("command %s…: no shell runs it: set %s under environment", name+"=", name)
 	}
 	if runnable(filepath.Join(dir, word.text)) == nil {

@@ -56,12 +56,12 @@ func TestExpandRefuses(t *testing.T) {
 		"$NONE":       "$NONE is not set",
 		"${NONE}":     "write $$NONE",
 		"${PORT":      "never closed",
-		"${}":         "not followed by a name",
-		"${1}":        "not followed by a name",
-		"${PORT:?no}": "not understood",
-		"${PORT+x}":   "not understood",
+		"${}":         "without the name of a variable",
+		"${1}":        "without the name of a variable",
+		"${PORT:?no}": "write `${PORT}`",
+		"${PORT+x}":   "write `${PORT}`",
 		"$LONG$LONG":  "bytes",
-		strings.Repeat("${N:-", 40) + strings.Repeat("}", 40): "deep",
+		strings.Repeat("${N:-", 40) + strings.Repeat("}", 40): "defaults within defaults",
 	} {
 		if got, err := expand(text, mapped(long)); err == nil || !strings.Contains(err.Error(), why) {
 			t.Errorf("expand(%.40q) = %.40q, %v; want an error with %q", text, got.text, err, why)
@@ -116,5 +116,13 @@ func TestVariablesMadeOfOneAnotherEnd(t *testing.T) {
 	}
 	if _, err := expand("$V0", names(declared, nil).find); err == nil {
 		t.Fatal("ten to the thirtieth variables were filled in")
+	}
+}
+
+func TestACommandThatCouldNotBeRunIsRefused(t *testing.T) {
+	for written, why := range map[string]string{"": "empty", " \t\n": "empty", "$NONE_": "not set", "${NONE_:-}": "empty once", "a | b": "sh -c", "a 'b": "never closed"} {
+		if argv, err := names(nil, nil).command(written); err == nil || !strings.Contains(err.Error(), why) {
+			t.Errorf("command %q = %q, %v; want an error with %q", written, argv, err, why)
+		}
 	}
 }

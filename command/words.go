@@ -1,24 +1,46 @@
-package spec
+// Package command is how commands and their variables are written: cut into
+// words as a shell would, with no shell behind it, and filled in as Compose
+// does. Who checks a file and who runs what it says both read them here, so that
+// what was checked is what happens.
+package command
 
 import (
+	"fmt"
 	"strings"
+
+	"holdfast"
 )
 
-// A flaw is a place in a command that keeps it from being run. Sign is what
-// stands there; open says that it is a quote or a backslash that protects
+// A Flaw is a place in a command that keeps it from being run. Sign is what
+// stands there; Open says that it is a quote or a backslash that protects
 // nothing, otherwise it is something that only a shell could act on.
-type flaw struct {
-	at   int // byte of the command
-	sign string
-	open bool
+type Flaw struct {
+	At   int // byte of the command
+	Sign string
+	Open bool
 }
 
-// splitWords splits a command as the driver does when it starts one, so that
-// what is checked here is what happens there: as a shell would, with no shell
-// behind it. Blanks separate, but not inside ${…}; quotes and backslashes
-// protect; nothing is expanded. A dollar sign that a backslash protects becomes
-// $$, which expansion reads as a plain one.
-func splitWords(command string) ([]string, []flaw) {
+func (f Flaw) Error() string {
+	switch {
+	case f.Open && f.Sign == `\`:
+		return "the command ends in a backslash that keeps nothing"
+	case f.Open:
+		return fmt.Sprintf("a %s of the command is never closed", f.Sign)
+	default:
+		return fmt.Sprintf("%s in the command needs a shell, and none runs it: quote it, or write sh -c '…'", f.Sign)
+	}
+}
+
+// Split cuts a command into words as a shell would: blanks separate, single
+// quotes keep everything, double quotes keep all but \ before $ ` " \ and a
+// line's end, a backslash keeps the character after it. A blank inside ${…}
+// does not separate. There is no shell behind it, so what only a shell could do
+// is a flaw, instead of an argument nobody meant.
+//
+// Variables are not filled in here but in the words (see Pieces), so that a
+// value with blanks stays one argument. A dollar sign that a backslash kept
+// comes out as $$, which Pieces reads as a plain one.
+func Split(command string) ([]string, []Flaw) {
 	s := &splitter{text: command}
 	for s.at < len(s.text) {
 		s.step()
@@ -27,6 +49,7 @@ func splitWords(command string) ([]string, []flaw) {
 	return s.words, s.flaws
 }
 
+// A splitter is the state between two characters of a command.
 type splitter struct {
 	text   string
 	at     int
@@ -34,7 +57,7 @@ type splitter struct {
 	inWord bool // "" is a word, nothing is none
 	braces int  // ${ not closed yet
 	words  []string
-	flaws  []flaw
+	flaws  []Flaw
 }
 
 const shellOperators = "|&;<>()`"
@@ -46,7 +69,7 @@ func (s *splitter) step() {
 	case c == '"':
 		s.double()
 	case c == '\\' && s.at+1 == len(s.text):
-		s.flaws = append(s.flaws, flaw{at: s.at, sign: `\`, open: true})
+		s.flaws = append(s.flaws, Flaw{At: s.at, Sign: `\`, Open: true})
 		s.at++
 	case c == '\\':
 		s.keep()
@@ -86,7 +109,7 @@ func (s *splitter) end() {
 func (s *splitter) operator() {
 	rest := s.text[s.at:]
 	sign := rest[:len(rest)-len(strings.TrimLeft(rest, shellOperators))]
-	s.flaws = append(s.flaws, flaw{at: s.at, sign: sign})
+	s.flaws = append(s.flaws, Flaw{At: s.at, Sign: sign})
 	s.end()
 	s.at += len(sign)
 }
@@ -111,7 +134,7 @@ func (s *splitter) double() {
 			s.at++
 			return
 		case rest[0] == '`' || strings.HasPrefix(rest, "$("):
-			s.flaws = append(s.flaws, flaw{at: s.at, sign: rest[:1]})
+			s.flaws = append(s.flaws, Flaw{At: s.at, Sign: rest[:1]})
 			s.take(1)
 		case rest[0] == '\\' && len(rest) > 1 && strings.IndexByte("$`\"\\\n", rest[1]) >= 0:
 			s.keep()
@@ -126,7 +149,7 @@ func (s *splitter) double() {
 // unclosed gives up on the rest: what is inside the quote cannot be told from
 // what is behind it.
 func (s *splitter) unclosed() {
-	s.flaws = append(s.flaws, flaw{at: s.at, sign: s.text[s.at : s.at+1], open: true})
+	s.flaws = append(s.flaws, Flaw{At: s.at, Sign: s.text[s.at : s.at+1], Open: true})
 	s.at = len(s.text)
 }
 
@@ -144,10 +167,10 @@ func (s *splitter) keep() {
 	s.word.WriteByte(c)
 }
 
-// joinWords writes arguments so that splitting gives them back. Double quotes
+// Join writes arguments so that splitting gives them back. Double quotes
 // are used, never single ones, around references, which then mean the same to
 // whoever reads quotes as a shell does.
-func joinWords(arguments []string) string {
+func Join(arguments []string) string {
 	quoted := make([]string, len(arguments))
 	for i, argument := range arguments {
 		quoted[i] = quoteWord(argument)
@@ -166,3 +189,9 @@ func quoteWord(argument string) string {
 }
 
 const plainCharacters = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-./:=,@%+$"
+
+// Stem is what the variables that lead to a service begin with: "CATALOG" of
+// $CATALOG_URL, $CATALOG_HOST and $CATALOG_PORT.
+func Stem(service holdfast.ServiceName) string {
+	return strings.ToUpper(strings.ReplaceAll(string(service), "-", "_"))
+}

@@ -1,10 +1,12 @@
-package process
+package command
 
 import (
 	"os/exec"
 	"slices"
 	"strings"
 	"testing"
+
+	"pgregory.net/rapid"
 )
 
 func TestSplit(t *testing.T) {
@@ -22,16 +24,22 @@ func TestSplit(t *testing.T) {
 		`sh -c 'a && b | c > d; (e) &'`:   {"sh", "-c", "a && b | c > d; (e) &"},
 		`a *.go ~/x [b] {c,d} # e`:        {"a", "*.go", "~/x", "[b]", "{c,d}", "#", "e"},
 	} {
-		if got, err := split(command); err != nil || !slices.Equal(got, want) {
-			t.Errorf("split(%q) = %q, %v; want %q", command, got, err, want)
+		if got, flaws := Split(command); len(flaws) > 0 || !slices.Equal(got, want) {
+			t.Errorf("Split(%q) = %q, %v; want %q", command, got, flaws, want)
+		}
+	}
+	for command, sign := range map[string]string{
+		"a 'b": "'", `a "b`: `"`, `a "b\"`: `"`, `a \`: `\`, "a && b": "&&", "a | b": "|", "a; b": ";", "http://x/?a=1&b": "&",
+		"a $(b)": "(", `a "$(b)"`: "$", "a `b`": "`", "a \"`b`\"": "`", "a ${X `": "`",
+	} {
+		if _, flaws := Split(command); len(flaws) == 0 || flaws[0].Sign != sign {
+			t.Errorf("Split(%q) has the flaws %v, want first %q", command, flaws, sign)
 		}
 	}
 }
 
-func TestSplitRefusesWhatNeedsAShell(t *testing.T) {
+func TestAFlawSaysWhatToDo(t *testing.T) {
 	for command, why := range map[string]string{
-		"":                "empty",
-		" \t\n":           "empty",
 		"a 'b":            "never closed",
 		`a "b`:            "never closed",
 		`a "b\"`:          "never closed",
@@ -46,10 +54,21 @@ func TestSplitRefusesWhatNeedsAShell(t *testing.T) {
 		"a `b`":           "sh -c",
 		"a \"`b`\"":       "sh -c",
 	} {
-		if got, err := split(command); err == nil || !strings.Contains(err.Error(), why) {
-			t.Errorf("split(%q) = %q, %v; want an error with %q", command, got, err, why)
+		if got, flaws := Split(command); len(flaws) == 0 || !strings.Contains(flaws[0].Error(), why) {
+			t.Errorf("Split(%q) = %q, %v; want a flaw with %q", command, got, flaws, why)
 		}
 	}
+}
+
+func TestSplittingGivesBackWhatWasJoined(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		word := rapid.StringOfN(rapid.RuneFrom([]rune("ab $`\"'\\(){}|&;\n\tä-=")), 0, 12, -1)
+		want := rapid.SliceOfN(word, 1, 5).Draw(t, "words")
+		got, flaws := Split(Join(want))
+		if len(flaws) > 0 || !slices.Equal(got, want) {
+			t.Fatalf("%q is written %s, which is split into %q, %v", want, Join(want), got, flaws)
+		}
+	})
 }
 
 // FuzzSplit compares with the shell on commands whose meaning needs no more
@@ -63,18 +82,18 @@ func FuzzSplit(f *testing.F) {
 		f.Skip("no sh to compare with")
 	}
 	f.Fuzz(func(t *testing.T, command string) {
-		got, err := split(command)
+		got, flaws := Split(command)
 		if strings.Trim(command, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789 \t'\"\\./:,=+-_@%") != "" {
 			return // not splitting alone; that it did not panic is enough
 		}
 		want, ok := shellSplit(t, sh, command)
 		switch {
-		case err == nil && !ok:
-			t.Errorf("split(%q) = %q, but the shell refuses it", command, got)
-		case err == nil && !slices.Equal(got, want):
-			t.Errorf("split(%q) = %q, the shell says %q", command, got, want)
-		case err != nil && ok && len(want) > 0 && !strings.HasSuffix(command, `\`):
-			t.Errorf("split(%q): %v, but the shell says %q", command, err, want)
+		case len(flaws) == 0 && !ok:
+			t.Errorf("Split(%q) = %q, but the shell refuses it", command, got)
+		case len(flaws) == 0 && !slices.Equal(got, want):
+			t.Errorf("Split(%q) = %q, the shell says %q", command, got, want)
+		case len(flaws) > 0 && ok && len(want) > 0 && !strings.HasSuffix(command, `\`):
+			t.Errorf("Split(%q): %v, but the shell says %q", command, flaws, want)
 		}
 	})
 }
