@@ -57,7 +57,7 @@ func (c *chronicle) take(entry event.Entry) error {
 	c.entries = append(c.entries, entry)
 	switch b := entry.Body.(type) {
 	case holdfast.Started:
-		c.lives[b.ID.Name()] = life{started: b}
+		c.begin(b)
 	case holdfast.Admitted:
 		c.mark(b.ID, true)
 	case holdfast.Ejected:
@@ -68,6 +68,14 @@ func (c *chronicle) take(entry event.Entry) error {
 		c.called = true
 	}
 	return nil
+}
+
+// begin takes over a new life. An agent that woke up tells again of those that
+// live, perhaps after the gateway told again that it uses them.
+func (c *chronicle) begin(started holdfast.Started) {
+	if l, ok := c.lives[started.ID.Name()]; !ok || l.started.ID.Incarnation < started.ID.Incarnation {
+		c.lives[started.ID.Name()] = life{started: started}
+	}
 }
 
 func (c *chronicle) mark(id holdfast.ReplicaID, admitted bool) {

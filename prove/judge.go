@@ -88,12 +88,15 @@ func undecided(mode holdfast.FailureMode, why string) report.Drill {
 }
 
 // verdict weighs what was measured: what cannot be believed is INVALID, before
-// any bound is looked at.
+// any bound is looked at. What was left behind is there, whatever was measured.
 func verdict(f facts, s story, d report.Drill) (holdfast.Verdict, string) {
-	if why := invalid(f); why != "" {
+	var reasons []string
+	switch why, left := invalid(f), leftBehind(f); {
+	case why != "" && left != "":
+		return holdfast.Fail, left + "; beside that it shows nothing: " + why
+	case why != "":
 		return holdfast.Invalid, why
 	}
-	var reasons []string
 	for _, reason := range []string{leftBehind(f), overDetect(d), overRestore(f, s, d), overMitigate(d), overImpact(f, d)} {
 		if reason != "" {
 			reasons = append(reasons, reason)
@@ -157,6 +160,8 @@ func overMitigate(d report.Drill) string {
 
 func overRestore(f facts, s story, d report.Drill) string {
 	switch {
+	case d.Restore == nil && s.restored != 0:
+		return "" // it was; its users were not, which overMitigate says
 	case d.Restore == nil:
 		return fmt.Sprintf("%s was not whole again %s after the fault: %s", f.service.Name, event.Short(f.ended-f.injected), s.whyNot(f))
 	case *d.Restore > d.Bounds.Restore:

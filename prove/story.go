@@ -3,6 +3,7 @@ package prove
 import (
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"holdfast"
@@ -18,8 +19,10 @@ type story struct {
 
 	ejected, detected, decided, started, admitted, restored time.Duration
 
-	last      holdfast.ReplicaID // the incarnation that was started last
-	exits     int                // of incarnations after the struck one
+	last      holdfast.ReplicaID // of the struck replica, the incarnation that was started last
+	exits     int                // of its incarnations after the struck one
+	unstarted string             // why the last one could not be started; empty: it could
+	others    string             // another replica of the service that exited, and how
 	remedies  []string
 	withheld  []string
 	why       string // of the last withheld
@@ -50,6 +53,7 @@ func (s *story) take(f facts, entry event.Entry) {
 			return
 		}
 		first(&s.detected, at)
+		s.restored = 0 // whole, and broken again
 	case event.Decided:
 		if b.Mode != f.mode.Name {
 			return
@@ -57,23 +61,31 @@ func (s *story) take(f facts, entry event.Entry) {
 		s.remedies = append(s.remedies, string(b.Do))
 		s.decided = at
 	case holdfast.Started:
-		if b.ID.Service != f.service.Name {
+		if b.ID.Name() != f.victim.ID.Name() || b.ID == f.victim.ID {
+			return // struck, it is only told again by an agent that woke up
+		}
+		s.started, s.last, s.unstarted = at, b.ID, ""
+	case holdfast.NotStarted:
+		if b.ID.Name() != f.victim.ID.Name() {
 			return
 		}
-		s.started, s.last = at, b.ID
+		s.unstarted = b.Reason
 	case holdfast.Exited:
-		if b.ID.Service != f.service.Name {
-			return
+		if b.ID.Service != f.service.Name || b.ID == f.victim.ID {
+			return // of the struck one the witness's word and the detection say it
 		}
-		if b.ID == f.victim.ID {
-			return // the witness's word and the detection say it
+		if b.ID.Name() == f.victim.ID.Name() {
+			s.exits++
+		} else {
+			s.others = fmt.Sprintf("%s, which nobody struck, ended too: %s", b.ID, b.Status)
 		}
-		s.exits++
 	case holdfast.Admitted:
 		if b.ID.Service != f.service.Name {
 			return
 		}
-		s.admitted = at
+		if b.ID == s.last {
+			s.admitted = at
+		}
 	case event.Withheld:
 		if b.Mode != f.mode.Name {
 			return
@@ -86,7 +98,7 @@ func (s *story) take(f facts, entry event.Entry) {
 		}
 		s.escalated = true
 	case event.Restored:
-		if b.Mode != f.mode.Name {
+		if b.ID.Service != f.service.Name {
 			return
 		}
 		s.restored = at
@@ -111,24 +123,53 @@ func (s story) since(at time.Duration) *report.Millis {
 	return since(s.injected, at)
 }
 
-// whyNot says why the service never was whole again.
+// whyNot says why the service never was whole again: how far it came, what
+// forbade to go on, and what else went wrong.
 func (s story) whyNot(f facts) string {
-	switch {
-	case len(f.mode.Remedies) == 0:
+	if len(f.mode.Remedies) == 0 {
 		return "no remedy is declared for " + string(f.mode.Name)
+	}
+	var reasons []string
+	for _, reason := range []string{s.stuck(f), s.forbidden(), s.others, f.diagnose} {
+		if reason != "" {
+			reasons = append(reasons, reason)
+		}
+	}
+	return strings.Join(reasons, "; ")
+}
+
+// stuck says how far the struck replica came on its way back.
+func (s story) stuck(f facts) string {
+	name := f.victim.ID.Name()
+	switch {
 	case s.exits > 0:
-		return fmt.Sprintf("%s was started again %d times and exited each time", f.victim.ID.Name(), s.exits)
-	case len(s.withheld) > 0:
-		return fmt.Sprintf("restart withheld by %s: %s", s.withheld[len(s.withheld)-1], s.why)
+		return fmt.Sprintf("%s was started again and exited, %s", name, times(s.exits))
+	case s.unstarted != "":
+		return fmt.Sprintf("%s could not be started: %s", name, s.unstarted)
+	case s.decided == 0 && len(s.withheld) > 0:
+		return ""
 	case s.decided == 0:
 		return "nothing was done about it"
 	case s.started < s.decided:
 		return "the restart was decided and nothing was started"
-	case f.diagnose != "":
-		return f.diagnose
 	default:
 		return fmt.Sprintf("%s was started after %s and did not get ready", s.last, event.Short(s.started-s.injected))
 	}
+}
+
+// forbidden says which guardrail had the last word.
+func (s story) forbidden() string {
+	if len(s.withheld) == 0 {
+		return ""
+	}
+	return fmt.Sprintf("restart withheld by %s: %s", s.withheld[len(s.withheld)-1], s.why)
+}
+
+func times(n int) string {
+	if n == 1 {
+		return "once"
+	}
+	return fmt.Sprintf("%d times", n)
 }
 
 // slowest names the step that took most of the way to a whole service.

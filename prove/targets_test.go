@@ -1,0 +1,128 @@
+package prove
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"testing"
+
+	"holdfast"
+)
+
+// shop is storefront, which needs catalog and likes ads; catalog needs stock;
+// ledger speaks no HTTP, and payments runs elsewhere.
+func shop() *holdfast.System {
+	service := func(name holdfast.ServiceName, ports []uint16, needs ...holdfast.Dependency) holdfast.Service {
+		s := holdfast.Service{Name: name, Command: "./" + string(name), Manage: holdfast.Full, Protocol: holdfast.HTTP, Replicas: 2, DependsOn: needs}
+		for _, port := range ports {
+			s.Ports = append(s.Ports, holdfast.Port{Host: "127.0.0.1", Port: port})
+		}
+		return s
+	}
+	needs := func(on holdfast.ServiceName) holdfast.Dependency {
+		return holdfast.Dependency{On: on, Required: true}
+	}
+	ledger, payments := service("ledger", []uint16{5432}), service("payments", nil)
+	ledger.Protocol = holdfast.TCP
+	payments.Command, payments.URLs, payments.Manage = "", []string{"http://192.0.2.1"}, holdfast.Route
+	return &holdfast.System{Name: "shop", Services: []holdfast.Service{
+		service("storefront", []uint16{8080}, needs("catalog"), holdfast.Dependency{On: "ads"}),
+		service("checkout", []uint16{8081}, needs("payments")),
+		service("catalog", []uint16{8082}, needs("stock"), needs("ledger")),
+		service("stock", nil), service("ads", nil), service("alone", nil), ledger, payments,
+	}}
+}
+
+// open is every listener of the shop that the keeper opened.
+func open() map[holdfast.ListenerName]string {
+	addresses := map[holdfast.ListenerName]string{}
+	for i, name := range []holdfast.ListenerName{
+		"storefront:8080", "checkout:8081", "catalog:8082", "ledger:5432",
+		"storefront/catalog", "storefront/ads", "checkout/payments", "catalog/stock", "catalog/ledger",
+	} {
+		addresses[name] = fmt.Sprintf("127.0.0.1:%d", 7000+i)
+	}
+	return addresses
+}
+
+func named(all []target) string {
+	var names []string
+	for _, t := range all {
+		names = append(names, t.name)
+	}
+	return strings.Join(names, " ")
+}
+
+func TestLoadGoesToWhatIsPublishedAndToTheEdgesOfWhatIsStruck(t *testing.T) {
+	for _, c := range []struct {
+		struck []holdfast.ServiceName
+		want   string
+	}{
+		{nil, "storefront:8080 catalog:8082"},
+		{[]holdfast.ServiceName{"catalog"}, "storefront:8080 catalog:8082 storefront/catalog"},
+		{[]holdfast.ServiceName{"stock", "ads"}, "storefront:8080 catalog:8082 storefront/ads catalog/stock"},
+		{[]holdfast.ServiceName{"ledger", "payments", "checkout"}, "storefront:8080 catalog:8082"}, // no HTTP, not ours, and what could reach it
+	} {
+		if got := named(targets(shop(), c.struck, open())); got != c.want {
+			t.Errorf("%v struck: %s, want %s", c.struck, got, c.want)
+		}
+	}
+	if got := named(targets(shop(), []holdfast.ServiceName{"catalog"}, map[holdfast.ListenerName]string{"catalog:8082": "127.0.0.1:7002"})); got != "catalog:8082" {
+		t.Errorf("where one listener is open: %s", got)
+	}
+}
+
+func TestAServiceThatCannotBeAskedSaysWhy(t *testing.T) {
+	for name, want := range map[holdfast.ServiceName]string{
+		"storefront": "", "catalog": "", "stock": "",
+		"ledger": "speaks tcp", "payments": "runs elsewhere", "checkout": "could reach payments", "alone": "no request can reach alone",
+	} {
+		if got := unaskable(shop(), name); (got == "") != (want == "") || !strings.Contains(got, want) {
+			t.Errorf("%s: %q, want %q", name, got, want)
+		}
+	}
+}
+
+func TestHalfOfTheLoadGoesStraightToWhatIsStruck(t *testing.T) {
+	for _, c := range []struct{ struck, all, want string }{
+		{"catalog", "storefront catalog catalog", "2 1 1"},
+		{"catalog", "storefront checkout ads catalog", "1 1 1 3"},
+		{"catalog", "catalog catalog", "1 1"},
+		{"", "storefront catalog", "1 1"},
+		{"stock", "storefront catalog", "1 1"},
+	} {
+		var all []target
+		for i, service := range strings.Fields(c.all) {
+			all = append(all, target{name: fmt.Sprint(i), address: "127.0.0.1:80", service: holdfast.ServiceName(service)})
+		}
+		var weights []string
+		for i, weighed := range weigh(all, holdfast.ServiceName(c.struck)) {
+			weights = append(weights, fmt.Sprint(weighed.Weight))
+			if weighed.Name != all[i].name || weighed.URL != "http://127.0.0.1:80/" {
+				t.Errorf("target %+v", weighed)
+			}
+		}
+		if got := strings.Join(weights, " "); got != c.want {
+			t.Errorf("%s struck of %s: weights %s, want %s", c.struck, c.all, got, c.want)
+		}
+	}
+}
+
+// What is only liked is not needed: who asks storefront for a page must not count
+// as a user of ads.
+func TestWhoNeedsWhatIsStruck(t *testing.T) {
+	all := targets(shop(), []holdfast.ServiceName{"catalog", "stock", "ads"}, open())
+	for struck, want := range map[holdfast.ServiceName]string{
+		"storefront": "storefront:8080",
+		"catalog":    "catalog:8082 storefront/catalog storefront:8080",
+		"stock":      "catalog/stock catalog:8082 storefront/catalog storefront:8080",
+		"ads":        "storefront/ads",
+	} {
+		needing := needs(shop(), all, struck)
+		maps.DeleteFunc(needing, func(_ string, needs bool) bool { return !needs })
+		if got := strings.Join(slices.Sorted(maps.Keys(needing)), " "); got != want {
+			t.Errorf("%s is needed by %s, want %s", struck, got, want)
+		}
+	}
+}
