@@ -26,7 +26,7 @@ func checkCommand() *cobra.Command {
 			return err
 		}
 		system, problems := spec.Read(file, environ())
-		checked := checked{System: file.Name, Problems: problems}
+		checked := checked{System: file.Name, Problems: append([]spec.Problem{}, problems...), Modes: []holdfast.FailureMode{}}
 		if system != nil {
 			checked.Modes = system.Modes
 			if *explain {
@@ -67,10 +67,11 @@ func (d checked) verdict(system *holdfast.System, strict bool) error {
 }
 
 func (d checked) print(c *cobra.Command, system *holdfast.System) {
+	out := c.OutOrStdout()
 	if system == nil {
+		fmt.Fprintf(out, "%s cannot be used: %s\n", d.System, d.found())
 		return
 	}
-	out := c.OutOrStdout()
 	width := 0
 	for _, inference := range d.Inferred {
 		width = max(width, len(inference.Path))
@@ -78,7 +79,29 @@ func (d checked) print(c *cobra.Command, system *holdfast.System) {
 	for _, inference := range d.Inferred {
 		fmt.Fprintf(out, "%-*s  %s  (%s)\n", width, inference.Path, inference.Value, inference.Because)
 	}
-	fmt.Fprintln(out, summary(system))
+	fmt.Fprint(out, summary(system))
+	if len(d.Problems) > 0 {
+		fmt.Fprintf(out, "; %s", d.found())
+	}
+	fmt.Fprintln(out)
+}
+
+// found counts what is wrong with the file: "2 errors, 1 warning".
+func (d checked) found() string {
+	warnings := 0
+	for _, problem := range d.Problems {
+		if problem.Severity == spec.Warning {
+			warnings++
+		}
+	}
+	var parts []string
+	if errors := len(d.Problems) - warnings; errors > 0 {
+		parts = append(parts, count(errors, "error"))
+	}
+	if warnings > 0 {
+		parts = append(parts, count(warnings, "warning"))
+	}
+	return strings.Join(parts, ", ")
 }
 
 // summary is a system in one line.

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"time"
 
@@ -46,7 +47,7 @@ func eventsCommand() *cobra.Command {
 }
 
 func logsCommand() *cobra.Command {
-	c := &cobra.Command{Use: "logs REPLICA", Args: cobra.ExactArgs(1), Short: "what a replica printed", Example: "  holdfast logs catalog-2 -f"}
+	c := &cobra.Command{Use: "logs REPLICA", Args: oneReplica, Short: "what a replica printed", Example: "  holdfast logs catalog-2 -f"}
 	flag := stateFlag(c)
 	follow := c.Flags().BoolP("follow", "f", false, "go on as it prints")
 	lines := c.Flags().IntP("lines", "n", 20, "how many of its last lines")
@@ -63,6 +64,13 @@ func logsCommand() *cobra.Command {
 		})
 	}
 	return c
+}
+
+func oneReplica(_ *cobra.Command, args []string) error {
+	if len(args) != 1 {
+		return fmt.Errorf("logs are of one replica, and %s were named (holdfast status SERVICE lists them)", count(len(args), "replica"))
+	}
+	return nil
 }
 
 func pauseCommand() *cobra.Command {
@@ -162,7 +170,11 @@ func replayCommand() *cobra.Command {
 func replayed(path string) (loop.Replay, error) {
 	var replay loop.Replay
 	lines := journal.Load(path)
-	if info, err := os.Stat(path); err == nil && info.IsDir() {
+	info, err := os.Stat(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return replay, fmt.Errorf("there is no journal at %s\n  next: name one, or run this in the folder of a system that was started", path)
+	}
+	if err == nil && info.IsDir() {
 		lines = journal.Read(path)
 	}
 	for line, err := range lines {

@@ -29,7 +29,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	root.SetArgs(args)
 	root.SetOut(stdout)
 	root.SetErr(stderr)
-	err := root.ExecuteContext(ctx)
+	called, err := root.ExecuteContextC(ctx)
 	var exit *exitError
 	switch {
 	case err == nil:
@@ -41,7 +41,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		return exit.code
 	default: // cobra's own: bad usage
 		fmt.Fprintln(stderr, "holdfast: "+err.Error())
-		fmt.Fprintln(stderr, "  next: holdfast --help")
+		fmt.Fprintf(stderr, "  next: %s --help\n", called.CommandPath())
 		return exitUsage
 	}
 }
