@@ -183,3 +183,65 @@ func TestASecondKeeperIsRefused(t *testing.T) {
 		t.Errorf("the first one no longer answers: %v", err)
 	}
 }
+
+// Somebody copied a project with its state directory and started it beside the
+// first: the first's agent and gateway were killed, its replicas adopted, and a
+// down of the copy ended them.
+func TestACopyOfAStateDirectoryAdoptsNothing(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t, "gateway")
+	c := h.begin()
+	lives := start(t, c, h.spec("lives-1", 1, "exec sleep 60"))
+	gateway := roleState(t, c, "gateway").Pid
+	if _, err := c.Listen(t.Context(), []holdfast.Listener{{Name: "web:80", Address: "127.0.0.1:0"}}); err != nil {
+		t.Fatal(err)
+	}
+
+	copied := newHouse(t)
+	copyFiles(t, copied.orders.State, h.orders.State)
+	told := follow(t, copied.begin())
+	if p := told.find(t, "its end, as far as the copy is concerned", gone(lives.ID)); p.Exit == nil || !p.Exit.Unknown || p.Adopted {
+		t.Errorf("in the copy it is %+v", p)
+	}
+	if copied.keep() == h.keep() {
+		t.Error("the copy's processes would bear the same mark")
+	}
+	copied.cmd.Process.Signal(syscall.SIGTERM)
+	copied.awaitEnd()
+	if !alive(lives.Pid) || !alive(gateway) {
+		t.Error("the copy's end ended what the first keeper runs")
+	}
+
+	// The same directory under another name is no copy.
+	h.kill()
+	moved := h.orders.State + "-moved"
+	if err := os.Rename(h.orders.State, moved); err != nil {
+		t.Fatal(err)
+	}
+	h.orders.State, h.orders.Roles = moved, nil
+	told = follow(t, h.begin())
+	if p := told.find(t, "the living one", func(p holdfast.Process) bool { return p.ID == lives.ID }); !p.Adopted || p.Exit != nil {
+		t.Errorf("after the move it is %+v", p)
+	}
+}
+
+// copyFiles copies the files of a directory, but no sockets.
+func copyFiles(t *testing.T, to, from string) {
+	t.Helper()
+	entries, err := os.ReadDir(from)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, entry := range entries {
+		if !entry.Type().IsRegular() {
+			continue
+		}
+		text, err := os.ReadFile(filepath.Join(from, entry.Name()))
+		if err == nil {
+			err = os.WriteFile(filepath.Join(to, entry.Name()), text, 0o600)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+}

@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"holdfast"
+	"holdfast/internal/files"
 	"holdfast/internal/proc"
 	"holdfast/internal/unixsock"
 )
@@ -28,10 +29,12 @@ import (
 //	processes.json  what runs, for the next keeper
 //	listeners.json  which addresses are listened on, for the next keeper
 type place struct {
-	dir    string
-	keep   string
-	lock   *os.File
-	server *net.UnixListener
+	dir      string
+	identity string // of the directory, whatever it is called
+	copied   bool   // what lies here was written in another directory
+	keep     string
+	lock     *os.File
+	server   *net.UnixListener
 }
 
 // SocketName is the keeper's socket in its state directory.
@@ -42,17 +45,53 @@ func settle(dir string) (place, error) {
 	if err != nil {
 		return place{}, err
 	}
-	keep, err := theKeep(filepath.Join(dir, "keep"))
-	if err != nil {
+	p := place{dir: dir, lock: lock}
+	if err := p.furnish(); err != nil {
 		lock.Close()
 		return place{}, err
 	}
-	server, err := unixsock.Listen(filepath.Join(dir, SocketName))
-	if err != nil {
-		lock.Close()
-		return place{}, err
+	return p, nil
+}
+
+// furnish finds out whose directory this is, and opens its socket. A copy of a
+// state directory gets a name of its own: under the copied one it would adopt,
+// and one day end, what the keeper of the other directory runs.
+func (p *place) furnish() error {
+	var err error
+	if p.identity, err = identify(p.dir); err != nil {
+		return err
 	}
-	return place{dir: dir, keep: keep, lock: lock, server: server}, nil
+	path := filepath.Join(p.dir, "keep")
+	if p.copied = p.isCopy(); p.copied {
+		if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
+	}
+	if p.keep, err = theKeep(path); err != nil {
+		return err
+	}
+	p.server, err = unixsock.Listen(filepath.Join(p.dir, SocketName))
+	return err
+}
+
+// identify names a directory so that moving it changes nothing, and copying it
+// makes another.
+func identify(dir string) (string, error) {
+	info, err := os.Stat(dir)
+	if err != nil {
+		return "", err
+	}
+	if on, ok := info.Sys().(*syscall.Stat_t); ok {
+		return fmt.Sprintf("%d:%d", on.Dev, on.Ino), nil
+	}
+	return "", nil
+}
+
+// isCopy tells whether the last table was written in another directory.
+func (p *place) isCopy() bool {
+	var t table
+	p.read("processes.json", &t, func(string, ...any) {}) // who adopts reads it again, and says it
+	return t.Place != "" && t.Place != p.identity
 }
 
 // leave gives the directory up. The socket goes first: while the lock is held,
@@ -102,22 +141,14 @@ func theKeep(path string) (string, error) {
 	keep := make([]byte, 8)
 	rand.Read(keep)
 	name := hex.EncodeToString(keep)
-	return name, replace(path, []byte(name+"\n"))
-}
-
-// replace writes a file so that it is the old one or the new one, whenever we
-// die. It is not synced: what it says is of this boot only.
-func replace(path string, content []byte) error {
-	if err := os.WriteFile(path+".new", content, 0o600); err != nil {
-		return err
-	}
-	return os.Rename(path+".new", path)
+	return name, files.Replace(path, []byte(name+"\n"))
 }
 
 // A table is what the next keeper needs to adopt. It holds no environment:
 // secrets are not written down.
 type table struct {
-	Boot      string          `json:"boot"` // pids and ticks mean nothing in another
+	Boot      string          `json:"boot"`  // pids and ticks mean nothing in another
+	Place     string          `json:"place"` // and nothing in a copy of the directory
 	Epoch     uint64          `json:"epoch"`
 	Processes []processRecord `json:"processes"`
 	Roles     []roleRecord    `json:"roles"`
@@ -136,10 +167,10 @@ type roleRecord struct {
 	Since int64    `json:"since"`
 }
 
-// save writes the table. When it cannot be written the work goes on: what is
+// save writes the table, which is of this boot only. When it cannot be written the work goes on: what is
 // lost is that the next keeper ends what it would have adopted.
 func (k *keeper) save() {
-	t := table{Boot: proc.BootID(), Epoch: k.epoch, Processes: []processRecord{}, Roles: []roleRecord{}}
+	t := table{Boot: proc.BootID(), Place: k.place.identity, Epoch: k.epoch, Processes: []processRecord{}, Roles: []roleRecord{}}
 	for _, p := range k.processes {
 		t.Processes = append(t.Processes, processRecord{Process: p.state, StopSignal: nameSignal(p.stopSignal), StopGrace: p.stopGrace})
 	}
@@ -163,19 +194,20 @@ func (k *keeper) saveListeners() {
 func (k *keeper) write(name string, content any) {
 	text, err := json.Marshal(content)
 	if err == nil {
-		err = replace(filepath.Join(k.place.dir, name), text)
+		err = files.Replace(filepath.Join(k.place.dir, name), text)
 	}
 	if err != nil {
 		k.log("write %s: %v", name, err)
 	}
 }
 
-// lastTable is what the last keeper wrote. Processes of another boot come
-// without their pids, so that nothing is taken for them.
+// lastTable is what the last keeper wrote. Processes of another boot, or of the
+// directory that this one is a copy of, come without their pids, so that nothing
+// is taken for them.
 func (p place) lastTable(log func(string, ...any)) table {
 	var t table
 	p.read("processes.json", &t, log)
-	if t.Boot != proc.BootID() {
+	if t.Boot != proc.BootID() || p.copied {
 		t.Roles = nil
 		for i := range t.Processes {
 			t.Processes[i].Ticks = 0
@@ -186,6 +218,9 @@ func (p place) lastTable(log func(string, ...any)) table {
 
 func (p place) lastListeners(log func(string, ...any)) []listenerRecord {
 	var records []listenerRecord
+	if p.copied {
+		return nil // they are listened on already, for the other directory
+	}
 	p.read("listeners.json", &records, log)
 	return records
 }

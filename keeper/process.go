@@ -138,6 +138,9 @@ func (k *keeper) note(p *process) {
 // adopt takes over what the last keeper recorded, and ends what carries our
 // mark and was not recorded.
 func (k *keeper) adopt(watching context.Context) {
+	if k.place.copied {
+		k.log("this state directory is a copy: what runs belongs to the other one")
+	}
 	last := k.place.lastTable(k.log)
 	k.epoch = last.Epoch
 	known := map[string]bool{}
