@@ -31,7 +31,7 @@ func Text(run Run, paint Paint) string {
 
 // ControlLine tells of the load without fault.
 func ControlLine(c Control) string {
-	return fmt.Sprintf("control  %s requests at %.0f/s without a fault: %d failed, %d late, 99 %% within %s\n",
+	return fmt.Sprintf("control  %s requests at %.0f/s without a fault: %d failed, %d late, 99%% within %s\n",
 		thousands(c.Sent), c.Rate, c.Failed, c.Late, Short(Millis(c.P99)))
 }
 
@@ -89,11 +89,14 @@ func figure(name string, got *Millis, bound Millis) string {
 	if got == nil {
 		return pad(name + " never")
 	}
-	sign := "≤"
+	sign, text := "≤", Short(*got)
 	if *got > bound {
 		sign = ">"
 	}
-	return pad(fmt.Sprintf("%s %s %s%s", name, Short(*got), sign, Short(bound)))
+	if sign == ">" && text == Short(bound) {
+		text = fmt.Sprintf("%gms", float64(*got)) // "1s >1s" would be a riddle
+	}
+	return pad(fmt.Sprintf("%s %s %s%s", name, text, sign, Short(bound)))
 }
 
 // pad keeps the columns of short and long figures in line.
@@ -109,10 +112,17 @@ func hurt(d Drill) string {
 	if d.Impact > d.Bounds.Impact {
 		sign = ">"
 	}
-	return fmt.Sprintf("hurt %d of %s %s%s (95%% sure: below %s)", d.Failed+d.Late, thousands(d.Sent), sign, d.Bounds.Impact, percent(d.Below))
+	return fmt.Sprintf("hurt %s of %s %s%s (95%% sure: below %s)", thousands(d.Failed+d.Late), thousands(d.Sent), sign, d.Bounds.Impact, percent(d.Below))
 }
 
-func percent(share holdfast.Share) string { return fmt.Sprintf("%.2f%%", float64(share)*100) }
+// percent has two digits, or one that is not 0 when that takes more: nothing is
+// ever sure to be below 0.00%.
+func percent(share holdfast.Share) string {
+	if share > 0 && share < 0.0001 {
+		return fmt.Sprintf("%.1g%%", float64(share)*100)
+	}
+	return fmt.Sprintf("%.2f%%", float64(share)*100)
+}
 
 // Short is a time as a person reads it.
 func Short(m Millis) string {
