@@ -351,6 +351,13 @@ func TestARestorationCountsFromWhicheverCameLast(t *testing.T) {
 	}
 }
 
+func TestAWholeSystemWithHurtUsersIsNotBlamedForNotBeingWhole(t *testing.T) {
+	d := judge(mended().hurts(3500*time.Millisecond, 4*time.Second).facts)
+	if d.Restore != nil || d.Mitigate != nil || !strings.HasPrefix(d.Reason, "users were not whole again") {
+		t.Errorf("restored after %v, mitigated after %v: %s", d.Restore, d.Mitigate, d.Reason)
+	}
+}
+
 func TestWhatWasSaidBeforeTheFaultDecidesNothing(t *testing.T) {
 	s := crash(2, 4*time.Second).then(-time.Second, event.Detected{Mode: "catalog.crash", ID: id("catalog-2#1")}).whole(-time.Millisecond, "catalog-2#1")
 	if d := judge(s.facts); d.Detect != nil || d.Restore != nil {
