@@ -46,6 +46,7 @@ type drilling struct {
 	entry     warden.EntryID
 	before    warden.Snapshot
 	injected  time.Duration
+	stalled   time.Duration // the longest that watching waited for a processor
 }
 
 // drill exercises one failure mode: a clean second, the fault, its witness,
@@ -143,9 +144,11 @@ func (d *drilling) inject(ctx context.Context) error {
 func (d *drilling) watch(ctx context.Context) error {
 	heard, when := 0, proc.Now()
 	for {
+		slept := proc.Now()
 		if err := d.pause(ctx, look); err != nil {
 			return err
 		}
+		d.stalled = max(d.stalled, proc.Now()-slept-look)
 		if n := len(d.generator.Snapshot()); n != heard {
 			heard, when = n, proc.Now()
 		}
@@ -235,7 +238,7 @@ func (d *drilling) conclude(ctx context.Context, ended time.Duration) (report.Dr
 	if err != nil {
 		f.broken = err.Error()
 	}
-	f.lagP99, f.capped = record.LagP99, record.Capped
+	f.lagP99, f.capped, f.stalled = record.LagP99, record.Capped, d.stalled
 	for _, result := range record.Results {
 		if d.needing[result.Target] {
 			f.results = append(f.results, result)

@@ -36,6 +36,7 @@ type facts struct {
 	reached  int           // of those sent to the target itself, during the fault
 	witness  string        // what somebody else saw of the fault; empty: nothing
 	lagP99   time.Duration // of the generator
+	stalled  time.Duration // the longest that an idle process of ours waited for a processor during the fault
 	capped   int           // arrivals the generator could not send
 	broken   string        // why the measurement itself cannot be used; empty: it can
 	residue  []string      // what the drill left behind
@@ -102,10 +103,22 @@ func verdict(f facts, s story, d report.Drill) (holdfast.Verdict, string) {
 			reasons = append(reasons, reason)
 		}
 	}
-	if len(reasons) > 0 {
+	switch {
+	case len(reasons) == 0:
+		return holdfast.Pass, ""
+	case f.stalled > stallAllowed && onlySlow(f, d):
+		return holdfast.Invalid, fmt.Sprintf("%san idle process waited %s for a processor meanwhile; on this machine %s", starved, event.Short(f.stalled), strings.Join(reasons, "; "))
+	default:
 		return holdfast.Fail, strings.Join(reasons, "; ")
 	}
-	return holdfast.Pass, ""
+}
+
+// onlySlow tells whether all that was wrong is that it took long: what a machine
+// that is busy with something else does to any system. It fails no requests,
+// and leaves nothing undone or behind.
+func onlySlow(f facts, d report.Drill) bool {
+	failed := load.Tally{Sent: d.Sent, Failed: d.Failed}
+	return len(f.residue) == 0 && d.Detect != nil && d.Mitigate != nil && d.Restore != nil && failed.Share() <= d.Bounds.Impact
 }
 
 func invalid(f facts) string {
@@ -126,8 +139,15 @@ func invalid(f facts) string {
 	}
 }
 
-// lagging begins the reason of a drill that is worth one more try.
-const lagging = "the load generator itself was too slow to measure: "
+// Beginnings of the reasons of drills that are worth one more try.
+const (
+	lagging = "the load generator itself was too slow to measure: "
+	starved = "this machine was too busy to judge by: "
+)
+
+// stallAllowed is how long a process that only looks at the clock may wait for a
+// processor. A request passes through five that do more.
+const stallAllowed = 100 * time.Millisecond
 
 func leftBehind(f facts) string {
 	if len(f.residue) == 0 {
@@ -176,6 +196,9 @@ func overImpact(f facts, d report.Drill) string {
 		return ""
 	}
 	reason := fmt.Sprintf("%d of %d requests were hurt", d.Failed+d.Late, d.Sent)
+	if d.Failed > 0 && d.Late > 0 {
+		reason += fmt.Sprintf(" (%d failed, %d late)", d.Failed, d.Late)
+	}
 	if f.service.Replicas == 1 {
 		reason += fmt.Sprintf(", because %s has one replica and there was nothing to retry on", f.service.Name)
 	}

@@ -72,7 +72,7 @@ func (p *proof) prove(ctx context.Context) error {
 		}
 		for range p.o.Repeat {
 			drill, err := p.once(ctx, mode)
-			if err == nil && drill.Verdict == holdfast.Invalid && strings.HasPrefix(drill.Reason, lagging) {
+			if err == nil && drill.Verdict == holdfast.Invalid && (strings.HasPrefix(drill.Reason, lagging) || strings.HasPrefix(drill.Reason, starved)) {
 				p.o.Say(string(mode.Name) + "  once more: " + drill.Reason)
 				drill, err = p.once(ctx, mode)
 			}
