@@ -14,6 +14,7 @@ import (
 	"syscall"
 
 	"holdfast"
+	"holdfast/internal/files"
 )
 
 // ErrHeld is what Open refuses with while another process holds the file.
@@ -45,7 +46,7 @@ func Open(dir string) (*File, error) {
 	}
 	epoch, err := advance(file)
 	if err == nil {
-		err = syncDir(dir)
+		err = files.SyncDir(dir)
 	}
 	if err != nil {
 		file.Close()
@@ -193,13 +194,4 @@ func parse(line string) (holding, bool) {
 		return holding{}, false
 	}
 	return h, h.line() == line
-}
-
-// syncDir makes the file's name durable.
-func syncDir(dir string) error {
-	d, err := os.Open(dir)
-	if err != nil {
-		return err
-	}
-	return errors.Join(d.Sync(), d.Close())
 }

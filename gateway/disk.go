@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 
 	"holdfast"
+	"holdfast/internal/files"
 )
 
 // A sealed is the last good table as it lies on disk. The checksum is over the
@@ -32,7 +33,10 @@ func (g *Gateway) save() {
 	if done {
 		return
 	}
-	err := writeSealed(g.tablePath(), held.text)
+	text, err := json.Marshal(sealed{Checksum: checksum(held.text), Table: held.text})
+	if err == nil {
+		err = files.ReplaceDurably(g.tablePath(), text)
+	}
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	held.unsaved = ""
@@ -40,40 +44,6 @@ func (g *Gateway) save() {
 		held.unsaved = err.Error()
 		g.log.say("routing table %d is in force but not on disk: %v", held.table.Revision, err)
 	}
-}
-
-// writeSealed replaces the file at path so that after a crash it is the old one
-// or the new one.
-func writeSealed(path string, table []byte) (err error) {
-	text, err := json.Marshal(sealed{Checksum: checksum(table), Table: table})
-	if err != nil {
-		return err
-	}
-	file, err := os.CreateTemp(filepath.Dir(path), ".table-*")
-	if err != nil {
-		return err
-	}
-	defer func() {
-		if err != nil {
-			os.Remove(file.Name())
-		}
-	}()
-	_, err = file.Write(text)
-	if err = errors.Join(err, file.Sync(), file.Close()); err != nil {
-		return err
-	}
-	if err = os.Rename(file.Name(), path); err != nil {
-		return err
-	}
-	return syncDir(filepath.Dir(path))
-}
-
-func syncDir(path string) error {
-	dir, err := os.Open(path)
-	if err != nil {
-		return err
-	}
-	return errors.Join(dir.Sync(), dir.Close())
 }
 
 func checksum(table []byte) string {

@@ -7,6 +7,8 @@ import (
 	"os"
 	"path/filepath"
 	"syscall"
+
+	"holdfast/internal/files"
 )
 
 // A disk is every step of writing that can fail by itself, so that a test can
@@ -52,16 +54,7 @@ func (realDisk) allocate(f file, size int64) error {
 func (realDisk) link(from, to string) error   { return os.Link(from, to) }
 func (realDisk) rename(from, to string) error { return os.Rename(from, to) }
 func (realDisk) remove(path string) error     { return os.Remove(path) }
-
-// syncDir makes names durable: a file that was fsynced can still be missing
-// after a power cut when its directory was not.
-func (realDisk) syncDir(dir string) error {
-	d, err := os.Open(dir)
-	if err != nil {
-		return err
-	}
-	return errors.Join(d.Sync(), d.Close())
-}
+func (realDisk) syncDir(dir string) error     { return files.SyncDir(dir) }
 
 func writeZeros(f file, size int64) error {
 	zeros := make([]byte, 64<<10)

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"holdfast"
+	"holdfast/internal/files"
 	"holdfast/internal/proc"
 )
 
@@ -249,7 +250,7 @@ func createLedger(path string, first run) (*ledger, error) {
 		return nil, fmt.Errorf("create ledger: %w", err)
 	}
 	l := &ledger{account: &account{}, file: file}
-	err = errors.Join(l.lock(), l.write(line{State: isRun, Run: &first}), syncDir(filepath.Dir(path)))
+	err = errors.Join(l.lock(), l.write(line{State: isRun, Run: &first}), files.SyncDir(filepath.Dir(path)))
 	if err != nil {
 		file.Close()
 		return nil, fmt.Errorf("create ledger %s: %w", path, err)
@@ -317,13 +318,3 @@ func (l *ledger) arm(entry Entry) (EntryID, error) {
 }
 
 func (l *ledger) close() error { return l.file.Close() }
-
-// syncDir makes a new file's name as durable as its content.
-func syncDir(path string) error {
-	dir, err := os.Open(path)
-	if err != nil {
-		return err
-	}
-	defer dir.Close()
-	return dir.Sync()
-}

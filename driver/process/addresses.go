@@ -13,6 +13,7 @@ import (
 	"sync"
 
 	"holdfast"
+	"holdfast/internal/files"
 )
 
 // Addresses are chosen from ports below the kernel's ephemeral range (from
@@ -139,18 +140,14 @@ func (a *addresses) choose() (string, error) {
 	return "", fmt.Errorf("no free address on %s from port %d to %d (%s holds those given away): %w", a.host, firstPort, firstPort+ports-1, a.path, last)
 }
 
-// save replaces the file at once or not at all. It is not synced: addresses
-// matter while processes live, and a power failure ends those.
+// save writes the addresses down. They matter while processes live, and a power
+// failure ends those.
 func (a *addresses) save() error {
 	text, err := json.MarshalIndent(a.of, "", "  ")
+	if err == nil {
+		err = files.Replace(a.path, append(text, '\n'))
+	}
 	if err != nil {
-		return fmt.Errorf("keep the replicas' addresses: %w", err)
-	}
-	next := a.path + ".next"
-	if err := os.WriteFile(next, append(text, '\n'), 0o600); err != nil {
-		return fmt.Errorf("keep the replicas' addresses: %w", err)
-	}
-	if err := os.Rename(next, a.path); err != nil {
 		return fmt.Errorf("keep the replicas' addresses: %w", err)
 	}
 	return nil
