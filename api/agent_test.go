@@ -5,7 +5,6 @@ import (
 	"errors"
 	"net"
 	"net/http"
-	"os"
 	"path/filepath"
 	"sync"
 	"testing"
@@ -132,12 +131,7 @@ type house struct {
 
 func serve(t *testing.T, agent *stub) *house {
 	t.Helper()
-	dir, err := os.MkdirTemp("", "api") // short: a socket's path has a limit
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { os.RemoveAll(dir) })
-	h := &house{stub: agent, t: t, socket: filepath.Join(dir, "api.sock")}
+	h := &house{stub: agent, t: t, socket: filepath.Join(t.TempDir(), "api.sock")}
 	listener, err := unixsock.Listen(h.socket)
 	if err != nil {
 		t.Fatal(err)
