@@ -46,7 +46,7 @@ func floors() []floor {
 		{pkg: "loop", house: words("holdfast", "event", "control", "journal"), because: "asks the mind and records what it says"},
 		// hands: none imports another; cmd and prove wire them through the ports
 		{pkg: "internal/proc", because: "what the kernel says of processes; hands share it and it imports none"},
-		{pkg: "internal/files", because: "files replaced whole; memory and hands share it"},
+		{pkg: "internal/files", because: "files replaced whole, and their ends; memory, hands and top share it"},
 		{pkg: "internal/unixsock", because: "sockets below long paths; used by several hands"},
 		{pkg: "keeper", house: words("holdfast", "internal/files", "internal/proc", "internal/unixsock"), because: "standard library only: the process that must not die of somebody else's code"},
 		{pkg: "gateway", house: words("holdfast", "internal/files", "internal/proc", "internal/unixsock"), because: "statically stable: knows the routing table and nothing of the mind"},
@@ -63,7 +63,7 @@ func floors() []floor {
 		// top
 		{pkg: "api", house: words("holdfast", "event", "journal/view", "internal/unixsock"), because: "the only way in"},
 		{pkg: "report", house: words("holdfast", "event"), because: "shows results; makes none"},
-		{pkg: "prove", house: words("holdfast", "event", "topology", "spec", "fault", "load", "warden", "api", "report", "internal/proc"), because: "wires a private copy, load and faults into a verdict"},
+		{pkg: "prove", house: words("holdfast", "event", "topology", "spec", "fault", "load", "warden", "api", "report", "internal/files", "internal/proc"), because: "wires a private copy, load and faults into a verdict"},
 		{pkg: "bench/crash", house: words("holdfast", "report"), because: "runs the program as a person does and reads what it prints"},
 		{pkg: "cmd/holdfast", house: words("*"), others: words("github.com/spf13/cobra", "golang.org/x/sys"), because: "wires everything"},
 	}

@@ -14,6 +14,7 @@ import (
 	"holdfast"
 	"holdfast/api"
 	"holdfast/fault"
+	"holdfast/internal/files"
 	"holdfast/internal/proc"
 	"holdfast/load"
 	"holdfast/warden"
@@ -108,7 +109,7 @@ func (c *private) declare(ctx context.Context) error {
 		}
 		select {
 		case <-ctx.Done():
-			return fmt.Errorf("the private copy's agent does not answer: %w\n%s", err, tailOf(filepath.Join(c.dir, "log", "agent.log")))
+			return fmt.Errorf("the private copy's agent does not answer: %w\n%s", err, files.Quote(filepath.Join(c.dir, "log", "agent.log")))
 		case <-c.warden.Lost():
 			return c.lost()
 		case <-time.After(look):
@@ -230,14 +231,4 @@ func (c *private) targets(ctx context.Context, struck []holdfast.ServiceName) ([
 func (c *private) generator(ctx context.Context, plan load.Plan) (*load.Generator, error) {
 	env := append(proc.Baseline(c.o.Environ), proc.Mark+"="+c.keep+"/load")
 	return load.Start(ctx, append(c.o.self(), "load"), env, plan)
-}
-
-// tailOf is the end of a log of ours, for an error.
-func tailOf(path string) string {
-	text, err := os.ReadFile(path)
-	if err != nil {
-		return ""
-	}
-	lines := strings.Split(strings.TrimRight(string(text), "\n"), "\n")
-	return "    | " + strings.Join(lines[max(0, len(lines)-10):], "\n    | ")
 }

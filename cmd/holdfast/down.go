@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"holdfast/api"
+	"holdfast/internal/files"
 	"holdfast/internal/proc"
 	"holdfast/keeper"
 )
@@ -156,7 +157,7 @@ func endOrphans(ctx context.Context, state stateDir) error {
 		case <-deadline.Done():
 			return fmt.Errorf("the keeper that is to end everything does not answer: %w", err)
 		case err := <-over:
-			return fmt.Errorf("the keeper that was to end everything ended itself: %v\n%s", err, lastLines(state.log("keeper")))
+			return fmt.Errorf("the keeper that was to end everything ended itself: %v\n%s", err, files.Quote(state.log("keeper")))
 		case <-time.After(20 * time.Millisecond):
 		}
 	}

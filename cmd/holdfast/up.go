@@ -18,6 +18,7 @@ import (
 	"holdfast/api"
 	"holdfast/event"
 	"holdfast/fault"
+	"holdfast/internal/files"
 	"holdfast/internal/proc"
 	"holdfast/journal/view"
 	"holdfast/keeper"
@@ -152,9 +153,9 @@ func (u *up) declare(ctx context.Context, file api.File, ended <-chan error) err
 		case <-ctx.Done():
 			return ctx.Err()
 		case err := <-ended:
-			return fmt.Errorf("the keeper ended at once: %v\n%s", err, lastLines(u.state.log("keeper")))
+			return fmt.Errorf("the keeper ended at once: %v\n%s", err, files.Quote(u.state.log("keeper")))
 		case <-limit.C:
-			return fmt.Errorf("the agent does not answer: %w\n%s", err, lastLines(u.state.log("agent")))
+			return fmt.Errorf("the agent does not answer: %w\n%s", err, files.Quote(u.state.log("agent")))
 		case <-time.After(20 * time.Millisecond):
 		}
 	}
@@ -369,16 +370,6 @@ func (u *up) keeperGone(ctx context.Context) error {
 	case <-ctx.Done():
 	}
 	return nil
-}
-
-// lastLines is the end of one of our own logs.
-func lastLines(path string) string {
-	text, err := os.ReadFile(path)
-	if err != nil {
-		return ""
-	}
-	lines := strings.Split(strings.TrimRight(string(text), "\n"), "\n")
-	return "    | " + strings.Join(lines[max(0, len(lines)-10):], "\n    | ")
 }
 
 // who is the person at this terminal.

@@ -5,14 +5,13 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"strconv"
-	"strings"
 	"time"
 
 	"holdfast"
+	"holdfast/internal/files"
 )
 
 // The bounds of what a replica leaves behind. Its log may grow past maxLog by
@@ -126,12 +125,8 @@ func sayDropped(old *os.File, dropped int64) error {
 	return err
 }
 
-const (
-	// maxTail bounds how much of each file Tail reads, and with it its memory.
-	maxTail = 1 << 20
-	// maxLines is the most lines Tail returns.
-	maxLines = 10_000
-)
+// maxLines is the most lines Tail returns.
+const maxLines = 10_000
 
 // Tail is the last lines of what a replica printed, across incarnations, the
 // oldest first, at most 10,000. It reads at most the last MiB of the log and, if
@@ -140,40 +135,10 @@ const (
 func (d *Driver) Tail(replica holdfast.ReplicaName, lines int) ([]string, error) {
 	lines = min(max(lines, 0), maxLines)
 	path := d.LogPath(replica)
-	last, whole, err := tail(path, lines)
+	last, whole, err := files.Tail(path, lines)
 	if err != nil || len(last) == lines || !whole {
 		return last, err
 	}
-	before, _, err := tail(older(path, 1), lines-len(last))
+	before, _, err := files.Tail(older(path, 1), lines-len(last))
 	return append(before, last...), err
-}
-
-// tail is the last lines of one file, and whether they are all it has.
-func tail(path string, lines int) (last []string, whole bool, err error) {
-	file, err := os.Open(path)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, true, nil
-	}
-	if err != nil {
-		return nil, false, fmt.Errorf("read the log: %w", err)
-	}
-	defer file.Close()
-	size, err := file.Seek(0, io.SeekEnd)
-	if err != nil {
-		return nil, false, fmt.Errorf("read the log: %w", err)
-	}
-	from := max(0, size-maxTail)
-	text, err := io.ReadAll(io.NewSectionReader(file, from, size-from))
-	if err != nil {
-		return nil, false, fmt.Errorf("read the log: %w", err)
-	}
-	if len(text) == 0 {
-		return nil, true, nil
-	}
-	all := strings.Split(strings.TrimSuffix(string(text), "\n"), "\n")
-	if from > 0 && len(all) > 1 {
-		all = all[1:] // half a line
-	}
-	cut := max(0, len(all)-lines)
-	return all[cut:], from == 0 && cut == 0, nil
 }

@@ -3,6 +3,8 @@ package files
 import (
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 	"testing"
 )
 
@@ -45,5 +47,45 @@ func onlyFileIn(t *testing.T, dir, name string) {
 	entries, err := os.ReadDir(dir)
 	if err != nil || len(entries) != 1 || entries[0].Name() != name {
 		t.Errorf("%s holds %v (%v), want %s alone", dir, entries, err, name)
+	}
+}
+
+func TestTheEndOfAFileIsItsLastLines(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "agent.log")
+	for _, c := range []struct {
+		text  string
+		lines int
+		want  []string
+		whole bool
+	}{
+		{text: "", lines: 3, whole: true},
+		{text: "a\nb\n\nc\n", lines: 2, want: []string{"", "c"}},
+		{text: "a\nb\n\nc", lines: 9, want: []string{"a", "b", "", "c"}, whole: true},
+		{text: "a\n", lines: 0},
+		{text: strings.Repeat("x", maxTail) + "\nlast\n", lines: 9, want: []string{"last"}},
+		{text: strings.Repeat("x", maxTail+1), lines: 9, want: []string{strings.Repeat("x", maxTail)}},
+	} {
+		if err := os.WriteFile(path, []byte(c.text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if got, whole, err := Tail(path, c.lines); err != nil || whole != c.whole || !slices.Equal(got, c.want) {
+			t.Errorf("the last %d lines of %.20q are %.40q, all of them: %v (%v)", c.lines, c.text, got, whole, err)
+		}
+	}
+	if got, whole, err := Tail(path+".none", 3); err != nil || !whole || got != nil {
+		t.Errorf("of no file: %q, %v, %v", got, whole, err)
+	}
+}
+
+func TestAQuoteIsSetOff(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "agent.log")
+	if quote := Quote(path); quote != "" {
+		t.Errorf("of no file: %q", quote)
+	}
+	if err := os.WriteFile(path, []byte(strings.Repeat("before\n", 20)+"at last\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if quote := Quote(path); strings.Count(quote, "    | ") != quoted || !strings.HasSuffix(quote, "\n    | at last") {
+		t.Errorf("quoted as\n%s", quote)
 	}
 }
