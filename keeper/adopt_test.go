@@ -245,3 +245,48 @@ func copyFiles(t *testing.T, to, from string) {
 		}
 	}
 }
+
+// Somebody removed .holdfast while the system ran: nothing could look at it or
+// end it any more, and its ports stayed taken.
+func TestAKeeperMovesInAgainWhenItsDirectoryIsRemoved(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t, "agent")
+	c := h.begin()
+	lives := start(t, c, h.spec("lives-1", 1, "exec sleep 60"))
+	keep := h.keep()
+	for _, removed := range []string{h.orders.State, h.socket()} {
+		if err := os.RemoveAll(removed); err != nil {
+			t.Fatal(err)
+		}
+		c = h.dial("test", 0)
+		if got := start(t, c, h.spec("lives-1", 1, "exit 1")); got.Pid != lives.Pid || h.keep() != keep {
+			t.Errorf("after the removal of %s: %+v in %s", removed, got, h.keep())
+		}
+	}
+	// The next one finds everything where it belongs.
+	h.kill()
+	told := follow(t, h.begin())
+	if p := told.find(t, "the living one", func(p holdfast.Process) bool { return p.ID == lives.ID }); !p.Adopted || p.Exit != nil {
+		t.Errorf("after the move it is %+v", p)
+	}
+}
+
+func TestAKeeperLeavesItsSuccessorsSocketAlone(t *testing.T) {
+	t.Parallel()
+	first := newHouse(t)
+	first.begin()
+	aside := first.orders.State + "-aside"
+	if err := os.Rename(first.orders.State, aside); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { os.RemoveAll(aside) })
+	if err := os.Mkdir(first.orders.State, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	second := newHouse(t)
+	second.orders.State = first.orders.State
+	second.begin()
+	first.cmd.Process.Signal(syscall.SIGTERM)
+	first.awaitEnd()
+	second.dial("test", 0)
+}

@@ -78,6 +78,8 @@ type keeper struct {
 	changed   []holdfast.Process // not yet told to followers
 	epoch     uint64             // the highest an agent has shown
 	unsaved   bool
+	lookDue   time.Time // at the state directory
+	homeless  error     // why it could not be moved into again
 	ending    *ending
 }
 
@@ -99,7 +101,6 @@ func Run(ctx context.Context, o Options) error {
 	if err != nil {
 		return err
 	}
-	defer place.leave()
 	k := &keeper{
 		options:   o,
 		place:     place,
@@ -111,6 +112,7 @@ func Run(ctx context.Context, o Options) error {
 		remains:   remains{},
 		clients:   map[*client]bool{},
 	}
+	defer func() { k.place.leave() }()
 	for _, r := range o.Roles {
 		k.roles = append(k.roles, &role{Role: r})
 	}
@@ -136,7 +138,8 @@ func (k *keeper) run(ctx context.Context) error {
 		return err
 	}
 	k.adopt(watching)
-	k.work.Go(k.accept)
+	server := k.place.server
+	k.work.Go(func() { k.accept(server) })
 	err := k.loop(ctx, exits)
 	k.farewell(err)
 	return err
@@ -180,6 +183,7 @@ func (k *keeper) turn(now time.Time) time.Time {
 		k.tendEnding(now),
 		k.tendRemains(now),
 		k.lifeline.tend(now),
+		k.tendPlace(now),
 	)
 	if k.unsaved {
 		k.save()

@@ -95,9 +95,9 @@ func (p *place) isCopy() bool {
 }
 
 // leave gives the directory up. The socket goes first: while the lock is held,
-// it can be nobody else's.
+// and is the one that lies there, it can be nobody else's.
 func (p place) leave() {
-	if p.server.Close() == nil {
+	if p.server.Close() == nil && p.holds() == nil {
 		os.Remove(filepath.Join(p.dir, SocketName))
 	}
 	p.lock.Close()

@@ -43,9 +43,9 @@ type follower struct {
 }
 
 // accept takes connections until the socket closes.
-func (k *keeper) accept() {
+func (k *keeper) accept(server *net.UnixListener) {
 	for {
-		conn, err := k.place.server.AcceptUnix()
+		conn, err := server.AcceptUnix()
 		if errors.Is(err, net.ErrClosed) {
 			return
 		}
