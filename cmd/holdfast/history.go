@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -113,7 +115,8 @@ func resumeCommand() *cobra.Command {
 }
 
 // running is the state directory of a system that was started at least once.
-// While its agent answers, a service it does not have is refused.
+// While its agent answers, a service it does not have is refused; otherwise what
+// can be no service's name, because it would name a file elsewhere.
 func running(ctx context.Context, flag string, service holdfast.ServiceName) (stateDir, error) {
 	state, err := stateOf(flag, ".")
 	if err != nil {
@@ -127,8 +130,11 @@ func running(ctx context.Context, flag string, service holdfast.ServiceName) (st
 	ctx, cancel := context.WithTimeout(ctx, time.Second)
 	defer cancel()
 	status, err := client.Status(ctx)
-	if err != nil || service == "" {
+	if service == "" {
 		return state, nil
+	}
+	if err != nil && string(service) == filepath.Base(string(service)) && !strings.HasPrefix(string(service), ".") {
+		return state, nil // nobody to ask, and a name that a service may have
 	}
 	for _, known := range status.View.Services {
 		if known.Name == service {

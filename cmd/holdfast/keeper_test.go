@@ -27,8 +27,9 @@ func TestTheKeeperMayDie(t *testing.T) {
 	s.strike(s.keeper(), syscall.SIGKILL)
 	watching.ends().exits(3).tells("the keeper is gone", "next: holdfast up")
 	guests.more(50)
-	s.run("pause").exits(0)
-	s.run("resume").exits(0)
+	s.run("pause", "catalog").exits(0)
+	s.run("pause", "../catalog").exits(2).tells("there is no service", "next: ")
+	s.run("resume", "catalog").exits(0)
 
 	s.detached()
 	guests.more(50)
