@@ -17,7 +17,6 @@ import (
 	"holdfast"
 	"holdfast/api"
 	"holdfast/event"
-	"holdfast/internal/files"
 	"holdfast/internal/proc"
 )
 
@@ -232,10 +231,10 @@ func (s *system) clear() {
 	}
 	for _, name := range []string{"keeper", "agent", "gateway"} {
 		text, _ := os.ReadFile(s.state.log(name))
-		if bytes.Contains(text, []byte("panic:")) || bytes.Contains(text, []byte("fatal error:")) {
+		if bytes.Contains(text, []byte("DATA RACE")) || bytes.Contains(text, []byte("panic:")) || bytes.Contains(text, []byte("fatal error:")) {
 			s.Errorf("the log of the %s:\n%s", name, text)
 		} else if s.Failed() {
-			s.Logf("the end of the log of the %s:\n%s", name, files.Quote(s.state.log(name)))
+			s.Logf("the end of the log of the %s:\n%s", name, lastLines(s.state.log(name)))
 		}
 	}
 }
