@@ -17,6 +17,7 @@ import (
 	"holdfast"
 	"holdfast/api"
 	"holdfast/event"
+	"holdfast/internal/files"
 	"holdfast/internal/proc"
 )
 
@@ -234,7 +235,7 @@ func (s *system) clear() {
 		if bytes.Contains(text, []byte("DATA RACE")) || bytes.Contains(text, []byte("panic:")) || bytes.Contains(text, []byte("fatal error:")) {
 			s.Errorf("the log of the %s:\n%s", name, text)
 		} else if s.Failed() {
-			s.Logf("the end of the log of the %s:\n%s", name, lastLines(s.state.log(name)))
+			s.Logf("the end of the log of the %s:\n%s", name, files.Quote(s.state.log(name)))
 		}
 	}
 }
