@@ -9,9 +9,6 @@ import (
 	"holdfast"
 )
 
-// BucketWidth is how finely a load is shown over time.
-const BucketWidth = 100 * time.Millisecond
-
 // A Tally is how many were asked and how many of them were hurt.
 type Tally struct {
 	Sent   int `json:"sent"`
@@ -64,33 +61,6 @@ func During(results []Result, from, to int64) []Result {
 		}
 	}
 	return picked
-}
-
-// A Bucket is what became of the requests due within one BucketWidth.
-type Bucket struct {
-	Start int64 `json:"start"`
-	Tally
-	Slowest time.Duration `json:"slowest"`
-}
-
-// Buckets sorts results into buckets by the instant they were due, from one
-// instant to another. Empty buckets are part of the picture; results outside
-// are not.
-func Buckets(results []Result, from, to int64) []Bucket {
-	width := int64(BucketWidth)
-	buckets := make([]Bucket, max(0, (to-from+width-1)/width))
-	for i := range buckets {
-		buckets[i].Start = from + int64(i)*width
-	}
-	for _, result := range results {
-		if result.Intended < from || result.Intended >= to {
-			continue
-		}
-		bucket := &buckets[(result.Intended-from)/width]
-		bucket.count(result)
-		bucket.Slowest = max(bucket.Slowest, result.Took())
-	}
-	return buckets
 }
 
 // Whole finds when users were whole again: the instant the first request was

@@ -2,7 +2,6 @@ package load
 
 import (
 	"math"
-	"strings"
 	"testing"
 	"time"
 )
@@ -92,35 +91,6 @@ func TestDuringTakesWhatWasUnderWay(t *testing.T) {
 	picked := During(results, int64(1350*time.Millisecond), int64(1500*time.Millisecond))
 	if tally := Impact(picked); tally != (Tally{Sent: 2, Late: 1}) {
 		t.Errorf("got %+v, want the late one and the one after it", tally)
-	}
-}
-
-func TestBuckets(t *testing.T) {
-	buckets := Buckets(story("..  xl.."), int64(900*time.Millisecond), int64(1650*time.Millisecond))
-	var picture strings.Builder
-	for i, b := range buckets {
-		if want := int64(900*time.Millisecond) + int64(i)*int64(BucketWidth); b.Start != want {
-			t.Errorf("bucket %d starts at %d, want %d", i, b.Start, want)
-		}
-		switch {
-		case b.Failed > 0:
-			picture.WriteByte('x')
-		case b.Late > 0:
-			picture.WriteByte('l')
-		case b.Sent > 0:
-			picture.WriteByte('.')
-		default:
-			picture.WriteByte(' ')
-		}
-	}
-	if picture.String() != " ..  xl." {
-		t.Errorf("got %q", picture.String())
-	}
-	if slow := buckets[6].Slowest; slow != 300*time.Millisecond {
-		t.Errorf("slowest %s, want 300ms", slow)
-	}
-	if none := Buckets(nil, 10, 5); len(none) != 0 {
-		t.Errorf("%d buckets from 10 to 5", len(none))
 	}
 }
 

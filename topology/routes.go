@@ -70,6 +70,6 @@ func Required(system *holdfast.System, service holdfast.ServiceName) []holdfast.
 			}
 		}
 	}
-	found := closure([]holdfast.ServiceName{service}, needed)
+	found := closure(service, needed)
 	return inFileOrder(system, func(name holdfast.ServiceName) bool { return name != service && found[name] })
 }

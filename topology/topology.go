@@ -1,5 +1,6 @@
 // Package topology says who needs whom in a system: in which order it can
-// start, whom a failure reaches, and whether the needs run in a circle.
+// start, whom a failure reaches, whether the needs run in a circle, and by which
+// ways requests come in.
 //
 // Everything is in the order of the file where nothing else decides, so that
 // the same file always gives the same answer.
@@ -57,22 +58,8 @@ func Dependents(system *holdfast.System, service holdfast.ServiceName) []holdfas
 	for _, edge := range system.Edges() {
 		callers[edge.To] = append(callers[edge.To], edge.From)
 	}
-	found := closure([]holdfast.ServiceName{service}, callers)
+	found := closure(service, callers)
 	return inFileOrder(system, func(name holdfast.ServiceName) bool { return found[name] && name != service })
-}
-
-// Reached are the services that a request to a published port can come to: the
-// published ones and all they need, in the order of the file. What is not
-// reached can fail without a user seeing it.
-func Reached(system *holdfast.System) []holdfast.ServiceName {
-	var published []holdfast.ServiceName
-	for _, service := range system.Services {
-		if len(service.Ports) > 0 {
-			published = append(published, service.Name)
-		}
-	}
-	found := closure(published, byCaller(system.Edges()))
-	return inFileOrder(system, func(name holdfast.ServiceName) bool { return found[name] })
 }
 
 // A cycleWalk goes down the needs depth first. path is where it stands, and on
@@ -102,10 +89,10 @@ func (w *cycleWalk) from(name holdfast.ServiceName) []holdfast.ServiceName {
 	return nil
 }
 
-// closure is everything that can be come to from the given services.
-func closure(from []holdfast.ServiceName, next map[holdfast.ServiceName][]holdfast.ServiceName) map[holdfast.ServiceName]bool {
+// closure is everything that can be come to from a service.
+func closure(from holdfast.ServiceName, next map[holdfast.ServiceName][]holdfast.ServiceName) map[holdfast.ServiceName]bool {
 	found := map[holdfast.ServiceName]bool{}
-	for queue := from; len(queue) > 0; queue = queue[1:] {
+	for queue := []holdfast.ServiceName{from}; len(queue) > 0; queue = queue[1:] {
 		if name := queue[0]; !found[name] {
 			found[name] = true
 			queue = append(queue, next[name]...)

@@ -2,7 +2,6 @@ package process
 
 import (
 	"fmt"
-	"strings"
 	"time"
 
 	"holdfast"
@@ -18,15 +17,15 @@ const diagnosedLines = 20
 // desired nothing is known that could tell its secrets from other words, so its
 // log is named but not shown.
 type Diagnosis struct {
-	ID        holdfast.ReplicaID `json:"id"`
-	Command   string             `json:"command"`       // as written
-	Run       []string           `json:"run,omitempty"` // as run; empty when it cannot be worked out
-	Dir       string             `json:"dir"`
-	State     string             `json:"state"`             // "running, pid 4711", "exit 1 after 3ms", "not started: …"
-	Address   string             `json:"address,omitempty"` // where it should listen
-	Listening bool               `json:"listening"`         // somebody does
-	LogPath   string             `json:"log_path"`
-	Log       []string           `json:"log,omitempty"` // its last 20 lines
+	ID        holdfast.ReplicaID
+	Command   string   // as written
+	Run       []string // as run; empty when it cannot be worked out
+	Dir       string
+	State     string // "running, pid 4711", "exit 1 after 3ms", "not started: …"
+	Address   string // where it should listen; empty while it has no address
+	Listening bool   // somebody does
+	LogPath   string
+	Log       []string // its last 20 lines
 }
 
 // A fate is what became of the last incarnation of a replica.
@@ -101,30 +100,4 @@ func describe(last fate, id holdfast.ReplicaID, desired bool) string {
 		return "not desired"
 	}
 	return "not started yet"
-}
-
-// String is the diagnosis as a few lines of text.
-func (d Diagnosis) String() string {
-	var b strings.Builder
-	fmt.Fprintf(&b, "%s: %s\n", d.ID, d.State)
-	fmt.Fprintf(&b, "  command  %s\n", d.Command)
-	if len(d.Run) > 0 {
-		fmt.Fprintf(&b, "  run      %q\n", d.Run)
-	}
-	fmt.Fprintf(&b, "  in       %s\n", d.Dir)
-	switch {
-	case d.Listening:
-		fmt.Fprintf(&b, "  address  %s, and something listens there\n", d.Address)
-	case d.Address != "":
-		fmt.Fprintf(&b, "  address  %s, and nothing listens there: does it use $PORT?\n", d.Address)
-	}
-	if len(d.Log) == 0 {
-		fmt.Fprintf(&b, "  log      %s is empty\n", d.LogPath)
-		return b.String()
-	}
-	fmt.Fprintf(&b, "  log      %s, last lines:\n", d.LogPath)
-	for _, line := range d.Log {
-		fmt.Fprintf(&b, "    %s\n", line)
-	}
-	return b.String()
 }
