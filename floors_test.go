@@ -40,7 +40,7 @@ func floors() []floor {
 		{pkg: "control", house: words("holdfast", "event", "topology", "detect", "decide"), because: "composes the mind"},
 		// memory
 		{pkg: "journal", house: words("holdfast", "event", "internal/files"), because: "stores entries, knows nothing of what they mean"},
-		{pkg: "journal/view", house: words("holdfast", "event"), because: "folds entries; reads no files itself"},
+		{pkg: "journal/view", house: words("holdfast", "event", "topology"), because: "folds entries over who needs whom; reads no files itself"},
 		{pkg: "agree", house: words("holdfast", "internal/files"), because: "one holder at a time, by a locked file"},
 		// loop
 		{pkg: "loop", house: words("holdfast", "event", "control", "journal"), because: "asks the mind and records what it says"},

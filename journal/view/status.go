@@ -7,6 +7,7 @@ import (
 
 	"holdfast"
 	"holdfast/event"
+	"holdfast/topology"
 )
 
 // Status is what is true now, as far as the journal says. It is plain data: it
@@ -177,24 +178,15 @@ func keptReplica(before []ServiceStatus, id holdfast.ReplicaID, at event.At) Rep
 // requiredOf is every service without which the system does not serve.
 func requiredOf(system holdfast.System) map[holdfast.ServiceName]bool {
 	required := map[holdfast.ServiceName]bool{}
-	var need func(holdfast.ServiceName)
-	need = func(name holdfast.ServiceName) {
-		if required[name] {
-			return
-		}
-		required[name] = true
-		service, _ := system.Service(name)
-		for _, d := range service.DependsOn {
-			if d.Required {
-				need(d.On)
-			}
-		}
-	}
 	published := func(service holdfast.Service) bool { return len(service.Ports) > 0 }
 	something := slices.ContainsFunc(system.Services, published)
 	for _, service := range system.Services {
-		if published(service) || !something {
-			need(service.Name)
+		if something && !published(service) {
+			continue
+		}
+		required[service.Name] = true
+		for _, needed := range topology.Required(&system, service.Name) {
+			required[needed] = true
 		}
 	}
 	return required
