@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -147,7 +148,7 @@ func ask(ctx context.Context, address string, protocol holdfast.Protocol, check 
 func askHTTP(c *conn, address, path string) (status int, err error) {
 	m := message{
 		method: "GET",
-		target: orSlash(path),
+		target: cmp.Or(path, "/"),
 		host:   address,
 		fields: []field{{name: "User-Agent", value: "holdfast-check"}, {name: "Connection", value: "close"}},
 	}
@@ -169,19 +170,12 @@ func askHTTP(c *conn, address, path string) (status int, err error) {
 	return 0, errTooManyInformational
 }
 
-func orSlash(path string) string {
-	if path == "" {
-		return "/"
-	}
-	return path
-}
-
 // question is what a check asks, as a person reads it.
 func question(protocol holdfast.Protocol, check holdfast.Healthcheck) string {
 	if protocol == holdfast.TCP {
 		return "connect"
 	}
-	return "GET " + orSlash(check.Path)
+	return "GET " + cmp.Or(check.Path, "/")
 }
 
 // ownLack tells whether a connection failed for want of something of ours, or of

@@ -8,6 +8,7 @@
 package toy
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -43,7 +44,7 @@ func Run(ctx context.Context, args []string, getenv func(string) string, stdout 
 	if err != nil {
 		return err
 	}
-	replica := orElse(getenv("REPLICA"), args[0])
+	replica := cmp.Or(getenv("REPLICA"), args[0])
 	handler, err := open(args[0], replica, getenv)
 	if err != nil {
 		return err
@@ -55,17 +56,10 @@ func Run(ctx context.Context, args []string, getenv func(string) string, stdout 
 		ctx, done = signal.NotifyContext(ctx, syscall.SIGTERM, syscall.SIGINT)
 		defer done()
 	}
-	address := net.JoinHostPort(orElse(getenv("HOST"), "127.0.0.1"), getenv("PORT"))
+	address := net.JoinHostPort(cmp.Or(getenv("HOST"), "127.0.0.1"), getenv("PORT"))
 	return habits.live(ctx, out, func(ctx context.Context) error {
 		return serve(ctx, replica, address, habits.spoil(handler), out)
 	})
-}
-
-func orElse(text, otherwise string) string {
-	if text == "" {
-		return otherwise
-	}
-	return text
 }
 
 // serve answers requests on address until ctx ends: in order, or in the middle
