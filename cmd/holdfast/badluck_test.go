@@ -92,6 +92,40 @@ func TestAStateDirectoryThatCannotBeWrittenIsSaid(t *testing.T) {
 	}
 }
 
+// Another user of the machine made .holdfast first, with links in it to files
+// that the next up overwrote.
+func TestAStateDirectoryOfAnotherUserIsRefused(t *testing.T) {
+	t.Parallel()
+	if os.Getuid() != 0 {
+		t.Skip("only root can give a directory to another user")
+	}
+	s := newSystem(t, pair)
+	stranger := func(path string) {
+		t.Helper()
+		s.must(os.Lchown(path, 65534, 65534))
+	}
+	state := filepath.Join(s.dir, ".holdfast")
+	s.must(os.MkdirAll(filepath.Join(state, "log"), 0o777))
+	victim := filepath.Join(s.dir, "victim")
+	s.write("victim", "ours\n")
+	for _, name := range []string{"log/agent.log", "addresses.json.new", "processes.json.new"} {
+		s.must(os.Symlink(victim, filepath.Join(state, name)))
+	}
+	stranger(state)
+	s.run("up").exits(3).tells("belongs to another user", "next: ", "--state")
+	s.run("prove").exits(3).tells("belongs to another user", "next: ", "--state")
+
+	s.must(os.Rename(state, filepath.Join(s.dir, "elsewhere")))
+	s.must(os.Chown(filepath.Join(s.dir, "elsewhere"), 0, 0))
+	s.must(os.Symlink("elsewhere", state))
+	stranger(state)
+	s.run("up").exits(3).tells("belongs to another user")
+	if text, err := os.ReadFile(victim); err != nil || string(text) != "ours\n" {
+		t.Errorf("%v: the file that was linked to holds %q", err, text)
+	}
+	s.must(os.Remove(state))
+}
+
 // mount mounts a file system on a folder of the house until the test ends.
 func (s *system) mount(name, kind string, flags uintptr, options string) {
 	s.Helper()

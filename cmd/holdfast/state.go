@@ -4,8 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
+	"syscall"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -32,8 +34,14 @@ func (s stateDir) log(name string) string { return s.path("log", name+".log") }
 
 // prepare makes the directory usable or says why it is not.
 func (s stateDir) prepare() error {
-	if err := os.MkdirAll(s.path("log"), 0o700); err != nil {
+	if err := os.MkdirAll(string(s), 0o700); err != nil {
 		return fmt.Errorf("the state directory cannot be made: %w\n  next: make its folder writable for this user, or name another with --state", err)
+	}
+	if err := s.owned(); err != nil {
+		return err
+	}
+	if err := os.MkdirAll(s.path("log"), 0o700); err != nil {
+		return fmt.Errorf("the state directory cannot be used: %w\n  next: name another with --state", err)
 	}
 	if err := os.Chmod(string(s), 0o700); err != nil {
 		return fmt.Errorf("the state directory cannot be used: %w\n  next: name another with --state", err)
@@ -44,6 +52,22 @@ func (s stateDir) prepare() error {
 	}
 	probe.Close()
 	return os.Remove(probe.Name())
+}
+
+// owned refuses a directory, or a link to one, that another user made: whoever
+// owns it may put links in it to files of ours, which we would then overwrite,
+// and sockets that we would then obey.
+func (s stateDir) owned() error {
+	for _, look := range []func(string) (fs.FileInfo, error){os.Lstat, os.Stat} {
+		info, err := look(string(s))
+		if err != nil {
+			return fmt.Errorf("the state directory cannot be used: %w\n  next: name another with --state", err)
+		}
+		if of, ok := info.Sys().(*syscall.Stat_t); ok && int(of.Uid) != os.Geteuid() {
+			return fmt.Errorf("the state directory %s belongs to another user (uid %d)\n  next: run holdfast as that user, or name another with --state", s, of.Uid)
+		}
+	}
+	return nil
 }
 
 // stateFlag adds --state. Its default is .holdfast beside the file, or in the
