@@ -5,6 +5,7 @@ package observe
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"io/fs"
 	"os"
@@ -139,24 +140,37 @@ func author(path string) (string, error) {
 
 // Pause forbids remedies for a service, or for everything with "".
 func Pause(dir string, service holdfast.ServiceName, by string) error {
+	path, err := pauseFile(dir, service)
+	if err != nil {
+		return err
+	}
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return err
 	}
-	return os.WriteFile(pauseFile(dir, service), []byte(by+"\n"), 0o600)
+	return os.WriteFile(path, []byte(by+"\n"), 0o600)
 }
 
 // Resume allows them again; one that was not paused is no error.
 func Resume(dir string, service holdfast.ServiceName) error {
-	err := os.Remove(pauseFile(dir, service))
+	path, err := pauseFile(dir, service)
+	if err != nil {
+		return err
+	}
+	err = os.Remove(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
 	return err
 }
 
-func pauseFile(dir string, service holdfast.ServiceName) string {
+// pauseFile is where a pause lies. While the agent is dead nobody says which
+// services there are, but a name that leads out of dir is none.
+func pauseFile(dir string, service holdfast.ServiceName) (string, error) {
 	if service == "" {
 		service = everything
 	}
-	return filepath.Join(dir, string(service))
+	if name := string(service); name != filepath.Base(name) || !filepath.IsLocal(name) {
+		return "", fmt.Errorf("%q is no service's name", name)
+	}
+	return filepath.Join(dir, string(service)), nil
 }

@@ -266,3 +266,24 @@ func TestADriverThatCanNoLongerWorkSaysWhy(t *testing.T) {
 	}
 	e.hears(t, "exited catalog-1#1 exit 1 after 1s")
 }
+
+// With the agent dead nobody could say that "../processes.json" is no service:
+// resume removed the keeper's table.
+func TestAPauseStaysInItsDirectory(t *testing.T) {
+	state := t.TempDir()
+	dir, table := filepath.Join(state, "paused"), filepath.Join(state, "processes.json")
+	if err := os.WriteFile(table, []byte("{}"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []holdfast.ServiceName{"../processes.json", "..", ".", "a/../../processes.json", holdfast.ServiceName(table)} {
+		if Pause(dir, name, "ana") == nil {
+			t.Errorf("paused %q", name)
+		}
+		if Resume(dir, name) == nil {
+			t.Errorf("resumed %q", name)
+		}
+	}
+	if text, err := os.ReadFile(table); err != nil || string(text) != "{}" {
+		t.Errorf("%v: the file beside the pauses holds %q", err, text)
+	}
+}
