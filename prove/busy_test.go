@@ -9,8 +9,9 @@ import (
 	"holdfast/report"
 )
 
-// A machine that is busy with something else makes everything slow and nothing
-// else: it excuses times, never failed requests, and a PASS needs no excuse.
+// A machine that is busy with something else makes everything slow: it excuses
+// times, and failed requests only where it stood still. Nothing excuses what is
+// left behind, and a PASS needs no excuse.
 func TestABusyMachineExcusesSlownessOnly(t *testing.T) {
 	slow, soon := report.Millis(5000), report.Millis(5)
 	for name, c := range map[string]struct {
@@ -22,10 +23,11 @@ func TestABusyMachineExcusesSlownessOnly(t *testing.T) {
 		"slow on a quiet machine":    {0, func(d *report.Drill) { d.Detect = &slow }, nil, holdfast.Fail},
 		"noticed late":               {time.Second, func(d *report.Drill) { d.Detect = &slow }, nil, holdfast.Invalid},
 		"answered late":              {time.Second, func(d *report.Drill) { d.Late, d.Impact = 300, 0.3 }, nil, holdfast.Invalid},
-		"failed":                     {time.Second, func(d *report.Drill) { d.Failed, d.Impact = 10, 0.01 }, nil, holdfast.Fail},
-		"failed and late":            {time.Second, func(d *report.Drill) { d.Failed, d.Late, d.Impact = 10, 300, 0.31 }, nil, holdfast.Fail},
-		"never noticed":              {time.Second, func(d *report.Drill) { d.Detect = nil }, nil, holdfast.Fail},
-		"never whole":                {time.Second, func(d *report.Drill) { d.Restore = nil }, nil, holdfast.Fail},
+		"failed on a busy machine":   {stallRuinous, func(d *report.Drill) { d.Failed, d.Impact = 10, 0.01 }, nil, holdfast.Fail},
+		"failed while it stood":      {time.Second, func(d *report.Drill) { d.Failed, d.Impact = 10, 0.01 }, nil, holdfast.Invalid},
+		"failed and late":            {stallRuinous, func(d *report.Drill) { d.Failed, d.Late, d.Impact = 10, 300, 0.31 }, nil, holdfast.Fail},
+		"never noticed":              {stallRuinous, func(d *report.Drill) { d.Detect = nil }, nil, holdfast.Fail},
+		"never whole":                {stallRuinous, func(d *report.Drill) { d.Restore = nil }, nil, holdfast.Fail},
 		"something was left":         {time.Second, func(*report.Drill) {}, []string{"sleep (pid 7)"}, holdfast.Fail},
 		"all in time all the same":   {time.Second, func(*report.Drill) {}, nil, holdfast.Pass},
 		"a stall that is tolerated":  {stallAllowed, func(d *report.Drill) { d.Detect = &slow }, nil, holdfast.Fail},

@@ -106,7 +106,7 @@ func verdict(f facts, s story, d report.Drill) (holdfast.Verdict, string) {
 	switch {
 	case len(reasons) == 0:
 		return holdfast.Pass, ""
-	case f.stalled > stallAllowed && onlySlow(f, d):
+	case f.stalled > stallAllowed && onlySlow(f, d), f.stalled > stallRuinous && len(f.residue) == 0:
 		return holdfast.Invalid, fmt.Sprintf("%san idle process waited %s for a processor meanwhile; on this machine %s", starved, event.Short(f.stalled), strings.Join(reasons, "; "))
 	default:
 		return holdfast.Fail, strings.Join(reasons, "; ")
@@ -114,8 +114,8 @@ func verdict(f facts, s story, d report.Drill) (holdfast.Verdict, string) {
 }
 
 // onlySlow tells whether all that was wrong is that it took long: what a machine
-// that is busy with something else does to any system. It fails no requests,
-// and leaves nothing undone or behind.
+// that is busy with something else does to any system. Unless it stands still it
+// fails no requests, and leaves nothing undone or behind.
 func onlySlow(f facts, d report.Drill) bool {
 	failed := load.Tally{Sent: d.Sent, Failed: d.Failed}
 	return len(f.residue) == 0 && d.Detect != nil && d.Mitigate != nil && d.Restore != nil && failed.Share() <= d.Bounds.Impact
@@ -148,6 +148,11 @@ const (
 // stallAllowed is how long a process that only looks at the clock may wait for a
 // processor. A request passes through five that do more.
 const stallAllowed = 100 * time.Millisecond
+
+// stallRuinous is a stall after which even failed requests say nothing: what
+// waits half as long as a dependency's timeout for one processor fails by it on
+// the way through several.
+const stallRuinous = late / 2
 
 func leftBehind(f facts) string {
 	if len(f.residue) == 0 {
