@@ -9,8 +9,8 @@ type FaultName string
 type Victim struct {
 	ID      ReplicaID `json:"id"`
 	Address string    `json:"address"`
-	Pid     int       `json:"pid"`     // 0 where the driver knows none
-	Started uint64    `json:"started"` // start time of Pid in clock ticks since boot; tells a reused pid
+	Pid     int       `json:"pid"`   // 0 where the driver knows none
+	Ticks   uint64    `json:"ticks"` // start time of Pid in clock ticks since boot; tells a reused pid
 }
 
 // A Fault is one way to break a victim on purpose.

@@ -20,7 +20,7 @@ func TestMain(m *testing.M) {
 
 // effects says of every fault how it is seen from outside.
 func effects() map[holdfast.FaultName]faulttest.Effect {
-	dead := func(v holdfast.Victim) bool { return !proc.Alive(v.Pid, v.Started) }
+	dead := func(v holdfast.Victim) bool { return !proc.Alive(v.Pid, v.Ticks) }
 	return map[holdfast.FaultName]faulttest.Effect{
 		"kill": {Bitten: dead, Healed: dead}, // what is dead is not put back
 	}
@@ -52,7 +52,7 @@ func TestEveryModeFindsItsFault(t *testing.T) {
 
 func TestARefusedVictimSaysWhy(t *testing.T) {
 	victim := faulttest.Victim(t)
-	victim.Started++
+	victim.Ticks++
 	if err := (fault.Kill{}).Inject(t.Context(), victim); !errors.Is(err, fault.ErrVictimGone) {
 		t.Errorf("got %v, want %v", err, fault.ErrVictimGone)
 	}
@@ -65,7 +65,7 @@ func TestACancelledInjectionChangesNothing(t *testing.T) {
 	if err := (fault.Kill{}).Inject(ctx, victim); err == nil {
 		t.Error("injected although it was cancelled before it began")
 	}
-	if !proc.Alive(victim.Pid, victim.Started) {
+	if !proc.Alive(victim.Pid, victim.Ticks) {
 		t.Error("killed although it was cancelled before it began")
 	}
 }

@@ -38,7 +38,7 @@ func (Kill) Undo(context.Context, holdfast.Victim) error { return nil }
 
 // strike signals the victim and nobody else.
 func strike(victim holdfast.Victim, signal syscall.Signal) error {
-	err := proc.Signal(victim.Pid, victim.Started, signal)
+	err := proc.Signal(victim.Pid, victim.Ticks, signal)
 	if errors.Is(err, proc.ErrGone) {
 		return ErrVictimGone
 	}

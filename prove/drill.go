@@ -91,7 +91,7 @@ func (p *proof) prepare(ctx context.Context, mode holdfast.FailureMode) (*drilli
 	if !ok || l.started.Pid == 0 {
 		return nil, fmt.Errorf("%s has no process that can be struck", name)
 	}
-	d.victim = holdfast.Victim{ID: l.started.ID, Address: l.started.Address, Pid: l.started.Pid, Started: l.started.Ticks}
+	d.victim = holdfast.Victim{ID: l.started.ID, Address: l.started.Address, Pid: l.started.Pid, Ticks: l.started.Ticks}
 	var err error
 	if d.targets, err = p.copy.targets(ctx, p.struck()); err != nil {
 		return nil, err
@@ -102,7 +102,7 @@ func (p *proof) prepare(ctx context.Context, mode holdfast.FailureMode) (*drilli
 	}
 	plan := p.plan(weigh(d.targets, d.service.Name), longest)
 	if !p.o.Blind {
-		plan.Watch = []load.Watch{{Pid: d.victim.Pid, Ticks: d.victim.Started}}
+		plan.Watch = []load.Watch{{Pid: d.victim.Pid, Ticks: d.victim.Ticks}}
 	}
 	d.generator, err = p.copy.generator(ctx, plan)
 	return d, err

@@ -107,7 +107,7 @@ func writeLedger(t *testing.T, boot string, lines ...string) string {
 }
 
 func armed(id, pid int, ticks uint64) string {
-	return fmt.Sprintf(`{"state":"armed","entry":{"id":%d,"fault":"stop","victim":{"id":{"service":"v","ordinal":1,"incarnation":1},"address":"","pid":%d,"started":%d}}}`, id, pid, ticks)
+	return fmt.Sprintf(`{"state":"armed","entry":{"id":%d,"fault":"stop","victim":{"id":{"service":"v","ordinal":1,"incarnation":1},"address":"","pid":%d,"ticks":%d}}}`, id, pid, ticks)
 }
 
 // stoppedProcess is one that a person stopped, or a fault.
@@ -117,7 +117,7 @@ func stoppedProcess(t *testing.T) Identity {
 	if err := (faulttest.Stop{}).Inject(t.Context(), v); err != nil {
 		t.Fatal(err)
 	}
-	return Identity{Pid: v.Pid, Ticks: v.Started}
+	return Identity{Pid: v.Pid, Ticks: v.Ticks}
 }
 
 func isStopped(t *testing.T, i Identity) bool {
@@ -133,7 +133,7 @@ func TestHealLeavesStrangersAlone(t *testing.T) {
 	stranger, keeper := stoppedProcess(t), faulttest.Victim(t)
 	dir := writeLedger(t, proc.BootID(),
 		`{"state":"copy","copy":{"keep":"nobody","dir":"/"}}`+"\n",
-		fmt.Sprintf(`{"state":"keeper","keeper":{"pid":%d,"ticks":%d}}`+"\n", keeper.Pid, keeper.Started+1),
+		fmt.Sprintf(`{"state":"keeper","keeper":{"pid":%d,"ticks":%d}}`+"\n", keeper.Pid, keeper.Ticks+1),
 		armed(1, stranger.Pid, stranger.Ticks+1)+"\n")
 	if healed, err := Heal(t.Context(), dir, faults()); err != nil || len(healed.Killed) > 0 {
 		t.Errorf("%+v, %v", healed, err)
@@ -141,7 +141,7 @@ func TestHealLeavesStrangersAlone(t *testing.T) {
 	if !isStopped(t, stranger) {
 		t.Error("a stranger who was given the victim's pid was woken")
 	}
-	if !proc.Alive(keeper.Pid, keeper.Started) {
+	if !proc.Alive(keeper.Pid, keeper.Ticks) {
 		t.Error("a stranger who was given the keeper's pid was killed")
 	}
 }

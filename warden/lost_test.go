@@ -70,7 +70,7 @@ func TestWhoeverIsLostEverythingIsPutBack(t *testing.T) {
 // Every fault there is keeps the part of its contract that needs a warden.
 func TestEveryFaultOutlivesItsInjectorByTheLeaseAtMost(t *testing.T) {
 	t.Parallel()
-	dead := func(v holdfast.Victim) bool { return !proc.Alive(v.Pid, v.Started) }
+	dead := func(v holdfast.Victim) bool { return !proc.Alive(v.Pid, v.Ticks) }
 	effects := map[holdfast.FaultName]faulttest.Effect{
 		"kill": {Bitten: dead, Healed: dead},
 		"stop": {Bitten: faulttest.Stopped, Healed: func(v holdfast.Victim) bool { return !dead(v) && !faulttest.Stopped(v) }},

@@ -57,7 +57,7 @@ func TestASnapshotSeesTheCopyAndItsFaults(t *testing.T) {
 		t.Fatalf("%+v, %v; want the keeper, two replicas and no fault", before, err)
 	}
 	replica := s.processes()[1]
-	s.Victim.Pid, s.Victim.Started = replica.Pid, replica.Ticks
+	s.Victim.Pid, s.Victim.Ticks = replica.Pid, replica.Ticks
 	if err := strikeVictim(t.Context(), w, s); err != nil {
 		t.Fatal(err)
 	}

@@ -138,7 +138,7 @@ func (s stage) over(unmarked bool) bool {
 }
 
 func (s stage) healed() bool {
-	return proc.Alive(s.Victim.Pid, s.Victim.Started) && !faulttest.Stopped(s.Victim)
+	return proc.Alive(s.Victim.Pid, s.Victim.Ticks) && !faulttest.Stopped(s.Victim)
 }
 
 // run is the ledger's first line.

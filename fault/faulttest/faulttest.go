@@ -119,7 +119,7 @@ func refusesTheGone(t *testing.T, make func() holdfast.Fault) {
 func leavesStrangersAlone(t *testing.T, make func() holdfast.Fault, effect Effect) {
 	stranger := Victim(t)
 	mistaken := stranger
-	mistaken.Started++
+	mistaken.Ticks++
 	if err := make().Inject(t.Context(), mistaken); err == nil {
 		t.Error("injected into a stranger that has the victim's pid")
 	}
@@ -187,7 +187,7 @@ func RunLost(t *testing.T, make func() holdfast.Fault, effect Effect, inject fun
 
 func unharmed(t *testing.T, bystander holdfast.Victim, effect Effect) {
 	t.Helper()
-	if !proc.Alive(bystander.Pid, bystander.Started) || effect.Bitten(bystander) {
+	if !proc.Alive(bystander.Pid, bystander.Ticks) || effect.Bitten(bystander) {
 		t.Errorf("process %d was struck and is not the victim", bystander.Pid)
 	}
 }
@@ -212,9 +212,9 @@ func Victim(t *testing.T) holdfast.Victim {
 		cmd.Wait()
 	})
 	return holdfast.Victim{
-		ID:      holdfast.ReplicaID{Service: "victim", Ordinal: 1, Incarnation: 1},
-		Pid:     cmd.Process.Pid,
-		Started: ticks,
+		ID:    holdfast.ReplicaID{Service: "victim", Ordinal: 1, Incarnation: 1},
+		Pid:   cmd.Process.Pid,
+		Ticks: ticks,
 	}
 }
 
@@ -223,7 +223,7 @@ func gone(t *testing.T) holdfast.Victim {
 	t.Helper()
 	victim := Victim(t)
 	syscall.Kill(victim.Pid, syscall.SIGKILL)
-	Eventually(t, "the victim is gone", func() bool { return !proc.Alive(victim.Pid, victim.Started) })
+	Eventually(t, "the victim is gone", func() bool { return !proc.Alive(victim.Pid, victim.Ticks) })
 	return victim
 }
 

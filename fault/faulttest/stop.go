@@ -22,7 +22,7 @@ func (Stop) Name() holdfast.FaultName { return "stop" }
 
 // Inject returns when the kernel shows the victim stopped.
 func (Stop) Inject(ctx context.Context, victim holdfast.Victim) error {
-	if err := proc.Signal(victim.Pid, victim.Started, syscall.SIGSTOP); err != nil {
+	if err := proc.Signal(victim.Pid, victim.Ticks, syscall.SIGSTOP); err != nil {
 		return fmt.Errorf("stop %s (pid %d): %w", victim.ID, victim.Pid, err)
 	}
 	poll := time.NewTicker(time.Millisecond)
@@ -39,7 +39,7 @@ func (Stop) Inject(ctx context.Context, victim holdfast.Victim) error {
 
 // Undo lets the victim go on.
 func (Stop) Undo(_ context.Context, victim holdfast.Victim) error {
-	if err := proc.Signal(victim.Pid, victim.Started, syscall.SIGCONT); err != nil && !errors.Is(err, proc.ErrGone) {
+	if err := proc.Signal(victim.Pid, victim.Ticks, syscall.SIGCONT); err != nil && !errors.Is(err, proc.ErrGone) {
 		return fmt.Errorf("continue %s (pid %d): %w", victim.ID, victim.Pid, err)
 	}
 	return nil
@@ -48,5 +48,5 @@ func (Stop) Undo(_ context.Context, victim holdfast.Victim) error {
 // Stopped tells whether the victim lives and is stopped.
 func Stopped(victim holdfast.Victim) bool {
 	state, err := proc.State(victim.Pid)
-	return err == nil && state == "T" && proc.Alive(victim.Pid, victim.Started)
+	return err == nil && state == "T" && proc.Alive(victim.Pid, victim.Ticks)
 }

@@ -18,6 +18,6 @@ func TestMain(m *testing.M) {
 func TestStopKeepsTheContract(t *testing.T) {
 	Run(t, func() holdfast.Fault { return Stop{} }, Effect{
 		Bitten: Stopped,
-		Healed: func(v holdfast.Victim) bool { return proc.Alive(v.Pid, v.Started) && !Stopped(v) },
+		Healed: func(v holdfast.Victim) bool { return proc.Alive(v.Pid, v.Ticks) && !Stopped(v) },
 	})
 }
