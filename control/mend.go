@@ -180,11 +180,11 @@ func (m *Mind) mitigated(r *replica, cause event.ID) {
 	m.say(cause, event.Mitigated{Mode: f.Mode, ID: r.id(), After: m.now.Boot - f.Since})
 }
 
-// recovered follows a replica being admitted: what spoke against it is void,
+// readmitted follows a replica being admitted: what spoke against it is void,
 // failures of its service may be mitigated, and when every replica is admitted
 // the service is whole and its failures are over. What a missing replica
 // forbade is asked again.
-func (m *Mind) recovered(r *replica, cause event.ID) {
+func (m *Mind) readmitted(r *replica, cause event.ID) {
 	if f := r.Failure; f != nil && !f.Believed {
 		m.say(cause, event.Cleared{Mode: f.Mode, ID: r.id()})
 		r.Failure = nil

@@ -121,7 +121,7 @@ func (m *Mind) takeAdmitted(in holdfast.Admitted) {
 	}
 	r.Admitted[in.Gateway] = true
 	r.ReadyBy = 0
-	m.recovered(r, said)
+	m.readmitted(r, said)
 	m.startNext(said)
 }
 
