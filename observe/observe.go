@@ -50,10 +50,11 @@ func Driver(ctx context.Context, driver holdfast.Driver, tell Tell) error {
 }
 
 // everything is the file in a directory of pauses that stands for all services.
-const everything = "everything"
+// No service can have its name: those begin with a letter.
+const everything = "_everything"
 
 // Pauses tells of pauses that begin and end until ctx ends. A pause is a file
-// in dir, named after a service or "everything", that holds who asked: so a
+// in dir, named after a service or "_everything", that holds who asked: so a
 // person can forbid remedies while the agent is dead. known are the pauses the
 // mind holds already. A dir that is not there holds none.
 func Pauses(ctx context.Context, dir string, known map[holdfast.ServiceName]bool, tell Tell) error {
@@ -164,13 +165,14 @@ func Resume(dir string, service holdfast.ServiceName) error {
 }
 
 // pauseFile is where a pause lies. While the agent is dead nobody says which
-// services there are, but a name that leads out of dir is none.
+// services there are, but a name with a dot or a slash, which could lead out of
+// dir, is none.
 func pauseFile(dir string, service holdfast.ServiceName) (string, error) {
 	if service == "" {
 		service = everything
 	}
-	if name := string(service); name != filepath.Base(name) || !filepath.IsLocal(name) {
-		return "", fmt.Errorf("%q is no service's name", name)
+	if strings.ContainsAny(string(service), "./"+string(filepath.Separator)) {
+		return "", fmt.Errorf("%q is no service's name", service)
 	}
 	return filepath.Join(dir, string(service)), nil
 }
