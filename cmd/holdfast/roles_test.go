@@ -37,7 +37,7 @@ func TestTheGatewayMayDie(t *testing.T) {
 	s := newSystem(t, fifteenLines)
 	s.detached()
 	replicas := s.whole()
-	guests := s.visitors(100, true)
+	guests := s.visitors(40, true) // after a second's wait they all come at once
 	var killed []instant
 	for range deaths(t) {
 		gateway := s.roleAt("gateway")
@@ -45,7 +45,7 @@ func TestTheGatewayMayDie(t *testing.T) {
 		s.strike(gateway, syscall.SIGKILL)
 		killed = append(killed, instant{from: before, to: time.Now().Add(50 * time.Millisecond)})
 		await(t, "there is another gateway", func() bool { now := s.roleAt("gateway"); return now != 0 && now != gateway })
-		guests.more(10)
+		guests.more(5)
 		guests.queueEnds()
 	}
 	guests.onlyInFlight(killed)
