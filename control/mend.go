@@ -1,6 +1,7 @@
 package control
 
 import (
+	"cmp"
 	"time"
 
 	"holdfast"
@@ -100,7 +101,8 @@ func (m *Mind) withhold(r *replica, cause event.ID, choice decide.Choice) {
 		cause = m.say(cause, event.Withheld{Do: choice.Do, Mode: f.Mode, ID: r.id(), Guardrail: choice.Withheld, Why: choice.Why})
 	}
 	if choice.Escalate {
-		m.escalate(r, cause, choice.Why)
+		failed := cmp.Or(f.Case.Detail, string(f.Case.Sign))
+		m.escalate(r, cause, failed+"; "+string(choice.Do)+" withheld: "+choice.Why)
 	}
 }
 
