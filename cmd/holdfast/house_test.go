@@ -2,11 +2,13 @@ package main
 
 import (
 	"bytes"
+	"flag"
 	"fmt"
 	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strconv"
 	"strings"
@@ -38,6 +40,10 @@ func withProgram(tests func() int) int {
 		return 1
 	}
 	os.Setenv(programVariable, program)
+	flag.Parse()
+	if at := flag.Lookup("test.parallel"); at.Value.String() == strconv.Itoa(runtime.GOMAXPROCS(0)) {
+		_ = at.Value.Set(strconv.Itoa(sideBySide)) // unless somebody asked for another number
+	}
 	return tests()
 }
 
@@ -47,6 +53,9 @@ const (
 	patience = 2 * time.Minute
 	// glance is how often a test looks at what nobody can tell it of.
 	glance = 20 * time.Millisecond
+	// sideBySide is how many parallel tests run at once: they wait for drills
+	// rather than for processors.
+	sideBySide = 5
 	// lease is how long anything of a drill may outlive who started it.
 	lease = 5 * time.Second
 )
