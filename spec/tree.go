@@ -11,6 +11,8 @@ import (
 	"github.com/goccy/go-yaml/lexer"
 	"github.com/goccy/go-yaml/parser"
 	"github.com/goccy/go-yaml/token"
+
+	"holdfast"
 )
 
 // tree is the YAML tree of the text, or nil when there is none to speak of,
@@ -85,11 +87,7 @@ func parse(tokens token.Tokens) (file *ast.File, err error) {
 	return parser.Parse(tokens, 0, parser.AllowDuplicateMapKey())
 }
 
-const errUnreadable = unreadable("the YAML parser does not understand this file")
-
-type unreadable string
-
-func (u unreadable) Error() string { return string(u) }
+const errUnreadable = holdfast.Refusal("the YAML parser does not understand this file")
 
 // reportSyntax says where the grammar stopped. It stops at the first mistake, so
 // nothing after it has been looked at, except for tabs: whoever indents one line

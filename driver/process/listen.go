@@ -5,14 +5,12 @@ import (
 	"net"
 	"syscall"
 	"time"
+
+	"holdfast"
 )
 
 // errTaken says that somebody listens on an address already.
-const errTaken = refused("somebody listens there")
-
-type refused string
-
-func (r refused) Error() string { return string(r) }
+const errTaken = holdfast.Refusal("somebody listens there")
 
 // free tells by binding whether an address can be listened on.
 func free(address string) error {
