@@ -10,8 +10,11 @@ import (
 	"syscall"
 )
 
+// LifelineFD is the descriptor at which a copy's keeper finds its lifeline.
+const LifelineFD = 3
+
 // A Copy is a private copy of a system, as its keeper is started. The keeper
-// finds its lifeline at descriptor 3: it must write one byte there at least
+// finds its lifeline at LifelineFD: it must write one byte there at least
 // every 500 ms, end everything it started and then itself when reading it ends,
 // and pass it on to nobody.
 type Copy struct {

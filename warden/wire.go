@@ -38,8 +38,7 @@ const (
 	maxLine  = 1 << 20 // bytes of one message; an environment is the largest
 )
 
-// controlFD is where the warden finds its connection to prove, and the keeper
-// its lifeline.
+// controlFD is where the warden finds its connection to prove.
 const controlFD = 3
 
 // A verb is what prove asks of the warden.

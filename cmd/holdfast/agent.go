@@ -159,7 +159,7 @@ func (a *agent) wire() {
 	a.loop = loop.New(loop.Options{
 		Mind: a.mind,
 		Log:  a.journal,
-		Now:  func() event.At { return now() },
+		Now:  now,
 		Said: a.said,
 		Snapshot: func(mind []byte) ([]byte, error) {
 			a.mu.Lock()
@@ -189,7 +189,7 @@ func (a *agent) run(ctx context.Context) error {
 		a.record,
 		a.loop.Run,
 		a.actor.Run,
-		func(ctx context.Context) error { return a.wake(ctx) },
+		a.wake,
 		func(ctx context.Context) error { return observe.Driver(ctx, a.processes, a.tell) },
 		func(ctx context.Context) error { return observe.Driver(ctx, a.urls, a.tell) },
 		func(ctx context.Context) error { return observe.Gateway(ctx, a.gateway, a.tell) },
@@ -291,11 +291,13 @@ func (a *agent) address(name holdfast.ListenerName) (netip.AddrPort, bool) {
 }
 
 // environ is this process's environment by name.
-func environ() map[string]string {
-	byName := map[string]string{}
-	for _, pair := range os.Environ() {
+func environ() map[string]string { return byName(os.Environ()) }
+
+func byName(environ []string) map[string]string {
+	named := map[string]string{}
+	for _, pair := range environ {
 		name, value, _ := strings.Cut(pair, "=")
-		byName[name] = value
+		named[name] = value
 	}
-	return byName
+	return named
 }

@@ -51,7 +51,7 @@ func stopSystem(ctx context.Context, state stateDir, client *api.Client, by stri
 	asked := context.WithoutCancel(ctx) // who asks twice at once wants the end no less
 	dial, cancel := context.WithTimeout(asked, 2*time.Second)
 	defer cancel()
-	k, err := keeper.Dial(dial, state.keeperSocket(), "command", 0)
+	k, err := state.dialKeeper(dial)
 	if err != nil {
 		if _, statErr := os.Stat(state.path("keep")); statErr != nil {
 			return state.unreachable(err)
@@ -146,7 +146,7 @@ func endOrphans(ctx context.Context, state stateDir) error {
 	deadline, cancel := context.WithTimeout(asked, time.Minute)
 	defer cancel()
 	for {
-		k, err := keeper.Dial(deadline, state.keeperSocket(), "command", 0)
+		k, err := state.dialKeeper(deadline)
 		if err == nil {
 			defer k.Close()
 			left := leaving(asked, state)

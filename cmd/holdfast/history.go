@@ -167,7 +167,7 @@ func replayCommand() *cobra.Command {
 		case err != nil:
 			return exit(exitCouldNot, err)
 		}
-		fmt.Fprintf(c.OutOrStdout(), "the same decisions: %s, %s\n", count(replay.Frames, "frame"), countOf(replay.Entries, "entry", "entries"))
+		fmt.Fprintf(c.OutOrStdout(), "the same decisions: %s, %s\n", count(replay.Frames, "frame"), count(replay.Entries, "entry"))
 		return nil
 	}
 	return c
@@ -203,11 +203,4 @@ func replayed(path string) (loop.Replay, error) {
 		return replay, fmt.Errorf("%s holds nothing to replay", path)
 	}
 	return replay, nil
-}
-
-func countOf(n int, one, many string) string {
-	if n == 1 {
-		return "1 " + one
-	}
-	return fmt.Sprintf("%d %s", n, many)
 }

@@ -96,7 +96,7 @@ func (p proving) file(ctx context.Context, name string, modes []string) (report.
 	o.Environ = os.Environ()
 	var err error
 	// A copy sees the same environment, so what is missing there is missing here.
-	if o.File, o.System, err = understand(name, baseline(), p.notices); err != nil {
+	if o.File, o.System, err = understand(name, byName(proc.Baseline(os.Environ())), p.notices); err != nil {
 		return report.Run{}, err
 	}
 	if o.Modes, err = pick(o.System, modes); err != nil {
@@ -182,16 +182,6 @@ func modeNames(system *holdfast.System) string {
 		names = append(names, string(mode.Name))
 	}
 	return strings.Join(names, ", ")
-}
-
-// baseline is the environment of a private copy, by name.
-func baseline() map[string]string {
-	byName := map[string]string{}
-	for _, pair := range proc.Baseline(os.Environ()) {
-		name, value, _ := strings.Cut(pair, "=")
-		byName[name] = value
-	}
-	return byName
 }
 
 // verdictError is the exit code of a run.

@@ -27,9 +27,6 @@ func roleCommands() []*cobra.Command {
 
 const gatewayRole keeper.RoleName = "gateway"
 
-// lifelineFD is where the warden hands the keeper its lifeline.
-const lifelineFD = 3
-
 func keeperCommand() *cobra.Command {
 	c := &cobra.Command{Use: "keeper", Args: cobra.NoArgs, Short: "hold processes and sockets (started by up and prove)"}
 	flag := stateFlag(c)
@@ -47,7 +44,7 @@ func keeperCommand() *cobra.Command {
 		options := keeper.Options{State: *flag, Log: os.Stderr}
 		if *private {
 			agent = append(agent, "--private")
-			options.Lifeline = os.NewFile(lifelineFD, "lifeline")
+			options.Lifeline = os.NewFile(warden.LifelineFD, "lifeline")
 		}
 		options.Roles = []keeper.Role{
 			{Name: keeper.Agent, Run: agent, Log: state.log("agent")},

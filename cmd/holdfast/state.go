@@ -25,7 +25,7 @@ func (s stateDir) path(name ...string) string {
 }
 
 func (s stateDir) apiSocket() string      { return s.path("api.sock") }
-func (s stateDir) keeperSocket() string   { return s.path("keeper.sock") }
+func (s stateDir) keeperSocket() string   { return s.path(keeper.SocketName) }
 func (s stateDir) gatewaySocket() string  { return s.path("gateway.sock") }
 func (s stateDir) pauses() string         { return s.path("paused") }
 func (s stateDir) ledgers() string        { return s.path("ledgers") }
@@ -117,6 +117,11 @@ func refused(problem *api.Problem) error {
 	}
 }
 
+// dialKeeper connects to the keeper as a command does, which has no epoch.
+func (s stateDir) dialKeeper(ctx context.Context) (*keeper.Client, error) {
+	return keeper.Dial(ctx, s.keeperSocket(), "command", 0)
+}
+
 // unreachable explains why the agent does not answer.
 func (s stateDir) unreachable(err error) error {
 	if _, statErr := os.Stat(s.path("keep")); statErr != nil {
@@ -124,10 +129,10 @@ func (s stateDir) unreachable(err error) error {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
 	defer cancel()
-	keeper, dialErr := keeper.Dial(ctx, s.keeperSocket(), "command", 0)
+	client, dialErr := s.dialKeeper(ctx)
 	if dialErr != nil {
 		return fmt.Errorf("nothing answers in %s: the keeper does not run\n  next: holdfast up (it adopts what still runs)", s)
 	}
-	keeper.Close()
+	client.Close()
 	return fmt.Errorf("the agent does not answer: %w\n  next: the keeper starts it again; see %s", err, s.log("agent"))
 }

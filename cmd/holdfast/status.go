@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -49,7 +50,7 @@ func printStatus(out io.Writer, status api.Status) {
 	table := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(table, "SERVICE\tREADY\tSTATE\tOWNER")
 	for _, service := range v.Services {
-		fmt.Fprintf(table, "%s\t%d/%d\t%s\t%s\n", service.Name, service.Admitted, service.Declared, stateOfService(v, service), dash(string(service.Owner)))
+		fmt.Fprintf(table, "%s\t%d/%d\t%s\t%s\n", service.Name, service.Admitted, service.Declared, stateOfService(v, service), cmp.Or(string(service.Owner), "–"))
 	}
 	table.Flush()
 	for _, pause := range v.Pauses {
@@ -125,7 +126,7 @@ func printService(out io.Writer, status api.Status, name holdfast.ServiceName) e
 		if service.Name != name {
 			continue
 		}
-		fmt.Fprintf(out, "%s  %d/%d admitted, minimum %d, owner %s\n", service.Name, service.Admitted, service.Declared, service.Minimum, dash(string(service.Owner)))
+		fmt.Fprintf(out, "%s  %d/%d admitted, minimum %d, owner %s\n", service.Name, service.Admitted, service.Declared, service.Minimum, cmp.Or(string(service.Owner), "–"))
 		for _, replica := range service.Replicas {
 			printReplica(out, status, replica)
 		}
@@ -156,18 +157,8 @@ func printReplica(out io.Writer, status api.Status, replica view.ReplicaStatus) 
 	}
 }
 
-func dash(text string) string {
-	if text == "" {
-		return "–"
-	}
-	return text
-}
-
 func everythingOr(service holdfast.ServiceName) string {
-	if service == "" {
-		return "everything"
-	}
-	return string(service)
+	return cmp.Or(string(service), "everything")
 }
 
 // diagnosisText is what a person needs about a replica that is not ready.

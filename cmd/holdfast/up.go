@@ -21,7 +21,6 @@ import (
 	"holdfast/internal/files"
 	"holdfast/internal/proc"
 	"holdfast/journal/view"
-	"holdfast/keeper"
 	"holdfast/topology"
 	"holdfast/warden"
 )
@@ -105,7 +104,7 @@ func (u *up) start(ctx context.Context, file api.File) error {
 func (u *up) replaceStuckKeeper(ctx context.Context) error {
 	probe, cancel := context.WithTimeout(ctx, 2*time.Second)
 	defer cancel()
-	client, err := keeper.Dial(probe, u.state.keeperSocket(), "command", 0)
+	client, err := u.state.dialKeeper(probe)
 	if err == nil {
 		client.Close()
 		return fmt.Errorf("a system runs in %s already\n  next: holdfast status shows it, holdfast down stops it; another one needs another --state", u.state)
@@ -169,7 +168,7 @@ func (u *up) abandon() {
 	if err == nil && len(status.View.Services) > 0 && !status.View.Stopped {
 		return // it has adopted a system, which goes on under its old file
 	}
-	if client, err := keeper.Dial(ctx, u.state.keeperSocket(), "command", 0); err == nil {
+	if client, err := u.state.dialKeeper(ctx); err == nil {
 		defer client.Close()
 		left := leaving(ctx, u.state)
 		defer left()
@@ -360,7 +359,7 @@ func (u *up) notices(ctx context.Context) error {
 func (u *up) keeperGone(ctx context.Context) error {
 	deadline, cancel := context.WithTimeout(ctx, 5*time.Second)
 	defer cancel()
-	client, err := keeper.Dial(deadline, u.state.keeperSocket(), "command", 0)
+	client, err := u.state.dialKeeper(deadline)
 	if err != nil {
 		return err
 	}
