@@ -43,7 +43,7 @@ func TestAReplicaThatNeverListensIsExplained(t *testing.T) {
 	s := newSystem(t, with(pair, "toy cart", "--never-listen", "    healthcheck: {start_period: 1s}\n"))
 	up := s.start("up")
 	up.says("command  ./holdfast toy cart --never-listen")
-	up.says("(GET /: connection refused)")
+	up.says("GET /: connection refused)")
 	up.says("next: see holdfast status")
 	s.run("status").exits(0).tells("NOT SERVING")
 	s.down()
