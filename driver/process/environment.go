@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 
 	"holdfast"
 	"holdfast/command"
@@ -98,13 +99,20 @@ func (n *namespace) secret(written, expanded string) (secret string, isSecret bo
 	return "", false, nil
 }
 
-// readSecret reads a file whole but for the line's end that editors add.
+// readSecret reads a file whole but for the line's end that editors add. It
+// never waits: a pipe that nobody writes into would hold the start, and the
+// starts behind it, for ever and without a word.
 func readSecret(path string) (string, error) {
-	file, err := os.Open(path)
+	file, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0)
 	if err != nil {
 		return "", fmt.Errorf("secret file: %w", err)
 	}
 	defer file.Close()
+	if info, err := file.Stat(); err != nil {
+		return "", fmt.Errorf("secret file: %w", err)
+	} else if !info.Mode().IsRegular() {
+		return "", fmt.Errorf("secret file %s: it is no ordinary file (%s)", path, info.Mode())
+	}
 	text, err := io.ReadAll(io.LimitReader(file, maxSecret+1))
 	if err != nil {
 		return "", fmt.Errorf("secret file: %w", err)
