@@ -92,6 +92,11 @@ func TestAStateDirectoryThatCannotBeWrittenIsSaid(t *testing.T) {
 	}
 }
 
+func TestAFileWithoutEndIsTooLong(t *testing.T) {
+	t.Parallel()
+	newHouse(t, pair).run("check", "/dev/zero").exits(2).tells("more than 1 MiB")
+}
+
 // Another user of the machine made .holdfast first, with links in it to files
 // that the next up overwrote.
 func TestAStateDirectoryOfAnotherUserIsRefused(t *testing.T) {

@@ -26,7 +26,7 @@ func readFile(name string) (spec.File, error) {
 	if err != nil {
 		return spec.File{}, exit(exitUsage, err)
 	}
-	text, err := os.ReadFile(path)
+	text, err := readAtMost(path, maxFile)
 	if errors.Is(err, fs.ErrNotExist) {
 		return spec.File{}, exit(exitUsage, fmt.Errorf("there is no %s\n  next: name a file, write one (the README shows fifteen lines), or see holdfast demo", name))
 	}
@@ -34,6 +34,20 @@ func readFile(name string) (spec.File, error) {
 		return spec.File{}, exit(exitUsage, fmt.Errorf("%s cannot be read: %w\n  next: name a file that this user may read", name, err))
 	}
 	return spec.File{Name: name, Text: text, Dir: filepath.Dir(path)}, nil
+}
+
+// maxFile bounds what is read of a file. It is more than spec accepts, so that
+// spec says of a longer one what is wrong with it.
+const maxFile = 2 << 20
+
+// readAtMost reads the beginning of a file, which may be a device without end.
+func readAtMost(path string, limit int64) ([]byte, error) {
+	file, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer file.Close()
+	return io.ReadAll(io.LimitReader(file, limit))
 }
 
 // understand reads a file. Its problems are printed to out; errors
