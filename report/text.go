@@ -112,7 +112,11 @@ func hurt(d Drill) string {
 	if d.Impact > d.Bounds.Impact {
 		sign = ">"
 	}
-	return fmt.Sprintf("hurt %s of %s %s%s (95%% sure: below %s)", thousands(d.Failed+d.Late), thousands(d.Sent), sign, d.Bounds.Impact, percent(d.Below))
+	seen := ""
+	if d.Impact > 0 {
+		seen = ", " + percent(d.Impact)
+	}
+	return fmt.Sprintf("hurt %s of %s%s %s%s (95%% sure: below %s)", thousands(d.Failed+d.Late), thousands(d.Sent), seen, sign, d.Bounds.Impact, percent(d.Below))
 }
 
 // percent has two digits, or one that is not 0 when that takes more: nothing is

@@ -13,21 +13,22 @@ import (
 	"holdfast/prove"
 )
 
-// The demo's shop. Its services are real processes; cart has one replica.
+// The demo's shop. Its services are real processes, and take as long to start as
+// a quick real service does; cart has one replica.
 const demoFile = `name: shop
 owner: shop-team
 promise: 99.9%
 services:
   storefront:
-    command: ./holdfast toy storefront
+    command: ./holdfast toy storefront --start-delay 300ms
     replicas: 2
     ports: ["8080"]
     depends_on: [catalog, cart]
   catalog:
-    command: ./holdfast toy catalog
+    command: ./holdfast toy catalog --start-delay 300ms
     replicas: 2
   cart:
-    command: ./holdfast toy cart
+    command: ./holdfast toy cart --start-delay 300ms
     replicas: 1
 `
 
@@ -70,13 +71,13 @@ func demoFolder() (string, error) {
 // demo proves the shop, which fails honestly, mends it and proves it again.
 func demo(ctx context.Context, p proving, dir string) error {
 	file := filepath.Join(dir, defaultFile)
-	fmt.Fprintf(p.out, "A shop, in fifteen lines:\n\n%s\n", indent(demoFile))
+	fmt.Fprintf(p.out, "A shop, in one file:\n\n%s\n", indent(demoFile))
 	fmt.Fprint(p.out, "What happens when a replica is killed while 200 requests a second come in?\n\n")
 	if err := p.demoProof(ctx, file, demoFile, holdfast.Fail); err != nil {
 		return err
 	}
 	mended := strings.Replace(demoFile, "replicas: 1", "replicas: 2", 1)
-	fmt.Fprint(p.out, "\nUsers saw the crash of cart: it has one replica. One line changes that:\n\n       cart:\n         command: ./holdfast toy cart\n    -    replicas: 1\n    +    replicas: 2\n\n")
+	fmt.Fprint(p.out, "\nUsers saw the crash of cart: it has one replica. One line changes that:\n\n       cart:\n         command: ./holdfast toy cart --start-delay 300ms\n    -    replicas: 1\n    +    replicas: 2\n\n")
 	if err := p.demoProof(ctx, file, mended, holdfast.Pass); err != nil {
 		return err
 	}
