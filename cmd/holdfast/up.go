@@ -92,7 +92,7 @@ func (u *up) start(ctx context.Context, file api.File) error {
 		return err
 	}
 	if err := u.declare(ctx, file, ended); err != nil {
-		u.abandon()
+		u.abandon(ended)
 		return err
 	}
 	fmt.Fprintf(u.out, "%s\n", summary(u.system))
@@ -134,7 +134,10 @@ func (u *up) startKeeper() (ended <-chan error, err error) {
 		return nil, fmt.Errorf("start the keeper: %w", err)
 	}
 	done := make(chan error, 1)
-	go func() { done <- cmd.Wait() }() // it ends with the keeper, or with this process
+	go func() { // it ends with the keeper, or with this process
+		done <- cmd.Wait()
+		close(done)
+	}()
 	return done, nil
 }
 
@@ -161,7 +164,12 @@ func (u *up) declare(ctx context.Context, file api.File, ended <-chan error) err
 }
 
 // abandon ends a keeper that has nothing to keep.
-func (u *up) abandon() {
+func (u *up) abandon(ended <-chan error) {
+	select {
+	case <-ended:
+		return // ours is over: a keeper that answers is that of another up
+	default:
+	}
 	ctx, cancel := context.WithTimeout(context.Background(), ready)
 	defer cancel()
 	status, err := u.client.Status(ctx)

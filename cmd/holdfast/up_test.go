@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"os"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -137,4 +138,18 @@ func TestCtrlCWhileItStartsLeavesNothing(t *testing.T) {
 	up.signal(syscall.SIGTERM)
 	up.ends().exits(0)
 	s.isGone()
+}
+
+// Two people typed up at once: the keeper of one found the directory held, and
+// its up ended the keeper of the other, so that nothing ran.
+func TestOfTwoUpsAtOnceOneServes(t *testing.T) {
+	t.Parallel()
+	s := newSystem(t, pair)
+	first, second := s.start("up", "--detach"), s.start("up", "--detach")
+	codes := []int{first.ends().code, second.ends().code}
+	if slices.Min(codes) != 0 {
+		t.Errorf("both ended with an error: %v\n%s%s", codes, first.ends().all(), second.ends().all())
+	}
+	s.whole()
+	s.down()
 }
