@@ -32,6 +32,7 @@ func New(writer event.Writer) *Mind {
 	return &Mind{state: state{
 		Writer:   writer,
 		Replicas: map[holdfast.ReplicaName]*replica{},
+		Past:     map[holdfast.ReplicaName]holdfast.Incarnation{},
 		Paused:   map[holdfast.ServiceName]bool{},
 	}}
 }
@@ -96,12 +97,15 @@ func (m *Mind) say(cause event.ID, body event.Body) event.ID {
 }
 
 // find is the replica an observation speaks of, to be changed by this step; nil
-// when the file no longer names it.
+// when the file does not name it. Its incarnation is remembered then: should the
+// file name it again, the next one must be later.
 func (m *Mind) find(id holdfast.ReplicaID) *replica {
 	replica := m.Replicas[id.Name()]
-	if replica != nil {
-		m.touched = append(m.touched, replica)
+	if replica == nil {
+		m.Past[id.Name()] = max(m.Past[id.Name()], id.Incarnation)
+		return nil
 	}
+	m.touched = append(m.touched, replica)
 	return replica
 }
 

@@ -10,16 +10,17 @@ import (
 
 // state is what a snapshot holds: everything the mind knows.
 type state struct {
-	Writer   event.Writer                      `json:"writer"`
-	Seq      uint64                            `json:"seq"`
-	BootID   string                            `json:"boot_id"`
-	System   holdfast.System                   `json:"system"`
-	Removed  []holdfast.ServiceName            `json:"removed,omitempty"` // that the file once named, by name
-	Replicas map[holdfast.ReplicaName]*replica `json:"replicas"`
-	Paused   map[holdfast.ServiceName]bool     `json:"paused"`   // "" is everything
-	Stopping event.ID                          `json:"stopping"` // the request, while it is carried out and after
-	Revision uint64                            `json:"revision"` // of the plan; grows with every change to it
-	Idle     int                               `json:"idle"`     // replicas that are idle
+	Writer   event.Writer                                  `json:"writer"`
+	Seq      uint64                                        `json:"seq"`
+	BootID   string                                        `json:"boot_id"`
+	System   holdfast.System                               `json:"system"`
+	Past     map[holdfast.ReplicaName]holdfast.Incarnation `json:"past,omitempty"`    // of replicas the file does not name: the last one known
+	Removed  []holdfast.ServiceName                        `json:"removed,omitempty"` // that the file once named, by name
+	Replicas map[holdfast.ReplicaName]*replica             `json:"replicas"`
+	Paused   map[holdfast.ServiceName]bool                 `json:"paused"`   // "" is everything
+	Stopping event.ID                                      `json:"stopping"` // the request, while it is carried out and after
+	Revision uint64                                        `json:"revision"` // of the plan; grows with every change to it
+	Idle     int                                           `json:"idle"`     // replicas that are idle
 }
 
 // A phase is where a replica is in its life:

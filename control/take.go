@@ -144,12 +144,18 @@ func (m *Mind) takeDeclared(in event.Declared) {
 			name := holdfast.NameReplica(service.Name, ordinal)
 			r := m.Replicas[name]
 			if r == nil {
-				r = &replica{Service: service.Name, Ordinal: ordinal, Phase: idle}
+				r = &replica{Service: service.Name, Ordinal: ordinal, Phase: idle, Want: m.Past[name]}
+				delete(m.Past, name)
 			}
 			if r.Phase == idle {
 				m.Idle++
 			}
 			kept[name] = r
+		}
+	}
+	for name, r := range m.Replicas {
+		if kept[name] == nil {
+			m.Past[name] = r.Want
 		}
 	}
 	m.Replicas = kept
