@@ -32,19 +32,20 @@ type File struct {
 }
 
 // Open takes hold of the agreement in dir, which must exist, and makes its
-// epoch higher than every one before, durably. It does not wait: while another
+// epoch higher than every one before, and than above, durably. Above is the
+// highest epoch others have seen: the file may have been removed since. It does not wait: while another
 // process holds it, the error is ErrHeld and names that process.
 //
 // The kernel lets go of the lock when its holder dies, however it dies. The
 // file is written in place and never grows, so a full disk is no reason to fail
 // once it exists.
-func Open(dir string) (*File, error) {
+func Open(dir string, above uint64) (*File, error) {
 	path := filepath.Join(dir, fileName)
 	file, err := lock(path)
 	if err != nil {
 		return nil, fmt.Errorf("agree by %s: %w", path, err)
 	}
-	epoch, err := advance(file)
+	epoch, err := advance(file, above)
 	if err == nil {
 		err = files.SyncDir(dir)
 	}
@@ -157,12 +158,15 @@ func checksum(text string) uint32 {
 }
 
 // advance writes the next epoch down and returns it.
-func advance(file *os.File) (uint64, error) {
+func advance(file *os.File, above uint64) (uint64, error) {
 	last, err := read(file)
 	if err != nil {
 		return 0, err
 	}
-	next := holding{epoch: last.epoch + 1, pid: os.Getpid()}
+	next := holding{epoch: max(last.epoch, above) + 1, pid: os.Getpid()}
+	if next.epoch%lines == last.epoch%lines {
+		next.epoch++ // the last line stays whole until the next one is
+	}
 	if _, err := file.WriteAt([]byte(next.line()), int64(next.epoch%lines)*lineLength); err != nil {
 		return 0, err
 	}

@@ -24,7 +24,7 @@ func TestMain(m *testing.M) {
 	if dir == "" {
 		os.Exit(m.Run())
 	}
-	f, err := Open(dir)
+	f, err := Open(dir, 0)
 	if err != nil {
 		fmt.Println(err)
 		os.Exit(1)
@@ -65,7 +65,7 @@ func other(t *testing.T, dir string) (says string, pid int, kill func()) {
 
 func hold(t *testing.T, dir string) *File {
 	t.Helper()
-	f, err := Open(dir)
+	f, err := Open(dir, 0)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -105,7 +105,7 @@ func TestADeadHolderHoldsNothing(t *testing.T) {
 	if says != "1 true" {
 		t.Fatalf("the other process said %q", says)
 	}
-	if _, err := Open(dir); !errors.Is(err, ErrHeld) || !strings.Contains(err.Error(), fmt.Sprint(pid)) {
+	if _, err := Open(dir, 0); !errors.Is(err, ErrHeld) || !strings.Contains(err.Error(), fmt.Sprint(pid)) {
 		t.Fatalf("got %v, want ErrHeld that names process %d", err, pid)
 	}
 	kill()
@@ -169,13 +169,28 @@ func TestATornWriteNeverTakesAnEpochBack(t *testing.T) {
 func TestAnUnreadableEpochIsRefusedWithTheNextStep(t *testing.T) {
 	dir := t.TempDir()
 	must(t, os.WriteFile(filepath.Join(dir, fileName), []byte("something else\n"), 0o600))
-	if _, err := Open(dir); err == nil || !strings.Contains(err.Error(), "remove the file") || !strings.Contains(err.Error(), dir) {
+	if _, err := Open(dir, 0); err == nil || !strings.Contains(err.Error(), "remove the file") || !strings.Contains(err.Error(), dir) {
 		t.Fatalf("got %v, want the file and the next step", err)
 	}
 }
 
 func TestADirectoryThatIsNotThere(t *testing.T) {
-	if _, err := Open(filepath.Join(t.TempDir(), "nowhere")); !errors.Is(err, os.ErrNotExist) {
+	if _, err := Open(filepath.Join(t.TempDir(), "nowhere"), 0); !errors.Is(err, os.ErrNotExist) {
 		t.Fatalf("got %v", err)
+	}
+}
+
+// The directory may have been removed while somebody remembers a later epoch.
+func TestAnEpochIsAboveWhatOthersHaveSeen(t *testing.T) {
+	dir := t.TempDir()
+	for _, step := range []struct{ above, atLeast uint64 }{{0, 1}, {41, 42}, {3, 43}, {43, 44}, {45, 46}} {
+		f, err := Open(dir, step.above)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if f.Epoch() < step.atLeast || f.Epoch() > step.atLeast+2 {
+			t.Errorf("above %d: epoch %d, want %d or a little more", step.above, f.Epoch(), step.atLeast)
+		}
+		f.Close()
 	}
 }

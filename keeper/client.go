@@ -18,6 +18,7 @@ var _ holdfast.Keeper = (*Client)(nil)
 type Client struct {
 	writing sync.Mutex
 	wire    *wire
+	epoch   uint64        // that the keeper had seen
 	lost    chan struct{} // closed by the reader at its end
 	reader  sync.WaitGroup
 
@@ -34,8 +35,8 @@ type received struct {
 
 // Dial connects to the keeper at a socket, under a name. A role that dials
 // under its own must send a Beat at least once a second from then on. The
-// agent gives the epoch it was granted and is refused with ErrFenced once a
-// later one has been seen; others give 0. ctx bounds the dialling only. The
+// agent gives the epoch it was granted; what it orders is refused with ErrFenced
+// once a later one has been seen. Others give 0. ctx bounds the dialling only. The
 // client must be closed.
 func Dial(ctx context.Context, socket string, as RoleName, epoch uint64) (*Client, error) {
 	conn, err := unixsock.Dial(ctx, socket)
@@ -44,12 +45,18 @@ func Dial(ctx context.Context, socket string, as RoleName, epoch uint64) (*Clien
 	}
 	c := &Client{wire: newWire(conn), lost: make(chan struct{}), waiting: map[uint64]chan received{}}
 	c.reader.Go(c.read)
-	if _, err := c.ask(ctx, request{Do: doHello, As: as, Pid: os.Getpid(), Epoch: epoch}, nil); err != nil {
+	a, err := c.ask(ctx, request{Do: doHello, As: as, Pid: os.Getpid(), Epoch: epoch}, nil)
+	if err != nil {
 		c.Close()
 		return nil, fmt.Errorf("reach the keeper: %w", err)
 	}
+	c.epoch = a.Epoch
 	return c, nil
 }
+
+// Epoch is the highest epoch an agent had shown the keeper when this client
+// dialled.
+func (c *Client) Epoch() uint64 { return c.epoch }
 
 // Close ends the connection. What the keeper was asked to run runs on.
 func (c *Client) Close() error {

@@ -200,7 +200,7 @@ func (k *keeper) answer(c *client, r request, fds []int) {
 	case doHello:
 		c.as, c.pid, c.epoch = r.As, r.Pid, r.Epoch
 		k.hear(c.as, c.pid)
-		from.send(answer{}, nil)
+		from.send(answer{Epoch: k.epoch}, nil)
 	case doBeat:
 		k.hear(c.as, c.pid)
 	case doFollow:

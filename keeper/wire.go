@@ -71,6 +71,7 @@ type answer struct {
 	Processes []holdfast.Process  `json:"processes,omitempty"`
 	Listeners []holdfast.Listener `json:"listeners,omitempty"`
 	Roles     []RoleState         `json:"roles,omitempty"`
+	Epoch     uint64              `json:"epoch,omitempty"` // to a hello: the highest an agent has shown
 	Sockets   int                 `json:"sockets,omitempty"`
 	More      bool                `json:"more,omitempty"`
 }

@@ -84,8 +84,11 @@ type memory struct {
 
 func newAgent(ctx context.Context, state stateDir, private bool) (*agent, error) {
 	a := &agent{state: state, private: private, stopped: make(chan struct{})}
-	var err error
-	if a.agree, err = agree.Open(string(state)); err != nil {
+	seen, err := epochSeen(ctx, state)
+	if err != nil {
+		return nil, err
+	}
+	if a.agree, err = agree.Open(string(state), seen); err != nil {
 		return nil, err
 	}
 	if a.keeper, err = keeper.Dial(ctx, state.keeperSocket(), keeper.Agent, a.agree.Epoch()); err != nil {
@@ -102,6 +105,17 @@ func newAgent(ctx context.Context, state stateDir, private bool) (*agent, error)
 	a.gateway = gateway.Dial(state.gatewaySocket())
 	a.wire()
 	return a, a.relisten(ctx)
+}
+
+// epochSeen is the highest epoch the keeper remembers. It outlives the state
+// directory, where the agreement is written down.
+func epochSeen(ctx context.Context, state stateDir) (uint64, error) {
+	client, err := state.dialKeeper(ctx)
+	if err != nil {
+		return 0, err
+	}
+	defer client.Close()
+	return client.Epoch(), nil
 }
 
 // remember opens the journal and brings the mind back to where it stood.
@@ -195,7 +209,33 @@ func (a *agent) run(ctx context.Context) error {
 		func(ctx context.Context) error { return observe.Gateway(ctx, a.gateway, a.tell) },
 		func(ctx context.Context) error { return observe.Pauses(ctx, a.state.pauses(), paused, a.tell) },
 		func(ctx context.Context) error { return api.Serve(ctx, listener, a) },
+		a.stay,
 		a.end)
+}
+
+// errMoved ends an agent whose state directory is no longer what it began in:
+// nobody can reach it, and what it writes is lost. The keeper, which moves in
+// again, starts the next one.
+const errMoved = holdfast.Refusal("the state directory was removed or replaced")
+
+// stay looks once a second whether callers still find this agent.
+func (a *agent) stay(ctx context.Context) error {
+	began, err := os.Stat(a.state.apiSocket())
+	if err != nil {
+		return errMoved
+	}
+	ticker := time.NewTicker(time.Second)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-ticker.C:
+		}
+		if now, err := os.Stat(a.state.apiSocket()); err != nil || !os.SameFile(began, now) {
+			return errMoved
+		}
+	}
 }
 
 // record writes the journal, and is the last to stop: what is said while the

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"flag"
 	"fmt"
+	"math/rand/v2"
 	"net"
 	"os"
 	"os/exec"
@@ -201,12 +202,15 @@ func await(t *testing.T, what string, holds func() bool) {
 // freePort is a port that nobody had a moment ago.
 func freePort(t *testing.T) int {
 	t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
+	for {
+		// Below the range in which the kernel gives ports away by itself, and
+		// above the one replicas are given theirs from.
+		port := 30_000 + rand.IntN(2_700)
+		if listener, err := net.Listen("tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(port))); err == nil {
+			listener.Close()
+			return port
+		}
 	}
-	defer listener.Close()
-	return listener.Addr().(*net.TCPAddr).Port
 }
 
 // underway is a command that has been started.

@@ -9,6 +9,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"slices"
 	"syscall"
 
 	"github.com/spf13/cobra"
@@ -104,6 +105,7 @@ func command() *cobra.Command {
 		SilenceUsage:  true,
 	}
 	root.CompletionOptions.HiddenDefaultCmd = true
+	root.PersistentPreRunE = noEmptyArgument
 	root.AddGroup(&cobra.Group{ID: "main", Title: "The program:"}, &cobra.Group{ID: "more", Title: "While it runs:"})
 	add := func(group string, commands ...*cobra.Command) {
 		for _, c := range commands {
@@ -118,4 +120,13 @@ func command() *cobra.Command {
 		root.AddCommand(role)
 	}
 	return root
+}
+
+// noEmptyArgument refuses what an unset shell variable leaves: pause "" would
+// mean everything.
+func noEmptyArgument(_ *cobra.Command, args []string) error {
+	if slices.Contains(args, "") {
+		return exit(exitUsage, errors.New("an argument is empty\n  next: name something, or leave it out; is a variable of your shell unset?"))
+	}
+	return nil
 }

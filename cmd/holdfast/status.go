@@ -45,6 +45,10 @@ func statusCommand() *cobra.Command {
 // printStatus is the whole system: a line per service, what is wrong, and how
 // our own processes fare.
 func printStatus(out io.Writer, status api.Status) {
+	if status.System == "" {
+		fmt.Fprintf(out, "no file is in force: the state directory is new, or was removed while the system ran\n  next: holdfast down ends what still runs; holdfast up starts the file\ncontrol  %s\n", controlText(status))
+		return
+	}
 	v := status.View
 	fmt.Fprintf(out, "%s  %s\n", status.System, headline(v))
 	table := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
