@@ -76,9 +76,16 @@ func TestARefusalArrivesAsTheProblemItIs(t *testing.T) {
 	if text := taken.Error(); text != "127.0.0.1:8080 is taken by pid 12\n  next: end it" {
 		t.Errorf("as a text: %q", text)
 	}
-	h = serve(t, &stub{refuses: errors.New("the loop has ended")})
-	if got := refused(t, h.Stop(t.Context(), "ana")); got.Message != "the loop has ended" || got.Error() != got.Message {
-		t.Errorf("got %+v", got)
+}
+
+// An agent that is on its way out, because its keeper is, refuses nothing: it
+// cannot. Whoever asked may try again, and meets the next one.
+func TestAMishapOfTheAgentIsNoRefusal(t *testing.T) {
+	h := serve(t, &stub{refuses: errors.New("the keeper is lost")})
+	err := h.Stop(t.Context(), "ana")
+	var problem *Problem
+	if err == nil || errors.As(err, &problem) || !strings.Contains(err.Error(), "the keeper is lost") {
+		t.Errorf("got %v", err)
 	}
 }
 

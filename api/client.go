@@ -141,7 +141,8 @@ func (c *Client) send(ctx context.Context, method, path string, document any) er
 	return body.Close()
 }
 
-// call makes one call; a refusal is returned as the *Problem it is.
+// call makes one call; a refusal is returned as the *Problem it is, a mishap of
+// the agent as any other error.
 func (c *Client) call(ctx context.Context, method, path string, text []byte) (io.ReadCloser, error) {
 	request, err := http.NewRequestWithContext(ctx, method, "http://holdfast"+path, bytes.NewReader(text))
 	if err != nil {
@@ -158,6 +159,9 @@ func (c *Client) call(ctx context.Context, method, path string, text []byte) (io
 	problem := &Problem{}
 	if err := json.NewDecoder(io.LimitReader(response.Body, maxBody)).Decode(problem); err != nil || problem.Message == "" {
 		return nil, fmt.Errorf("call the agent: %s", response.Status)
+	}
+	if response.StatusCode == http.StatusServiceUnavailable {
+		return nil, fmt.Errorf("call the agent: %s", problem.Message)
 	}
 	return nil, problem
 }

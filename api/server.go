@@ -102,7 +102,7 @@ func take[T any](w http.ResponseWriter, r *http.Request, do func(T) error) {
 		return
 	}
 	if err := do(in); err != nil {
-		refuse(w, http.StatusConflict, err)
+		refuse(w, refusal(err), err)
 		return
 	}
 	reply(w, struct{}{})
@@ -112,6 +112,16 @@ func reply(w http.ResponseWriter, document any) {
 	_ = extend(w) // the call itself may have taken long
 	w.Header().Set("Content-Type", "application/json")
 	_ = json.NewEncoder(w).Encode(document) // a caller that went away needs no answer
+}
+
+// refusal tells what will be refused again (a Problem) from a mishap, which may
+// have passed when it is tried again.
+func refusal(err error) int {
+	var problem *Problem
+	if errors.As(err, &problem) {
+		return http.StatusConflict
+	}
+	return http.StatusServiceUnavailable
 }
 
 func refuse(w http.ResponseWriter, status int, err error) {

@@ -11,6 +11,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"holdfast"
 	"holdfast/api"
 	"holdfast/internal/files"
 	"holdfast/internal/proc"
@@ -45,8 +46,8 @@ func signalAgain(ctx context.Context) (context.Context, context.CancelFunc) {
 // stopSystem asks the agent to stop everything in order and waits until nothing
 // of it runs, the keeper included. Without an agent the keeper ends everything
 // by itself, with each replica's grace; when the person at the terminal asks
-// again, with hardly any. Without a keeper, one is started to adopt what runs
-// and end it.
+// again, with hardly any. Without a keeper, or with one that is stuck, another is
+// started to adopt what runs and end it.
 func stopSystem(ctx context.Context, state stateDir, client *api.Client, by string) error {
 	asked := context.WithoutCancel(ctx) // who asks twice at once wants the end no less
 	dial, cancel := context.WithTimeout(asked, 2*time.Second)
@@ -61,14 +62,49 @@ func stopSystem(ctx context.Context, state stateDir, client *api.Client, by stri
 	defer k.Close()
 	left := leaving(asked, state)
 	defer left()
-	if askToStop(ctx, client, by) == nil {
+	answering, stop := whileAnswering(ctx, state)
+	defer stop()
+	if askToStop(answering, client, by) == nil {
 		select {
 		case <-k.Lost():
 			return nil
-		case <-ctx.Done():
+		case <-answering.Done():
 		}
 	}
-	return endThrough(ctx, k)
+	if err := endThrough(answering, k); !errors.Is(err, errStuck) {
+		return err
+	}
+	return endOrphans(ctx, state)
+}
+
+// errStuck says that the keeper was stopped, or hangs, while it was needed.
+const errStuck = holdfast.Refusal("the keeper no longer answers")
+
+// whileAnswering is a context that ends with errStuck as its cause when the
+// keeper no longer answers within two seconds. stop waits until nobody looks
+// any more.
+func whileAnswering(ctx context.Context, state stateDir) (answering context.Context, stop func()) {
+	answering, cancel := context.WithCancelCause(ctx)
+	over := make(chan struct{})
+	go func() {
+		defer close(over)
+		for answering.Err() == nil {
+			probe, done := context.WithTimeout(answering, 2*time.Second)
+			client, err := state.dialKeeper(probe)
+			switch {
+			case err == nil:
+				client.Close()
+			case errors.Is(probe.Err(), context.DeadlineExceeded):
+				cancel(errStuck)
+			}
+			<-probe.Done() // a look every two seconds
+			done()
+		}
+	}()
+	return answering, func() {
+		cancel(nil)
+		<-over
+	}
 }
 
 // endThrough has the keeper end everything, and hurry when ctx ends.
@@ -77,6 +113,9 @@ func endThrough(ctx context.Context, k *keeper.Client) error {
 		if err := k.End(ctx); ctx.Err() == nil {
 			return ended(err)
 		}
+	}
+	if errors.Is(context.Cause(ctx), errStuck) {
+		return errStuck
 	}
 	hurry, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Minute)
 	defer cancel()
@@ -156,8 +195,8 @@ func endOrphans(ctx context.Context, state stateDir) error {
 		select {
 		case <-deadline.Done():
 			return fmt.Errorf("the keeper that is to end everything does not answer: %w", err)
-		case err := <-over:
-			return fmt.Errorf("the keeper that was to end everything ended itself: %v\n%s", err, files.Quote(state.log("keeper")))
+		case <-over.ended:
+			return fmt.Errorf("the keeper that was to end everything ended itself: %v\n%s", over.err, files.Quote(state.log("keeper")))
 		case <-time.After(20 * time.Millisecond):
 		}
 	}

@@ -6,7 +6,9 @@ import (
 	"encoding/json"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strconv"
+	"strings"
 	"syscall"
 	"testing"
 	"time"
@@ -95,6 +97,22 @@ func TestDownEndsWhatAStoppedKeeperHolds(t *testing.T) {
 	s.detached()
 	s.strike(s.keeper(), syscall.SIGSTOP)
 	s.down()
+}
+
+// A keeper may also get stuck in the middle of a stop.
+func TestDownSurvivesAKeeperThatIsStoppedMeanwhile(t *testing.T) {
+	t.Parallel()
+	s := newSystem(t, with(pair, "toy cart", "--ignore-term", "    stop_grace_period: 4m\n"))
+	s.detached()
+	down := s.start("down")
+	await(t, "the stop is on its way", func() bool { return s.status().View.Stopping })
+	s.strike(s.keeper(), syscall.SIGSTOP)
+	await(t, "another keeper ends everything", func() bool {
+		log, _ := os.ReadFile(filepath.Join(s.dir, ".holdfast", "log", "keeper.log"))
+		return strings.Count(string(log), "end everything") > 0
+	})
+	down.signal(syscall.SIGINT) // not to wait for the grace of four minutes
+	down.ends()
 }
 
 func TestAReplicaThatDiedWithTheKeeperIsStartedAgain(t *testing.T) {

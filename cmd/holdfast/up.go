@@ -87,12 +87,12 @@ func (u *up) start(ctx context.Context, file api.File) error {
 	if err := u.replaceStuckKeeper(ctx); err != nil {
 		return err
 	}
-	ended, err := u.startKeeper()
+	k, err := u.startKeeper()
 	if err != nil {
 		return err
 	}
-	if err := u.declare(ctx, file, ended); err != nil {
-		u.abandon(ended)
+	if err := u.declare(ctx, file, k); err != nil {
+		u.abandon(k)
 		return err
 	}
 	fmt.Fprintf(u.out, "%s\n", summary(u.system))
@@ -107,7 +107,7 @@ func (u *up) replaceStuckKeeper(ctx context.Context) error {
 	client, err := u.state.dialKeeper(probe)
 	if err == nil {
 		client.Close()
-		return fmt.Errorf("a system runs in %s already\n  next: holdfast status shows it, holdfast down stops it; another one needs another --state", u.state)
+		return u.runsAlready()
 	}
 	if probe.Err() == nil || ctx.Err() != nil {
 		return ctx.Err() // nobody listens
@@ -117,7 +117,7 @@ func (u *up) replaceStuckKeeper(ctx context.Context) error {
 
 // startKeeper starts the keeper in a session of its own, so that what ends this
 // command does not end the system.
-func (u *up) startKeeper() (ended <-chan error, err error) {
+func (u *up) startKeeper() (*keeping, error) {
 	self, err := os.Executable()
 	if err != nil {
 		return nil, err
@@ -133,16 +133,36 @@ func (u *up) startKeeper() (ended <-chan error, err error) {
 	if err := cmd.Start(); err != nil {
 		return nil, fmt.Errorf("start the keeper: %w", err)
 	}
-	done := make(chan error, 1)
+	k := &keeping{ended: make(chan struct{})}
 	go func() { // it ends with the keeper, or with this process
-		done <- cmd.Wait()
-		close(done)
+		k.err = cmd.Wait()
+		close(k.ended)
 	}()
-	return done, nil
+	return k, nil
+}
+
+// A keeping is a keeper this command started.
+type keeping struct {
+	ended chan struct{}
+	err   error // how it ended, once ended is closed
+}
+
+// whyEnded explains a keeper that ended at once: another up was faster, or what
+// its log says.
+func (u *up) whyEnded(ctx context.Context, k *keeping) error {
+	if client, err := u.state.dialKeeper(ctx); err == nil {
+		client.Close()
+		return u.runsAlready()
+	}
+	return fmt.Errorf("the keeper ended at once: %v\n%s", k.err, files.Quote(u.state.log("keeper")))
+}
+
+func (u *up) runsAlready() error {
+	return fmt.Errorf("a system runs in %s already\n  next: holdfast status shows it, holdfast down stops it; another one needs another --state", u.state)
 }
 
 // declare puts the file in force as soon as the agent answers.
-func (u *up) declare(ctx context.Context, file api.File, ended <-chan error) error {
+func (u *up) declare(ctx context.Context, file api.File, k *keeping) error {
 	limit := time.NewTimer(ready)
 	defer limit.Stop()
 	for {
@@ -154,8 +174,8 @@ func (u *up) declare(ctx context.Context, file api.File, ended <-chan error) err
 		select {
 		case <-ctx.Done():
 			return ctx.Err()
-		case err := <-ended:
-			return fmt.Errorf("the keeper ended at once: %v\n%s", err, files.Quote(u.state.log("keeper")))
+		case <-k.ended:
+			return u.whyEnded(ctx, k)
 		case <-limit.C:
 			return fmt.Errorf("the agent does not answer: %w\n%s", err, files.Quote(u.state.log("agent")))
 		case <-time.After(20 * time.Millisecond):
@@ -164,9 +184,9 @@ func (u *up) declare(ctx context.Context, file api.File, ended <-chan error) err
 }
 
 // abandon ends a keeper that has nothing to keep.
-func (u *up) abandon(ended <-chan error) {
+func (u *up) abandon(k *keeping) {
 	select {
-	case <-ended:
+	case <-k.ended:
 		return // ours is over: a keeper that answers is that of another up
 	default:
 	}
