@@ -2,6 +2,7 @@ package keeper
 
 import (
 	"os"
+	"slices"
 	"syscall"
 	"time"
 
@@ -24,9 +25,19 @@ const (
 // at once, until nothing is found.
 type remains struct {
 	names   map[string]*remnant
+	struck  []struck // by earlier rounds, and not seen to be dead yet
 	looking bool
 	next    time.Time
 	pause   time.Duration
+}
+
+// A struck process was sent SIGKILL. While it dies it has lost its environment,
+// and so its mark, but not yet its files and sockets: it is not gone because no
+// mark is found.
+type struck struct {
+	pid   int
+	ticks uint64
+	name  string
 }
 
 type remnant struct {
@@ -63,18 +74,29 @@ func (k *keeper) tendRemains(now time.Time) time.Time {
 		names[name] = true
 	}
 	r.looking = true
+	dying := r.struck
 	k.work.Go(func() {
-		found := strikeMarked(k.place.keep, func(name string) bool { return names[name] })
-		k.post(func() { k.looked(names, found) })
+		found := map[string]bool{}
+		hit := strikeMarked(k.place.keep, func(name string) bool { return names[name] })
+		var still []struck
+		for _, p := range slices.Concat(dying, hit) {
+			if proc.Alive(p.pid, p.ticks) && !slices.Contains(still, p) {
+				still = append(still, p)
+			}
+		}
+		for _, p := range slices.Concat(hit, still) {
+			found[p.name] = true
+		}
+		k.post(func() { k.looked(names, found, still) })
 	})
 	return time.Time{}
 }
 
 // looked takes a round's result. Names that came after it began are not judged
 // by it.
-func (k *keeper) looked(names, found map[string]bool) {
+func (k *keeper) looked(names, found map[string]bool, still []struck) {
 	r := &k.remains
-	r.looking = false
+	r.looking, r.struck = false, still
 	r.next, r.pause = time.Now().Add(r.pause), min(2*r.pause, longestPause)
 	for name := range names {
 		left := r.names[name]
@@ -92,20 +114,20 @@ func (k *keeper) looked(names, found map[string]bool) {
 }
 
 // strikeMarked kills every process under our keep's mark whose name is wanted,
-// once, and says under which names it found some.
-func strikeMarked(keep string, wanted func(name string) bool) map[string]bool {
-	found := map[string]bool{}
+// once, and says whom it found.
+func strikeMarked(keep string, wanted func(name string) bool) []struck {
 	marked, err := proc.Marked(keep, "")
 	if err != nil {
-		return found
+		return nil
 	}
+	var found []struck
 	for pid, name := range marked {
 		if wanted(name) && !isSelf(pid) {
-			found[name] = true
-			strike(pid, func() bool {
+			ticks := strike(pid, func() bool {
 				of, as, ok := proc.MarkOf(pid)
 				return ok && of == keep && as == name
 			})
+			found = append(found, struck{pid: pid, ticks: ticks, name: name})
 		}
 	}
 	return found
@@ -113,11 +135,13 @@ func strikeMarked(keep string, wanted func(name string) bool) map[string]bool {
 
 // strike kills the process that has this pid and of which ours holds, and no
 // other that may be given the pid meanwhile: ours is asked between reading the
-// start time and taking hold.
-func strike(pid int, ours func() bool) {
-	if ticks, err := proc.Ticks(pid); err == nil && ours() {
+// start time and taking hold. It returns the start time of whom it looked at.
+func strike(pid int, ours func() bool) (ticks uint64) {
+	ticks, err := proc.Ticks(pid)
+	if err == nil && ours() {
 		_ = proc.Signal(pid, ticks, syscall.SIGKILL) // who is gone already needs none
 	}
+	return ticks
 }
 
 func isSelf(pid int) bool { return pid == os.Getpid() }
