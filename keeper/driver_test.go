@@ -17,7 +17,7 @@ import (
 func TestTheProcessDriverKeepsItsContractOverThisKeeper(t *testing.T) {
 	drivertest.Run(t, func(t *testing.T) drivertest.Harness {
 		h := newHouse(t)
-		h.begin()
+		told := follow(t, h.begin())
 		return drivertest.Harness{
 			Driver: func(t *testing.T) holdfast.Driver {
 				d, err := processes.New(processes.Options{Keeper: h.dial("test", 0), State: h.path("driver"), Environ: os.Environ()})
@@ -48,6 +48,7 @@ func TestTheProcessDriverKeepsItsContractOverThisKeeper(t *testing.T) {
 				if err := syscall.Kill(started.Pid, syscall.SIGKILL); err != nil {
 					t.Fatal(err)
 				}
+				told.find(t, "the exit", exited(started.ID)) // before that the keeper may still say that it lives
 			},
 		}
 	})
