@@ -123,10 +123,12 @@ func (k *keeper) forget(id holdfast.ReplicaID) error {
 func (k *keeper) ended(p *process, status holdfast.ExitStatus) {
 	p.state.Exit, p.state.Ended = &status, int64(proc.Now())
 	k.note(p)
-	k.remains.add(p.state.ID.String(), func() {
+	name := p.state.ID.String()
+	k.remains.add(name, func() {
 		p.state.Gone = true
 		k.note(p)
 	})
+	k.remains.names[name].group = p.state.Pid
 }
 
 // note has a change told to followers and written down.

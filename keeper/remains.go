@@ -20,6 +20,11 @@ const (
 	longestPause  = 250 * time.Millisecond
 )
 
+// groupLooks is for how many rounds, about a second, a group that was killed is
+// waited for until nobody is in it. Not for ever: its number could be somebody
+// else's by then, and a zombie that its parent does not reap stays in it.
+const groupLooks = 12
+
 // remains are the names of those who ended and may have left something running
 // under their mark. Rounds through /proc end it, outside the loop and all names
 // at once, until nothing is found.
@@ -41,6 +46,8 @@ type struck struct {
 }
 
 type remnant struct {
+	group int      // that was killed with its leader; 0 when none was
+	looks int      // rounds so far
 	clean int      // rounds in a row that found nothing
 	gone  []func() // called once nothing is left
 }
@@ -69,9 +76,12 @@ func (k *keeper) tendRemains(now time.Time) time.Time {
 	if now.Before(r.next) {
 		return r.next
 	}
-	names := map[string]bool{}
-	for name := range r.names {
+	names, groups := map[string]bool{}, map[string]int{}
+	for name, left := range r.names {
 		names[name] = true
+		if left.looks++; left.group != 0 && left.looks <= groupLooks {
+			groups[name] = left.group
+		}
 	}
 	r.looking = true
 	dying := r.struck
@@ -86,6 +96,11 @@ func (k *keeper) tendRemains(now time.Time) time.Time {
 		}
 		for _, p := range slices.Concat(hit, still) {
 			found[p.name] = true
+		}
+		for name, group := range groups {
+			if syscall.Kill(-group, 0) == nil {
+				found[name] = true
+			}
 		}
 		k.post(func() { k.looked(names, found, still) })
 	})
