@@ -124,7 +124,7 @@ func checkOnce(ctx context.Context, address string, protocol holdfast.Protocol, 
 func ask(ctx context.Context, address string, protocol holdfast.Protocol, check holdfast.Healthcheck) (string, error) {
 	ctx, cancel := context.WithTimeout(ctx, check.Timeout)
 	defer cancel()
-	c, err := dial(ctx, address)
+	c, err := dial(ctx, address, connectTime)
 	if err != nil {
 		return "", err
 	}

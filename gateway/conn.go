@@ -11,8 +11,14 @@ import (
 )
 
 // connectTime bounds a connect. Replicas are on this host or on its network: a
-// connect that takes longer will not come.
-const connectTime = 250 * time.Millisecond
+// connect that takes longer will not come. When no replica's does, it is rather
+// this process that is starved, or their queues that are full, than all of them
+// that are gone: one is asked once more, with lastConnectTime. The kernel sends a
+// lost SYN again after a second.
+const (
+	connectTime     = 250 * time.Millisecond
+	lastConnectTime = 1500 * time.Millisecond
+)
 
 // Sizes of a connection's buffers. 4 KiB holds nearly every head.
 const connBuffer = 4 << 10
@@ -38,9 +44,9 @@ type conn struct {
 	quiet bool
 }
 
-// dial connects to a replica, within connectTime.
-func dial(ctx context.Context, address string) (*conn, error) {
-	dialer := net.Dialer{Timeout: connectTime}
+// dial connects to a replica, within a time.
+func dial(ctx context.Context, address string, within time.Duration) (*conn, error) {
+	dialer := net.Dialer{Timeout: within}
 	tcp, err := dialer.DialContext(ctx, "tcp", address)
 	if err != nil {
 		return nil, err

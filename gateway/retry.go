@@ -44,10 +44,18 @@ func (x *exchange) next(f *failure) *endpoint {
 	}
 	x.tried = append(x.tried, f.endpoint)
 	x.fresh = f.stale
-	if e := x.service.pick(x.tried); e != nil || !f.stale {
+	e := x.service.pick(x.tried)
+	switch {
+	case e != nil:
 		return e
+	case f.stale:
+		return f.endpoint // there is no other, and its next connection may be as good as new
+	case f.how == unreachable && !x.patient:
+		x.patient = true
+		return f.endpoint
+	default:
+		return nil
 	}
-	return f.endpoint // there is no other, and its next connection may be as good as new
 }
 
 // mayRepeat says whether the request may be sent again. A request that was

@@ -34,6 +34,7 @@ type exchange struct {
 	tried    []*endpoint // that are not to be picked again
 	story    []string    // what went wrong so far, a part of a sentence each
 	fresh    bool        // the next try takes no used connection
+	patient  bool        // every replica was asked and none could be connected to: the last try takes its time
 	moves    int         // tries of which nothing was sent
 	retries  int         // second tries of what was sent
 	renewals int         // tries on a fresh connection because a used one had died
@@ -128,7 +129,11 @@ func (x *exchange) connect(e *endpoint) (*conn, error) {
 		defer cancel()
 		ctx = bounded
 	}
-	return dial(ctx, e.Address)
+	within := connectTime
+	if x.patient {
+		within = lastConnectTime
+	}
+	return dial(ctx, e.Address, within)
 }
 
 // converse sends the request's head, begins with its body, and reads up to the
