@@ -32,9 +32,10 @@ type RoleState struct {
 }
 
 // A role that ends is started again at once; one that keeps ending within
-// steadyAfter of its start waits, from firstDelay doubling to lastDelay. That is
-// a second, because while a gateway waits for its start users wait for it, and a
-// start every second costs a few hundredths of a core.
+// steadyAfter of its start waits until firstDelay, doubling to lastDelay, has
+// passed since that start. That is a second, because while a gateway waits for
+// its start users wait for it, and a start every second costs a few hundredths
+// of a core.
 const (
 	steadyAfter = 10 * time.Second
 	firstDelay  = 100 * time.Millisecond
@@ -169,7 +170,7 @@ func (k *keeper) roleEnded(r *role, status holdfast.ExitStatus) {
 		r.hasty = 0
 	}
 	r.hasty++
-	wait := delay(r.hasty)
+	wait := max(0, r.began.Add(delay(r.hasty)).Sub(now))
 	if k.ending == nil {
 		k.log("%s (pid %d) ended: %s; next start in %s", r.Name, r.pid, status, wait)
 	}
@@ -177,7 +178,8 @@ func (k *keeper) roleEnded(r *role, status holdfast.ExitStatus) {
 	k.unsaved = true
 }
 
-// delay is how long the start after the n-th hasty end waits, n from 1.
+// delay is how far the start after the n-th hasty end is from the one before, n
+// from 1.
 func delay(n int) time.Duration {
 	if n <= 1 {
 		return 0
