@@ -16,4 +16,15 @@ type Dependency struct {
 	On       ServiceName   `json:"on"`
 	Required bool          `json:"required"` // without it the caller cannot serve
 	Timeout  time.Duration `json:"timeout"`  // for the whole answer; 1 s unless the file says otherwise
+	Fallback *Fallback     `json:"fallback,omitempty"`
+}
+
+// A Fallback is what the gateway answers in a dependency's place when no replica
+// of it does. It is tried within the edge's timeout, and what it answers is
+// marked Holdfast-Degraded. Stale comes first where there is a copy, then Body
+// or File, of which at most one is set.
+type Fallback struct {
+	Body  string        `json:"body,omitempty"`  // JSON, answered with status 200
+	File  string        `json:"file,omitempty"`  // absolute path, read when it is needed; at most 1 MiB
+	Stale time.Duration `json:"stale,omitempty"` // a copy of the last good answer to the same GET, at most this old
 }

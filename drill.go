@@ -1,8 +1,22 @@
 package holdfast
 
-// A Drill is a failure mode exercised: the fault that makes it true.
+import "time"
+
+// A Drill is a failure mode exercised: the fault that makes it true. Hook is set
+// when the file says by which commands that is done.
 type Drill struct {
 	Fault FaultName `json:"fault"`
+	Hook  *Hook     `json:"hook,omitempty"`
+}
+
+// A Hook breaks and mends something by commands of the file. There is never a
+// Break without a Mend. Both are split as a shell would and run without one, in
+// a process group of their own, from Dir.
+type Hook struct {
+	Break   string        `json:"break"`
+	Mend    string        `json:"mend"` // must succeed any number of times, and when nothing is broken
+	Dir     string        `json:"dir"`  // absolute: the file's own folder
+	Timeout time.Duration `json:"timeout"`
 }
 
 // A Verdict is what a drill ends with. FAIL beats INVALID beats SKIP when

@@ -10,9 +10,26 @@ const (
 	SignExit Sign = "exit"
 	// SignRefused is a connection the replica's address refused.
 	SignRefused Sign = "refused"
-	// SignMissed is a health check that was not answered in time, or not as the
-	// file demands.
+	// SignSilent is not one byte on any connection while requests wait, and
+	// missed health checks beside it. Only this lets a living process be ended
+	// for a hang.
+	SignSilent Sign = "silent"
+	// SignUnreachable is a connect that nothing answered: neither accepted nor
+	// refused. It speaks against the way to the replica, not against the replica.
+	SignUnreachable Sign = "unreachable"
+	// SignMissed is a health check that was connected and not answered in time.
 	SignMissed Sign = "missed"
+	// SignUnhealthy is a health check answered with another status than the file
+	// demands.
+	SignUnhealthy Sign = "unhealthy"
+	// SignErrors is a rate of failed requests that stands out from the other
+	// replicas'.
+	SignErrors Sign = "errors"
+	// SignSlow is a time to the first byte that stands out from the other
+	// replicas'.
+	SignSlow Sign = "slow"
+	// SignLost is a dependency of which no replica answers.
+	SignLost Sign = "lost"
 )
 
 // Evidence is what makes us believe in a failure: a sign, and how many

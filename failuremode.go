@@ -27,15 +27,26 @@ type FailureMode struct {
 	Bounds     Bounds     `json:"bounds"`
 }
 
-// A Target is what a failure mode strikes: one replica of Service. It is a
-// struct because dependency edges, zones and Holdfast itself are targets too,
-// once their drills exist.
+// A Target is what a failure mode strikes: one replica of Service, or, when
+// Caller is set, the whole dependency edge from Caller to Service. It is a
+// struct because zones and Holdfast itself are targets too, once their drills
+// exist.
 type Target struct {
 	Service ServiceName `json:"service"`
+	Caller  ServiceName `json:"caller,omitempty"`
 }
 
-// String is the target as it begins a mode's name.
-func (t Target) String() string { return string(t.Service) }
+// IsEdge says that a whole dependency is struck and not one replica.
+func (t Target) IsEdge() bool { return t.Caller != "" }
+
+// String is the target as it begins a mode's name: "catalog", or
+// "storefront/catalog" for an edge.
+func (t Target) String() string {
+	if t.IsEdge() {
+		return Edge{From: t.Caller, To: t.Service}.String()
+	}
+	return string(t.Service)
+}
 
 // NameOf is the name of the mode in which a target fails in a given way.
 func NameOf(strikes Target, kind Kind) ModeName {

@@ -1,16 +1,26 @@
 package holdfast
 
-import "context"
+import (
+	"context"
+	"time"
+)
 
 // FaultName names a fault: "kill".
 type FaultName string
 
-// A Victim is the replica a fault strikes, with what the kernel knows it by.
+// A Victim is what a fault strikes: a replica, with what the kernel knows it by,
+// or, with Ordinal 0, every replica of a service that there is or will be.
 type Victim struct {
 	ID      ReplicaID `json:"id"`
 	Address string    `json:"address"`
 	Pid     int       `json:"pid"`   // 0 where the driver knows none
 	Ticks   uint64    `json:"ticks"` // start time of Pid in clock ticks since boot; tells a reused pid
+	// Proxy is the control socket of the fault proxy that stands in the path to
+	// the victim; empty where there is none. Spare is a path whose requests the
+	// proxy leaves alone where a fault concerns answers: the health check's.
+	Proxy string `json:"proxy,omitempty"`
+	Spare string `json:"spare,omitempty"`
+	Hook  *Hook  `json:"hook,omitempty"` // of a fault that is the file's own commands
 }
 
 // A Fault is one way to break a victim on purpose.
@@ -26,3 +36,15 @@ type Fault interface {
 	Inject(ctx context.Context, victim Victim) error
 	Undo(ctx context.Context, victim Victim) error
 }
+
+// A Leased fault is withdrawn by whoever carries it out (the fault proxy) when
+// it was not renewed for Lease: an injector that is alive and stuck loses too.
+// Renew is called at least every second by who injected, and is refused when the
+// fault is not in force.
+type Leased interface {
+	Fault
+	Renew(ctx context.Context, victim Victim) error
+}
+
+// Lease is how long a fault may outlive the last sign of life of its injector.
+const Lease = 3 * time.Second

@@ -34,6 +34,7 @@ type RouteEntry struct {
 	Service  ServiceName   `json:"service"`
 	Caller   ServiceName   `json:"caller,omitempty"`  // empty on published ports
 	Timeout  time.Duration `json:"timeout,omitempty"` // for the whole answer; 0 is none
+	Fallback *Fallback     `json:"fallback,omitempty"`
 }
 
 // A RoutedService is a service as a gateway sees it: an address per replica.

@@ -19,6 +19,19 @@ const (
 	// RailEverything: everything looks bad at once, so it is our sight that is
 	// in doubt.
 	RailEverything Guardrail = "everything-looks-bad"
+	// RailMass: many replicas, or several zones, went bad within seconds.
+	RailMass Guardrail = "mass-event"
+	// RailEvidence: the signs do not suffice for ending a living process.
+	RailEvidence Guardrail = "evidence"
+	// RailDependency: what the service depends on is failing, and its callers
+	// are not restarted for that.
+	RailDependency Guardrail = "sick-dependency"
+	// RailFlapping: it keeps going out and coming back, which no restart mends.
+	RailFlapping Guardrail = "flapping"
+	// RailVelocity: another living replica was ended a moment ago.
+	RailVelocity Guardrail = "velocity"
+	// RailZone: a replica of another zone is out already.
+	RailZone Guardrail = "one-zone"
 )
 
 // Guardrails are the limits that the file sets to remedies.

@@ -7,6 +7,14 @@ const (
 	// RemedyRestart ends what is left of a replica's incarnation and starts the
 	// next one on the same node.
 	RemedyRestart Remedy = "restart"
+	// RemedyEject takes a replica out of use. Gateways do it at once and by
+	// themselves; the mind does it by waiting whether that was enough.
+	RemedyEject Remedy = "eject"
+	// RemedyFallback lets the gateway answer in a lost dependency's place.
+	RemedyFallback Remedy = "fallback"
+	// RemedyFailFast answers a lost dependency's callers with an error at once,
+	// so that nobody piles up behind it.
+	RemedyFailFast Remedy = "fail-fast"
 )
 
 // A Level says how far a decision reaches, and so who may take it.

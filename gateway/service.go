@@ -36,6 +36,8 @@ type endpoint struct {
 	inFlight atomic.Int64
 	tries    atomic.Uint64
 	failures atomic.Uint64
+	waits    waits
+	heard    atomic.Int64  // CLOCK_BOOTTIME of the last byte that came from it, nanoseconds
 	retired  chan struct{} // closed when no table names it any more
 	nudged   chan struct{} // asks for a check now; holds one
 
@@ -75,6 +77,9 @@ func (e *endpoint) isRetired() bool {
 		return false
 	}
 }
+
+// learn takes the outcome of a try into account.
+func (e *endpoint) learn(outcome) {}
 
 // nudge asks for a check now. It never waits.
 func (e *endpoint) nudge() {

@@ -1,0 +1,85 @@
+package gateway
+
+import (
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// waits are the tries of one endpoint that wait for the first byte of their
+// answer, oldest first. The age of the oldest is the earliest sign of trouble
+// there is: it grows from the instant a replica hangs.
+type waits struct {
+	mu         sync.Mutex
+	head, tail *waiter
+	began      atomic.Int64 // CLOCK_BOOTTIME of the oldest, nanoseconds; 0 when nobody waits
+}
+
+// A waiter is one such try.
+type waiter struct {
+	began      time.Duration // CLOCK_BOOTTIME
+	giveUp     func()        // ends the wait because its replica was ejected; nil when the request may not be sent again
+	prev, next *waiter
+}
+
+func (w *waits) begin(one *waiter) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	one.prev = w.tail
+	if w.tail == nil {
+		w.head = one
+	} else {
+		w.tail.next = one
+	}
+	w.tail = one
+	w.began.Store(int64(w.head.began))
+}
+
+// end takes a wait out. It is called once for each.
+func (w *waits) end(one *waiter) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if one.prev == nil {
+		w.head = one.next
+	} else {
+		one.prev.next = one.next
+	}
+	if one.next == nil {
+		w.tail = one.prev
+	} else {
+		one.next.prev = one.prev
+	}
+	one.prev, one.next = nil, nil
+	w.began.Store(0)
+	if w.head != nil {
+		w.began.Store(int64(w.head.began))
+	}
+}
+
+// age is how long the oldest has waited, or 0 when nobody does. It takes no
+// lock: every pick asks.
+func (w *waits) age(at time.Duration) time.Duration {
+	began := time.Duration(w.began.Load())
+	if began == 0 {
+		return 0
+	}
+	return max(0, at-began)
+}
+
+// giveUp ends the waits that may be sent again elsewhere.
+func (w *waits) giveUp() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for one := w.head; one != nil; one = one.next {
+		if one.giveUp != nil {
+			one.giveUp()
+		}
+	}
+}
+
+// An outcome is how one try ended, as the detectors need it.
+type outcome struct {
+	took    time.Duration // to the first byte of the answer; of one that was given up, how long it had waited
+	failed  bool          // it counts against the replica: a status of 500 or more, or no answer
+	givenUp bool          // we did not wait for its end: took is a lower bound, and failed says nothing
+}
