@@ -81,6 +81,7 @@ func (p Port) String() string {
 type Healthcheck struct {
 	Disabled    bool          `json:"disabled,omitempty"` // it listens nowhere: running is enough
 	Path        string        `json:"path,omitempty"`
+	TLS         bool          `json:"tls,omitempty"` // it is asked over https
 	Interval    time.Duration `json:"interval"`
 	Timeout     time.Duration `json:"timeout"`
 	Retries     int           `json:"retries"`      // misses in a row that eject

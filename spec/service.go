@@ -37,8 +37,9 @@ type need struct {
 type rawText struct {
 	value   value
 	text    string
-	dollars int    // signs in the value before this text, when it is a part
-	key     string // of the environment that this is the value of, or ""
+	dollars int      // signs in the value before this text, when it is a part
+	key     string   // of the environment that this is the value of, or ""
+	given   []string // variables that are set for it; nil: those of the service
 }
 
 func (r *reader) services(v value, system *holdfast.System, standard defaults) []*draft {
@@ -115,32 +116,41 @@ func (r *reader) serviceZones(s *holdfast.Service, declared []holdfast.ZoneName)
 	}
 }
 
-// command reads a text that is split as a shell would, or a list of arguments,
-// which is written as such a text.
+// command reads what is to be run for a service.
 func (r *reader) command(d *draft) func(value) {
 	return func(v value) {
-		if _, list := v.node.(*ast.SequenceNode); list {
-			r.commandList(d, v)
-			return
-		}
-		text, ok := r.scalar(v)
-		if !ok {
-			return
-		}
-		d.service.Command = strings.TrimSpace(text)
-		words, flaws := command.Split(d.service.Command)
-		for _, f := range flaws {
-			r.reportFlaw(d.service.Command, v, f)
-		}
-		if len(flaws) == 0 && (len(words) == 0 || words[0] == "") {
-			r.reportNoCommand(v)
-		}
-		dollars := 0
-		for _, word := range words {
-			d.texts = append(d.texts, rawText{value: v, text: word, dollars: dollars})
-			dollars += strings.Count(word, "$")
-		}
+		var texts []rawText
+		d.service.Command, texts = r.program(v)
+		d.texts = append(d.texts, texts...)
 	}
+}
+
+// program reads a text that is split as a shell would, or a list of arguments,
+// which is written as such a text. It also returns the words, in which variables
+// may stand.
+func (r *reader) program(v value) (string, []rawText) {
+	if _, list := v.node.(*ast.SequenceNode); list {
+		return r.programList(v)
+	}
+	text, ok := r.scalar(v)
+	if !ok {
+		return "", nil
+	}
+	written := strings.TrimSpace(text)
+	words, flaws := command.Split(written)
+	for _, f := range flaws {
+		r.reportFlaw(written, v, f)
+	}
+	if len(flaws) == 0 && (len(words) == 0 || words[0] == "") {
+		r.reportNoProgram(v)
+	}
+	var texts []rawText
+	dollars := 0
+	for _, word := range words {
+		texts = append(texts, rawText{value: v, text: word, dollars: dollars})
+		dollars += strings.Count(word, "$")
+	}
+	return written, texts
 }
 
 // reportFlaw points into the command. The rest of it from the flaw on is looked
@@ -152,31 +162,32 @@ func (r *reader) reportFlaw(text string, v value, f command.Flaw) {
 	}
 	switch {
 	case f.Sign == `\` && f.Open:
-		r.report(at, Problem{Code: openQuote, Message: "command: a backslash protects nothing at the end", Help: "remove it, or write `\\\\` for a backslash"})
+		r.report(at, Problem{Code: openQuote, Message: v.name + ": a backslash protects nothing at the end", Help: "remove it, or write `\\\\` for a backslash"})
 	case f.Open:
-		r.report(at, Problem{Code: openQuote, Message: "command: a quote " + tick(f.Sign) + " is never closed", Help: "close it, or write `\\" + f.Sign + "` for the character itself"})
+		r.report(at, Problem{Code: openQuote, Message: v.name + ": a quote " + tick(f.Sign) + " is never closed", Help: "close it, or write `\\" + f.Sign + "` for the character itself"})
 	default:
-		r.report(at, Problem{Code: shellOperator, Message: "command: " + tick(f.Sign) + " needs a shell", Label: "no shell reads this", Help: "write `sh -c '…'` around it, or quotes if it belongs to an argument"})
+		r.report(at, Problem{Code: shellOperator, Message: v.name + ": " + tick(f.Sign) + " needs a shell", Label: "no shell reads this", Help: "write `sh -c '…'` around it, or quotes if it belongs to an argument"})
 	}
 }
 
-func (r *reader) commandList(d *draft, v value) {
-	items, _ := r.items(v, "arguments", "`command: [./web, --verbose]`")
+func (r *reader) programList(v value) (string, []rawText) {
+	items, _ := r.items(v, "arguments", "`"+v.name+": [./web, --verbose]`")
 	var arguments []string
+	var texts []rawText
 	for _, item := range items {
 		if text, ok := r.scalar(item); ok {
 			arguments = append(arguments, text)
-			d.texts = append(d.texts, rawText{value: item, text: text})
+			texts = append(texts, rawText{value: item, text: text})
 		}
 	}
 	if len(items) == 0 || len(arguments) > 0 && strings.TrimSpace(arguments[0]) == "" {
-		r.reportNoCommand(v)
+		r.reportNoProgram(v)
 	}
-	d.service.Command = command.Join(arguments)
+	return command.Join(arguments), texts
 }
 
-func (r *reader) reportNoCommand(v value) {
-	r.report(v.at, Problem{Code: emptyValue, Message: "command names no program", Help: "write what is to be run, as in `command: ./web --port $PORT`"})
+func (r *reader) reportNoProgram(v value) {
+	r.report(v.at, Problem{Code: emptyValue, Message: v.name + " names no program", Help: "write what is to be run, as in `" + v.name + ": ./web --port $PORT`"})
 }
 
 // dependsOn reads a list of names, or a mapping of names to how they are needed.
@@ -204,6 +215,7 @@ func (r *reader) need(e entry) need {
 			{name: "timeout", read: scalar(r, &n.dependency.Timeout, duration)},
 			{name: "failure_modes", read: r.failureModes(&n.overrides)},
 		})
+		r.reportEdgeHooks(n.overrides)
 	}
 	return n
 }
