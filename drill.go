@@ -25,6 +25,10 @@ type Hook struct {
 	Lock string `json:"lock,omitempty"`
 }
 
+// Limit is how long one of them may take at most: another hook's turn, its own
+// run, and a second for what is killed at the end of either.
+func (h Hook) Limit() time.Duration { return 2*h.Timeout + time.Second }
+
 // HookTimeout bounds one run of a hook's command unless the file says otherwise.
 const HookTimeout = 30 * time.Second
 

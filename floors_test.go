@@ -55,7 +55,7 @@ func floors() []floor {
 		{pkg: "driver/drivertest", house: words("holdfast"), because: "the contract of the Driver port, as a test"},
 		{pkg: "observe", house: words("holdfast", "event"), because: "brings what the hands see to the loop"},
 		{pkg: "act", house: words("holdfast", "event", "control"), because: "carries out what was recorded, through the ports"},
-		{pkg: "fault", house: words("holdfast", "internal/proc"), because: "one fault, one file"},
+		{pkg: "fault", house: words("holdfast", "command", "internal/proc"), because: "one fault, one file; a hook's commands are written as a service's are"},
 		{pkg: "fault/faulttest", house: words("holdfast", "internal/proc"), because: "the contract of the Fault port, as a test"},
 		{pkg: "warden", house: words("holdfast", "internal/files", "internal/proc"), because: "undoes by name the faults it is handed, and knows none itself"},
 		{pkg: "load", house: words("holdfast", "internal/proc"), others: words("github.com/HdrHistogram/hdrhistogram-go"), because: "a process of its own with its own clock"},
