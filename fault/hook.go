@@ -75,9 +75,7 @@ func (t task) perform(ctx context.Context) error {
 	if err != nil {
 		return t.failed(err)
 	}
-	waiting, cancel := context.WithTimeout(ctx, t.victim.Hook.Timeout)
-	defer cancel()
-	turn, err := takeTurn(waiting, t)
+	turn, err := takeTurn(ctx, t)
 	if err != nil {
 		return t.failed(err)
 	}

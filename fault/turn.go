@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strings"
 	"syscall"
 	"time"
@@ -46,7 +47,10 @@ type record struct {
 func (r record) alive() bool { return r.Pid > 0 && proc.Alive(r.Pid, r.Ticks) }
 
 // takeTurn waits until no command runs, nor one that a dead holder left behind.
-// Whoever mends ends the break of the same victim instead of waiting for it.
+//
+// Whoever mends ends the break of the same victim instead of waiting for it, and
+// waits for no other longer than its own timeout: a holder that is stuck keeps
+// its lock, and what it broke is put back all the same.
 func takeTurn(ctx context.Context, t task) (*turn, error) {
 	path := t.victim.Hook.Lock
 	if path == "" {
@@ -56,31 +60,61 @@ func takeTurn(ctx context.Context, t task) (*turn, error) {
 	if err != nil {
 		return nil, err
 	}
+	patience := time.NewTimer(t.victim.Hook.Timeout)
+	defer patience.Stop()
 	tick := time.NewTicker(turnEvery)
 	defer tick.Stop()
 	for {
-		err := syscall.Flock(int(file.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
-		if err != nil && !errors.Is(err, syscall.EWOULDBLOCK) {
-			file.Close()
-			return nil, err
-		}
-		left := readRecord(file)
-		if err == nil && !left.alive() {
+		free, left, err := t.look(file)
+		if err == nil && free {
 			return &turn{file: file, task: t}, nil
 		}
-		if t.mends && !left.Mends && left.Token == t.token() {
-			killGroup(left.Pid, left.Ticks)
+		if err == nil && !left.ours {
+			select {
+			case <-tick.C:
+				continue
+			case <-patience.C:
+				err = fmt.Errorf("another hook was still running (pid %d) after %s", left.Pid, t.victim.Hook.Timeout)
+			case <-ctx.Done():
+				err = ctx.Err()
+			}
 		}
-		if err == nil { // not ours to hold while what a dead holder started goes on
-			syscall.Flock(int(file.Fd()), syscall.LOCK_UN)
+		file.Close()
+		if t.mends && ctx.Err() == nil {
+			return &turn{task: t}, nil
 		}
-		select {
-		case <-ctx.Done():
-			file.Close()
-			return nil, fmt.Errorf("another hook was still running (pid %d): %w", left.Pid, ctx.Err())
-		case <-tick.C:
-		}
+		return nil, err
 	}
+}
+
+// A remnant is what stands in the way of a turn. It is ours when it was the break
+// that is to be mended, and is dead: only who ran it has not noticed.
+type remnant struct {
+	record
+	ours bool
+}
+
+// look tries the lock once. It is free when nobody holds it and nothing runs that
+// a dead holder started; what runs for the break to be mended is ended.
+func (t task) look(file *os.File) (free bool, left remnant, err error) {
+	err = syscall.Flock(int(file.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
+	if err != nil && !errors.Is(err, syscall.EWOULDBLOCK) {
+		return false, left, err
+	}
+	held := err != nil
+	left.record = readRecord(file)
+	if !held && !left.alive() {
+		return true, left, nil
+	}
+	if t.mends && !left.Mends && left.Token == t.token() {
+		killGroup(left.Pid, left.Ticks)
+		left.ours = held && !left.alive()
+	}
+	if !held {
+		err = syscall.Flock(int(file.Fd()), syscall.LOCK_UN) // not ours while what a dead holder started goes on
+		return false, left, err
+	}
+	return false, left, nil
 }
 
 // readRecord is what a file says; nothing, when it cannot be read: it is being
@@ -110,11 +144,15 @@ func (t *turn) end() {
 	}
 }
 
+// gate lets a command begin once a line comes, and not at all when none does:
+// whoever starts it may die before it has written down what it started.
+const gate = `read -r go && exec "$@" </dev/null`
+
 // run runs a command to its end, or kills its group when ctx ends or it fails:
 // what a failed command left running nobody knows of. What one that ended well
 // leaves running goes on. The text is the end of what it said.
 func (t *turn) run(ctx context.Context, argv, env []string, dir string) (string, error) {
-	if err := ctx.Err(); err != nil {
+	if err := errors.Join(ctx.Err(), runnable(argv[0], dir)); err != nil {
 		return "", err
 	}
 	out, in, err := os.Pipe()
@@ -122,16 +160,21 @@ func (t *turn) run(ctx context.Context, argv, env []string, dir string) (string,
 		return "", err
 	}
 	defer out.Close()
-	cmd := exec.Command(argv[0], argv[1:]...)
+	cmd := exec.Command("/bin/sh", append([]string{"-c", gate, "hook"}, argv...)...)
 	cmd.Env, cmd.Dir, cmd.Stdout, cmd.Stderr = env, dir, in, in
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true} // its own group, and no terminal to wait at
-	err = cmd.Start()
+	opens, err := cmd.StdinPipe()
+	if err == nil {
+		err = cmd.Start()
+	}
 	in.Close()
 	if err != nil {
 		return "", err
 	}
 	ticks, _ := proc.Ticks(cmd.Process.Pid) // our child keeps its pid until we have waited for it
 	t.write(record{Token: t.task.token(), Mends: t.task.mends, Pid: cmd.Process.Pid, Ticks: ticks})
+	_, _ = io.WriteString(opens, "go\n") // one that ended before has an exit that says why
+	opens.Close()
 	said, read := &ending{}, make(chan struct{})
 	go func() {
 		defer close(read)
@@ -152,6 +195,15 @@ func (t *turn) run(ctx context.Context, argv, env []string, dir string) (string,
 	out.SetReadDeadline(time.Now().Add(lastWords))
 	<-read
 	return said.quote(), err
+}
+
+// runnable says why a program cannot be run, in better words than the gate's.
+func runnable(program, dir string) error {
+	if strings.Contains(program, "/") && !filepath.IsAbs(program) {
+		program = filepath.Join(dir, program)
+	}
+	_, err := exec.LookPath(program)
+	return err
 }
 
 // killGroup ends a command that another process started, and all of its group.

@@ -203,13 +203,12 @@ func (w *Warden) Why() error {
 }
 
 // Close ends the copy by its lifeline, then the warden, and returns when every
-// fault is undone and nothing of the copy lives: within 16 s, or 25 s if the
-// warden gets stuck meanwhile. When ctx ends, the copy's grace does too. It
+// fault is undone and nothing of the copy lives: within Patience. When ctx ends, the copy's grace does too. It
 // reports what had to be forced; the error says who was lost before, or what
 // could not be put back. It may be called again and then says the same. A copy
 // that is ended in any other way is a keeper lost.
 func (w *Warden) Close(ctx context.Context) (Forced, error) {
-	w.wait(closeTicks)
+	w.wait(ticks(closeGrace, w.armed()))
 	lost := w.Why() // before it was asked to end
 	asked := make(chan struct{})
 	go func() {
@@ -225,6 +224,20 @@ func (w *Warden) Close(ctx context.Context) (Forced, error) {
 	<-asked
 	w.conn.Close()
 	return w.report(lost)
+}
+
+// Patience is how long Close may take: 16 s, or 25 s if the warden gets stuck
+// meanwhile, and whatever the mends of open hooks take.
+func (w *Warden) Patience() time.Duration {
+	open := w.armed()
+	return puttingBack(closeGrace, open) + puttingBack(lostGrace, open) + 4*time.Second
+}
+
+// armed are the entries not undone by prove's own word.
+func (w *Warden) armed() []Entry {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return slices.Clone(w.entries)
 }
 
 // report sweeps once more when somebody was lost: a drill may have injected
