@@ -134,6 +134,11 @@ func ask(ctx context.Context, address string, protocol holdfast.Protocol, check 
 	}
 	stop := context.AfterFunc(ctx, c.abort)
 	defer stop()
+	if check.TLS {
+		if err := c.secure(ctx, address); err != nil {
+			return "", errors.Join(ctx.Err(), err)
+		}
+	}
 	status, err := askHTTP(c, address, check.Path)
 	if err != nil {
 		return "", errors.Join(ctx.Err(), err)
