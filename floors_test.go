@@ -55,6 +55,7 @@ func floors() []floor {
 		{pkg: "driver/drivertest", house: words("holdfast"), because: "the contract of the Driver port, as a test"},
 		{pkg: "observe", house: words("holdfast", "event"), because: "brings what the hands see to the loop"},
 		{pkg: "act", house: words("holdfast", "event", "control"), because: "carries out what was recorded, through the ports"},
+		{pkg: "capture", house: words("holdfast", "internal/proc"), because: "what can be seen of a replica, before a remedy destroys it"},
 		{pkg: "fault", house: words("holdfast", "internal/proc"), because: "one fault, one file"},
 		{pkg: "fault/faulttest", house: words("holdfast", "internal/proc"), because: "the contract of the Fault port, as a test"},
 		{pkg: "warden", house: words("holdfast", "internal/files", "internal/proc"), because: "undoes by name the faults it is handed, and knows none itself"},

@@ -44,8 +44,9 @@ type Service struct {
 	PassThrough []string          `json:"pass_through,omitempty"` // names taken from the caller's environment
 	WorkingDir  string            `json:"working_dir"`            // absolute; the file's own folder unless said
 	Healthcheck Healthcheck       `json:"healthcheck"`
-	StopSignal  string            `json:"stop_signal"`       // "SIGTERM"
-	StopGrace   time.Duration     `json:"stop_grace_period"` // between the stop signal and SIGKILL
+	StopSignal  string            `json:"stop_signal"`           // "SIGTERM"
+	StopGrace   time.Duration     `json:"stop_grace_period"`     // between the stop signal and SIGKILL
+	DumpSignal  string            `json:"dump_signal,omitempty"` // makes it print what it does, before it is ended for a hang; empty: it has none
 	DependsOn   []Dependency      `json:"depends_on,omitempty"`
 	Zones       []ZoneName        `json:"zones,omitempty"` // replica n runs in Zones[(n-1) % len]
 	Minimum     int               `json:"minimum"`         // replicas without which the service does not serve; at least 1

@@ -77,6 +77,7 @@ func (r *reader) service(called holdfast.ServiceName, e entry, system *holdfast.
 		{name: "healthcheck", read: func(v value) { d.healthPath = r.healthcheck(v, &s.Healthcheck)["path"] }},
 		{name: "stop_signal", read: scalar(r, &s.StopSignal, signal)},
 		{name: "stop_grace_period", read: scalar(r, &s.StopGrace, span)},
+		{name: "dump_signal", read: scalar(r, &s.DumpSignal, signal)},
 		{name: "owner", read: scalar(r, &s.Owner, label[holdfast.OwnerName])},
 		{name: "zones", read: r.serviceZones(s, system.Zones)},
 		{name: "bounds", read: r.bounds(&d.bounds)},
