@@ -43,6 +43,7 @@ type Service struct {
 	Environment map[string]string `json:"environment,omitempty"`  // as written, unexpanded
 	PassThrough []string          `json:"pass_through,omitempty"` // names taken from the caller's environment
 	WorkingDir  string            `json:"working_dir"`            // absolute; the file's own folder unless said
+	Inputs      []string          `json:"inputs,omitempty"`       // absolute files, folders and patterns that it reads beside its program
 	Healthcheck Healthcheck       `json:"healthcheck"`
 	StopSignal  string            `json:"stop_signal"`           // "SIGTERM"
 	StopGrace   time.Duration     `json:"stop_grace_period"`     // between the stop signal and SIGKILL
