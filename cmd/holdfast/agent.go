@@ -168,6 +168,7 @@ func (a *agent) wire() {
 		Agree:    a.agree,
 		Address:  a.address,
 		Tell:     a.tell,
+		Capture:  keepEvidence(a.camera()),
 		Complain: func(err error) { fmt.Fprintln(os.Stderr, "agent:", err) },
 	})
 	a.loop = loop.New(loop.Options{
@@ -195,9 +196,9 @@ func (a *agent) run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	paused := map[holdfast.ServiceName]bool{}
-	for _, pause := range a.status.Pauses {
-		paused[pause.Service] = true
+	paused, err := a.pausedMeanwhile(ctx)
+	if err != nil {
+		return err
 	}
 	return together(ctx,
 		a.record,
@@ -211,6 +212,29 @@ func (a *agent) run(ctx context.Context) error {
 		func(ctx context.Context) error { return api.Serve(ctx, listener, a) },
 		a.stay,
 		a.end)
+}
+
+// pausedMeanwhile tells the mind of what was paused while no agent ran, before
+// it hears of anything that it might mend.
+func (a *agent) pausedMeanwhile(ctx context.Context) (map[holdfast.ServiceName]bool, error) {
+	held := map[holdfast.ServiceName]bool{}
+	for _, pause := range a.status.Pauses {
+		held[pause.Service] = true
+	}
+	now, err := observe.ReadPauses(a.state.pauses())
+	if err != nil {
+		return held, nil // a person's word stands until it is taken back; Pauses looks again
+	}
+	for service, by := range now {
+		if held[service] {
+			continue
+		}
+		held[service] = true
+		if err := a.tell(ctx, event.Paused{Service: service, By: by}); err != nil {
+			return nil, err
+		}
+	}
+	return held, nil
 }
 
 // errMoved ends an agent whose state directory is no longer what it began in:
