@@ -2,8 +2,8 @@ package load
 
 import (
 	"math"
-	"strings"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 )
