@@ -193,7 +193,7 @@ func (c *private) end() error {
 	if c == nil || c.warden == nil {
 		return nil
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second+c.warden.Mending())
 	defer cancel()
 	var lost error
 	if _, err := c.warden.Close(ctx); err != nil {

@@ -203,7 +203,8 @@ func (w *Warden) Why() error {
 }
 
 // Close ends the copy by its lifeline, then the warden, and returns when every
-// fault is undone and nothing of the copy lives: within Patience. When ctx ends, the copy's grace does too. It
+// fault is undone and nothing of the copy lives: within 16 s, or 25 s if the
+// warden gets stuck meanwhile, and what Mending says. When ctx ends, the copy's grace does too. It
 // reports what had to be forced; the error says who was lost before, or what
 // could not be put back. It may be called again and then says the same. A copy
 // that is ended in any other way is a keeper lost.
@@ -226,12 +227,9 @@ func (w *Warden) Close(ctx context.Context) (Forced, error) {
 	return w.report(lost)
 }
 
-// Patience is how long Close may take: 16 s, or 25 s if the warden gets stuck
-// meanwhile, and whatever the mends of open hooks take.
-func (w *Warden) Patience() time.Duration {
-	open := w.armed()
-	return puttingBack(closeGrace, open) + puttingBack(lostGrace, open) + 4*time.Second
-}
+// Mending is how much longer Close may take than it says for want of hooks: the
+// mends of those that are open, twice by the warden and twice by us.
+func (w *Warden) Mending() time.Duration { return 4 * (undoing(w.armed()) - undoTime) }
 
 // armed are the entries not undone by prove's own word.
 func (w *Warden) armed() []Entry {
