@@ -197,7 +197,9 @@ func (c *private) end() error {
 	defer cancel()
 	var lost error
 	if _, err := c.warden.Close(ctx); err != nil {
-		lost = fmt.Errorf("%w: %w", ErrLost, err)
+		if lost = err; c.warden.Why() != nil {
+			lost = fmt.Errorf("%w: %w", ErrLost, err)
+		}
 	}
 	if c.following != nil {
 		c.following()

@@ -245,8 +245,14 @@ func (h *hooking) mendAfter(ctx context.Context, why error) error {
 	if errors.Is(why, ErrLost) {
 		return why
 	}
-	return errors.Join(why, h.mend(ctx))
+	if err := h.mend(ctx); h.unmended {
+		return fmt.Errorf("%w: %w", errUnmended, err)
+	}
+	return why
 }
+
+// errUnmended says that what was broken in earnest is still broken.
+const errUnmended = holdfast.Refusal("what was broken is LEFT BROKEN, because its mend failed")
 
 // spoiled is the end of a drill whose break failed, perhaps midway.
 func (h *hooking) spoiled(ctx context.Context, why error) (report.Drill, error) {
@@ -259,7 +265,7 @@ func (h *hooking) spoiled(ctx context.Context, why error) (report.Drill, error) 
 	default:
 	}
 	if err := h.mend(ctx); err != nil {
-		return h.leftBroken(errors.Join(why, err))
+		return h.leftBroken(fmt.Errorf("%w; %w", why, err))
 	}
 	drill := undecided(h.mode, "it could not be broken, and was mended: "+why.Error())
 	drill.Strikes = h.victim.ID.Name()
@@ -273,10 +279,10 @@ func (h *hooking) leftBroken(why error) (report.Drill, error) {
 	if !h.unmended {
 		return report.Drill{}, why
 	}
-	drill := undecided(h.mode, "it is LEFT BROKEN, because its mend failed; it is tried again now, and by holdfast heal: "+why.Error())
-	drill.Verdict, drill.Strikes = holdfast.Fail, h.victim.ID.Name()
+	drill := h.facts(proc.Now()).judge()
+	drill.Verdict, drill.Reason = holdfast.Fail, fmt.Sprintf("%v; it is tried again now, and by holdfast heal: %v", errUnmended, why)
 	h.add(drill)
-	return drill, fmt.Errorf("%s: nothing more is drilled after a mend that failed", h.mode.Name)
+	return drill, fmt.Errorf("%w (%s); nothing more is drilled", errUnmended, h.mode.Name)
 }
 
 // watch looks until it has seen what there is to see, or it will not come.

@@ -190,7 +190,11 @@ func (p *proof) sum(ctx context.Context, err error) {
 	}
 	p.run.Reason = err.Error()
 	p.run.Verdict = report.Worst(append(verdicts, holdfast.Invalid))
-	if ctx.Err() != nil || errors.Is(err, ErrLost) {
+	switch {
+	case errors.Is(err, errUnmended):
+		p.run.Verdict = holdfast.Fail // nobody may take it for put back
+		return
+	case ctx.Err() != nil || errors.Is(err, ErrLost):
 		p.run.Verdict = holdfast.Aborted
 	}
 	if errors.Is(err, context.Canceled) && !errors.Is(err, ErrLost) {
