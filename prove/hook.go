@@ -149,6 +149,9 @@ func (h *hooking) asking() load.Plan {
 		}
 	}
 	plan.Rate = askItself * float64(len(plan.Targets))
+	if h.victim.Pid != 0 {
+		plan.Watch = []load.Watch{{Pid: h.victim.Pid, Ticks: h.victim.Ticks}}
+	}
 	return plan
 }
 
@@ -345,10 +348,22 @@ func (h *hooking) facts(now time.Duration) hookFacts {
 	}
 	users := h.users.Snapshot()
 	f.results, f.reached = h.concerned(users), h.reached(users)
-	if h.witness != nil {
-		f.witness = sawItself(h.witness.Snapshot(), h.injected)
-	}
+	f.witness = h.saw()
 	return f
+}
+
+// saw is what the witness saw: the end of a process of the copy, or what became
+// of questions to the struck replicas themselves.
+func (h *hooking) saw() string {
+	if h.witness == nil {
+		return ""
+	}
+	for _, exit := range h.witness.Exits() {
+		if exit.Seen >= int64(h.injected) {
+			return fmt.Sprintf("exit of pid %d seen by load", exit.Pid)
+		}
+	}
+	return sawItself(h.witness.Snapshot(), h.injected)
 }
 
 // concerned are the requests whose answer needs the struck service.
