@@ -129,11 +129,14 @@ func ask(ctx context.Context, address string, protocol holdfast.Protocol, check 
 		return "", err
 	}
 	defer c.close()
-	if protocol == holdfast.TCP {
-		return question(protocol, check), nil
-	}
 	stop := context.AfterFunc(ctx, c.abort)
 	defer stop()
+	if protocol == holdfast.TCP {
+		if err := c.speak(check.Send, check.Expect); err != nil {
+			return "", errors.Join(ctx.Err(), err)
+		}
+		return question(protocol, check), nil
+	}
 	if check.TLS {
 		if err := c.secure(ctx, address); err != nil {
 			return "", errors.Join(ctx.Err(), err)
@@ -177,6 +180,9 @@ func askHTTP(c *conn, address, path string) (status int, err error) {
 
 // question is what a check asks, as a person reads it.
 func question(protocol holdfast.Protocol, check holdfast.Healthcheck) string {
+	if protocol == holdfast.TCP && check.Expect != "" {
+		return "connect and hear " + strconv.Quote(check.Expect)
+	}
 	if protocol == holdfast.TCP {
 		return "connect"
 	}

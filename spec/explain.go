@@ -113,6 +113,8 @@ func (e *explanation) healthcheck(s holdfast.Service) {
 	case h.Disabled:
 		e.say("healthcheck", "running is enough", "`disable: true`: it listens nowhere")
 		return
+	case s.Protocol == holdfast.TCP && h.Expect != "":
+		e.say("healthcheck", fmt.Sprintf("a connect, %q, and then %q", h.Send, h.Expect), "`send` and `expect`")
 	case s.Protocol == holdfast.TCP:
 		e.say("healthcheck", "a connect", "`protocol: tcp`; a hang is then seen only through traffic")
 	case h.Path != "" && s.Command == "":

@@ -92,3 +92,18 @@ func TestURLsOverTLSAreAskedOverTLS(t *testing.T) {
 		t.Errorf("the cache is %+v", s)
 	}
 }
+
+// Line ends are part of what is said, written either way.
+func TestWordsAreSaidAsTheyAre(t *testing.T) {
+	for written, want := range map[string]string{`"PING\r\n"`: "PING\r\n", `PING\r\n`: "PING\r\n", `'  a\\b$X '`: `  a\b$X `} {
+		text := "name: shop\nowner: us\nservices:\n  cache: {urls: [\"tcp://a.example:6379\"], healthcheck: {send: " + written + ", expect: +PONG}}\n"
+		system, problems := Read(File{Name: "holdfast.yaml", Text: []byte(text), Dir: "/srv/shop"}, environ())
+		if system == nil || len(problems) > 0 {
+			t.Errorf("%s: %+v", written, problems)
+			continue
+		}
+		if h := system.Services[0].Healthcheck; h.Send != want || h.Expect != "+PONG" {
+			t.Errorf("%s is said %q, and %q expected", written, h.Send, h.Expect)
+		}
+	}
+}

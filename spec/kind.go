@@ -84,7 +84,14 @@ func (r *reader) settleElsewhere(d *draft) {
 func (r *reader) settleProtocol(d *draft) {
 	s := &d.service
 	if s.Protocol != holdfast.TCP {
+		s.Healthcheck.Send, s.Healthcheck.Expect = "", ""
+		if d.spoken.line > 0 {
+			r.report(d.spoken, Problem{Code: unfitKey, Message: "healthcheck: what speaks HTTP is asked by a request", Help: "remove it, or say that it speaks TCP"})
+		}
 		return
+	}
+	if s.Healthcheck.Send != "" && s.Healthcheck.Expect == "" && d.spoken.line > 0 {
+		r.report(d.spoken, Problem{Code: unfitKey, Message: "healthcheck: `send` without `expect` shows nothing", Help: "add what it must answer, as in `expect: PONG`"})
 	}
 	at, said := d.written["protocol"]
 	if !said {
@@ -94,11 +101,11 @@ func (r *reader) settleProtocol(d *draft) {
 		r.report(d.healthPath, Problem{Code: unfitKey, Message: "healthcheck: a TCP service has no path to ask for", Label: "it speaks TCP", Help: "remove it, or say that it speaks HTTP"})
 	}
 	s.Healthcheck.Path = ""
-	if !s.Healthcheck.Disabled {
+	if !s.Healthcheck.Disabled && s.Healthcheck.Expect == "" {
 		r.report(at, Problem{
 			Code: blindToHang, Message: "a hang of " + tick(string(s.Name)) + " is then seen only through traffic", Label: "a TCP service is asked by a connect",
 			Note: "the kernel accepts connections for a process that is stopped",
-			Help: "if it speaks HTTP, say so: `protocol: http`, or a URL with `http://`",
+			Help: "say what it is told and must answer, as in `healthcheck: {send: \"PING\\r\\n\", expect: PONG}`; or, if it speaks HTTP, say so",
 		})
 	}
 }

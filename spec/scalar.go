@@ -266,3 +266,24 @@ func validPort(text string) bool {
 	n, err := strconv.ParseUint(text, 10, 16)
 	return err == nil && n > 0
 }
+
+// maxSpoken bounds what a service is told by its health check, and must say.
+const maxSpoken = 200
+
+// spoken reads the words of a bare service as they are: nothing is filled in, and
+// blanks and line ends belong to them. A line end may be YAML's own, in double
+// quotes, or written out as \r\n.
+func (r *reader) spoken(into *string) func(value) {
+	return func(v value) {
+		text, ok := r.scalar(v)
+		if !ok {
+			return
+		}
+		words := strings.NewReplacer(`\r`, "\r", `\n`, "\n", `\t`, "\t", `\\`, `\`).Replace(text)
+		if words == "" || len(words) > maxSpoken {
+			r.report(v.at, Problem{Code: badWord, Message: fmt.Sprintf("%s: want 1 to %d bytes", v.name, maxSpoken), Help: "write what it is told, or must say, as in `send: \"PING\\r\\n\"`"})
+			return
+		}
+		*into = words
+	}
+}

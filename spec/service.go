@@ -19,6 +19,7 @@ type draft struct {
 	at         place            // of its name
 	written    map[string]place // of its keys
 	healthPath place            // of its own health path; line 0 when it has none
+	spoken     place            // of the words of its own health check; line 0 when it has none
 	needs      []need           // as declared, whether they exist or not
 	ports      []place          // of service.Ports, one by one
 	texts      []rawText
@@ -78,7 +79,13 @@ func (r *reader) service(called holdfast.ServiceName, e entry, system *holdfast.
 		{name: "inputs", read: func(v value) {
 			s.Inputs = list(r, v, "files, folders and patterns", "`inputs: [config, templates/*.html]`", r.input)
 		}},
-		{name: "healthcheck", read: func(v value) { d.healthPath = r.healthcheck(v, &s.Healthcheck)["path"] }},
+		{name: "healthcheck", read: func(v value) {
+			written := r.healthcheck(v, &s.Healthcheck)
+			d.healthPath, d.spoken = written["path"], written["expect"]
+			if _, expects := written["expect"]; !expects {
+				d.spoken = written["send"]
+			}
+		}},
 		{name: "stop_signal", read: scalar(r, &s.StopSignal, signal)},
 		{name: "stop_grace_period", read: scalar(r, &s.StopGrace, span)},
 		{name: "dump_signal", read: scalar(r, &s.DumpSignal, signal)},

@@ -178,6 +178,8 @@ func (r *reader) guardrails(into *holdfast.Guardrails) func(value) {
 func (r *reader) healthcheck(v value, into *holdfast.Healthcheck) map[string]place {
 	return r.keys(v, "a health check", []key{
 		{name: "path", read: scalar(r, &into.Path, healthPath)},
+		{name: "send", read: r.spoken(&into.Send)},
+		{name: "expect", read: r.spoken(&into.Expect)},
 		{name: "interval", read: scalar(r, &into.Interval, duration)},
 		{name: "timeout", read: scalar(r, &into.Timeout, duration)},
 		{name: "retries", read: scalar(r, &into.Retries, wholeNumber(1, 100))},

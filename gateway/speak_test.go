@@ -1,7 +1,10 @@
 package gateway
 
 import (
+	"bufio"
 	"encoding/pem"
+	"io"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -44,5 +47,45 @@ func TestACheckOverTLS(t *testing.T) {
 	check.Timeout = time.Second
 	if seen := checkOnce(t.Context(), address, holdfast.HTTP, check); seen.sign == "" {
 		t.Errorf("without TLS it saw %+v", seen)
+	}
+}
+
+// What speaks no HTTP is told its words and must answer its own; one that is
+// stopped is connected to and says nothing.
+func TestACheckByWords(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	go func() {
+		for c, err := l.Accept(); err == nil; c, err = l.Accept() {
+			line, _ := bufio.NewReader(c).ReadString('\n')
+			if line == "PING\r\n" {
+				io.WriteString(c, "-LOADING\r\n+PONG\r\n")
+			}
+			c.Close()
+		}
+	}()
+	mute, err := net.Listen("tcp", "127.0.0.1:0") // nobody accepts but the kernel
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer mute.Close()
+	for name, c := range map[string]struct {
+		at           net.Addr
+		send, expect string
+		sign         holdfast.Sign
+	}{
+		"the words come":        {at: l.Addr(), send: "PING\r\n", expect: "+PONG"},
+		"other words come":      {at: l.Addr(), send: "PING\r\n", expect: "+OK", sign: holdfast.SignMissed},
+		"no words come":         {at: l.Addr(), send: "QUIT\r\n", expect: "+PONG", sign: holdfast.SignMissed},
+		"it is stopped":         {at: mute.Addr(), send: "PING\r\n", expect: "+PONG", sign: holdfast.SignMissed},
+		"no words are declared": {at: mute.Addr()},
+	} {
+		check := holdfast.Healthcheck{Send: c.send, Expect: c.expect, Timeout: 300 * time.Millisecond}
+		if seen := checkOnce(t.Context(), c.at.String(), holdfast.TCP, check); seen.sign != c.sign {
+			t.Errorf("%s: it saw %+v", name, seen)
+		}
 	}
 }
