@@ -175,6 +175,9 @@ func (c *private) diagnose(ctx context.Context) string {
 // Explain is a diagnosis in one sentence and the last lines of the log.
 func Explain(d api.Diagnosis) string {
 	text := fmt.Sprintf("%s (%s): %s", d.ID, d.Command, d.State)
+	if d.Command == "" {
+		text = d.ID.String() + ", which runs elsewhere" // of that we know what it answers, and no more
+	}
 	if d.Address != "" {
 		text += ", tried " + d.Address
 	}
