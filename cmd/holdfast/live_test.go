@@ -3,6 +3,8 @@ package main
 import (
 	"encoding/json"
 	"fmt"
+	"io"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -329,4 +331,82 @@ func TestAHookStrikesThePrivateCopy(t *testing.T) {
 	if drill := run.Drills[0]; drill.Verdict != holdfast.Pass || len(drill.Remedies) != 1 || drill.Witness == "" || !strings.HasPrefix(string(drill.Strikes), "catalog-") {
 		t.Errorf("want PASS by a restart, got:\n%s", said.stdout)
 	}
+}
+
+// What runs elsewhere is watched, routed around, and never restarted.
+func TestUpWatchesAndRoutesWhatRunsElsewhere(t *testing.T) {
+	t.Parallel()
+	port := freePort(t)
+	s := newSite(t, 2)
+	h := newHouse(t, s.file("crash", "kill", "start", "manage: route", fmt.Sprintf("ports: [%q]", strconv.Itoa(port))))
+	h.run("up", "--detach").exits(exitGood)
+	t.Cleanup(func() { h.run("down").exits(exitGood) })
+	get := func() error {
+		response, err := http.Get(fmt.Sprintf("http://127.0.0.1:%d/", port))
+		if err != nil {
+			return err
+		}
+		defer response.Body.Close()
+		if response.StatusCode != http.StatusOK {
+			return fmt.Errorf("status %d", response.StatusCode)
+		}
+		return nil
+	}
+	if err := get(); err != nil {
+		t.Fatal(err)
+	}
+	struck := s.pid(0)
+	syscall.Kill(struck, syscall.SIGKILL)
+	events := func(text string) func() bool {
+		return func() bool { return strings.Contains(h.run("events").stdout, text) }
+	}
+	for range 50 {
+		if err := get(); err != nil {
+			t.Errorf("a request was hurt although another replica lives: %v", err)
+		}
+	}
+	await(t, "the crash is believed", events("detected web-1#1 web.crash by refused"))
+	await(t, "somebody is told", events("escalated web-1#1 web.crash to web: no remedy is declared"))
+	if all := h.run("events").stdout; strings.Contains(all, "decided restart") || strings.Contains(all, "started web-1#2") {
+		t.Errorf("what we did not start was restarted:\n%s", all)
+	}
+	if out, err := exec.Command(filepath.Join(s.dir, "site.sh"), "start", s.name(0), strconv.Itoa(s.ports[0])).CombinedOutput(); err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	await(t, "it is whole again", events("restored web-1#1 web.crash"))
+	h.run("status").exits(exitGood).tells("web")
+}
+
+// A service behind a bare port is asked by its words; what only accepts is not
+// taken for well.
+func TestUpAsksABarePortByItsWords(t *testing.T) {
+	t.Parallel()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer listener.Close()
+	var silent atomic.Bool
+	go func() {
+		for conn, err := listener.Accept(); err == nil; conn, err = listener.Accept() {
+			if !silent.Load() {
+				io.WriteString(conn, "220 ready\r\n")
+			}
+			go func() { // until the asker leaves
+				io.Copy(io.Discard, conn)
+				conn.Close()
+			}()
+		}
+	}()
+	h := newHouse(t, fmt.Sprintf("name: site\nowner: web\nservices:\n  mail:\n    urls: [\"tcp://%s\"]\n    healthcheck: {expect: \"220 \"}\n    failure_modes: {hang: {break: a, mend: b}}\n", listener.Addr()))
+	h.run("up", "--detach").exits(exitGood)
+	t.Cleanup(func() { h.run("down").exits(exitGood) })
+	events := func(text string) func() bool {
+		return func() bool { return strings.Contains(h.run("events").stdout, text) }
+	}
+	await(t, "it is used", events(`admitted mail-1#1 by gateway-1: connect and hear "220 "`))
+	silent.Store(true)
+	await(t, "its hang is believed", events("detected mail-1#1 mail.hang"))
+	silent.Store(false)
+	await(t, "it is whole again", events("restored mail-1#1 mail.hang"))
 }
