@@ -28,7 +28,7 @@ type Checks struct {
 
 // Pass is a check answered as it should be, in time.
 func (c Checks) Pass(now time.Duration) Checks {
-	next := Checks{Passes: c.Passes, passed: c.passed}
+	next := Checks{Passes: c.Passes, passed: c.passed, late: c.late}
 	if c.Passes == 0 || now-c.passed >= rePass {
 		next.Passes++
 		next.passed = now
@@ -66,6 +66,10 @@ func (c Checks) Forget() Checks {
 	c.Passes = 0
 	return c
 }
+
+// Begin is what is left of the checks once the replica is admitted: that answers
+// have come late.
+func (c Checks) Begin() Checks { return Checks{late: c.late} }
 
 // Sign is what the last misses say.
 func (c Checks) Sign() holdfast.Sign { return c.sign }

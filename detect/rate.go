@@ -32,6 +32,14 @@ func (r Rate) Less(other Rate) Rate {
 	return Rate{all: max(0, r.all-other.all), failed: max(0, r.failed-other.failed), at: r.at}
 }
 
-// Share is the part that failed. Ten outcomes that passed are assumed before
+// Seen is the part that failed, as it was seen; none is 0.
+func (r Rate) Seen() float64 {
+	if r.all == 0 {
+		return 0
+	}
+	return r.failed / r.all
+}
+
+// Share is the part that failed, for a baseline. Ten outcomes that passed are assumed before
 // there are any, so that a few say little.
 func (r Rate) Share() float64 { return r.failed / (r.all + 10) }

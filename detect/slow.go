@@ -143,6 +143,11 @@ type Lag struct {
 	Checks      bool
 }
 
+// Open begins a first window.
+func Open(now time.Duration, own, all *Pace) Slowness {
+	return Slowness{opened: now, own: *own, all: *all}
+}
+
 // Look judges the open window. Own is the replica's pace and all that of the
 // whole service, itself included; usual is the others' recent one, by which the
 // first sign is known.
@@ -167,8 +172,7 @@ func (s *Slowness) Look(now time.Duration, own, all, usual *Pace) (Tempo, Lag) {
 	default:
 		slow := found == slower
 		if slow && s.before {
-			*s = Slowness{}
-			s.open(now, own, all)
+			*s = Open(now, own, all)
 			return Slow, lag
 		}
 		s.marked, s.before = slow, slow
