@@ -72,6 +72,9 @@ func (e *explanation) service(system *holdfast.System, s holdfast.Service) {
 		e.say("manage", string(s.Manage), "`command`: a supervised process for each replica")
 		e.standard("replicas", fmt.Sprint(s.Replicas), "1")
 		e.say("working_dir", s.WorkingDir, "the file's own folder "+unless)
+		if len(s.Inputs) == 0 {
+			e.say("inputs", "what git knows of "+s.WorkingDir, "no `inputs`: a kept verdict holds while the mode's part of the file, the program and these are the same")
+		}
 		e.standard("stop_signal", s.StopSignal, "SIGTERM")
 		e.standard("stop_grace_period", spanText(s.StopGrace), spanText(standardGrace))
 	} else {
@@ -151,12 +154,16 @@ func portText(p holdfast.Port) string {
 
 func (e *explanation) modes(system *holdfast.System, s holdfast.Service) {
 	for _, f := range system.Modes {
-		if f.Strikes.Service != s.Name {
+		path := "failure_modes." + string(f.Kind)
+		switch {
+		case f.Strikes.IsEdge() && f.Strikes.Caller == s.Name:
+			path = "depends_on." + string(f.Strikes.Service) + "." + path
+		case f.Strikes.IsEdge() || f.Strikes.Service != s.Name:
 			continue
 		}
 		m, _ := mode.Find(f.Kind)
 		b := f.Bounds
-		e.say("failure_modes."+string(f.Kind), fmt.Sprintf("detect %s, mitigate %s, restore %s, impact %s; %s", spanText(b.Detect), spanText(b.Mitigate), spanText(b.Restore), b.Impact, remediesText(f)), "%s: a standard failure mode; the file overrides fields of it", m.Title)
+		e.say(path, fmt.Sprintf("detect %s, mitigate %s, restore %s, impact %s; %s", spanText(b.Detect), spanText(b.Mitigate), spanText(b.Restore), b.Impact, remediesText(f)), "%s: a standard failure mode; the file overrides fields of it", m.Title)
 	}
 }
 

@@ -49,7 +49,7 @@ func (r *reader) settleProcess(d *draft) {
 // and stopped means anything there.
 func (r *reader) settleElsewhere(d *draft) {
 	s := &d.service
-	for _, key := range []string{"replicas", "environment", "working_dir", "stop_signal", "stop_grace_period"} {
+	for _, key := range []string{"replicas", "environment", "working_dir", "stop_signal", "stop_grace_period", "dump_signal"} {
 		at, said := d.written[key]
 		if !said {
 			continue

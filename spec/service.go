@@ -30,6 +30,7 @@ type draft struct {
 type need struct {
 	dependency holdfast.Dependency
 	at         place
+	overrides  []override
 }
 
 // A rawText is a text that stays as written until the service is started.
@@ -73,13 +74,17 @@ func (r *reader) service(called holdfast.ServiceName, e entry, system *holdfast.
 		{name: "depends_on", read: r.dependsOn(d)},
 		{name: "environment", read: r.environment(d)},
 		{name: "working_dir", read: scalar(r, &s.WorkingDir, r.directory)},
+		{name: "inputs", read: func(v value) {
+			s.Inputs = list(r, v, "files, folders and patterns", "`inputs: [config, templates/*.html]`", r.input)
+		}},
 		{name: "healthcheck", read: func(v value) { d.healthPath = r.healthcheck(v, &s.Healthcheck)["path"] }},
 		{name: "stop_signal", read: scalar(r, &s.StopSignal, signal)},
 		{name: "stop_grace_period", read: scalar(r, &s.StopGrace, span)},
+		{name: "dump_signal", read: scalar(r, &s.DumpSignal, signal)},
 		{name: "owner", read: scalar(r, &s.Owner, label[holdfast.OwnerName])},
 		{name: "zones", read: r.serviceZones(s, system.Zones)},
 		{name: "bounds", read: r.bounds(&d.bounds)},
-		{name: "failure_modes", read: r.failureModes(d)},
+		{name: "failure_modes", read: r.failureModes(&d.overrides)},
 	})
 	if d.written != nil {
 		r.settle(d, e)
@@ -93,6 +98,26 @@ func (r *reader) directory(text string) (string, *complaint) {
 		return filepath.Clean(text), nil
 	}
 	return filepath.Join(r.file.Dir, text), nil
+}
+
+// input reads one file, folder or pattern that a service reads, as an absolute
+// path. A pattern's own signs count in what was written only, not in the folder
+// the file happens to lie in.
+func (r *reader) input(text string) (string, *complaint) {
+	if strings.Contains(text, "**") {
+		return complain[string](badPath, "name the folder: everything below it is read", "%s: `**` is not understood", tick(text))
+	}
+	if _, err := filepath.Match(text, ""); err != nil {
+		return complain[string](badPath, "close the bracket, or write `\\[` for the character itself", "%s is no pattern", tick(text))
+	}
+	if filepath.IsAbs(text) {
+		return filepath.Clean(text), nil
+	}
+	dir := r.file.Dir
+	if strings.ContainsAny(text, `*?[\`) {
+		dir = strings.NewReplacer(`\`, `\\`, "*", `\*`, "?", `\?`, "[", `\[`).Replace(dir)
+	}
+	return filepath.Join(dir, text), nil
 }
 
 // serviceZones are among the declared ones; without any declared, the system
@@ -190,20 +215,21 @@ func (r *reader) dependsOn(d *draft) func(value) {
 		}
 		entries, _ := r.entries(v, "dependencies by name")
 		for _, e := range entries {
-			d.needs = append(d.needs, need{at: e.at, dependency: r.dependency(e)})
+			d.needs = append(d.needs, r.need(e))
 		}
 	}
 }
 
-func (r *reader) dependency(e entry) holdfast.Dependency {
-	dependency := holdfast.Dependency{On: holdfast.ServiceName(e.key), Required: true, Timeout: standardTimeout}
+func (r *reader) need(e entry) need {
+	n := need{at: e.at, dependency: holdfast.Dependency{On: holdfast.ServiceName(e.key), Required: true, Timeout: standardTimeout}}
 	if !isNull(e.value) {
 		r.keys(e.value, "a dependency", []key{
-			{name: "required", read: scalar(r, &dependency.Required, truth)},
-			{name: "timeout", read: scalar(r, &dependency.Timeout, duration)},
+			{name: "required", read: scalar(r, &n.dependency.Required, truth)},
+			{name: "timeout", read: scalar(r, &n.dependency.Timeout, duration)},
+			{name: "failure_modes", read: r.failureModes(&n.overrides)},
 		})
 	}
-	return dependency
+	return n
 }
 
 // environment reads a mapping, or a list of KEY=VALUE; a KEY without a value is
