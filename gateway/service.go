@@ -14,6 +14,8 @@ type service struct {
 	name     holdfast.ServiceName
 	inFlight atomic.Int64
 	lineup   atomic.Pointer[lineup]
+	tempo    tempo
+	budget   budget
 
 	// Guarded by Gateway.mu.
 	protocol  holdfast.Protocol
@@ -25,6 +27,7 @@ type service struct {
 type lineup struct {
 	usable  []*endpoint // picked from
 	standby []*endpoint // alive as far as we know, not trusted; better than no answer
+	trusted bool        // somebody usable is admitted
 }
 
 // An endpoint is one incarnation as the gateway sees it. A new incarnation is a
@@ -37,9 +40,13 @@ type endpoint struct {
 	tries    atomic.Uint64
 	failures atomic.Uint64
 	waits    waits
+	pace     pace
 	heard    atomic.Int64  // CLOCK_BOOTTIME of the last byte that came from it, nanoseconds
 	retired  chan struct{} // closed when no table names it any more
 	nudged   chan struct{} // asks for a check now; holds one
+
+	admittedAt atomic.Int64 // CLOCK_BOOTTIME of the last admission, nanoseconds
+	lingering  atomic.Int64 // tries that nobody waits for, but for how long they would have taken
 
 	// Guarded by Gateway.mu.
 	standing standing
@@ -104,14 +111,21 @@ type tally struct {
 	requests atomic.Uint64
 	failed   atomic.Uint64
 	retried  atomic.Uint64
+	hedged   atomic.Uint64
+	degraded atomic.Uint64
+	unpaid   atomic.Uint64
+	waiting  atomic.Int64 // requests that have no answer yet
 }
 
 func (t *tally) state(name holdfast.ListenerName) holdfast.RouteState {
 	return holdfast.RouteState{
-		Listener: name,
-		Requests: t.requests.Load(),
-		Failed:   t.failed.Load(),
-		Retried:  t.retried.Load(),
+		Listener:        name,
+		Requests:        t.requests.Load(),
+		Failed:          t.failed.Load(),
+		Retried:         t.retried.Load(),
+		Hedged:          t.hedged.Load(),
+		Degraded:        t.degraded.Load(),
+		RefusedByBudget: t.unpaid.Load(),
 	}
 }
 

@@ -133,6 +133,7 @@ func (g *Gateway) eject(s *service, e *endpoint, sign holdfast.Sign, detail stri
 
 func (g *Gateway) admit(e *endpoint, detail string) {
 	e.stand(admitted, detail)
+	e.admittedAt.Store(int64(e.since))
 	e.misses, e.passes = 0, 0
 	g.announce(e.verdict(g.name, e.service))
 }
@@ -189,7 +190,7 @@ func (g *Gateway) settle(s *service) {
 	if s.count(admitted) > 0 {
 		g.release(s)
 	}
-	next := &lineup{}
+	next := &lineup{trusted: s.count(admitted) > 0}
 	for _, e := range s.endpoints {
 		switch e.standing {
 		case admitted, kept:
@@ -201,7 +202,7 @@ func (g *Gateway) settle(s *service) {
 	if len(next.usable) == 0 {
 		next.usable, next.standby = next.standby, nil
 	}
-	if before := s.lineup.Load(); before == nil || !slices.Equal(before.usable, next.usable) || !slices.Equal(before.standby, next.standby) {
+	if before := s.lineup.Load(); before == nil || before.trusted != next.trusted || !slices.Equal(before.usable, next.usable) || !slices.Equal(before.standby, next.standby) {
 		s.lineup.Store(next)
 	}
 }
