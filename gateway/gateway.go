@@ -50,6 +50,9 @@ type Gateway struct {
 	routing atomic.Pointer[routing] // what requests read; replaced whole
 	flights *flights
 	free    freeList
+	copies  copies
+
+	stragglers stragglers
 
 	applying sync.Mutex // one Apply at a time, its disk write included
 
@@ -152,6 +155,7 @@ func (g *Gateway) drain(doors []*door) {
 	}
 	g.flights.land(bounded)
 	group.Wait()
+	g.stragglers.end()
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	for _, s := range g.services {
