@@ -1,7 +1,6 @@
 package spec
 
 import (
-	"path/filepath"
 	"slices"
 	"strings"
 	"time"
@@ -72,7 +71,7 @@ func (r *reader) service(called holdfast.ServiceName, e entry, system *holdfast.
 		{name: "ports", read: func(v value) { s.Ports, d.ports = listAt(r, v, "ports", "`ports: [\"8080\"]`", port) }},
 		{name: "depends_on", read: r.dependsOn(d)},
 		{name: "environment", read: r.environment(d)},
-		{name: "working_dir", read: scalar(r, &s.WorkingDir, r.directory)},
+		{name: "working_dir", read: scalar(r, &s.WorkingDir, r.beside)},
 		{name: "healthcheck", read: func(v value) { d.healthPath = r.healthcheck(v, &s.Healthcheck)["path"] }},
 		{name: "stop_signal", read: scalar(r, &s.StopSignal, signal)},
 		{name: "stop_grace_period", read: scalar(r, &s.StopGrace, span)},
@@ -86,13 +85,6 @@ func (r *reader) service(called holdfast.ServiceName, e entry, system *holdfast.
 	}
 	s.Minimum = max(1, s.Replicas-system.Guardrails.MaxUnavailable)
 	return d
-}
-
-func (r *reader) directory(text string) (string, *complaint) {
-	if filepath.IsAbs(text) {
-		return filepath.Clean(text), nil
-	}
-	return filepath.Join(r.file.Dir, text), nil
 }
 
 // serviceZones are among the declared ones; without any declared, the system
@@ -197,11 +189,16 @@ func (r *reader) dependsOn(d *draft) func(value) {
 
 func (r *reader) dependency(e entry) holdfast.Dependency {
 	dependency := holdfast.Dependency{On: holdfast.ServiceName(e.key), Required: true, Timeout: standardTimeout}
-	if !isNull(e.value) {
-		r.keys(e.value, "a dependency", []key{
-			{name: "required", read: scalar(r, &dependency.Required, truth)},
-			{name: "timeout", read: scalar(r, &dependency.Timeout, duration)},
-		})
+	if isNull(e.value) {
+		return dependency
+	}
+	written := r.keys(e.value, "a dependency", []key{
+		{name: "required", read: scalar(r, &dependency.Required, truth)},
+		{name: "timeout", read: scalar(r, &dependency.Timeout, duration)},
+		{name: "fallback", read: r.fallback(&dependency.Fallback)},
+	})
+	if _, said := written["required"]; !said && dependency.Fallback != nil {
+		dependency.Required = false // whoever has an answer without it can serve without it
 	}
 	return dependency
 }
