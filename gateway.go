@@ -113,4 +113,8 @@ type RouteState struct {
 	Requests uint64       `json:"requests"`
 	Failed   uint64       `json:"failed"`  // status 500 or more, or no whole answer
 	Retried  uint64       `json:"retried"` // answered by a second try
+
+	Hedged          uint64 `json:"hedged"`            // a second replica was asked while the first one was waited for
+	Degraded        uint64 `json:"degraded"`          // answered by a fallback
+	RefusedByBudget uint64 `json:"refused_by_budget"` // might have been asked for a second time, had there been fewer of them
 }

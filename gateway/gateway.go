@@ -53,6 +53,9 @@ type Gateway struct {
 	free    freeList
 	factor  atomic.Int64  // by our own health, from 1 to 8: how much longer others are waited for; 0 before the first pulse
 	alarms  chan struct{} // a score of errors alarms; holds one
+	copies  copies
+
+	stragglers stragglers
 
 	applying sync.Mutex // one Apply at a time, its disk write included
 
@@ -158,6 +161,7 @@ func (g *Gateway) drain(doors []*door) {
 	}
 	g.flights.land(bounded)
 	group.Wait()
+	g.stragglers.end()
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	for _, s := range g.services {
@@ -216,7 +220,7 @@ func (g *Gateway) State(context.Context) (holdfast.GatewayState, error) {
 
 // state is an endpoint as a person asks for it. The caller holds Gateway.mu.
 func (e *endpoint) state() holdfast.EndpointState {
-	recent := e.pace.Since(&e.older)
+	recent := e.last.Since(&e.older)
 	state := holdfast.EndpointState{
 		ID:         e.ID,
 		Admitted:   e.standing == admitted || e.standing == kept,

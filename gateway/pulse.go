@@ -110,9 +110,9 @@ func (g *Gateway) reviewPace(s *service, at time.Duration) {
 	s.paced = members
 	var all, usual detect.Pace
 	for _, e := range members {
-		e.pace = e.ledger.times()
-		all.Plus(&e.pace)
-		recent := e.pace.Since(&e.older)
+		e.last = e.ledger.times()
+		all.Plus(&e.last)
+		recent := e.last.Since(&e.older)
 		usual.Plus(&recent)
 	}
 	if usual.Answered.N() >= enough {
@@ -120,16 +120,16 @@ func (g *Gateway) reviewPace(s *service, at time.Duration) {
 	}
 	for _, e := range members {
 		if changed {
-			e.slowness = detect.Open(at, &e.pace, &all) // the old window holds others that are not among all any more
+			e.slowness = detect.Open(at, &e.last, &all) // the old window holds others that are not among all any more
 		}
-		recent := e.pace.Since(&e.older)
+		recent := e.last.Since(&e.older)
 		recent = usual.Since(&recent)
 		g.follow(s, e, &all, &recent, at)
 	}
 	if at-s.turned >= memory {
 		s.turned = at
 		for _, e := range s.endpoints {
-			e.older, e.old = e.old, e.pace
+			e.older, e.old = e.old, e.last
 		}
 	}
 }
@@ -150,7 +150,7 @@ func (s *service) members() []*endpoint {
 }
 
 func (g *Gateway) follow(s *service, e *endpoint, all, usual *detect.Pace, at time.Duration) {
-	tempo, lag := e.slowness.Look(at, &e.pace, all, usual)
+	tempo, lag := e.slowness.Look(at, &e.last, all, usual)
 	if tempo == detect.Even {
 		return
 	}
@@ -162,7 +162,7 @@ func (g *Gateway) follow(s *service, e *endpoint, all, usual *detect.Pace, at ti
 		g.doubt(s, e, holdfast.SignSlow, fmt.Sprintf("median time to the %s %s, %s on the others", what, short(lag.Own), short(lag.Others)))
 		return
 	}
-	itself, others := e.slowness.Needs(&e.pace, all)
+	itself, others := e.slowness.Needs(&e.last, all)
 	for _, other := range s.paced {
 		if other == e && itself || other != e && others {
 			other.nudge()
@@ -192,7 +192,7 @@ func (g *Gateway) listen(s *service, at time.Duration) {
 			}
 		case kept, ejected:
 			if g.hearsNothing(s, e, at) {
-				g.retell(s, e, holdfast.SignSilent, e.silence(at))
+				g.retell(s, e, holdfast.SignSilent, e.soSilent(at))
 			}
 		}
 	}
@@ -208,7 +208,7 @@ func (e *endpoint) listen(at time.Duration) {
 	e.quiet = e.quiet.Look(at-oldest, time.Duration(e.heard.Load()))
 }
 
-// silence is the evidence of it, as a person reads it.
-func (e *endpoint) silence(at time.Duration) string {
+// soSilent is the evidence of silence, as a person reads it.
+func (e *endpoint) soSilent(at time.Duration) string {
 	return fmt.Sprintf("not one byte for %s, %d health checks without an answer", e.quiet.For(at).Round(100*time.Millisecond), e.checks.Misses)
 }

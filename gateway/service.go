@@ -19,6 +19,8 @@ type service struct {
 	broken   atomic.Uint64   // of those, failures
 	typical  atomic.Int64    // recent median time to the first byte, nanoseconds; 0 while unknown
 	alarms   chan<- struct{} // asks for a review now
+	tempo    tempo
+	budget   budget
 
 	// Guarded by Gateway.mu.
 	protocol  holdfast.Protocol
@@ -39,6 +41,7 @@ func newService(name holdfast.ServiceName, alarms chan<- struct{}) *service {
 type lineup struct {
 	usable  []*endpoint // picked from
 	standby []*endpoint // alive as far as we know, not trusted; better than no answer
+	trusted bool        // somebody usable is admitted
 }
 
 // An endpoint is one incarnation as the gateway sees it. A new incarnation is a
@@ -51,15 +54,15 @@ type endpoint struct {
 	tries    atomic.Uint64
 	failures atomic.Uint64
 	waits    waits
-	asked    waits         // health checks that are connected and wait for a byte
+	asked    waits // health checks that are connected and wait for a byte
+	pace     pace
 	heard    atomic.Int64  // CLOCK_BOOTTIME of the last byte that came from it, nanoseconds
 	retired  chan struct{} // closed when no table names it any more
 	nudged   chan struct{} // asks for a check now; holds one
 
-	ledger ledger
-	// admittedAt is the CLOCK_BOOTTIME of the last admission, nanoseconds; 0 before
-	// the first.
-	admittedAt atomic.Int64
+	ledger     ledger
+	admittedAt atomic.Int64 // CLOCK_BOOTTIME of the last admission, nanoseconds
+	lingering  atomic.Int64 // tries that nobody waits for, but for how long they would have taken
 
 	// Guarded by Gateway.mu.
 	standing standing
@@ -81,7 +84,7 @@ type evidence struct {
 	rate     detect.Rate
 	counted  detect.Outcomes // those the rate knows of
 	slowness detect.Slowness
-	pace     detect.Pace // at the last pulse
+	last     detect.Pace // at the last pulse
 	old      detect.Pace // a while before that
 	older    detect.Pace // and before that
 }
@@ -135,14 +138,21 @@ type tally struct {
 	requests atomic.Uint64
 	failed   atomic.Uint64
 	retried  atomic.Uint64
+	hedged   atomic.Uint64
+	degraded atomic.Uint64
+	unpaid   atomic.Uint64
+	waiting  atomic.Int64 // requests that have no answer yet
 }
 
 func (t *tally) state(name holdfast.ListenerName) holdfast.RouteState {
 	return holdfast.RouteState{
-		Listener: name,
-		Requests: t.requests.Load(),
-		Failed:   t.failed.Load(),
-		Retried:  t.retried.Load(),
+		Listener:        name,
+		Requests:        t.requests.Load(),
+		Failed:          t.failed.Load(),
+		Retried:         t.retried.Load(),
+		Hedged:          t.hedged.Load(),
+		Degraded:        t.degraded.Load(),
+		RefusedByBudget: t.unpaid.Load(),
 	}
 }
 

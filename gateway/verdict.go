@@ -156,7 +156,7 @@ func (g *Gateway) reconsider(s *service, e *endpoint, sign holdfast.Sign, detail
 	e.listen(at)
 	switch {
 	case g.hearsNothing(s, e, at):
-		g.retell(s, e, holdfast.SignSilent, e.silence(at)+": "+detail)
+		g.retell(s, e, holdfast.SignSilent, e.soSilent(at)+": "+detail)
 	case sign == e.sign || !e.checks.Agreed(s.check.Retries):
 	case e.sign == holdfast.SignSilent && sign == holdfast.SignMissed:
 	case hung && sign == holdfast.SignUnreachable && e.quiet.For(at) > 0:
@@ -309,7 +309,7 @@ func (g *Gateway) settle(s *service) {
 	if s.count(admitted) > 0 {
 		g.release(s)
 	}
-	next := &lineup{}
+	next := &lineup{trusted: s.count(admitted) > 0}
 	for _, e := range s.endpoints {
 		switch e.standing {
 		case admitted, kept:
@@ -321,7 +321,7 @@ func (g *Gateway) settle(s *service) {
 	if len(next.usable) == 0 {
 		next.usable, next.standby = next.standby, nil
 	}
-	if before := s.lineup.Load(); before == nil || !slices.Equal(before.usable, next.usable) || !slices.Equal(before.standby, next.standby) {
+	if before := s.lineup.Load(); before == nil || before.trusted != next.trusted || !slices.Equal(before.usable, next.usable) || !slices.Equal(before.standby, next.standby) {
 		s.lineup.Store(next)
 	}
 }
