@@ -49,7 +49,7 @@ func floors() []floor {
 		{pkg: "internal/files", because: "files replaced whole, and their ends; memory, hands and top share it"},
 		{pkg: "internal/unixsock", because: "sockets below long paths; used by several hands"},
 		{pkg: "keeper", house: words("holdfast", "internal/files", "internal/proc", "internal/unixsock"), because: "standard library only: the process that must not die of somebody else's code"},
-		{pkg: "gateway", house: words("holdfast", "internal/files", "internal/proc", "internal/unixsock"), because: "statically stable: knows the routing table and nothing of the mind"},
+		{pkg: "gateway", house: words("holdfast", "detect", "internal/files", "internal/proc", "internal/unixsock"), because: "statically stable: knows the routing table and nothing of the mind; the detectors run twice, fast and local here, slow and global there"},
 		{pkg: "driver/process", house: words("holdfast", "command", "internal/files", "internal/proc"), because: "starts through the Keeper port"},
 		{pkg: "driver/urls", house: words("holdfast"), because: "observes and routes what runs elsewhere"},
 		{pkg: "driver/drivertest", house: words("holdfast"), because: "the contract of the Driver port, as a test"},
