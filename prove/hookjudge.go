@@ -294,7 +294,15 @@ func (f hookFacts) overImpact(d report.Drill) string {
 	}
 	first := slices.IndexFunc(f.results, func(r load.Result) bool { return r.Hurt() && r.Ended >= int64(f.injected) })
 	if first >= 0 {
-		reason += "; the first: " + describe(f.results[first])
+		reason += "; the first: " + f.describe(f.results[first])
 	}
 	return reason
+}
+
+// describe is one that was hurt, as its user saw it.
+func (f hookFacts) describe(r load.Result) string {
+	if f.service.Protocol == holdfast.TCP {
+		return strings.Replace(describe(r), "GET ", "a connection to ", 1)
+	}
+	return describe(r)
 }

@@ -55,7 +55,7 @@ func newSite(t *testing.T, n int) *site {
 	}
 	for i := range n {
 		s.ports = append(s.ports, freePort(t))
-		if out, err := exec.Command(filepath.Join(s.dir, "site.sh"), "start", s.name(i), strconv.Itoa(s.ports[i])).CombinedOutput(); err != nil {
+		if out, err := exec.Command("sh", filepath.Join(s.dir, "site.sh"), "start", s.name(i), strconv.Itoa(s.ports[i])).CombinedOutput(); err != nil {
 			t.Fatalf("%v: %s", err, out)
 		}
 		t.Cleanup(func() { syscall.Kill(s.pid(i), syscall.SIGKILL) })
@@ -107,7 +107,7 @@ func (s *site) file(kind, breaks, mends string, keys ...string) string {
 	for _, port := range s.ports {
 		urls = append(urls, fmt.Sprintf("%q", fmt.Sprintf("http://127.0.0.1:%d", port)))
 	}
-	do := func(word string) string { return filepath.Join(s.dir, "site.sh") + " " + word + " $REPLICA $PORT" }
+	do := func(word string) string { return "sh " + filepath.Join(s.dir, "site.sh") + " " + word + " $REPLICA $PORT" }
 	text := fmt.Sprintf(`name: site
 owner: web
 prove: {allow: [web]}
@@ -370,7 +370,7 @@ func TestUpWatchesAndRoutesWhatRunsElsewhere(t *testing.T) {
 	if all := h.run("events").stdout; strings.Contains(all, "decided restart") || strings.Contains(all, "started web-1#2") {
 		t.Errorf("what we did not start was restarted:\n%s", all)
 	}
-	if out, err := exec.Command(filepath.Join(s.dir, "site.sh"), "start", s.name(0), strconv.Itoa(s.ports[0])).CombinedOutput(); err != nil {
+	if out, err := exec.Command("sh", filepath.Join(s.dir, "site.sh"), "start", s.name(0), strconv.Itoa(s.ports[0])).CombinedOutput(); err != nil {
 		t.Fatalf("%v: %s", err, out)
 	}
 	await(t, "it is whole again", events("restored web-1#1 web.crash"))
