@@ -107,7 +107,9 @@ func (s *site) file(kind, breaks, mends string, keys ...string) string {
 	for _, port := range s.ports {
 		urls = append(urls, fmt.Sprintf("%q", fmt.Sprintf("http://127.0.0.1:%d", port)))
 	}
-	do := func(word string) string { return "sh " + filepath.Join(s.dir, "site.sh") + " " + word + " $REPLICA $PORT" }
+	do := func(word string) string {
+		return "sh " + filepath.Join(s.dir, "site.sh") + " " + word + " $REPLICA $PORT"
+	}
 	text := fmt.Sprintf(`name: site
 owner: web
 prove: {allow: [web]}
