@@ -56,7 +56,7 @@ func floors() []floor {
 		{pkg: "observe", house: words("holdfast", "event"), because: "brings what the hands see to the loop"},
 		{pkg: "act", house: words("holdfast", "event", "control"), because: "carries out what was recorded, through the ports"},
 		{pkg: "capture", house: words("holdfast", "internal/proc"), because: "what can be seen of a replica, before a remedy destroys it"},
-		{pkg: "fault", house: words("holdfast", "internal/proc"), because: "one fault, one file"},
+		{pkg: "fault", house: words("holdfast", "command", "internal/proc"), because: "one fault, one file; a hook's commands are written as a service's are"},
 		{pkg: "fault/faulttest", house: words("holdfast", "internal/proc"), because: "the contract of the Fault port, as a test"},
 		{pkg: "warden", house: words("holdfast", "internal/files", "internal/proc"), because: "undoes by name the faults it is handed, and knows none itself"},
 		{pkg: "proof", house: words("holdfast", "command", "mode", "internal/files", "internal/proc"), because: "reads what a verdict was made on and keeps verdicts; prove writes them, the agent arms by them"},

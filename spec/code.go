@@ -73,6 +73,10 @@ const (
 	loneReplica   Code = "HF1211"
 	nobodyOwns    Code = "HF1212"
 	unfitMode     Code = "HF1213"
+
+	halfHook       Code = "HF1221"
+	aimlessHook    Code = "HF1222"
+	unknownAllowed Code = "HF1223"
 )
 
 // Codes lists every kind of problem that Read can find, by code.
@@ -131,6 +135,10 @@ func Codes() []Meaning {
 		{Code: loneReplica, Severity: Warning, Title: "a service that others wait for has one replica"},
 		{Code: nobodyOwns, Severity: Warning, Title: "a service has no owner"},
 		{Code: unfitMode, Severity: Error, Title: "a service cannot fail in this way"},
+
+		{Code: halfHook, Severity: Error, Title: "a hook breaks without mending, or mends without breaking"},
+		{Code: aimlessHook, Severity: Error, Title: "a hook of a private copy does not say which process it means"},
+		{Code: unknownAllowed, Severity: Error, Title: "a drill is allowed to touch a service that does not exist"},
 	}
 }
 
