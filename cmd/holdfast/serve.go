@@ -62,6 +62,9 @@ func (a *agent) Declare(ctx context.Context, file api.File) error {
 	if system == nil {
 		return &api.Problem{Code: api.BadFile, Message: strings.TrimRight(spec.Render(read, problems, false), "\n")}
 	}
+	if a.private {
+		arm(system)
+	}
 	listeners, err := a.keeper.Listen(ctx, topology.Listeners(system, a.private))
 	if errors.Is(err, keeper.ErrAddressTaken) {
 		return &api.Problem{Code: api.AddressTaken, Message: err.Error(), Hint: "end what listens there, or publish another port in " + file.Name}
@@ -73,6 +76,14 @@ func (a *agent) Declare(ctx context.Context, file api.File) error {
 	a.listeners = listeners
 	a.mu.Unlock()
 	return a.tell(ctx, event.Declared{System: *system})
+}
+
+// arm lets every remedy of a private copy act: whether it is right to is what
+// the drill is about.
+func arm(system *holdfast.System) {
+	for i := range system.Modes {
+		system.Modes[i].Armed = true
+	}
 }
 
 // Tell implements api.Agent.
