@@ -62,9 +62,6 @@ func (a *agent) Declare(ctx context.Context, file api.File) error {
 	if system == nil {
 		return &api.Problem{Code: api.BadFile, Message: strings.TrimRight(spec.Render(read, problems, false), "\n")}
 	}
-	if a.private {
-		arm(system)
-	}
 	listeners, err := a.keeper.Listen(ctx, topology.Listeners(system, a.private))
 	if errors.Is(err, keeper.ErrAddressTaken) {
 		return &api.Problem{Code: api.AddressTaken, Message: err.Error(), Hint: "end what listens there, or publish another port in " + file.Name}
@@ -75,11 +72,16 @@ func (a *agent) Declare(ctx context.Context, file api.File) error {
 	a.mu.Lock()
 	a.listeners = listeners
 	a.mu.Unlock()
+	if a.private {
+		arm(system)
+	} else if err := a.proofs.of(ctx, *system); err != nil {
+		return err
+	}
 	return a.tell(ctx, event.Declared{System: *system})
 }
 
-// arm lets every remedy of a private copy act: whether it is right to is what
-// the drill is about.
+// arm lets every remedy of a private copy act: a drill shows what a remedy does,
+// and that is what arms it elsewhere.
 func arm(system *holdfast.System) {
 	for i := range system.Modes {
 		system.Modes[i].Armed = true
