@@ -49,6 +49,20 @@ type Service struct {
 	DependsOn   []Dependency      `json:"depends_on,omitempty"`
 	Zones       []ZoneName        `json:"zones,omitempty"` // replica n runs in Zones[(n-1) % len]
 	Minimum     int               `json:"minimum"`         // replicas without which the service does not serve; at least 1
+	User        string            `json:"user,omitempty"`  // whom it runs as, as written: "web", "1000", "1000:1000"; "" is whoever runs Holdfast
+	Limits      Limits            `json:"limits,omitzero"`
+	EnvFiles    []string          `json:"env_file,omitempty"` // absolute; read at each start, Environment comes first
+	Listen      []uint16          `json:"listen,omitempty"`   // the port of replica n is Listen[n-1]; empty: Holdfast chooses
+	Once        bool              `json:"once,omitempty"`     // it runs to its end, once, and who depends on it waits for that
+}
+
+// Limits are what one replica, with all it starts, may use; zero leaves a thing
+// unbounded.
+type Limits struct {
+	Memory    int64   `json:"memory,omitempty"`    // bytes
+	CPU       float64 `json:"cpu,omitempty"`       // cores
+	Files     int     `json:"files,omitempty"`     // open at once, in each process
+	Processes int     `json:"processes,omitempty"` // threads count too
 }
 
 // Zone is the zone of the n-th replica, n from 1, or "" where none is declared.

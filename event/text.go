@@ -13,7 +13,7 @@ import (
 func Text(body Body) string {
 	switch b := body.(type) {
 	case holdfast.Started:
-		return join("started", b.ID.String(), "at "+b.Address, pid(b.Pid), mark(b.Adopted, "adopted"))
+		return join("started", b.ID.String(), "at "+b.Address, pid(b.Pid), mark(b.Adopted, "adopted"), mark(b.Lacks != "", "WITHOUT LIMITS: "+b.Lacks))
 	case holdfast.NotStarted:
 		return fmt.Sprintf("not started %s: %s", b.ID, b.Reason)
 	case holdfast.Exited:
