@@ -32,7 +32,7 @@ func (m *Mind) Plan() Plan {
 				continue
 			}
 			if r.Phase == starting || r.Phase == running || r.Phase == exited {
-				plan.Desired.Replicas = append(plan.Desired.Replicas, holdfast.DesiredReplica{ID: r.id(), Service: service})
+				plan.Desired.Replicas = append(plan.Desired.Replicas, holdfast.DesiredReplica{ID: r.id(), Service: service, Kill: r.Kill})
 			}
 			// An endpoint stays listed after its replica's end until the next
 			// incarnation takes its place: a gateway refuses to lose its last.

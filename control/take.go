@@ -38,6 +38,12 @@ func (m *Mind) take(in event.Body) {
 		m.takeFailed(in)
 	case event.GuardsReset:
 		m.takeGuardsReset(in)
+	case event.Captured:
+		m.takeCaptured(in)
+	case event.Inspected:
+		m.takeInspected(in)
+	case event.Proved:
+		m.takeProved(in)
 	default:
 		m.say(event.ID{}, in)
 	}
@@ -84,6 +90,7 @@ func (m *Mind) takeEnd(id holdfast.ReplicaID, in event.Body, detail string) {
 	}
 	m.enter(r, exited)
 	m.evidence(r, holdfast.SignExit, detail, said)
+	m.weighLosses(m.service(r), said)
 }
 
 func (m *Mind) takeEjected(in holdfast.Ejected) {
@@ -105,9 +112,13 @@ func (m *Mind) takeEjected(in holdfast.Ejected) {
 	if len(r.Admitted) == 0 {
 		r.withdraw()
 	}
-	if wasAdmitted || in.Kept { // what was never ready is not yet a failure; ReadyBy bounds that
+	r.Kept = in.Kept
+	// What was never ready is not yet a failure; ReadyBy bounds that. What is out
+	// already may be told again, with other evidence.
+	if wasAdmitted || in.Kept || r.Failure != nil {
 		m.evidence(r, in.Sign, in.Detail, said)
 	}
+	m.weighLosses(m.service(r), said)
 }
 
 func (m *Mind) takeAdmitted(in holdfast.Admitted) {
@@ -119,16 +130,18 @@ func (m *Mind) takeAdmitted(in holdfast.Admitted) {
 	if len(r.Admitted) == 0 {
 		r.Admitted, r.Since = map[holdfast.GatewayName]bool{}, m.now.Boot
 	}
-	r.Admitted[in.Gateway] = true
+	r.Admitted[in.Gateway], r.Kept = true, false
 	r.ReadyBy = 0
 	m.readmitted(r, said)
+	m.weighLosses(m.service(r), said)
 	m.startNext(said)
 }
 
 func (m *Mind) takeDeclared(in event.Declared) {
 	said := m.say(event.ID{}, in)
 	m.removeServices(in.System)
-	m.System = in.System
+	m.System, m.at = in.System, indexOf(&in.System)
+	m.disown()
 	if !m.Stopping.IsZero() {
 		m.Stopping = event.ID{}
 		for _, r := range m.Replicas { // a stop that was not finished is not waited for
@@ -159,6 +172,7 @@ func (m *Mind) takeDeclared(in event.Declared) {
 		}
 	}
 	m.Replicas = kept
+	m.rearm(said)
 	m.startNext(said)
 }
 
@@ -194,7 +208,9 @@ func (m *Mind) takeWoken(in event.Woken) {
 		r.forget()
 		m.enter(r, idle)
 	}
-	m.due = deadlines{}
+	m.due, m.Ended = deadlines{}, 0
+	clear(m.Served)
+	clear(m.Losses)
 	m.startNext(said)
 }
 
@@ -212,16 +228,8 @@ func (m *Mind) takeFailed(in event.Failed) {
 func (m *Mind) takeGuardsReset(in event.GuardsReset) {
 	said := m.say(event.ID{}, in)
 	for _, r := range m.Replicas {
-		r.Attempts, r.Streak = nil, 0
+		r.Attempts, r.Streak, r.Downs = nil, 0, nil
 	}
+	m.Ended = 0
 	m.reconsider(said)
-}
-
-// service is a replica's declaration.
-func (m *Mind) service(r *replica) holdfast.Service {
-	service, ok := m.System.Service(r.Service)
-	if !ok {
-		panic("control: a replica of a service the system does not have: " + string(r.Service))
-	}
-	return service
 }

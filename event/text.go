@@ -70,6 +70,16 @@ func textTold(body Body) string {
 		return fmt.Sprintf("fault removed %s %s by drill of %s", b.Fault, b.ID, b.Mode)
 	case GuardsReset:
 		return "guards reset by " + b.By
+	case Captured:
+		return join("captured", b.ID.String()) + colon(b.Summary) + within(b.Path)
+	case Inspected:
+		return fmt.Sprintf("inspected what the proofs of %d failure modes rest on", len(b.Bases))
+	case Proved:
+		return fmt.Sprintf("proved %s %s at %s", b.Mode, b.Verdict, b.At.UTC().Format(time.RFC3339))
+	case Armed:
+		return "armed " + string(b.Mode) + colon(b.Why)
+	case Disarmed:
+		return "in shadow " + string(b.Mode) + colon(b.Why)
 	case Stopped:
 		return "stopped"
 	default:
@@ -117,6 +127,13 @@ func colon(detail string) string {
 		return ""
 	}
 	return ": " + detail
+}
+
+func within(path string) string {
+	if path == "" {
+		return ""
+	}
+	return " (" + path + ")"
 }
 
 func pid(n int) string {

@@ -151,12 +151,16 @@ func portText(p holdfast.Port) string {
 
 func (e *explanation) modes(system *holdfast.System, s holdfast.Service) {
 	for _, f := range system.Modes {
-		if f.Strikes.Service != s.Name {
+		path := "failure_modes." + string(f.Kind)
+		switch {
+		case f.Strikes.IsEdge() && f.Strikes.Caller == s.Name:
+			path = "depends_on." + string(f.Strikes.Service) + "." + path
+		case f.Strikes.IsEdge() || f.Strikes.Service != s.Name:
 			continue
 		}
 		m, _ := mode.Find(f.Kind)
 		b := f.Bounds
-		e.say("failure_modes."+string(f.Kind), fmt.Sprintf("detect %s, mitigate %s, restore %s, impact %s; %s", spanText(b.Detect), spanText(b.Mitigate), spanText(b.Restore), b.Impact, remediesText(f)), "%s: a standard failure mode; the file overrides fields of it", m.Title)
+		e.say(path, fmt.Sprintf("detect %s, mitigate %s, restore %s, impact %s; %s", spanText(b.Detect), spanText(b.Mitigate), spanText(b.Restore), b.Impact, remediesText(f)), "%s: a standard failure mode; the file overrides fields of it", m.Title)
 	}
 }
 

@@ -30,6 +30,7 @@ type draft struct {
 type need struct {
 	dependency holdfast.Dependency
 	at         place
+	overrides  []override
 }
 
 // A rawText is a text that stays as written until the service is started.
@@ -79,7 +80,7 @@ func (r *reader) service(called holdfast.ServiceName, e entry, system *holdfast.
 		{name: "owner", read: scalar(r, &s.Owner, label[holdfast.OwnerName])},
 		{name: "zones", read: r.serviceZones(s, system.Zones)},
 		{name: "bounds", read: r.bounds(&d.bounds)},
-		{name: "failure_modes", read: r.failureModes(d)},
+		{name: "failure_modes", read: r.failureModes(&d.overrides)},
 	})
 	if d.written != nil {
 		r.settle(d, e)
@@ -190,20 +191,21 @@ func (r *reader) dependsOn(d *draft) func(value) {
 		}
 		entries, _ := r.entries(v, "dependencies by name")
 		for _, e := range entries {
-			d.needs = append(d.needs, need{at: e.at, dependency: r.dependency(e)})
+			d.needs = append(d.needs, r.need(e))
 		}
 	}
 }
 
-func (r *reader) dependency(e entry) holdfast.Dependency {
-	dependency := holdfast.Dependency{On: holdfast.ServiceName(e.key), Required: true, Timeout: standardTimeout}
+func (r *reader) need(e entry) need {
+	n := need{at: e.at, dependency: holdfast.Dependency{On: holdfast.ServiceName(e.key), Required: true, Timeout: standardTimeout}}
 	if !isNull(e.value) {
 		r.keys(e.value, "a dependency", []key{
-			{name: "required", read: scalar(r, &dependency.Required, truth)},
-			{name: "timeout", read: scalar(r, &dependency.Timeout, duration)},
+			{name: "required", read: scalar(r, &n.dependency.Required, truth)},
+			{name: "timeout", read: scalar(r, &n.dependency.Timeout, duration)},
+			{name: "failure_modes", read: r.failureModes(&n.overrides)},
 		})
 	}
-	return dependency
+	return n
 }
 
 // environment reads a mapping, or a list of KEY=VALUE; a KEY without a value is

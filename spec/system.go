@@ -86,7 +86,7 @@ func (r *reader) system(root ast.Node) *holdfast.System {
 	}
 	for _, d := range drafts {
 		system.Services = append(system.Services, d.service)
-		system.Modes = append(system.Modes, r.modes(d, standard)...)
+		system.Modes = append(system.Modes, r.modes(d, drafts, standard)...)
 	}
 	return system
 }
