@@ -1,6 +1,8 @@
 package holdfast
 
 import (
+	"bytes"
+	"encoding/json"
 	"strconv"
 	"strings"
 	"time"
@@ -63,6 +65,30 @@ type Limits struct {
 	CPU       float64 `json:"cpu,omitempty"`       // cores
 	Files     int     `json:"files,omitempty"`     // open at once, in each process
 	Processes int     `json:"processes,omitempty"` // threads count too
+}
+
+// Replaces says whether a replica started as s has to be replaced for it to be
+// one of next. What only gateways and the mind look at is taken over in place,
+// and so is how the replica is ended.
+func (s Service) Replaces(next Service) bool { return !bytes.Equal(s.started(), next.started()) }
+
+// started is what of a service goes into the start of its replicas, written down,
+// so that an empty list and none are the same.
+func (s Service) started() []byte {
+	begun := Service{
+		Command: s.Command, URLs: s.URLs, Environment: s.Environment, PassThrough: s.PassThrough, WorkingDir: s.WorkingDir,
+		Zones: s.Zones, User: s.User, Limits: s.Limits, EnvFiles: s.EnvFiles, Listen: s.Listen, Once: s.Once,
+	}
+	for _, dependency := range s.DependsOn {
+		if !dependency.Completed { // each of the others is an address in the environment
+			begun.DependsOn = append(begun.DependsOn, Dependency{On: dependency.On})
+		}
+	}
+	text, err := json.Marshal(begun)
+	if err != nil {
+		panic("holdfast: a service cannot be written: " + err.Error())
+	}
+	return text
 }
 
 // Zone is the zone of the n-th replica, n from 1, or "" where none is declared.

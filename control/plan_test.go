@@ -44,8 +44,12 @@ func TestAServiceTheFileDroppedIsEmptiedByItsWord(t *testing.T) {
 		stage.play(t, line)
 	}
 	services := stage.mind.Plan().Table.Services
-	if len(services) != 2 || services[1].Name != "ads" || !services[1].Emptied || len(stage.mind.Plan().Desired.Replicas) != 2 {
+	if len(services) != 2 || services[1].Name != "ads" || !services[1].Emptied || len(stage.mind.Plan().Desired.Replicas) != 3 {
 		t.Fatalf("services %+v", services)
+	}
+	stage.play(t, "at 1s wait")
+	if left := stage.mind.Plan().Desired.Replicas; len(left) != 2 {
+		t.Fatalf("after it has answered what it had, desired are %+v", left)
 	}
 	stage.play(t, "declare catalog*2; ads*1")
 	if services := stage.mind.Plan().Table.Services; len(services) != 2 || services[1].Emptied {

@@ -161,14 +161,15 @@ type Decided struct {
 	Of      int                `json:"of,omitempty"`
 }
 
-// An Action is what a decision does: start and stop follow the file and the
-// wish of a person, the others are remedies.
+// An Action is what a decision does: start, stop and replace follow the file and
+// the wish of a person, the others are remedies.
 type Action string
 
 // The actions there are.
 const (
 	ActStart   Action = "start"
 	ActStop    Action = "stop"
+	ActReplace Action = "replace" // the file has changed
 	ActRestart Action = Action(holdfast.RemedyRestart)
 	// ActCapture keeps evidence of a replica that may be ended next.
 	ActCapture Action = "capture"
@@ -208,7 +209,9 @@ type Restored struct {
 	After time.Duration      `json:"after"` // since the first evidence
 }
 
-// Escalated says that a person is needed, who, and why.
+// Escalated says that a person is needed, who, and why. Mode is empty where no
+// failure mode answers for it: what runs once has failed, or a changed file does
+// not work.
 type Escalated struct {
 	Mode   holdfast.ModeName   `json:"mode"`
 	ID     holdfast.ReplicaID  `json:"id"`

@@ -24,9 +24,9 @@ type draft struct {
 	restart    string
 
 	listenUnread bool // some of listen could not be read, so that their number says nothing
-	texts      []rawText
-	bounds     overlay
-	overrides  []override
+	texts        []rawText
+	bounds       overlay
+	overrides    []override
 }
 
 // A need is a dependency and its place.
