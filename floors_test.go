@@ -56,16 +56,20 @@ func floors() []floor {
 		{pkg: "driver/drivertest", house: words("holdfast"), because: "the contract of the Driver port, as a test"},
 		{pkg: "observe", house: words("holdfast", "event"), because: "brings what the hands see to the loop"},
 		{pkg: "act", house: words("holdfast", "event", "control"), because: "carries out what was recorded, through the ports"},
+		{pkg: "capture", house: words("holdfast", "internal/proc"), because: "what can be seen of a replica, before a remedy destroys it"},
 		{pkg: "fault", house: words("holdfast", "internal/proc"), because: "one fault, one file"},
 		{pkg: "fault/faulttest", house: words("holdfast", "internal/proc"), because: "the contract of the Fault port, as a test"},
 		{pkg: "warden", house: words("holdfast", "internal/files", "internal/proc"), because: "undoes by name the faults it is handed, and knows none itself"},
+		{pkg: "proof", house: words("holdfast", "command", "mode", "internal/files", "internal/proc"), because: "reads what a verdict was made on and keeps verdicts; prove writes them, the agent arms by them"},
 		{pkg: "load", house: words("holdfast", "internal/proc"), others: words("github.com/HdrHistogram/hdrhistogram-go"), because: "a process of its own with its own clock"},
 		{pkg: "toy", because: "the demo's services; strangers to Holdfast on purpose"},
 		// top
 		{pkg: "api", house: words("holdfast", "event", "journal/view", "internal/unixsock"), because: "the only way in"},
 		{pkg: "report", house: words("holdfast", "event"), because: "shows results; makes none"},
-		{pkg: "prove", house: words("holdfast", "event", "topology", "spec", "fault", "load", "warden", "api", "report", "internal/files", "internal/proc"), because: "wires a private copy, load and faults into a verdict"},
+		{pkg: "prove", house: words("holdfast", "event", "topology", "spec", "fault", "load", "proof", "warden", "api", "report", "internal/files", "internal/proc"), because: "wires a private copy, load and faults into a verdict"},
 		{pkg: "bench/crash", house: words("holdfast", "report"), because: "runs the program as a person does and reads what it prints"},
+		{pkg: "bench/rows", house: words("holdfast", "internal/proc", "load"), because: "breaks a running system under load, by what the program itself says of it"},
+		{pkg: "bench/starved", house: words("internal/proc", "load"), because: "starves a running system, and reads what it says it did"},
 		{pkg: "cmd/holdfast", house: words("*"), others: words("github.com/spf13/cobra", "golang.org/x/sys"), because: "wires everything"},
 	}
 }

@@ -45,9 +45,11 @@ type Service struct {
 	Environment map[string]string `json:"environment,omitempty"`  // as written, unexpanded
 	PassThrough []string          `json:"pass_through,omitempty"` // names taken from the caller's environment
 	WorkingDir  string            `json:"working_dir"`            // absolute; the file's own folder unless said
+	Inputs      []string          `json:"inputs,omitempty"`       // absolute files, folders and patterns that it reads beside its program
 	Healthcheck Healthcheck       `json:"healthcheck"`
-	StopSignal  string            `json:"stop_signal"`       // "SIGTERM"
-	StopGrace   time.Duration     `json:"stop_grace_period"` // between the stop signal and SIGKILL
+	StopSignal  string            `json:"stop_signal"`           // "SIGTERM"
+	StopGrace   time.Duration     `json:"stop_grace_period"`     // between the stop signal and SIGKILL
+	DumpSignal  string            `json:"dump_signal,omitempty"` // makes it print what it does, before it is ended for a hang; empty: it has none
 	DependsOn   []Dependency      `json:"depends_on,omitempty"`
 	Zones       []ZoneName        `json:"zones,omitempty"` // replica n runs in Zones[(n-1) % len]
 	Minimum     int               `json:"minimum"`         // replicas without which the service does not serve; at least 1

@@ -25,6 +25,9 @@ const (
 	maxError   = 120     // bytes of an error's text
 )
 
+// degradedHeader marks an answer that was given in a dependency's place.
+const degradedHeader = "Holdfast-Degraded"
+
 // A route asks one target, over HTTP/1.1.
 //
 // It is not net/http's client, because that sends a GET again, unasked, when a
@@ -62,9 +65,10 @@ func newRoute(target Target) (*route, error) {
 // An answer is what came back: a status, or the reason why none did. A status
 // with an error is an answer that broke off.
 type answer struct {
-	status int
-	body   string
-	err    error
+	status   int
+	degraded bool
+	body     string
+	err      error
 }
 
 // ask sends one request and reads the whole answer, until deadline at most.
@@ -172,7 +176,7 @@ func (c *connection) exchange(request []byte) (got answer, reusable bool) {
 	if err != nil {
 		return answer{err: step("answer", err)}, false
 	}
-	got.status = response.StatusCode
+	got.status, got.degraded = response.StatusCode, response.Header.Get(degradedHeader) != ""
 	begins := opening{limit: maxBody}
 	if _, err := io.CopyBuffer(&begins, response.Body, c.scratch[:]); err != nil {
 		got.err = step("body", err)

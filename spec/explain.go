@@ -72,6 +72,9 @@ func (e *explanation) service(system *holdfast.System, s holdfast.Service) {
 		e.say("manage", string(s.Manage), "`command`: a supervised process for each replica")
 		e.standard("replicas", fmt.Sprint(s.Replicas), "1")
 		e.say("working_dir", s.WorkingDir, "the file's own folder "+unless)
+		if len(s.Inputs) == 0 {
+			e.say("inputs", "what git knows of "+s.WorkingDir, "no `inputs`: a kept verdict holds while the mode's part of the file, the program and these are the same")
+		}
 		e.standard("stop_signal", s.StopSignal, "SIGTERM")
 		e.standard("stop_grace_period", spanText(s.StopGrace), spanText(standardGrace))
 		e.explainProcess(s)

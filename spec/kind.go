@@ -51,7 +51,7 @@ func (r *reader) settleProcess(d *draft) {
 // and stopped means anything there.
 func (r *reader) settleElsewhere(d *draft) {
 	s := &d.service
-	for _, key := range []string{"replicas", "environment", "env_file", "working_dir", "user", "limits", "listen", "restart", "stop_signal", "stop_grace_period"} {
+	for _, key := range []string{"replicas", "environment", "env_file", "working_dir", "user", "limits", "listen", "restart", "stop_signal", "stop_grace_period", "dump_signal"} {
 		at, said := d.written[key]
 		if !said {
 			continue

@@ -1,6 +1,7 @@
 package spec
 
 import (
+	"path/filepath"
 	"slices"
 	"strings"
 	"time"
@@ -87,9 +88,13 @@ func (r *reader) service(called holdfast.ServiceName, e entry, system *holdfast.
 		{name: "limits", read: r.limits(&s.Limits)},
 		{name: "listen", read: r.listen(d)},
 		{name: "restart", read: scalar(r, &d.restart, restart)},
+		{name: "inputs", read: func(v value) {
+			s.Inputs = list(r, v, "files, folders and patterns", "`inputs: [config, templates/*.html]`", r.input)
+		}},
 		{name: "healthcheck", read: func(v value) { d.healthPath = r.healthcheck(v, &s.Healthcheck)["path"] }},
 		{name: "stop_signal", read: scalar(r, &s.StopSignal, signal)},
 		{name: "stop_grace_period", read: scalar(r, &s.StopGrace, span)},
+		{name: "dump_signal", read: scalar(r, &s.DumpSignal, signal)},
 		{name: "owner", read: scalar(r, &s.Owner, label[holdfast.OwnerName])},
 		{name: "zones", read: r.serviceZones(s, system.Zones)},
 		{name: "bounds", read: r.bounds(&d.bounds)},
@@ -101,6 +106,26 @@ func (r *reader) service(called holdfast.ServiceName, e entry, system *holdfast.
 	}
 	s.Minimum = max(1, s.Replicas-system.Guardrails.MaxUnavailable)
 	return d
+}
+
+// input reads one file, folder or pattern that a service reads, as an absolute
+// path. A pattern's own signs count in what was written only, not in the folder
+// the file happens to lie in.
+func (r *reader) input(text string) (string, *complaint) {
+	if strings.Contains(text, "**") {
+		return complain[string](badPath, "name the folder: everything below it is read", "%s: `**` is not understood", tick(text))
+	}
+	if _, err := filepath.Match(text, ""); err != nil {
+		return complain[string](badPath, "close the bracket, or write `\\[` for the character itself", "%s is no pattern", tick(text))
+	}
+	if filepath.IsAbs(text) {
+		return filepath.Clean(text), nil
+	}
+	dir := r.file.Dir
+	if strings.ContainsAny(text, `*?[\`) {
+		dir = strings.NewReplacer(`\`, `\\`, "*", `\*`, "?", `\?`, "[", `\[`).Replace(dir)
+	}
+	return filepath.Join(dir, text), nil
 }
 
 // serviceZones are among the declared ones; without any declared, the system

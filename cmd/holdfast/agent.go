@@ -67,6 +67,7 @@ type agent struct {
 	processes *process.Driver
 	urls      *urls.Driver
 	gateway   *gateway.Client
+	proofs    *proofs
 	stopped   chan struct{} // closed when nothing of the system runs, as was asked
 
 	mu        sync.Mutex
@@ -103,6 +104,7 @@ func newAgent(ctx context.Context, state stateDir, private bool) (*agent, error)
 	}
 	a.urls = urls.New()
 	a.gateway = gateway.Dial(state.gatewaySocket())
+	a.proofs = newProofs(state, os.Environ(), a.tell)
 	a.wire()
 	return a, a.relisten(ctx)
 }
@@ -168,6 +170,7 @@ func (a *agent) wire() {
 		Agree:    a.agree,
 		Address:  a.address,
 		Tell:     a.tell,
+		Capture:  keepEvidence(a.camera()),
 		Complain: func(err error) { fmt.Fprintln(os.Stderr, "agent:", err) },
 	})
 	a.loop = loop.New(loop.Options{
@@ -195,9 +198,14 @@ func (a *agent) run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	paused := map[holdfast.ServiceName]bool{}
-	for _, pause := range a.status.Pauses {
-		paused[pause.Service] = true
+	paused, err := a.pausedMeanwhile(ctx)
+	if err != nil {
+		return err
+	}
+	if system := a.mind.Declared(); system.Name != "" {
+		if err := a.proofs.of(ctx, system); err != nil {
+			return err
+		}
 	}
 	return together(ctx,
 		a.record,
@@ -208,9 +216,33 @@ func (a *agent) run(ctx context.Context) error {
 		func(ctx context.Context) error { return observe.Driver(ctx, a.urls, a.tell) },
 		func(ctx context.Context) error { return observe.Gateway(ctx, a.gateway, a.tell) },
 		func(ctx context.Context) error { return observe.Pauses(ctx, a.state.pauses(), paused, a.tell) },
+		a.proofs.keep,
 		func(ctx context.Context) error { return api.Serve(ctx, listener, a) },
 		a.stay,
 		a.end)
+}
+
+// pausedMeanwhile tells the mind of what was paused while no agent ran, before
+// it hears of anything that it might mend.
+func (a *agent) pausedMeanwhile(ctx context.Context) (map[holdfast.ServiceName]bool, error) {
+	held := map[holdfast.ServiceName]bool{}
+	for _, pause := range a.status.Pauses {
+		held[pause.Service] = true
+	}
+	now, err := observe.ReadPauses(a.state.pauses())
+	if err != nil {
+		return held, nil // a person's word stands until it is taken back; Pauses looks again
+	}
+	for service, by := range now {
+		if held[service] {
+			continue
+		}
+		held[service] = true
+		if err := a.tell(ctx, event.Paused{Service: service, By: by}); err != nil {
+			return nil, err
+		}
+	}
+	return held, nil
 }
 
 // errMoved ends an agent whose state directory is no longer what it began in:

@@ -63,6 +63,7 @@ func printStatus(out io.Writer, status api.Status) {
 	for _, failure := range v.Failures {
 		fmt.Fprintf(out, "failing  %s %s: %s\n", failure.ID.Name(), failure.Mode, failure.Doing)
 	}
+	fmt.Fprint(out, shadowText(v.Arms))
 	for _, listener := range status.Listeners {
 		if !strings.Contains(string(listener.Name), "/") {
 			fmt.Fprintf(out, "serving  %s at http://%s\n", listener.Name, listener.Address)
@@ -73,6 +74,39 @@ func printStatus(out io.Writer, status api.Status) {
 		fmt.Fprintf(out, "journal  NOT RECORDING: %s; what is decided is acted upon all the same (%s unrecorded so far)\n  next: make room on the disk of the state directory; recording goes on by itself\n",
 			status.Journal.Trouble, count(int(status.Journal.Unrecorded), "frame"))
 	}
+}
+
+// shadowText says which remedies would only be recorded, and what would arm
+// them: one line for each reason.
+func shadowText(arms []view.Arm) string {
+	var reasons []string
+	modes := map[string][]string{}
+	for _, arm := range arms {
+		if arm.Armed {
+			continue
+		}
+		if modes[arm.Why] == nil {
+			reasons = append(reasons, arm.Why)
+		}
+		modes[arm.Why] = append(modes[arm.Why], string(arm.Mode))
+	}
+	var text strings.Builder
+	for _, why := range reasons {
+		fmt.Fprintf(&text, "shadow   %s: nothing that lives is ended; %s\n", someOf(modes[why]), why)
+	}
+	if text.Len() > 0 {
+		text.WriteString("  next: holdfast prove arms what passes; armed: true in the file does without a drill\n")
+	}
+	return text.String()
+}
+
+// someOf lists names, the first few where there are many.
+func someOf(names []string) string {
+	const most = 4
+	if len(names) <= most {
+		return strings.Join(names, ", ")
+	}
+	return fmt.Sprintf("%s and %d more", strings.Join(names[:most], ", "), len(names)-most)
 }
 
 func headline(v view.Status) string {

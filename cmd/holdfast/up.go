@@ -317,6 +317,7 @@ func (u *up) showAddresses(status api.Status) {
 		serving = []string{"nothing is published"}
 	}
 	fmt.Fprintf(u.out, "serving %s\n", strings.Join(serving, " "))
+	fmt.Fprint(u.out, shadowText(status.View.Arms))
 }
 
 // errGaveUp says that a replica cannot be started by trying.

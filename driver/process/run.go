@@ -165,6 +165,9 @@ func (r *run) replica(name holdfast.ReplicaName) *replica {
 
 func (r *run) do(ctx context.Context, each *replica, want *holdfast.DesiredReplica, next step) {
 	switch id := each.life.ID; next {
+	case endAtOnce:
+		each.stop = &stop{}
+		r.ask(ctx, each, func(ctx context.Context) answer { return r.signal(ctx, id, signalKill, "SIGKILL") })
 	case start:
 		desired := *want
 		r.ask(ctx, each, func(ctx context.Context) answer { return r.start(ctx, desired) })

@@ -24,6 +24,15 @@ type Status struct {
 	Services []ServiceStatus     `json:"services"`           // in the order of the file
 	Failures []Failure           `json:"failures"`           // open ones, oldest first
 	Pauses   []Pause             `json:"pauses"`
+	Arms     []Arm               `json:"arms"` // of modes with a remedy that ends living processes, in the order of the file
+}
+
+// An Arm says whether a failure mode's remedies may end a living process, and
+// why, or why not: then they are in shadow.
+type Arm struct {
+	Mode  holdfast.ModeName `json:"mode"`
+	Armed bool              `json:"armed"`
+	Why   string            `json:"why"`
 }
 
 // ServiceStatus is one service. Required says that the system does not serve
@@ -81,8 +90,9 @@ type Failure struct {
 	Until     time.Time          `json:"until,omitzero"` // when the next attempt is due, while one is put off
 	Withheld  holdfast.Guardrail `json:"withheld,omitempty"`
 	Escalated holdfast.OwnerName `json:"escalated_to,omitempty"`
-	NeedsYou  bool               `json:"needs_a_person"` // it was escalated, whether or not anybody owns it
-	Doing     string             `json:"doing"`          // what is being done, in words
+	NeedsYou  bool               `json:"needs_a_person"`     // it was escalated, whether or not anybody owns it
+	Doing     string             `json:"doing"`              // what is being done, in words
+	Evidence  string             `json:"evidence,omitempty"` // the file that holds what was seen of it, in the state directory
 }
 
 // A Pause is a person's wish that nothing be done; Service is empty for
@@ -100,8 +110,8 @@ func (s *Status) Add(e event.Entry) {
 		return
 	}
 	s.Seq = e.ID.Seq
-	if s.Failures == nil || s.Pauses == nil { // an API's readers are owed lists, not null
-		s.Failures, s.Pauses = append([]Failure{}, s.Failures...), append([]Pause{}, s.Pauses...)
+	if s.Failures == nil || s.Pauses == nil || s.Arms == nil { // an API's readers are owed lists, not null
+		s.Failures, s.Pauses, s.Arms = append([]Failure{}, s.Failures...), append([]Pause{}, s.Pauses...), append([]Arm{}, s.Arms...)
 	}
 	if e.At.BootID != s.Asof.BootID {
 		s.reboot(e.At)
@@ -115,6 +125,10 @@ func (s *Status) Add(e event.Entry) {
 		s.Pauses = append(s.Pauses, Pause{Service: b.Service, By: b.By, Since: e.At})
 	case event.Resumed:
 		s.resume(b.Service)
+	case event.Armed:
+		s.arm(Arm{Mode: b.Mode, Armed: true, Why: b.Why})
+	case event.Disarmed:
+		s.arm(Arm{Mode: b.Mode, Why: b.Why})
 	case event.StopRequested:
 		s.Stopping = true
 		s.Failures = s.Failures[:0] // nobody wants them mended any more
@@ -166,8 +180,22 @@ func (s *Status) declare(system holdfast.System, at event.At) {
 		s.Services = append(s.Services, status)
 	}
 	s.Failures = slices.DeleteFunc(s.Failures, func(f Failure) bool {
-		return s.find(f.ID) == nil || f.Mode == "" // what no mode answers for is tried again with every file
+		_, stays := system.Mode(f.Mode) // what no mode answers for is tried again with every file
+		return !stays || f.ID.Ordinal > 0 && s.find(f.ID) == nil
 	})
+	s.Arms = slices.DeleteFunc(s.Arms, func(a Arm) bool {
+		_, stays := system.Mode(a.Mode)
+		return !stays
+	})
+}
+
+func (s *Status) arm(arm Arm) {
+	i := slices.IndexFunc(s.Arms, func(a Arm) bool { return a.Mode == arm.Mode })
+	if i < 0 {
+		s.Arms = append(s.Arms, arm)
+		return
+	}
+	s.Arms[i] = arm
 }
 
 func keptReplica(before []ServiceStatus, id holdfast.ReplicaID, at event.At) ReplicaStatus {
