@@ -1,9 +1,6 @@
 package control
 
 import (
-	"maps"
-	"slices"
-
 	"holdfast"
 	"holdfast/topology"
 )
@@ -47,13 +44,7 @@ func (m *Mind) Plan() Plan {
 			plan.Table.Services = append(plan.Table.Services, routed)
 		}
 	}
-	for _, name := range slices.Sorted(maps.Keys(m.Leaving)) {
-		r := m.Leaving[name]
-		plan.Desired.Replicas = append(plan.Desired.Replicas, holdfast.DesiredReplica{ID: r.id(), Service: *r.Old})
-	}
-	for _, name := range m.Removed {
-		plan.Table.Services = append(plan.Table.Services, holdfast.RoutedService{Name: name, Protocol: holdfast.HTTP, Emptied: true})
-	}
+	m.planLeaving(&plan)
 	return plan
 }
 

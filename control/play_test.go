@@ -151,7 +151,7 @@ func (s *stage) settle(t *testing.T) {
 	for done := false; !done; {
 		done = true
 		for _, want := range s.mind.Plan().Desired.Replicas {
-			if r := s.mind.Replicas[want.ID.Name()]; r.Phase == starting {
+			if r := s.mind.Replicas[want.ID.Name()]; r != nil && r.Phase == starting {
 				s.step(t, holdfast.Started{ID: want.ID, Address: fmt.Sprintf("127.0.0.1:%d", 20000+want.ID.Ordinal)})
 				if want.Service.Once {
 					s.step(t, holdfast.Exited{ID: want.ID})

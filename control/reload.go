@@ -1,6 +1,8 @@
 package control
 
 import (
+	"maps"
+	"slices"
 	"time"
 
 	"holdfast"
@@ -67,6 +69,7 @@ func (m *Mind) beginRoll() {
 		next.Replica = ""
 	}
 	m.Roll = next
+	m.release()
 }
 
 // rollNext replaces the next replica, if it is time.
@@ -142,6 +145,7 @@ func (m *Mind) freshen(r *replica) {
 	if r.Old != nil {
 		r.Old = nil
 		m.Roll.Left--
+		m.release()
 	}
 	r.DrainBy = 0
 }
@@ -181,6 +185,79 @@ func (m *Mind) rolledBadly(r *replica, cause event.ID, detail string) {
 	m.callFor(r, cause, why)
 }
 
+// planLeaving adds what the file no longer names and what is still needed: those
+// that answer what they have, and the edges that replicas were started with which
+// have not been replaced yet.
+func (m *Mind) planLeaving(plan *Plan) {
+	held := map[holdfast.ServiceName]*holdfast.RoutedService{}
+	for _, name := range slices.Sorted(maps.Keys(m.Leaving)) {
+		r := m.Leaving[name]
+		plan.Desired.Replicas = append(plan.Desired.Replicas, holdfast.DesiredReplica{ID: r.id(), Service: *r.Old})
+		if _, named := m.named(r.Service); named || r.DrainBy != 0 {
+			continue
+		}
+		if held[r.Service] == nil {
+			held[r.Service] = &holdfast.RoutedService{
+				Name: r.Service, Protocol: r.Old.Protocol, Minimum: r.Old.Minimum, Healthcheck: r.Old.Healthcheck,
+			}
+		}
+		held[r.Service].Endpoints = append(held[r.Service].Endpoints, r.Endpoint)
+	}
+	for _, name := range m.Removed {
+		routed := holdfast.RoutedService{Name: name, Protocol: holdfast.HTTP, Emptied: true}
+		if held[name] != nil {
+			routed = *held[name]
+		}
+		plan.Table.Services = append(plan.Table.Services, routed)
+	}
+	if m.Roll.Left == 0 {
+		return
+	}
+	for _, service := range m.System.Services {
+		m.peers(service, func(r *replica) { m.planOldEdges(plan, r, held) })
+	}
+}
+
+// planOldEdges keeps the routes that a replica was started with.
+func (m *Mind) planOldEdges(plan *Plan, r *replica, held map[holdfast.ServiceName]*holdfast.RoutedService) {
+	if r.Old == nil {
+		return
+	}
+	for _, d := range r.Old.DependsOn {
+		on, named := m.named(d.On)
+		edge := holdfast.ListenerName(holdfast.Edge{From: r.Service, To: d.On}.String())
+		routed := slices.ContainsFunc(plan.Table.Routes, func(e holdfast.RouteEntry) bool { return e.Listener == edge })
+		if routed || d.Completed || on.Manage == holdfast.Observe || !named && held[d.On] == nil {
+			continue
+		}
+		plan.Table.Routes = append(plan.Table.Routes, holdfast.RouteEntry{
+			Listener: edge, Service: d.On, Caller: r.Service, Timeout: d.Timeout, Fallback: d.Fallback,
+		})
+	}
+}
+
+// isHeld tells whether a replica that is still to be replaced was started with
+// an edge to a service: what it needs does not leave before it.
+func (m *Mind) isHeld(name holdfast.ServiceName) bool {
+	for _, r := range m.Replicas {
+		if r.Old != nil && slices.ContainsFunc(r.Old.DependsOn, func(d holdfast.Dependency) bool { return d.On == name }) {
+			return true
+		}
+	}
+	return false
+}
+
+// release lets go what nobody needs any more.
+func (m *Mind) release() {
+	for _, r := range m.Leaving {
+		if r.DrainBy == 0 && !m.isHeld(r.Service) {
+			r.DrainBy = m.now.Boot + drainFor
+			m.due.push(r)
+			m.state.Revision++
+		}
+	}
+}
+
 // leave keeps a replica that the file no longer names until what it has is
 // answered. before is what the file said of it.
 func (m *Mind) leave(r *replica, before holdfast.Service) {
@@ -192,7 +269,6 @@ func (m *Mind) leave(r *replica, before holdfast.Service) {
 	if r.Old == nil {
 		r.Old = &before
 	}
-	r.DrainBy, r.Phase = m.now.Boot+drainFor, leaving
+	r.Phase = leaving
 	m.Leaving[name] = r
-	m.due.push(r)
 }
