@@ -67,6 +67,7 @@ type Change struct {
 	Keys     []string               `json:"keys,omitempty"`
 	Replaced []holdfast.ReplicaName `json:"replaced,omitempty"` // that run, and will be started anew, one at a time
 	Alone    bool                   `json:"alone,omitempty"`    // it has one replica: its requests fail meanwhile
+	Once     bool                   `json:"once,omitempty"`     // it runs once, and does so again
 }
 
 // A Diagnosis is what a person needs about a replica that is not ready.

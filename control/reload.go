@@ -24,7 +24,7 @@ const drainFor = time.Second
 type roll struct {
 	Left    int                  `json:"left,omitempty"`    // replicas not replaced yet
 	Replica holdfast.ReplicaName `json:"replica,omitempty"` // that is being replaced
-	Began   event.ID             `json:"began,omitzero"`    // the decision to replace it
+	Cause   event.ID             `json:"cause,omitzero"`    // of its replacement
 	Stopped bool                 `json:"stopped,omitempty"`
 }
 
@@ -38,8 +38,8 @@ func (m *Mind) definition(r *replica) holdfast.Service {
 }
 
 // redeclare takes over what the file says now of a replica that it said
-// something of before.
-func (m *Mind) redeclare(r *replica, before, now holdfast.Service) {
+// something of before, and tells whether it is to be started anew.
+func (m *Mind) redeclare(r *replica, before, now holdfast.Service) (outdated bool) {
 	ranAs := before
 	if r.Old != nil {
 		ranAs = *r.Old
@@ -48,18 +48,22 @@ func (m *Mind) redeclare(r *replica, before, now holdfast.Service) {
 	ended := r.Phase == completed || r.Phase == exited
 	if (ranAs.Once || now.Once) && ended && (changed || r.Phase == exited) {
 		r.Phase = idle // startNext starts it
+		return true
 	}
-	switch r.Old = nil; {
-	case !changed || r.Phase == idle:
-	default:
+	r.Old = nil
+	if changed && r.Phase != idle {
 		r.Old = &ranAs
 	}
+	return r.Old != nil
 }
 
-// beginRoll counts what is to be replaced. What is being replaced already goes
+// beginRoll says and counts what is to be replaced, and begins. What is being replaced already goes
 // on, unless the file has changed its mind.
-func (m *Mind) beginRoll() {
-	next := roll{Replica: m.Roll.Replica, Began: m.Roll.Began}
+func (m *Mind) beginRoll(outdated []holdfast.ReplicaID, cause event.ID) {
+	if len(outdated) > 0 {
+		cause = m.say(cause, event.Outdated{IDs: outdated})
+	}
+	next := roll{Replica: m.Roll.Replica, Cause: m.Roll.Cause}
 	for _, r := range m.Replicas {
 		if r.Old != nil {
 			next.Left++
@@ -69,7 +73,9 @@ func (m *Mind) beginRoll() {
 		next.Replica = ""
 	}
 	m.Roll = next
-	m.release()
+	m.release(cause)
+	m.startNext(cause)
+	m.rollNext(cause)
 }
 
 // rollNext replaces the next replica, if it is time.
@@ -113,14 +119,12 @@ func (m *Mind) nextToReplace() *replica {
 
 // replace begins with taking a replica out of use, where others answer.
 func (m *Mind) replace(r *replica, cause event.ID) {
-	next := r.id()
-	next.Incarnation++
-	m.Roll.Replica = next.Name()
-	m.Roll.Began = m.say(cause, event.Decided{Do: event.ActReplace, Level: holdfast.Local, ID: next})
+	m.Roll.Replica, m.Roll.Cause = r.id().Name(), cause
 	if !r.admitted() || m.answering(m.service(r)) < 2 {
 		m.renew(r)
 		return
 	}
+	m.Roll.Cause = m.say(cause, event.Decided{Do: event.ActDrain, Level: holdfast.Local, ID: r.id()})
 	r.withdraw()
 	r.Endpoint, r.Failure = holdfast.Endpoint{}, nil
 	r.DrainBy = m.now.Boot + drainFor
@@ -137,7 +141,7 @@ func (m *Mind) renew(r *replica) {
 		f.CaptureBy, f.Captured = 0, false
 	}
 	m.want(r)
-	r.Began = m.Roll.Began
+	r.Began = m.say(m.Roll.Cause, event.Decided{Do: event.ActReplace, Level: holdfast.Local, ID: r.id()})
 }
 
 // freshen forgets what the file said before.
@@ -145,7 +149,7 @@ func (m *Mind) freshen(r *replica) {
 	if r.Old != nil {
 		r.Old = nil
 		m.Roll.Left--
-		m.release()
+		m.release(m.Roll.Cause)
 	}
 	r.DrainBy = 0
 }
@@ -159,6 +163,7 @@ func (m *Mind) drained(r *replica) {
 	case leaving:
 		if name := r.id().Name(); m.Leaving[name] == r {
 			delete(m.Leaving, name)
+			m.say(r.Began, event.Decided{Do: event.ActStop, Level: holdfast.Local, ID: r.id()})
 		}
 		m.state.Revision++
 	}
@@ -248,9 +253,11 @@ func (m *Mind) isHeld(name holdfast.ServiceName) bool {
 }
 
 // release lets go what nobody needs any more.
-func (m *Mind) release() {
-	for _, r := range m.Leaving {
+func (m *Mind) release(cause event.ID) {
+	for _, name := range slices.Sorted(maps.Keys(m.Leaving)) {
+		r := m.Leaving[name]
 		if r.DrainBy == 0 && !m.isHeld(r.Service) {
+			r.Began = m.say(cause, event.Decided{Do: event.ActDrain, Level: holdfast.Local, ID: r.id()})
 			r.DrainBy = m.now.Boot + drainFor
 			m.due.push(r)
 			m.state.Revision++

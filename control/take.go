@@ -164,6 +164,7 @@ func (m *Mind) takeDeclared(in event.Declared) {
 	}
 	m.state.Revision++
 	kept := map[holdfast.ReplicaName]*replica{}
+	var outdated []holdfast.ReplicaID
 	m.Idle = 0
 	for _, service := range m.System.Services {
 		for ordinal := 1; ordinal <= service.Replicas; ordinal++ {
@@ -173,8 +174,8 @@ func (m *Mind) takeDeclared(in event.Declared) {
 				r = &replica{Service: service.Name, Ordinal: ordinal, Phase: idle, Want: m.Past[name]}
 				delete(m.Past, name)
 				delete(m.Leaving, name)
-			} else if old, named := before.Service(service.Name); named {
-				m.redeclare(r, old, service)
+			} else if old, named := before.Service(service.Name); named && m.redeclare(r, old, service) {
+				outdated = append(outdated, r.id())
 			}
 			if r.Phase == idle {
 				m.Idle++
@@ -190,10 +191,8 @@ func (m *Mind) takeDeclared(in event.Declared) {
 		}
 	}
 	m.Replicas = kept
-	m.beginRoll()
 	m.rearm(said)
-	m.startNext(said)
-	m.rollNext(said)
+	m.beginRoll(outdated, said)
 }
 
 // removeServices remembers which services the file no longer names: a gateway

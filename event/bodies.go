@@ -161,15 +161,18 @@ type Decided struct {
 	Of      int                `json:"of,omitempty"`
 }
 
-// An Action is what a decision does: start, stop and replace follow the file and
-// the wish of a person, the others are remedies.
+// An Action is what a decision does: start, stop, drain and replace follow the
+// file and the wish of a person, the others are remedies.
 type Action string
 
 // The actions there are.
 const (
-	ActStart   Action = "start"
-	ActStop    Action = "stop"
-	ActReplace Action = "replace" // the file has changed
+	ActStart Action = "start"
+	ActStop  Action = "stop"
+	// ActDrain takes a replica out of use before it is replaced or stopped;
+	// ActReplace starts it as the file says now.
+	ActDrain   Action = "drain"
+	ActReplace Action = "replace"
 	ActRestart Action = Action(holdfast.RemedyRestart)
 	// ActCapture keeps evidence of a replica that may be ended next.
 	ActCapture Action = "capture"
@@ -233,6 +236,12 @@ type Disarmed struct {
 	Why  string            `json:"why"`
 }
 
+// Outdated says which replicas run with what the file said before, or ran with
+// it once, and are to be started anew.
+type Outdated struct {
+	IDs []holdfast.ReplicaID `json:"ids"`
+}
+
 // Stopped says that nothing of the system runs any more, as was asked.
 type Stopped struct{}
 
@@ -247,4 +256,5 @@ func (Restored) Kind() string  { return "restored" }
 func (Escalated) Kind() string { return "escalated" }
 func (Armed) Kind() string     { return "armed" }
 func (Disarmed) Kind() string  { return "disarmed" }
+func (Outdated) Kind() string  { return "outdated" }
 func (Stopped) Kind() string   { return "stopped" }

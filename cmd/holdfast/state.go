@@ -108,11 +108,14 @@ func call(ctx context.Context, flag string, do func(context.Context, *api.Client
 	defer client.Close()
 	err = do(ctx, client)
 	var problem *api.Problem
+	var ended *exitError
 	switch {
 	case err == nil:
 		return nil
 	case errors.As(err, &problem):
 		return refused(problem)
+	case errors.As(err, &ended):
+		return err
 	default:
 		return failed(ctx, state.unreachable(err))
 	}

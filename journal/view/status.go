@@ -73,7 +73,8 @@ type ReplicaStatus struct {
 	Address    string                 `json:"address,omitempty"`
 	Pid        int                    `json:"pid,omitempty"`
 	AdmittedBy []holdfast.GatewayName `json:"admitted_by,omitempty"`
-	Lacks      string                 `json:"lacks,omitempty"` // which of its limits do not hold, and why
+	Lacks      string                 `json:"lacks,omitempty"`    // which of its limits do not hold, and why
+	Outdated   bool                   `json:"outdated,omitempty"` // the file says something else by now
 }
 
 // A Failure is an open one: detected, and not restored. What is being done is
@@ -132,6 +133,12 @@ func (s *Status) Add(e event.Entry) {
 	case event.StopRequested:
 		s.Stopping = true
 		s.Failures = s.Failures[:0] // nobody wants them mended any more
+	case event.Outdated:
+		for _, id := range b.IDs {
+			if r := s.find(id); r != nil && r.ID == id {
+				r.Outdated = true
+			}
+		}
 	case event.Stopped:
 		s.Stopped = true
 	case holdfast.Started, holdfast.NotStarted, holdfast.Exited, holdfast.Ejected, holdfast.Admitted:
@@ -202,6 +209,7 @@ func keptReplica(before []ServiceStatus, id holdfast.ReplicaID, at event.At) Rep
 	for _, service := range before {
 		for _, r := range service.Replicas {
 			if r.ID.Name() == id.Name() {
+				r.Outdated = false // what is said next holds
 				return r
 			}
 		}
