@@ -200,10 +200,9 @@ func (r *reload) waitingFor(v view.Status) []holdfast.ReplicaName {
 			there := replica.State == view.Admitted || replica.State == view.Completed || replica.State == view.Running && (service.Unchecked || service.Watched)
 			switch {
 			case replica.Outdated, !there && (r.awaited[name] || r.before[name] == 0):
-				waiting = append(waiting, name)
-				r.awaited[name] = true
-			case r.awaited[name]:
-				delete(r.awaited, name)
+				waiting, r.awaited[name] = append(waiting, name), true
+			case there && replica.ID.Incarnation > r.before[name]:
+				r.before[name] = replica.ID.Incarnation
 				r.say("%s %s %s: %s\n", view.Good, replica.ID, replica.State, replica.Reason)
 			}
 		}
