@@ -47,10 +47,11 @@ func floors() []floor {
 		// hands: none imports another; cmd and prove wire them through the ports
 		{pkg: "internal/proc", because: "what the kernel says of processes; hands share it and it imports none"},
 		{pkg: "internal/files", because: "files replaced whole, and their ends; memory, hands and top share it"},
+		{pkg: "internal/cgroup", because: "groups of processes that the kernel bounds; hands share it and it imports none"},
 		{pkg: "internal/unixsock", because: "sockets below long paths; used by several hands"},
-		{pkg: "keeper", house: words("holdfast", "internal/files", "internal/proc", "internal/unixsock"), because: "standard library only: the process that must not die of somebody else's code"},
+		{pkg: "keeper", house: words("holdfast", "internal/cgroup", "internal/files", "internal/proc", "internal/unixsock"), because: "standard library only: the process that must not die of somebody else's code"},
 		{pkg: "gateway", house: words("holdfast", "detect", "internal/files", "internal/proc", "internal/unixsock"), because: "statically stable: knows the routing table and nothing of the mind; the detectors run twice, fast and local here, slow and global there"},
-		{pkg: "driver/process", house: words("holdfast", "command", "internal/files", "internal/proc"), because: "starts through the Keeper port"},
+		{pkg: "driver/process", house: words("holdfast", "command", "internal/cgroup", "internal/files", "internal/proc"), because: "starts through the Keeper port"},
 		{pkg: "driver/urls", house: words("holdfast"), because: "observes and routes what runs elsewhere"},
 		{pkg: "driver/drivertest", house: words("holdfast"), because: "the contract of the Driver port, as a test"},
 		{pkg: "observe", house: words("holdfast", "event"), because: "brings what the hands see to the loop"},
