@@ -3,7 +3,6 @@ package spec
 import (
 	"fmt"
 	"math"
-	"path/filepath"
 	"strconv"
 	"strings"
 
