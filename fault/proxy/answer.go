@@ -12,7 +12,6 @@ const (
 	whole    fate = iota // passed on as it comes
 	replaced             // a bare status in its place
 	halved               // cut in the middle
-	struck               // the connection is reset
 )
 
 // swallowed is the longest rest of a replaced answer that is read to keep the

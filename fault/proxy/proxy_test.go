@@ -51,7 +51,9 @@ func serveIn(t testing.TB, dir string) (client *Client, stop func()) {
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
-	go func() { ended <- Run(ctx, control, Options{Record: filepath.Join(dir, "fronts.json"), Log: t.Output()}) }()
+	go func() {
+		ended <- Run(ctx, control, Options{Record: filepath.Join(dir, "fronts.json"), Log: t.Output()})
+	}()
 	stop = sync.OnceFunc(func() {
 		cancel()
 		if err := <-ended; err != nil {
