@@ -49,7 +49,7 @@ func floors() []floor {
 		{pkg: "internal/files", because: "files replaced whole, and their ends; memory, hands and top share it"},
 		{pkg: "internal/unixsock", because: "sockets below long paths; used by several hands"},
 		{pkg: "keeper", house: words("holdfast", "internal/files", "internal/proc", "internal/unixsock"), because: "standard library only: the process that must not die of somebody else's code"},
-		{pkg: "gateway", house: words("holdfast", "internal/files", "internal/proc", "internal/unixsock"), because: "statically stable: knows the routing table and nothing of the mind"},
+		{pkg: "gateway", house: words("holdfast", "detect", "internal/files", "internal/proc", "internal/unixsock"), because: "statically stable: knows the routing table and nothing of the mind; the detectors run twice, fast and local here, slow and global there"},
 		{pkg: "driver/process", house: words("holdfast", "command", "internal/files", "internal/proc"), because: "starts through the Keeper port"},
 		{pkg: "driver/urls", house: words("holdfast"), because: "observes and routes what runs elsewhere"},
 		{pkg: "driver/drivertest", house: words("holdfast"), because: "the contract of the Driver port, as a test"},
@@ -68,6 +68,8 @@ func floors() []floor {
 		{pkg: "report", house: words("holdfast", "event"), because: "shows results; makes none"},
 		{pkg: "prove", house: words("holdfast", "event", "topology", "spec", "fault", "load", "proof", "warden", "api", "report", "internal/files", "internal/proc"), because: "wires a private copy, load and faults into a verdict"},
 		{pkg: "bench/crash", house: words("holdfast", "report"), because: "runs the program as a person does and reads what it prints"},
+		{pkg: "bench/rows", house: words("holdfast", "internal/proc", "load"), because: "breaks a running system under load, by what the program itself says of it"},
+		{pkg: "bench/starved", house: words("internal/proc", "load"), because: "starves a running system, and reads what it says it did"},
 		{pkg: "cmd/holdfast", house: words("*"), others: words("github.com/spf13/cobra", "golang.org/x/sys"), because: "wires everything"},
 	}
 }

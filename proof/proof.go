@@ -4,7 +4,7 @@
 // to be right. What the drill showed holds for what was drilled: the mode's part
 // of the file, the programs, and whatever else they read. A digest over these is
 // the basis of a verdict, and a verdict counts while its basis is still the one
-// in force and for 30 days at most.
+// in force and for 30 days at most, which the mind decides.
 package proof
 
 import (
@@ -12,10 +12,6 @@ import (
 
 	"holdfast"
 )
-
-// Expires is how long a verdict counts though nothing changed: the machine, the
-// kernel and the libraries under it change without being asked.
-const Expires = 30 * 24 * time.Hour
 
 // A Kept is one drill's verdict as it is kept. Times that were never reached are
 // nil.
@@ -31,26 +27,6 @@ type Kept struct {
 	Hurt     int               `json:"hurt"` // of those, failed or late
 	Witness  string            `json:"witness,omitempty"`
 	Reason   string            `json:"reason,omitempty"` // unless it is PASS
-}
-
-// Arms tells whether a verdict arms its mode on a basis at an instant, and why
-// not. One from the future was made by another clock, and counts as new: the
-// basis is what protects, the age only bounds it.
-func (k Kept) Arms(on Basis, now time.Time) (bool, string) {
-	switch {
-	case k.Mode == "":
-		return false, "it was never drilled"
-	case on.Why != "":
-		return false, "what a verdict would rest on cannot be told: " + on.Why
-	case k.Verdict != holdfast.Pass:
-		return false, "its last drill ended " + string(k.Verdict)
-	case k.Basis != on.Digest:
-		return false, "it was drilled on another file, program or input than today's"
-	case now.Sub(k.At) > Expires:
-		return false, "its last drill is more than 30 days old"
-	default:
-		return true, ""
-	}
 }
 
 // Says tells whether a verdict says anything about its mode. INVALID, ABORTED

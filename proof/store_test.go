@@ -142,27 +142,3 @@ func TestNobodyElseMayReadOrWriteVerdicts(t *testing.T) {
 		t.Errorf("%v, %v", info, err)
 	}
 }
-
-func TestWhatArms(t *testing.T) {
-	now := time.Unix(1_800_000_000, 0)
-	good := kept("a.crash", holdfast.Pass, "1")
-	for what, c := range map[string]struct {
-		kept  Kept
-		basis Basis
-		at    time.Time
-		why   string
-	}{
-		"a pass on the same basis":  {good, Basis{Digest: "1"}, now, ""},
-		"just not expired":          {good, Basis{Digest: "1"}, now.Add(Expires), ""},
-		"expired":                   {good, Basis{Digest: "1"}, now.Add(Expires + 1), "30 days"},
-		"a clock that was set back": {good, Basis{Digest: "1"}, now.Add(-time.Hour), ""},
-		"another basis":             {good, Basis{Digest: "2"}, now, "another file, program or input"},
-		"a basis nobody can tell":   {good, Basis{Why: "no such file"}, now, "no such file"},
-		"a failed drill":            {kept("a.crash", holdfast.Fail, "1"), Basis{Digest: "1"}, now, "FAIL"},
-		"never drilled":             {Kept{}, Basis{Digest: ""}, now, "never drilled"},
-	} {
-		if armed, why := c.kept.Arms(c.basis, c.at); armed != (c.why == "") || !strings.Contains(why, c.why) {
-			t.Errorf("%s: armed %v, %q", what, armed, why)
-		}
-	}
-}

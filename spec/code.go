@@ -58,6 +58,7 @@ const (
 	shellOperator  Code = "HF1122"
 	badSecret      Code = "HF1123"
 	badEnvironment Code = "HF1124"
+	twoFallbacks   Code = "HF1130"
 
 	blindToHang   Code = "HF1201"
 	unknownNeed   Code = "HF1202"
@@ -115,6 +116,7 @@ func Codes() []Meaning {
 		{Code: shellOperator, Severity: Error, Title: "a command uses what only a shell understands"},
 		{Code: badSecret, Severity: Error, Title: "a reference to a secret is not written well"},
 		{Code: badEnvironment, Severity: Error, Title: "an environment entry is not a variable"},
+		{Code: twoFallbacks, Severity: Error, Title: "a fallback has two bodies"},
 
 		{Code: blindToHang, Severity: Warning, Title: "a hang of this service is seen only through traffic"},
 		{Code: unknownNeed, Severity: Error, Title: "a service depends on one that does not exist"},

@@ -131,11 +131,10 @@ func (e *explanation) surroundings(system *holdfast.System, s holdfast.Service) 
 	}
 	for _, dependency := range s.DependsOn {
 		stem := command.Stem(dependency.On)
-		need := "required"
-		if !dependency.Required {
-			need = "optional"
+		e.say("depends_on."+string(dependency.On), needText(dependency)+", "+spanText(dependency.Timeout), "%s and %s %s", standardNeed(dependency), spanText(standardTimeout), unless)
+		if f := dependency.Fallback; f != nil {
+			e.say("depends_on."+string(dependency.On)+".fallback", fallbackText(f), "answered when no replica of %s does, or none within four fifths of the timeout; marked Holdfast-Degraded", dependency.On)
 		}
-		e.say("depends_on."+string(dependency.On), need+", "+spanText(dependency.Timeout), "required and %s %s", spanText(standardTimeout), unless)
 		if on, _ := system.Service(dependency.On); s.Command != "" && on.Manage != holdfast.Observe {
 			e.say("environment", fmt.Sprintf("$%s_URL $%s_HOST $%s_PORT", stem, stem, stem), "`depends_on`: an address of the gateway for %s", dependency.On)
 		}
@@ -143,6 +142,38 @@ func (e *explanation) surroundings(system *holdfast.System, s holdfast.Service) 
 	if s.Command != "" {
 		e.say("environment", "$PORT $HOST $REPLICA $ZONE $DATA_DIR", "set for each replica; of the caller's environment it gets PATH, HOME, LANG, TZ and what is named")
 	}
+}
+
+func needText(d holdfast.Dependency) string {
+	switch {
+	case d.Required:
+		return "required"
+	case d.Fallback != nil:
+		return "covered"
+	default:
+		return "optional"
+	}
+}
+
+func standardNeed(d holdfast.Dependency) string {
+	if d.Fallback != nil {
+		return "covered, having a fallback,"
+	}
+	return "required"
+}
+
+func fallbackText(f *holdfast.Fallback) string {
+	var ways []string
+	if f.Stale > 0 {
+		ways = append(ways, "a copy of the last good answer, at most "+spanText(f.Stale)+" old")
+	}
+	if f.Body != "" {
+		ways = append(ways, fmt.Sprintf("%d bytes of JSON", len(f.Body)))
+	}
+	if f.File != "" {
+		ways = append(ways, f.File)
+	}
+	return strings.Join(ways, ", else ")
 }
 
 func portText(p holdfast.Port) string {

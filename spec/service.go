@@ -73,7 +73,7 @@ func (r *reader) service(called holdfast.ServiceName, e entry, system *holdfast.
 		{name: "ports", read: func(v value) { s.Ports, d.ports = listAt(r, v, "ports", "`ports: [\"8080\"]`", port) }},
 		{name: "depends_on", read: r.dependsOn(d)},
 		{name: "environment", read: r.environment(d)},
-		{name: "working_dir", read: scalar(r, &s.WorkingDir, r.directory)},
+		{name: "working_dir", read: scalar(r, &s.WorkingDir, r.beside)},
 		{name: "inputs", read: func(v value) {
 			s.Inputs = list(r, v, "files, folders and patterns", "`inputs: [config, templates/*.html]`", r.input)
 		}},
@@ -91,13 +91,6 @@ func (r *reader) service(called holdfast.ServiceName, e entry, system *holdfast.
 	}
 	s.Minimum = max(1, s.Replicas-system.Guardrails.MaxUnavailable)
 	return d
-}
-
-func (r *reader) directory(text string) (string, *complaint) {
-	if filepath.IsAbs(text) {
-		return filepath.Clean(text), nil
-	}
-	return filepath.Join(r.file.Dir, text), nil
 }
 
 // input reads one file, folder or pattern that a service reads, as an absolute
@@ -222,12 +215,17 @@ func (r *reader) dependsOn(d *draft) func(value) {
 
 func (r *reader) need(e entry) need {
 	n := need{at: e.at, dependency: holdfast.Dependency{On: holdfast.ServiceName(e.key), Required: true, Timeout: standardTimeout}}
-	if !isNull(e.value) {
-		r.keys(e.value, "a dependency", []key{
-			{name: "required", read: scalar(r, &n.dependency.Required, truth)},
-			{name: "timeout", read: scalar(r, &n.dependency.Timeout, duration)},
-			{name: "failure_modes", read: r.failureModes(&n.overrides)},
-		})
+	if isNull(e.value) {
+		return n
+	}
+	written := r.keys(e.value, "a dependency", []key{
+		{name: "required", read: scalar(r, &n.dependency.Required, truth)},
+		{name: "timeout", read: scalar(r, &n.dependency.Timeout, duration)},
+		{name: "fallback", read: r.fallback(&n.dependency.Fallback)},
+		{name: "failure_modes", read: r.failureModes(&n.overrides)},
+	})
+	if _, said := written["required"]; !said && n.dependency.Fallback != nil {
+		n.dependency.Required = false // whoever has an answer without it can serve without it
 	}
 	return n
 }

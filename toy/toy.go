@@ -59,7 +59,7 @@ func Run(ctx context.Context, args []string, getenv func(string) string, stdout 
 	}
 	address := net.JoinHostPort(cmp.Or(getenv("HOST"), "127.0.0.1"), getenv("PORT"))
 	return habits.live(ctx, out, func(ctx context.Context) error {
-		return serve(ctx, replica, address, habits.spoil(handler), out)
+		return serve(ctx, replica, address, newAdjustable(habits, handler), out)
 	})
 }
 

@@ -67,6 +67,7 @@ type agent struct {
 	processes *process.Driver
 	urls      *urls.Driver
 	gateway   *gateway.Client
+	proofs    *proofs
 	stopped   chan struct{} // closed when nothing of the system runs, as was asked
 
 	mu        sync.Mutex
@@ -103,6 +104,7 @@ func newAgent(ctx context.Context, state stateDir, private bool) (*agent, error)
 	}
 	a.urls = urls.New()
 	a.gateway = gateway.Dial(state.gatewaySocket())
+	a.proofs = newProofs(state, os.Environ(), a.tell)
 	a.wire()
 	return a, a.relisten(ctx)
 }
@@ -200,6 +202,11 @@ func (a *agent) run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	if system := a.mind.Declared(); system.Name != "" {
+		if err := a.proofs.of(ctx, system); err != nil {
+			return err
+		}
+	}
 	return together(ctx,
 		a.record,
 		a.loop.Run,
@@ -209,6 +216,7 @@ func (a *agent) run(ctx context.Context) error {
 		func(ctx context.Context) error { return observe.Driver(ctx, a.urls, a.tell) },
 		func(ctx context.Context) error { return observe.Gateway(ctx, a.gateway, a.tell) },
 		func(ctx context.Context) error { return observe.Pauses(ctx, a.state.pauses(), paused, a.tell) },
+		a.proofs.keep,
 		func(ctx context.Context) error { return api.Serve(ctx, listener, a) },
 		a.stay,
 		a.end)

@@ -72,7 +72,20 @@ func (a *agent) Declare(ctx context.Context, file api.File) error {
 	a.mu.Lock()
 	a.listeners = listeners
 	a.mu.Unlock()
+	if a.private {
+		arm(system)
+	} else if err := a.proofs.of(ctx, *system); err != nil {
+		return err
+	}
 	return a.tell(ctx, event.Declared{System: *system})
+}
+
+// arm lets every remedy of a private copy act: a drill shows what a remedy does,
+// and that is what arms it elsewhere.
+func arm(system *holdfast.System) {
+	for i := range system.Modes {
+		system.Modes[i].Armed = true
+	}
 }
 
 // Tell implements api.Agent.
