@@ -28,7 +28,7 @@ func (f inPath) Name() holdfast.FaultName { return f.name }
 // Inject returns when the rule is true of every path to the victim.
 func (f inPath) Inject(ctx context.Context, victim holdfast.Victim) error {
 	if err := f.inject(ctx, victim); err != nil {
-		return fmt.Errorf("%s in the path to %s: %w", f.name, about(victim), err)
+		return fmt.Errorf("%s in the path to %s: %w", f.name, victim.ID, err)
 	}
 	return nil
 }
@@ -64,7 +64,7 @@ func (f inPath) Undo(ctx context.Context, victim holdfast.Victim) error {
 	}
 	err := proxy.Dial(victim.Proxy).Clear(ctx, scope(victim), f.rule.Kind)
 	if err != nil && !errors.Is(err, proxy.ErrNoProxy) {
-		return fmt.Errorf("undo %s in the path to %s: %w", f.name, about(victim), err)
+		return fmt.Errorf("undo %s in the path to %s: %w", f.name, victim.ID, err)
 	}
 	return nil
 }
@@ -72,10 +72,10 @@ func (f inPath) Undo(ctx context.Context, victim holdfast.Victim) error {
 // Renew implements holdfast.Leased.
 func (f inPath) Renew(ctx context.Context, victim holdfast.Victim) error {
 	if victim.Proxy == "" {
-		return fmt.Errorf("renew %s in the path to %s: %w", f.name, about(victim), ErrNoProxy)
+		return fmt.Errorf("renew %s in the path to %s: %w", f.name, victim.ID, ErrNoProxy)
 	}
 	if err := proxy.Dial(victim.Proxy).Renew(ctx, scope(victim), f.rule.Kind); err != nil {
-		return fmt.Errorf("renew %s in the path to %s: %w", f.name, about(victim), err)
+		return fmt.Errorf("renew %s in the path to %s: %w", f.name, victim.ID, err)
 	}
 	return nil
 }
@@ -86,12 +86,4 @@ func scope(victim holdfast.Victim) proxy.Scope {
 		return proxy.Scope{Service: victim.ID.Service}
 	}
 	return victim.ID
-}
-
-// about names a victim: "catalog-1#2", or "catalog" for all of a service.
-func about(victim holdfast.Victim) string {
-	if victim.ID.Ordinal == 0 {
-		return string(victim.ID.Service)
-	}
-	return victim.ID.String()
 }
