@@ -285,9 +285,6 @@ func (q *inquiry) converse(ctx context.Context) (string, error) {
 		return "", err
 	}
 	q.conn = c
-	if q.protocol == holdfast.TCP && q.check.Expect == "" {
-		return q.question(), nil
-	}
 	q.waiter.began = now()
 	q.endpoint.asked.begin(&q.waiter)
 	c.SetDeadline(deadline)
@@ -297,7 +294,7 @@ func (q *inquiry) converse(ctx context.Context) (string, error) {
 		return q.question(), c.speak(q.check.Send, q.check.Expect)
 	}
 	if q.check.TLS {
-		if err := c.secure(bounded, q.endpoint.Address); err != nil {
+		if err := c.secure(ctx, q.endpoint.Address); err != nil {
 			return "", err
 		}
 	}

@@ -77,6 +77,7 @@ func (e *explanation) service(system *holdfast.System, s holdfast.Service) {
 		}
 		e.standard("stop_signal", s.StopSignal, "SIGTERM")
 		e.standard("stop_grace_period", spanText(s.StopGrace), spanText(standardGrace))
+		e.explainProcess(s)
 	} else {
 		e.say("replicas", fmt.Sprint(s.Replicas), "one for each of `urls`")
 		e.standard("manage", string(s.Manage), string(holdfast.Observe))
@@ -93,7 +94,9 @@ func (e *explanation) service(system *holdfast.System, s holdfast.Service) {
 		e.say("zones", zonesText(s), "the replicas take the zones in turn")
 	}
 	e.say("minimum", fmt.Sprint(s.Minimum), "%d replicas less `max_unavailable` %d, but at least 1", s.Replicas, system.Guardrails.MaxUnavailable)
-	e.healthcheck(s)
+	if !s.Once {
+		e.healthcheck(s)
+	}
 }
 
 func zonesText(s holdfast.Service) string {
@@ -138,6 +141,10 @@ func (e *explanation) surroundings(system *holdfast.System, s holdfast.Service) 
 		e.say("ports", portText(port), "the gateway publishes %s here, balanced over its replicas, %s", s.Name, reach)
 	}
 	for _, dependency := range s.DependsOn {
+		if dependency.Completed {
+			e.say("depends_on."+string(dependency.On)+".condition", string(completedFirst), "`restart: no` of %s: this starts after it has exited with 0", dependency.On)
+			continue
+		}
 		stem := command.Stem(dependency.On)
 		e.say("depends_on."+string(dependency.On), needText(dependency)+", "+spanText(dependency.Timeout), "%s and %s %s", standardNeed(dependency), spanText(standardTimeout), unless)
 		if f := dependency.Fallback; f != nil {

@@ -46,13 +46,15 @@ func (r *reader) settleProcess(d *draft) {
 		r.report(at, Problem{Code: unfitKey, Message: "manage: what holdfast runs by `command` it owns the life of", Help: "remove it, or write `manage: full`"})
 	}
 	d.service.Manage = holdfast.Full
+	r.settleOnce(d)
+	r.settleListen(d)
 }
 
 // settleElsewhere is for what already runs: nothing of how a process is started
 // and stopped means anything there.
 func (r *reader) settleElsewhere(d *draft) {
 	s := &d.service
-	for _, key := range []string{"replicas", "environment", "working_dir", "stop_signal", "stop_grace_period", "dump_signal"} {
+	for _, key := range []string{"replicas", "environment", "env_file", "working_dir", "user", "limits", "listen", "restart", "stop_signal", "stop_grace_period", "dump_signal"} {
 		at, said := d.written[key]
 		if !said {
 			continue

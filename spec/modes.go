@@ -88,7 +88,7 @@ func (r *reader) modes(d *draft, drafts []*draft, standard defaults) []holdfast.
 // edgeModes are the failure modes of one dependency.
 func (r *reader) edgeModes(d *draft, n need, drafts []*draft, standard defaults) []holdfast.FailureMode {
 	i := slices.IndexFunc(drafts, func(other *draft) bool { return other.service.Name == n.dependency.On })
-	if i < 0 || drafts[i] == d || d.service.Manage != holdfast.Full {
+	if i < 0 || drafts[i] == d || d.service.Manage != holdfast.Full || d.service.Once {
 		return nil
 	}
 	var all []holdfast.FailureMode

@@ -22,9 +22,13 @@ type draft struct {
 	spoken     place            // of the words of its own health check; line 0 when it has none
 	needs      []need           // as declared, whether they exist or not
 	ports      []place          // of service.Ports, one by one
-	texts      []rawText
-	bounds     overlay
-	overrides  []override
+	listens    []place          // of service.Listen, one by one
+	restart    string
+
+	listenUnread bool // some of listen could not be read, so that their number says nothing
+	texts        []rawText
+	bounds       overlay
+	overrides    []override
 }
 
 // A need is a dependency and its place.
@@ -32,6 +36,9 @@ type need struct {
 	dependency holdfast.Dependency
 	at         place
 	overrides  []override
+
+	condition   condition // "" when none is written
+	conditionAt place
 }
 
 // A rawText is a text that stays as written until the service is started.
@@ -41,6 +48,8 @@ type rawText struct {
 	dollars int      // signs in the value before this text, when it is a part
 	key     string   // of the environment that this is the value of, or ""
 	given   []string // variables that are set for it; nil: those of the service
+
+	mayBeKept bool // an env_file, which is read at the start, may set what is missing
 }
 
 func (r *reader) services(v value, system *holdfast.System, standard defaults) []*draft {
@@ -75,7 +84,12 @@ func (r *reader) service(called holdfast.ServiceName, e entry, system *holdfast.
 		{name: "ports", read: func(v value) { s.Ports, d.ports = listAt(r, v, "ports", "`ports: [\"8080\"]`", port) }},
 		{name: "depends_on", read: r.dependsOn(d)},
 		{name: "environment", read: r.environment(d)},
+		{name: "env_file", read: r.envFiles(&s.EnvFiles)},
 		{name: "working_dir", read: scalar(r, &s.WorkingDir, r.beside)},
+		{name: "user", read: scalar(r, &s.User, runAs)},
+		{name: "limits", read: r.limits(&s.Limits)},
+		{name: "listen", read: r.listen(d)},
+		{name: "restart", read: scalar(r, &d.restart, restart)},
 		{name: "inputs", read: func(v value) {
 			s.Inputs = list(r, v, "files, folders and patterns", "`inputs: [config, templates/*.html]`", r.input)
 		}},
@@ -94,6 +108,7 @@ func (r *reader) service(called holdfast.ServiceName, e entry, system *holdfast.
 		{name: "bounds", read: r.bounds(&d.bounds)},
 		{name: "failure_modes", read: r.failureModes(&d.overrides)},
 	})
+	s.Once = d.restart == "no"
 	if d.written != nil {
 		r.settle(d, e)
 	}
@@ -238,6 +253,7 @@ func (r *reader) need(e entry) need {
 	}
 	written := r.keys(e.value, "a dependency", []key{
 		{name: "required", read: scalar(r, &n.dependency.Required, truth)},
+		{name: "condition", read: func(v value) { scalar(r, &n.condition, conditionOf)(v); n.conditionAt = v.at }},
 		{name: "timeout", read: scalar(r, &n.dependency.Timeout, duration)},
 		{name: "fallback", read: r.fallback(&n.dependency.Fallback)},
 		{name: "failure_modes", read: r.failureModes(&n.overrides)},
@@ -327,16 +343,17 @@ func foreignKeys() map[string]string {
 		"image":          noContainers,
 		"build":          noContainers,
 		"container_name": noContainers,
-		"restart":        "what exits is restarted by itself; `failure_modes: {crash: {remedies: []}}` turns that off",
+		"cpus":           "write `limits: {cpu: 50%}`",
+		"mem_limit":      "write `limits: {memory: 256MiB}`",
+		"pids_limit":     "write `limits: {processes: 100}`",
+		"ulimits":        "write `limits: {files: 1024}`",
 		"scale":          "write `replicas`",
 		"deploy":         "write `replicas` in the service itself",
 		"test":           "write `path: /healthz`: health is asked for over HTTP",
-		"condition":      "remove it: every service is started at once, and who needs another finds it behind the gateway",
 		"driver":         "remove it: what runs a service follows from `command` or `urls`",
 		"args":           "write the arguments behind the program in `command`",
 		"env":            "write `environment`",
-		"env_file":       "write the variables under `environment`",
-		"port":           "write `ports: [\"8080\"]`",
+		"port":           "write `ports: [\"8080\"]` to publish the service, `listen: 8080` for the port its one replica listens on",
 		"slo":            "write `promise: 99.9%` at the top of the file",
 		"version":        "remove it: the file has no version",
 	}

@@ -32,6 +32,8 @@ func All() ([]int, error) { return nil, errNeedsLinux }
 
 func Marked(string, string) (map[int]string, error) { return map[int]string{}, nil }
 
+func Holder(uint16) (pid int, program string, ok bool) { return 0, "", false }
+
 func MarkOf(int) (keep, name string, ok bool) { return "", "", false }
 
 // Handle is a process by its pid alone, polled.
