@@ -148,7 +148,7 @@ func TestAnObservedHangIsFelt(t *testing.T) {
 	t.Parallel()
 	s := newSite(t, 1)
 	h := newHouse(t, s.file("hang", "stop", "cont"))
-	said, run := h.decided("--live")
+	said, run := h.decidedOf("hang", "--live")
 	said.exits(exitFound)
 	drill := run.Drills[0]
 	if drill.Verdict != holdfast.Fail || drill.Detect == nil || drill.Restore == nil || !drill.Escalated || !strings.Contains(drill.Reason, "there is one web and nothing else to ask") {
@@ -328,7 +328,7 @@ func TestTwoLiveProofsDoNotMeet(t *testing.T) {
 func TestAHookStrikesThePrivateCopy(t *testing.T) {
 	t.Parallel()
 	h := newHouse(t, catalogAlone("", "failure_modes: {crash: {break: kill -KILL $PID, mend: kill -0 $PID}}"))
-	said, run := h.decided("catalog.crash")
+	said, run := h.decidedOf("catalog.crash")
 	said.exits(exitGood)
 	if drill := run.Drills[0]; drill.Verdict != holdfast.Pass || len(drill.Remedies) != 1 || drill.Witness == "" || !strings.HasPrefix(string(drill.Strikes), "catalog-") {
 		t.Errorf("want PASS by a restart, got:\n%s", said.stdout)
