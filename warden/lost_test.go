@@ -73,7 +73,11 @@ func TestEveryFaultOutlivesItsInjectorByTheLeaseAtMost(t *testing.T) {
 	for _, f := range faults() {
 		t.Run(string(f.Name()), func(t *testing.T) {
 			t.Parallel()
-			effect, ok := faulttest.Effects()[f.Name()]
+			name := f.Name()
+			if name == holdfast.FaultHook {
+				name = "stop" // which is what the hook's commands do here
+			}
+			effect, ok := faulttest.Effects()[name]
 			if !ok {
 				t.Fatalf("nobody says how %q is seen from outside", f.Name())
 			}
@@ -109,6 +113,9 @@ func TestALeasedFaultOutlivesProveAndWardenByTheLeaseAtMost(t *testing.T) {
 func injectUnderWarden(t *testing.T, f holdfast.Fault, victim holdfast.Victim) int {
 	s := newStage(t, "obedient")
 	s.Fault, s.Victim = string(f.Name()), victim
+	if f.Name() == holdfast.FaultHook {
+		s.Victim.Hook = s.hook("kill -STOP $PID", "kill -CONT $PID")
+	}
 	return startProve(t, s).Process.Pid
 }
 

@@ -74,7 +74,9 @@ type agent struct {
 	mu        sync.Mutex
 	status    view.Status
 	listeners []holdfast.Listener
-	declaring sync.Mutex // one Declare at a time
+	declared  holdfast.System // last
+	heard     chan struct{}   // closed, and made anew, when the mind has taken a file over
+	declaring sync.Mutex      // one Declare at a time
 }
 
 // memory is what a snapshot holds: the mind, and the view that has to agree
@@ -85,7 +87,7 @@ type memory struct {
 }
 
 func newAgent(ctx context.Context, state stateDir, private bool) (*agent, error) {
-	a := &agent{state: state, private: private, stopped: make(chan struct{})}
+	a := &agent{state: state, private: private, stopped: make(chan struct{}), heard: make(chan struct{})}
 	seen, err := epochSeen(ctx, state)
 	if err != nil {
 		return nil, err
@@ -149,6 +151,7 @@ func (a *agent) remember() error {
 	for _, frame := range recovered.Frames {
 		a.said(frame)
 	}
+	a.declared = mind.Declared()
 	return nil
 }
 
@@ -311,6 +314,11 @@ func (a *agent) said(frame event.Frame) {
 	defer a.mu.Unlock()
 	for _, entry := range frame.Entries {
 		a.status.Add(entry)
+		if declared, ok := entry.Body.(event.Declared); ok {
+			a.declared = declared.System
+			close(a.heard)
+			a.heard = make(chan struct{})
+		}
 	}
 }
 

@@ -45,7 +45,7 @@ func (s stateDir) prepare() error {
 	if err := os.MkdirAll(s.path("log"), 0o700); err != nil {
 		return fmt.Errorf("the state directory cannot be used: %w\n  next: name another with --state", err)
 	}
-	if err := os.Chmod(string(s), 0o700); err != nil {
+	if err := s.close(); err != nil {
 		return fmt.Errorf("the state directory cannot be used: %w\n  next: name another with --state", err)
 	}
 	probe, err := os.CreateTemp(string(s), "writable-*")
@@ -54,6 +54,18 @@ func (s stateDir) prepare() error {
 	}
 	probe.Close()
 	return os.Remove(probe.Name())
+}
+
+// close shuts others out. Those who may pass through keep that: a replica under
+// another user is on its way to its data, and everything else in here is closed
+// by itself.
+func (s stateDir) close() error {
+	const passage = 0o711
+	info, err := os.Stat(string(s))
+	if err != nil || info.Mode().Perm()&^passage == 0 {
+		return err
+	}
+	return os.Chmod(string(s), 0o700)
 }
 
 // owned refuses a directory, or a link to one, that another user made: whoever
@@ -98,11 +110,14 @@ func call(ctx context.Context, flag string, do func(context.Context, *api.Client
 	defer client.Close()
 	err = do(ctx, client)
 	var problem *api.Problem
+	var ended *exitError
 	switch {
 	case err == nil:
 		return nil
 	case errors.As(err, &problem):
 		return refused(problem)
+	case errors.As(err, &ended):
+		return err
 	default:
 		return failed(ctx, state.unreachable(err))
 	}
