@@ -23,6 +23,9 @@ type DesiredReplica struct {
 	ID      ReplicaID                      `json:"id"`
 	Service Service                        `json:"service"`
 	Edges   map[ServiceName]netip.AddrPort `json:"edges,omitempty"` // where each dependency answers
+	// Kill is set when the incarnation before this one does not listen any more:
+	// it is ended by SIGKILL at once.
+	Kill bool `json:"kill,omitempty"`
 }
 
 // A Driver makes one kind of service (processes, urls, …) run as desired.

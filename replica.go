@@ -21,11 +21,21 @@ type ReplicaID struct {
 	Incarnation Incarnation `json:"incarnation"`
 }
 
-// Name is the replica's name, without the incarnation.
-func (id ReplicaID) Name() ReplicaName { return NameReplica(id.Service, id.Ordinal) }
+// Name is the replica's name, without the incarnation; of a service as a whole,
+// the service's.
+func (id ReplicaID) Name() ReplicaName {
+	if id.Ordinal == 0 {
+		return ReplicaName(id.Service)
+	}
+	return NameReplica(id.Service, id.Ordinal)
+}
 
-// String is "catalog-2#4".
+// String is "catalog-2#4", or "catalog" for the service as a whole, which has
+// ordinal 0.
 func (id ReplicaID) String() string {
+	if id.Ordinal == 0 {
+		return string(id.Service)
+	}
 	return string(id.Name()) + "#" + strconv.FormatUint(uint64(id.Incarnation), 10)
 }
 

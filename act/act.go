@@ -38,6 +38,9 @@ type Options struct {
 	Address func(holdfast.ListenerName) (netip.AddrPort, bool)
 	// Tell reports an outcome to the mind.
 	Tell func(context.Context, event.Body) error
+	// Capture keeps evidence of a replica and says where, and what matters. It
+	// is called by one goroutine at a time.
+	Capture func(context.Context, holdfast.ReplicaID) (path, summary string, err error)
 	// Complain says what went wrong and is being tried again. It may be called
 	// by several at once.
 	Complain func(error)
@@ -51,10 +54,17 @@ type Actor struct {
 	plan  *control.Plan
 	begun []event.ID // remedies recorded with the plan or before it, not yet reported
 	news  chan struct{}
+	shots chan event.Entry // decisions to capture; what finds no room is not captured
 }
 
+// maxShots bounds the captures that wait. A zone of replicas that hang together
+// hang for one reason, and the first ones show it.
+const maxShots = 16
+
 // New makes an actor; Run runs it.
-func New(o Options) *Actor { return &Actor{o: o, news: make(chan struct{}, 1)} }
+func New(o Options) *Actor {
+	return &Actor{o: o, news: make(chan struct{}, 1)}
+}
 
 // Carry takes over a recorded frame, and the plan if it changed. It does not
 // wait: a plan that comes before the last was applied replaces it.
@@ -65,7 +75,12 @@ func (a *Actor) Carry(frame event.Frame, plan *control.Plan) {
 		a.plan = plan
 	}
 	for _, entry := range frame.Entries {
-		if decided, ok := entry.Body.(event.Decided); ok && decided.Mode != "" {
+		decided, ok := entry.Body.(event.Decided)
+		switch {
+		case !ok || decided.Mode == "":
+		case decided.Do == event.ActCapture:
+			a.shoot(entry)
+		default:
 			a.begun = append(a.begun, entry.ID)
 		}
 	}
@@ -79,14 +94,15 @@ func (a *Actor) Carry(frame event.Frame, plan *control.Plan) {
 // somebody else may act instead of us.
 func (a *Actor) Run(ctx context.Context) error {
 	ctx, cancel := context.WithCancel(ctx)
-	var gateways sync.WaitGroup
-	defer gateways.Wait()
+	var others sync.WaitGroup
+	defer others.Wait()
 	defer cancel()
 	tables := make([]chan holdfast.RoutingTable, len(a.o.Gateways))
 	for i, gateway := range a.o.Gateways {
 		tables[i] = make(chan holdfast.RoutingTable, 1)
-		gateways.Go(func() { a.route(ctx, gateway, tables[i]) })
+		others.Go(func() { a.route(ctx, gateway, tables[i]) })
 	}
+	others.Go(func() { a.captures(ctx) })
 	complain := complaint{to: a.o.Complain}
 	var refused *control.Plan // the newest plan, while a driver has not taken it over
 	var retry <-chan time.Time

@@ -5,29 +5,38 @@ import (
 	"time"
 )
 
-// deadlines is a queue of replicas by the instant something falls due. An entry
-// whose replica has another deadline by now is stale and is dropped when it is
-// met: that makes a change cost a push, not a search.
-type deadlines struct{ queue dueQueue }
-
-type dueQueue []dueReplica
-
-type dueReplica struct {
-	at      time.Duration
-	replica *replica
+// A dated thing has an instant at which something about it falls due, 0 for
+// never, and a place in the order in which things due at the same instant are
+// met: a replay meets them in the same one.
+type dated interface {
+	deadline() time.Duration
+	order() string
+	queuedFor() *time.Duration // the deadline under which it stands in the queue
 }
 
-// push queues a replica for its deadline, unless it stands there already.
-func (d *deadlines) push(r *replica) {
-	if at := r.deadline(); at != 0 && at != r.queued {
-		heap.Push(&d.queue, dueReplica{at: at, replica: r})
-		r.queued = at
+// deadlines is a queue of dated things. An entry whose thing has another deadline
+// by now is stale and is dropped when it is met: that makes a change cost a
+// push, not a search.
+type deadlines struct{ queue dueQueue }
+
+type dueQueue []due
+
+type due struct {
+	at   time.Duration
+	what dated
+}
+
+// push queues a thing for its deadline, unless it stands there already.
+func (d *deadlines) push(what dated) {
+	if at := what.deadline(); at != 0 && at != *what.queuedFor() {
+		heap.Push(&d.queue, due{at: at, what: what})
+		*what.queuedFor() = at
 	}
 	d.trim()
 }
 
-// pop takes the next replica with something due at now.
-func (d *deadlines) pop(now time.Duration) (*replica, bool) {
+// pop takes the next thing with something due at now.
+func (d *deadlines) pop(now time.Duration) (dated, bool) {
 	d.trim()
 	if len(d.queue) == 0 || d.queue[0].at > now {
 		return nil, false
@@ -35,12 +44,12 @@ func (d *deadlines) pop(now time.Duration) (*replica, bool) {
 	return d.take(), true
 }
 
-func (d *deadlines) take() *replica {
-	head := heap.Pop(&d.queue).(dueReplica)
-	if head.replica.queued == head.at {
-		head.replica.queued = 0
+func (d *deadlines) take() dated {
+	head := heap.Pop(&d.queue).(due)
+	if *head.what.queuedFor() == head.at {
+		*head.what.queuedFor() = 0
 	}
-	return head.replica
+	return head.what
 }
 
 func (d *deadlines) next() (time.Duration, bool) {
@@ -52,25 +61,19 @@ func (d *deadlines) next() (time.Duration, bool) {
 
 // trim drops stale entries from the head, so that what next says is true.
 func (d *deadlines) trim() {
-	for len(d.queue) > 0 && d.queue[0].at != d.queue[0].replica.deadline() {
+	for len(d.queue) > 0 && d.queue[0].at != d.queue[0].what.deadline() {
 		d.take()
 	}
 }
 
 func (q dueQueue) Len() int { return len(q) }
 func (q dueQueue) Less(i, j int) bool {
-	return q[i].at < q[j].at || q[i].at == q[j].at && before(q[i].replica, q[j].replica)
+	return q[i].at < q[j].at || q[i].at == q[j].at && q[i].what.order() < q[j].what.order()
 }
 func (q dueQueue) Swap(i, j int) { q[i], q[j] = q[j], q[i] }
-func (q *dueQueue) Push(x any)   { *q = append(*q, x.(dueReplica)) }
+func (q *dueQueue) Push(x any)   { *q = append(*q, x.(due)) }
 func (q *dueQueue) Pop() any {
 	last := (*q)[len(*q)-1]
 	*q = (*q)[:len(*q)-1]
 	return last
-}
-
-// before orders what falls due at the same instant, so that a replay meets it
-// in the same order.
-func before(a, b *replica) bool {
-	return a.Service < b.Service || a.Service == b.Service && a.Ordinal < b.Ordinal
 }

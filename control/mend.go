@@ -2,6 +2,7 @@ package control
 
 import (
 	"cmp"
+	"slices"
 	"time"
 
 	"holdfast"
@@ -17,11 +18,7 @@ func (m *Mind) evidence(r *replica, sign holdfast.Sign, detail string, cause eve
 	if !ok {
 		return
 	}
-	f := r.Failure
-	if f == nil {
-		f = &failure{Mode: mode.Name, Since: m.now.Boot, Cause: cause}
-		r.Failure = f
-	}
+	f := m.file(r, mode, cause)
 	before := f.Case.Conviction
 	f.Case = f.Case.Add(mode.DetectedBy, sign, detail, m.now.Boot)
 	switch {
@@ -31,27 +28,45 @@ func (m *Mind) evidence(r *replica, sign holdfast.Sign, detail string, cause eve
 		m.say(cause, event.Suspected{Mode: f.Mode, ID: r.id(), Sign: sign, Detail: detail})
 		f.ConfirmAt = m.now.Boot + detect.Confirmation
 	case before == detect.Belief:
-		m.consider(r, cause) // what was forbidden while the process lived may be allowed now
+		m.consider(r, cause) // what was forbidden before may be allowed now
 	}
 }
 
-// modeFor is the failure mode of a replica's service that a sign speaks for: of
-// an open failure its own, otherwise the first that asks for the sign.
+// modeFor is the failure mode of a replica's service that a sign speaks for: the
+// first that asks for it. An exit is the end of whatever failed before, and no
+// failure of its own, where that has a remedy that starts it again.
 func (m *Mind) modeFor(r *replica, sign holdfast.Sign) (holdfast.FailureMode, bool) {
-	if r.Failure != nil {
-		return m.System.Mode(r.Failure.Mode)
-	}
-	for _, mode := range m.System.Modes {
-		if mode.Strikes.Service != r.Service {
-			continue
+	if f := r.Failure; f != nil && sign == holdfast.SignExit && f.Case.Conviction == detect.Belief {
+		if mode, ok := m.mode(f.Mode); ok && slices.Contains(mode.Remedies, holdfast.RemedyRestart) {
+			return mode, true
 		}
-		for _, evidence := range mode.DetectedBy {
-			if evidence.Sign == sign {
-				return mode, true
-			}
+	}
+	for _, i := range m.at.replicas[r.Service] {
+		mode := m.System.Modes[i]
+		if slices.ContainsFunc(mode.DetectedBy, func(e holdfast.Evidence) bool { return e.Sign == sign }) {
+			return mode, true
 		}
 	}
 	return holdfast.FailureMode{}, false
+}
+
+// file is the open failure of a replica in a mode. What was taken for another
+// mode and now shows itself as this one is filed anew: what it is mended by
+// depends on what it is. Users were hurt since the first sign all the same.
+func (m *Mind) file(r *replica, mode holdfast.FailureMode, cause event.ID) *failure {
+	f := r.Failure
+	if f != nil && f.Mode == mode.Name {
+		return f
+	}
+	next := &failure{Mode: mode.Name, Since: m.now.Boot, Cause: cause}
+	if f != nil {
+		next.Since, next.Mitigated, next.Escalated = f.Since, f.Mitigated, f.Escalated
+		m.say(cause, event.Cleared{Mode: f.Mode, ID: r.id()})
+	} else if m.service(r).Replicas > 0 {
+		r.wentDown(m.now.Boot)
+	}
+	r.Failure = next
+	return next
 }
 
 // believe says that a failure is detected, and looks for what to do.
@@ -77,17 +92,25 @@ func (m *Mind) consider(r *replica, cause event.ID) {
 	if f == nil || f.Case.Conviction != detect.Belief || !m.Stopping.IsZero() {
 		return
 	}
+	if f.Case.Sign == holdfast.SignSilent {
+		m.capture(r, cause) // whatever comes of it, it may be ended: by us or by a person
+	}
 	choice := decide.Choose(m.caseOf(r))
 	switch {
 	case choice.Withheld != "":
 		m.withhold(r, cause, choice)
+	case choice.Waiting:
+		f.AskAt = choice.Again
 	case choice.Do == "":
+		f.AskAt = choice.Again
 		m.escalate(r, cause, choice.Why)
 	case choice.At > m.now.Boot:
 		if f.AskAt != choice.At {
 			f.AskAt = choice.At
 			m.say(cause, event.Waited{Do: choice.Do, Mode: f.Mode, ID: r.id(), For: choice.At - m.now.Boot, Attempt: choice.Attempt})
 		}
+	case r.alive() && m.capture(r, cause):
+		f.AskAt = f.CaptureBy
 	default:
 		m.restart(r, cause, choice)
 	}
@@ -107,12 +130,19 @@ func (m *Mind) withhold(r *replica, cause event.ID, choice decide.Choice) {
 }
 
 // restart wants the next incarnation; the driver ends what is left of this one.
+// One that was silent is not asked to end: it does not listen.
 func (m *Mind) restart(r *replica, cause event.ID, choice decide.Choice) {
 	f := r.Failure
+	if r.alive() {
+		m.Ended = m.now.Boot
+	}
+	kill := f.Case.Sign == holdfast.SignSilent
 	r.Attempts = append(m.recent(r.Attempts), m.now.Boot)
 	r.Streak++
 	f.AskAt, f.Withheld, f.Case = 0, "", detect.Case{}
+	f.CaptureBy, f.Captured = 0, false
 	m.want(r)
+	r.Kill = kill
 	r.Began = m.say(cause, event.Decided{
 		Do: choice.Do, Level: holdfast.Local, Mode: f.Mode, ID: r.id(),
 		Attempt: choice.Attempt, Of: m.System.Guardrails.MaxActions.Count,
@@ -135,9 +165,13 @@ func (m *Mind) escalate(r *replica, cause event.ID, why string) {
 		return
 	}
 	f.Escalated = true
-	mode, _ := m.System.Mode(f.Mode)
+	m.call(f.Mode, r.id(), cause, why)
+}
+
+func (m *Mind) call(name holdfast.ModeName, id holdfast.ReplicaID, cause event.ID, why string) {
+	mode, _ := m.mode(name)
 	m.say(cause, event.Escalated{
-		Mode: f.Mode, ID: r.id(), Owner: mode.Owner, Policy: mode.Escalation, Level: holdfast.Shared, Why: why,
+		Mode: name, ID: id, Owner: mode.Owner, Policy: mode.Escalation, Level: holdfast.Shared, Why: why,
 	})
 }
 
@@ -149,33 +183,11 @@ func (m *Mind) reconsider(cause event.ID) {
 	}
 }
 
-// caseOf gathers what a choice depends on.
-func (m *Mind) caseOf(r *replica) decide.Case {
-	mode, _ := m.System.Mode(r.Failure.Mode)
-	service := m.service(r)
-	c := decide.Case{
-		Now: m.now.Boot, Mode: mode, ID: r.id(), Alive: r.Phase != exited,
-		Attempts: m.recent(r.Attempts), Streak: r.Streak, FailedAt: r.Failure.FailedAt,
-		Paused:   m.Paused[""] || m.Paused[r.Service],
-		Replicas: service.Replicas, Rails: m.System.Guardrails,
-	}
-	for ordinal := range service.Replicas {
-		other := m.Replicas[holdfast.NameReplica(service.Name, ordinal+1)]
-		if f := other.Failure; other.Phase == running && f != nil && f.Case.Conviction != detect.Nothing {
-			c.Doubted++
-		}
-		if other != r && !other.admitted() {
-			c.Out++
-		}
-	}
-	return c
-}
-
 // mitigated says, once per failure, that users are whole: others answer in the
 // failed replica's place, or it answers again itself.
 func (m *Mind) mitigated(r *replica, cause event.ID) {
 	f := r.Failure
-	if f.Mitigated || m.admitted(m.service(r)) == 0 {
+	if f.Mitigated || m.answering(m.service(r)) == 0 {
 		return
 	}
 	f.Mitigated = true
@@ -192,9 +204,10 @@ func (m *Mind) readmitted(r *replica, cause event.ID) {
 		r.Failure = nil
 	} else if f != nil {
 		f.Case, f.ConfirmAt, f.AskAt, f.Withheld = detect.Case{}, 0, 0, ""
+		f.CaptureBy, f.Captured = 0, false
 	}
 	service := m.service(r)
-	whole := m.admitted(service) == service.Replicas
+	whole := m.answering(service) == service.Replicas
 	m.each(service, func(other *replica) {
 		f := other.Failure
 		if f == nil || !f.Believed {
@@ -213,6 +226,9 @@ func (m *Mind) readmitted(r *replica, cause event.ID) {
 // expire deals with what fell due for a replica.
 func (m *Mind) expire(r *replica) {
 	now := m.now.Boot
+	if r.DrainBy != 0 && r.DrainBy <= now {
+		m.drained(r)
+	}
 	if r.ReadyBy != 0 && r.ReadyBy <= now {
 		r.ReadyBy = 0
 		m.neverReady(r)
@@ -235,13 +251,18 @@ func (m *Mind) expire(r *replica) {
 // period as failed: it lives, and to its users it is not there.
 func (m *Mind) neverReady(r *replica) {
 	detail := "not ready " + event.Short(m.service(r).Healthcheck.StartPeriod) + " after its start"
-	mode, ok := m.modeFor(r, holdfast.SignRefused)
-	if !ok || r.Phase != starting && r.Phase != running {
+	if !r.alive() {
 		return
 	}
-	if r.Failure == nil {
-		r.Failure = &failure{Mode: mode.Name, Since: m.now.Boot, Cause: r.Began}
+	m.rolledBadly(r, r.Began, detail)
+	mode, ok := m.modeFor(r, holdfast.SignRefused)
+	if f := r.Failure; f != nil {
+		mode, ok = m.mode(f.Mode) // it was started as the remedy of another failure
 	}
+	if !ok {
+		return
+	}
+	m.file(r, mode, r.Began)
 	r.Failure.Case = detect.Case{Since: m.now.Boot, Sign: holdfast.SignRefused, Detail: detail, Witnesses: 1, Conviction: detect.Belief}
 	m.believe(r, r.Began)
 }

@@ -21,6 +21,7 @@ import (
 // owns it.
 type Mind struct {
 	state
+	at      index // of state.System
 	due     deadlines
 	touched []*replica    // in this step: their deadlines may have changed
 	now     event.At      // of this step
@@ -34,6 +35,11 @@ func New(writer event.Writer) *Mind {
 		Replicas: map[holdfast.ReplicaName]*replica{},
 		Past:     map[holdfast.ReplicaName]holdfast.Incarnation{},
 		Paused:   map[holdfast.ServiceName]bool{},
+		Served:   map[holdfast.ServiceName]bool{},
+		Losses:   map[holdfast.ModeName]*loss{},
+		Proofs:   map[holdfast.ModeName]proof{},
+		Arms:     map[holdfast.ModeName]string{},
+		Leaving:  map[holdfast.ReplicaName]*replica{},
 	}}
 }
 
@@ -43,8 +49,15 @@ func Restore(snapshot []byte) (*Mind, error) {
 	if err := json.Unmarshal(snapshot, &mind.state); err != nil {
 		return nil, fmt.Errorf("read the mind's snapshot: %w", err)
 	}
+	mind.at = indexOf(&mind.System)
 	for _, replica := range mind.Replicas {
 		mind.due.push(replica)
+	}
+	for _, replica := range mind.Leaving {
+		mind.due.push(replica)
+	}
+	for _, loss := range mind.Losses {
+		mind.due.push(loss)
 	}
 	return mind, nil
 }
@@ -71,12 +84,17 @@ func (m *Mind) Step(now event.At, in event.Body) []event.Entry {
 		m.take(in)
 	}
 	for {
-		replica, ok := m.due.pop(now.Boot)
+		what, ok := m.due.pop(now.Boot)
 		if !ok {
 			break
 		}
-		m.expire(replica)
-		m.due.push(replica)
+		switch what := what.(type) {
+		case *replica:
+			m.expire(what)
+		case *loss:
+			m.expireLoss(what)
+		}
+		m.due.push(what)
 	}
 	for _, replica := range m.touched {
 		m.due.push(replica)

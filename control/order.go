@@ -16,7 +16,7 @@ func (m *Mind) startNext(cause event.ID) {
 	}
 	for _, layer := range topology.StartOrder(&m.System) {
 		for _, name := range layer {
-			service, _ := m.System.Service(name)
+			service, _ := m.named(name)
 			if !m.hasAllItRequires(service) {
 				continue
 			}
@@ -31,8 +31,7 @@ func (m *Mind) startNext(cause event.ID) {
 
 func (m *Mind) hasAllItRequires(service holdfast.Service) bool {
 	return !slices.ContainsFunc(service.DependsOn, func(d holdfast.Dependency) bool {
-		needed, _ := m.System.Service(d.On)
-		return d.Required && m.admitted(needed) < needed.Minimum
+		return d.Required && !m.met(d)
 	})
 }
 
@@ -55,6 +54,7 @@ func (m *Mind) start(r *replica, cause event.ID) {
 // want makes the next incarnation of a replica the one that is to run.
 func (m *Mind) want(r *replica) {
 	r.Want++
+	r.Kill = false
 	r.withdraw()
 	r.ReadyBy = m.now.Boot + m.service(r).Healthcheck.StartPeriod
 	m.enter(r, starting)
@@ -65,6 +65,8 @@ func (m *Mind) takeStopRequested(in event.StopRequested) {
 	for _, r := range m.Replicas {
 		r.forget()
 	}
+	clear(m.Losses)
+	clear(m.Leaving)
 	m.stopNext()
 }
 
@@ -76,7 +78,7 @@ func (m *Mind) stopNext() {
 	left := 0
 	for _, layer := range order {
 		for _, name := range layer {
-			service, _ := m.System.Service(name)
+			service, _ := m.named(name)
 			if m.isNeeded(service.Name) {
 				left++
 				continue
@@ -112,7 +114,7 @@ func (m *Mind) stop(service holdfast.Service) (left int) {
 		switch {
 		case r.Phase == idle:
 			return
-		case r.Phase == exited || service.Manage != holdfast.Full:
+		case r.Phase == exited || r.Phase == completed || service.Manage != holdfast.Full:
 			m.enter(r, idle)
 			return
 		case r.Phase != stopping:

@@ -83,7 +83,11 @@ type stage struct {
 	now  time.Duration
 	boot string
 	said []event.Entry
+	last event.ID // the last decision to capture
 }
+
+// wall is the wall clock at instant 0 of every play.
+func wall() time.Time { return time.Date(2026, 11, 21, 3, 4, 5, 0, time.UTC) }
 
 func (s *stage) play(t *testing.T, line string) {
 	t.Helper()
@@ -125,7 +129,13 @@ func (s *stage) until(t *testing.T, at time.Duration) {
 
 func (s *stage) step(t *testing.T, in event.Body) {
 	t.Helper()
-	s.said = append(s.said, s.mind.Step(event.At{Boot: s.now, BootID: s.boot}, in)...)
+	said := s.mind.Step(event.At{Wall: wall().Add(s.now), Boot: s.now, BootID: s.boot}, in)
+	s.said = append(s.said, said...)
+	for _, entry := range said {
+		if decided, ok := entry.Body.(event.Decided); ok && decided.Do == event.ActCapture {
+			s.last = entry.ID
+		}
+	}
 	snapshot, err := s.mind.Snapshot()
 	if err != nil {
 		t.Fatal(err)
@@ -141,9 +151,13 @@ func (s *stage) settle(t *testing.T) {
 	for done := false; !done; {
 		done = true
 		for _, want := range s.mind.Plan().Desired.Replicas {
-			if r := s.mind.Replicas[want.ID.Name()]; r.Phase == starting {
+			if r := s.mind.Replicas[want.ID.Name()]; r != nil && r.Phase == starting {
 				s.step(t, holdfast.Started{ID: want.ID, Address: fmt.Sprintf("127.0.0.1:%d", 20000+want.ID.Ordinal)})
-				s.step(t, holdfast.Admitted{Gateway: "gateway-1", ID: want.ID})
+				if want.Service.Once {
+					s.step(t, holdfast.Exited{ID: want.ID})
+				} else {
+					s.step(t, holdfast.Admitted{Gateway: "gateway-1", ID: want.ID})
+				}
 				done = false
 			}
 		}
@@ -203,6 +217,13 @@ func (s *stage) input(t *testing.T, words []string) event.Body {
 		return event.GuardsReset{By: "prove"}
 	case "woken":
 		return event.Woken{Version: "test", Pid: 1, Epoch: 1}
+	case "captured":
+		return event.Captured{Action: s.last, ID: id(), Path: "evidence/x.txt", Summary: rest}
+	case "inspected":
+		mode, basis, _ := strings.Cut(words[1], "=")
+		return event.Inspected{Bases: []event.Basis{{Mode: holdfast.ModeName(mode), On: holdfast.Digest(basis)}}}
+	case "proved":
+		return event.Proved{Basis: event.Basis{Mode: holdfast.ModeName(words[1]), On: holdfast.Digest(words[3])}, Verdict: holdfast.Verdict(words[2]), At: wall()}
 	case "failed":
 		seq, _ := strconv.ParseUint(words[1], 10, 64)
 		return event.Failed{Action: event.ID{Writer: "a", Seq: seq}, Reason: rest}
@@ -213,6 +234,9 @@ func (s *stage) input(t *testing.T, words []string) event.Body {
 }
 
 func status(text string) holdfast.ExitStatus {
+	if text == "unknown" {
+		return holdfast.ExitStatus{Unknown: true}
+	}
 	if code, err := strconv.Atoi(text); err == nil {
 		return holdfast.ExitStatus{Code: code}
 	}
@@ -236,33 +260,83 @@ func system(t testing.TB, text string) holdfast.System {
 			sys.Guardrails.MaxActions = holdfast.Rate{Count: n, Per: per}
 			continue
 		}
-		name, count, _ := strings.Cut(words[0], "*")
-		replicas, _ := strconv.Atoi(count)
-		service := holdfast.Service{
-			Name: holdfast.ServiceName(name), Owner: "web", Command: "./" + name, Manage: holdfast.Full, Replicas: replicas, Minimum: max(1, replicas-1),
-			Healthcheck: holdfast.Healthcheck{StartPeriod: 30 * time.Second},
-		}
-		crash := mode.Crash().Of(service)
-		for i := 1; i < len(words); i++ {
-			switch words[i] {
-			case "needs", "likes":
-				i++
-				for _, on := range strings.Split(words[i], ",") {
-					service.DependsOn = append(service.DependsOn, holdfast.Dependency{On: holdfast.ServiceName(on), Required: words[i-1] == "needs", Timeout: time.Second})
-				}
-			case "remedies":
-				i++
-				crash.Remedies = nil
-			case "armed":
-				crash.Armed = true
-			case "elsewhere":
-				service.Command, service.Manage = "", holdfast.Observe
-			}
-		}
-		sys.Services = append(sys.Services, service)
-		if service.Manage == holdfast.Full {
-			sys.Modes = append(sys.Modes, crash)
-		}
+		declareService(&sys, words)
 	}
 	return sys
+}
+
+// declareService reads "catalog*2 standard armed needs db after migrate as v2".
+func declareService(sys *holdfast.System, words []string) {
+	name, count, _ := strings.Cut(words[0], "*")
+	replicas, _ := strconv.Atoi(count)
+	service := holdfast.Service{
+		Name: holdfast.ServiceName(name), Owner: "web", Command: "./" + name, Manage: holdfast.Full, Protocol: holdfast.HTTP,
+		Replicas: replicas, Minimum: max(1, replicas-1), Healthcheck: holdfast.Healthcheck{StartPeriod: 30 * time.Second},
+	}
+	kinds, put := []mode.Mode{mode.Crash()}, []func(*holdfast.FailureMode){}
+	for i := 1; i < len(words); i++ {
+		switch words[i] {
+		case "needs", "likes":
+			i++
+			for _, on := range strings.Split(words[i], ",") {
+				service.DependsOn = append(service.DependsOn, holdfast.Dependency{On: holdfast.ServiceName(on), Required: words[i-1] == "needs", Timeout: time.Second})
+			}
+		case "after":
+			i++
+			for _, on := range strings.Split(words[i], ",") {
+				service.DependsOn = append(service.DependsOn, holdfast.Dependency{On: holdfast.ServiceName(on), Required: true, Completed: true})
+			}
+		case "once":
+			service.Once = true
+		case "as":
+			i++
+			service.Command += " " + words[i]
+		case "covered":
+			for k := range service.DependsOn {
+				service.DependsOn[k].Fallback = &holdfast.Fallback{Body: "{}"}
+			}
+		case "remedies":
+			i++
+			remedies := remediesOf(words[i])
+			put = append(put, func(f *holdfast.FailureMode) { f.Remedies = remedies })
+		case "armed":
+			put = append(put, func(f *holdfast.FailureMode) { f.Armed = true })
+		case "standard":
+			kinds = mode.Catalogue()
+		case "elsewhere":
+			service.Command, service.Manage = "", holdfast.Observe
+		}
+	}
+	sys.Services = append(sys.Services, service)
+	for _, f := range modesOf(service, kinds) {
+		for _, over := range put {
+			over(&f)
+		}
+		sys.Modes = append(sys.Modes, f)
+	}
+}
+
+func remediesOf(text string) []holdfast.Remedy {
+	var remedies []holdfast.Remedy
+	for _, remedy := range strings.Split(text, ",") {
+		if remedy != "none" {
+			remedies = append(remedies, holdfast.Remedy(remedy))
+		}
+	}
+	return remedies
+}
+
+func modesOf(service holdfast.Service, kinds []mode.Mode) []holdfast.FailureMode {
+	var all []holdfast.FailureMode
+	for _, m := range kinds {
+		if m.Strikes(service) {
+			all = append(all, m.Of(service))
+		}
+		for _, needed := range service.DependsOn {
+			if m.FitsEdge != nil && !needed.Completed {
+				all = append(all, m.OfEdge(service, needed))
+			}
+		}
+	}
+	return all
 }

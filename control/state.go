@@ -21,6 +21,14 @@ type state struct {
 	Stopping event.ID                                      `json:"stopping"` // the request, while it is carried out and after
 	Revision uint64                                        `json:"revision"` // of the plan; grows with every change to it
 	Idle     int                                           `json:"idle"`     // replicas that are idle
+	Served   map[holdfast.ServiceName]bool                 `json:"served"`   // had a replica that answered, since the boot
+	Losses   map[holdfast.ModeName]*loss                   `json:"losses,omitempty"`
+	Bases    map[holdfast.ModeName]holdfast.Digest         `json:"bases,omitempty"`  // what a proof would rest on now
+	Proofs   map[holdfast.ModeName]proof                   `json:"proofs,omitempty"` // the newest verdicts
+	Arms     map[holdfast.ModeName]string                  `json:"arms,omitempty"`   // why not armed, as it was last said; empty: armed
+	Ended    time.Duration                                 `json:"ended,omitempty"`  // when a remedy last ended a living process
+	Roll     roll                                          `json:"roll,omitzero"`
+	Leaving  map[holdfast.ReplicaName]*replica             `json:"leaving,omitempty"` // that the file no longer names, while they answer what they have
 }
 
 // A phase is where a replica is in its life:
@@ -28,6 +36,10 @@ type state struct {
 //	idle ──start──▶ starting ──▶ running ──exit──▶ exited ──restart──▶ starting
 //	  ▲                 └──────not started──────────▲
 //	  └──────exit────── stopping ◀──stop── any of them
+//
+// A running one whose definition has changed drains before it is started anew,
+// one that the file no longer names leaves, and what runs once completes: see
+// reload.go and oneshot.go.
 type phase string
 
 const (
@@ -36,6 +48,10 @@ const (
 	running  phase = "running"  // its process lives
 	exited   phase = "exited"   // its process ended and should not have
 	stopping phase = "stopping" // told to end
+
+	draining  phase = "draining"  // answers what it has; the next incarnation follows
+	leaving   phase = "leaving"   // answers what it has; nothing follows
+	completed phase = "completed" // it ran to its end, once, and well
 )
 
 // A replica is what the mind knows of one copy of a service. Instants are by
@@ -48,11 +64,16 @@ type replica struct {
 	Began    event.ID                      `json:"began"`    // the decision that wanted this incarnation
 	Endpoint holdfast.Endpoint             `json:"endpoint"` // where the last incarnation that started listens
 	Admitted map[holdfast.GatewayName]bool `json:"admitted,omitempty"`
+	Kept     bool                          `json:"kept,omitempty"`     // gateways use it for want of a better one
+	Kill     bool                          `json:"kill,omitempty"`     // the incarnation before is to be ended without being asked
 	Since    time.Duration                 `json:"since"`              // admitted without a break since
 	ReadyBy  time.Duration                 `json:"ready_by"`           // when it is somebody's problem that it is not
 	Attempts []time.Duration               `json:"attempts,omitempty"` // remedies within the budget's span
 	Streak   int                           `json:"streak"`             // remedies in a row that did not last
+	Downs    []time.Duration               `json:"downs,omitempty"`    // when it began to fail, lately
 	Failure  *failure                      `json:"failure,omitempty"`
+	Old      *holdfast.Service             `json:"old,omitempty"`      // what it runs with, when the file says something else by now
+	DrainBy  time.Duration                 `json:"drain_by,omitempty"` // when what it has counts as answered
 
 	queued time.Duration // the deadline under which it stands in the queue
 }
@@ -71,6 +92,8 @@ type failure struct {
 	Believed  bool               `json:"believed"` // of any incarnation
 	Mitigated bool               `json:"mitigated"`
 	Escalated bool               `json:"escalated"`
+	CaptureBy time.Duration      `json:"capture_by,omitempty"` // when evidence that was asked for is not waited for any longer
+	Captured  bool               `json:"captured,omitempty"`
 }
 
 // lasting is how long a mended replica must stay admitted for its remedy to
@@ -81,21 +104,28 @@ func (r *replica) id() holdfast.ReplicaID {
 	return holdfast.ReplicaID{Service: r.Service, Ordinal: r.Ordinal, Incarnation: r.Want}
 }
 
+// alive says that its process runs, as far as we know: a remedy would end it.
+func (r *replica) alive() bool { return r.Phase == starting || r.Phase == running }
+
+func (r *replica) order() string             { return string(holdfast.NameReplica(r.Service, r.Ordinal)) }
+func (r *replica) queuedFor() *time.Duration { return &r.queued }
+
 func (r *replica) admitted() bool { return r.Phase == running && len(r.Admitted) > 0 }
 
 // withdraw takes a replica out of use as far as the mind knows.
-func (r *replica) withdraw() { r.Admitted, r.Since = nil, 0 }
+func (r *replica) withdraw() { r.Admitted, r.Since, r.Kept = nil, 0, false }
 
 // forget drops everything that belongs to one run of the machine or the system.
 func (r *replica) forget() {
 	r.withdraw()
-	r.Failure, r.Attempts, r.Streak, r.ReadyBy = nil, nil, 0, 0
+	r.Failure, r.Attempts, r.Streak, r.ReadyBy, r.Downs = nil, nil, 0, 0, nil
+	r.DrainBy = 0
 }
 
 // deadline is the next instant at which something about the replica falls due,
 // or 0.
 func (r *replica) deadline() time.Duration {
-	next := r.ReadyBy
+	next := sooner(r.ReadyBy, r.DrainBy)
 	if f := r.Failure; f != nil {
 		next = sooner(sooner(next, f.ConfirmAt), f.AskAt)
 	}

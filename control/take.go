@@ -38,6 +38,12 @@ func (m *Mind) take(in event.Body) {
 		m.takeFailed(in)
 	case event.GuardsReset:
 		m.takeGuardsReset(in)
+	case event.Captured:
+		m.takeCaptured(in)
+	case event.Inspected:
+		m.takeInspected(in)
+	case event.Proved:
+		m.takeProved(in)
 	default:
 		m.say(event.ID{}, in)
 	}
@@ -63,6 +69,9 @@ func (m *Mind) takeStarted(in holdfast.Started) {
 	}
 	r.Endpoint = holdfast.Endpoint{ID: in.ID, Address: in.Address, Zone: m.service(r).Zone(r.Ordinal)}
 	m.enter(r, running)
+	if m.service(r).Manage == holdfast.Observe { // nobody will admit it
+		m.rolled(r, r.Began)
+	}
 }
 
 // takeEnd is the kernel's word that an incarnation does not run (any more).
@@ -72,18 +81,27 @@ func (m *Mind) takeEnd(id holdfast.ReplicaID, in event.Body, detail string) {
 	if r != nil && r.Phase != idle && id.Incarnation > r.Want {
 		r.Want = id.Incarnation // our memory was lost: the next one must be later still
 	}
-	if r == nil || id.Incarnation != r.Want || r.Phase == exited || r.Phase == idle {
+	if r == nil || id.Incarnation != r.Want || r.Phase == exited || r.Phase == idle || r.Phase == completed {
 		return
 	}
 	r.withdraw()
 	r.ReadyBy = 0
-	if r.Phase == stopping {
+	switch {
+	case r.Phase == stopping:
 		m.enter(r, idle)
 		m.stopNext()
 		return
+	case r.Phase == draining:
+		m.drained(r)
+		return
+	case m.service(r).Once:
+		m.takeOnceEnd(r, in, detail, said)
+		return
 	}
 	m.enter(r, exited)
+	m.rolledBadly(r, said, detail)
 	m.evidence(r, holdfast.SignExit, detail, said)
+	m.weighLosses(m.service(r), said)
 }
 
 func (m *Mind) takeEjected(in holdfast.Ejected) {
@@ -105,9 +123,13 @@ func (m *Mind) takeEjected(in holdfast.Ejected) {
 	if len(r.Admitted) == 0 {
 		r.withdraw()
 	}
-	if wasAdmitted || in.Kept { // what was never ready is not yet a failure; ReadyBy bounds that
+	r.Kept = in.Kept
+	// What was never ready is not yet a failure; ReadyBy bounds that. What is out
+	// already may be told again, with other evidence.
+	if wasAdmitted || in.Kept || r.Failure != nil {
 		m.evidence(r, in.Sign, in.Detail, said)
 	}
+	m.weighLosses(m.service(r), said)
 }
 
 func (m *Mind) takeAdmitted(in holdfast.Admitted) {
@@ -119,16 +141,20 @@ func (m *Mind) takeAdmitted(in holdfast.Admitted) {
 	if len(r.Admitted) == 0 {
 		r.Admitted, r.Since = map[holdfast.GatewayName]bool{}, m.now.Boot
 	}
-	r.Admitted[in.Gateway] = true
+	r.Admitted[in.Gateway], r.Kept = true, false
 	r.ReadyBy = 0
 	m.readmitted(r, said)
+	m.weighLosses(m.service(r), said)
 	m.startNext(said)
+	m.rolled(r, said)
 }
 
 func (m *Mind) takeDeclared(in event.Declared) {
 	said := m.say(event.ID{}, in)
 	m.removeServices(in.System)
-	m.System = in.System
+	before := m.System
+	m.System, m.at = in.System, indexOf(&in.System)
+	m.disown()
 	if !m.Stopping.IsZero() {
 		m.Stopping = event.ID{}
 		for _, r := range m.Replicas { // a stop that was not finished is not waited for
@@ -138,6 +164,7 @@ func (m *Mind) takeDeclared(in event.Declared) {
 	}
 	m.state.Revision++
 	kept := map[holdfast.ReplicaName]*replica{}
+	var outdated []holdfast.ReplicaID
 	m.Idle = 0
 	for _, service := range m.System.Services {
 		for ordinal := 1; ordinal <= service.Replicas; ordinal++ {
@@ -146,6 +173,9 @@ func (m *Mind) takeDeclared(in event.Declared) {
 			if r == nil {
 				r = &replica{Service: service.Name, Ordinal: ordinal, Phase: idle, Want: m.Past[name]}
 				delete(m.Past, name)
+				delete(m.Leaving, name)
+			} else if old, named := before.Service(service.Name); named && m.redeclare(r, old, service) {
+				outdated = append(outdated, r.id())
 			}
 			if r.Phase == idle {
 				m.Idle++
@@ -156,10 +186,13 @@ func (m *Mind) takeDeclared(in event.Declared) {
 	for name, r := range m.Replicas {
 		if kept[name] == nil {
 			m.Past[name] = r.Want
+			old, _ := before.Service(r.Service)
+			m.leave(r, old)
 		}
 	}
 	m.Replicas = kept
-	m.startNext(said)
+	m.rearm(said)
+	m.beginRoll(outdated, said)
 }
 
 // removeServices remembers which services the file no longer names: a gateway
@@ -194,7 +227,10 @@ func (m *Mind) takeWoken(in event.Woken) {
 		r.forget()
 		m.enter(r, idle)
 	}
-	m.due = deadlines{}
+	m.due, m.Ended = deadlines{}, 0
+	clear(m.Served)
+	clear(m.Losses)
+	clear(m.Leaving)
 	m.startNext(said)
 }
 
@@ -212,16 +248,8 @@ func (m *Mind) takeFailed(in event.Failed) {
 func (m *Mind) takeGuardsReset(in event.GuardsReset) {
 	said := m.say(event.ID{}, in)
 	for _, r := range m.Replicas {
-		r.Attempts, r.Streak = nil, 0
+		r.Attempts, r.Streak, r.Downs = nil, 0, nil
 	}
+	m.Ended = 0
 	m.reconsider(said)
-}
-
-// service is a replica's declaration.
-func (m *Mind) service(r *replica) holdfast.Service {
-	service, ok := m.System.Service(r.Service)
-	if !ok {
-		panic("control: a replica of a service the system does not have: " + string(r.Service))
-	}
-	return service
 }

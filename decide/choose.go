@@ -7,7 +7,6 @@
 package decide
 
 import (
-	"fmt"
 	"time"
 
 	"holdfast"
@@ -15,10 +14,13 @@ import (
 )
 
 // A Case is everything that a choice about one failed replica depends on.
+// Instants are by the boot clock; 0 is never.
 type Case struct {
-	Now      time.Duration // by the boot clock, like every instant here
+	Now      time.Duration
 	Mode     holdfast.FailureMode
+	Armed    bool // the mode's remedies may end a living process
 	ID       holdfast.ReplicaID
+	Sign     holdfast.Sign   // what the failure is believed by
 	Alive    bool            // its process runs: a remedy would end it
 	Attempts []time.Duration // earlier remedies of this replica, oldest first
 	Streak   int             // of those, how many in a row did not last
@@ -27,16 +29,31 @@ type Case struct {
 	Replicas int // declared for the service
 	Out      int // other replicas of the service that are not admitted
 	Doubted  int // replicas of the service that live and look bad, this one included
+	Around   Surroundings
 	Rails    holdfast.Guardrails
 }
 
-// A Choice is what to do about a Case. Exactly one of the three is meant:
-// nothing automatic can help (Do is empty), a guardrail forbids it (Withheld is
-// set), or it is to be done at the instant At, which may be now.
+// Surroundings are what a choice about a living replica has to look at beside
+// the replica itself.
+type Surroundings struct {
+	TurnedBad int                    // replicas of the service that turned bad within MassWithin, this one included
+	BadZones  int                    // zones of those
+	BadSince  time.Duration          // when the first of those did
+	ZoneOut   holdfast.ZoneName      // another zone in which a replica of the service is out; empty: there is none
+	Sick      []holdfast.ServiceName // what the service requires and does not get
+	Downs     int                    // how often this replica went out within FlapWithin
+	Ended     time.Duration          // when a living replica of the system was last ended by a remedy
+}
+
+// A Choice is what to do about a Case. Exactly one of the four is meant: nothing
+// automatic can help (Do is empty), a guardrail forbids it (Withheld is set),
+// what is under way may yet suffice (Waiting), or it is to be done at the
+// instant At, which may be now.
 type Choice struct {
 	Do       event.Action
 	At       time.Duration
 	Attempt  int // which attempt this is within the budget's span, from 1
+	Waiting  bool
 	Withheld holdfast.Guardrail
 	Why      string
 	// Escalate says that a person is needed, now and whatever comes later.
@@ -45,12 +62,55 @@ type Choice struct {
 	Again time.Duration
 }
 
-// Choose picks the mode's first remedy and holds it against every guardrail.
+const (
+	// settling is how long a replica of which no byte came is out before the
+	// next remedy is due: as long again as it takes to be sure of the silence.
+	settling = 2 * time.Second
+	// settlingElse is the same for one that still answers, too late or badly:
+	// it may recover, and ending it costs more than it does where it is.
+	settlingElse = 10 * time.Second
+	// PersonAfter is how long what routing hides may last before a person is
+	// told: the system is whole for its users and one failure short.
+	PersonAfter = time.Minute
+)
+
+// Choose goes down the mode's remedies to the first that is due, and holds it
+// against every guardrail.
 func Choose(c Case) Choice {
 	if len(c.Mode.Remedies) == 0 {
 		return Choice{Why: "no remedy is declared for " + string(c.Mode.Name), Escalate: true}
 	}
-	choice := Choice{Do: event.Action(c.Mode.Remedies[0]), Attempt: c.spent() + 1}
+	last := len(c.Mode.Remedies) - 1
+	for i, remedy := range c.Mode.Remedies {
+		if remedy == holdfast.RemedyRestart {
+			return c.restart()
+		}
+		// The gateways do it, and did so before anybody was asked. What is left
+		// to decide is for how long it is enough.
+		until := c.FailedAt + c.patience(i == last)
+		switch {
+		case i < last && !c.Alive:
+		case c.Now < until:
+			return Choice{Do: event.Action(remedy), Waiting: true, Again: until}
+		}
+	}
+	return Choice{Why: "it has been out for " + event.Short(c.Now-c.FailedAt) + ", and no other remedy is declared", Escalate: true}
+}
+
+// patience is how long the present remedy may take to show that it suffices.
+func (c Case) patience(last bool) time.Duration {
+	switch {
+	case last:
+		return PersonAfter
+	case c.Sign == holdfast.SignSilent || c.Sign == holdfast.SignMissed:
+		return settling
+	default:
+		return settlingElse
+	}
+}
+
+func (c Case) restart() Choice {
+	choice := Choice{Do: event.ActRestart, Attempt: c.spent() + 1}
 	for _, rail := range rails() {
 		if refusal, refused := rail.refuses(c); refused {
 			choice.Withheld, choice.Why = rail.name, refusal.why
@@ -71,76 +131,4 @@ func (c Case) spent() int {
 		}
 	}
 	return n
-}
-
-// A rail is one guardrail as a rule.
-type rail struct {
-	name    holdfast.Guardrail
-	refuses func(Case) (refusal, bool)
-}
-
-// A refusal says why a remedy may not be, whether a person has to know, and
-// when to ask again (0: when something happens).
-type refusal struct {
-	why      string
-	escalate bool
-	again    time.Duration
-}
-
-// rails lists the guardrails in the order in which they are asked. A person's
-// word comes first; then what needs no look at the rest of the service.
-func rails() []rail {
-	return []rail{
-		{name: holdfast.RailPause, refuses: pause},
-		{name: holdfast.RailAttempts, refuses: attempts},
-		{name: holdfast.RailEverything, refuses: everything},
-		{name: holdfast.RailShadow, refuses: shadow},
-		{name: holdfast.RailUnavailable, refuses: unavailable},
-	}
-}
-
-func pause(c Case) (refusal, bool) {
-	return refusal{why: "remedies are paused"}, c.Paused
-}
-
-// attempts stops what does not help. When the oldest attempt leaves the span
-// one more is allowed: a dependency that comes back after an hour should find
-// its callers trying, seldom, and not given up.
-func attempts(c Case) (refusal, bool) {
-	budget := c.Rails.MaxActions
-	if c.spent() < budget.Count {
-		return refusal{}, false
-	}
-	oldest := c.Attempts[len(c.Attempts)-budget.Count]
-	return refusal{
-		why:      fmt.Sprintf("its budget of %d in %s is spent", budget.Count, event.Short(budget.Per)),
-		escalate: true,
-		again:    oldest + budget.Per,
-	}, true
-}
-
-// everything doubts our sight rather than the system: when every living replica
-// of a service with more than one looks bad at once, and the kernel says that
-// they run, ending them can only make it worse. (Eureka, Kubernetes and Amazon
-// stop in the same place, at 85 %, 55 % and all.)
-func everything(c Case) (refusal, bool) {
-	return refusal{
-		why:      fmt.Sprintf("all %d replicas live and look bad at once", c.Replicas),
-		escalate: true,
-	}, c.Alive && c.Replicas > 1 && c.Doubted >= c.Replicas
-}
-
-// shadow keeps a remedy from ending a living process until its failure mode is
-// armed. What exited may always be started again.
-func shadow(c Case) (refusal, bool) {
-	return refusal{why: "it would end a living process, and " + string(c.Mode.Name) + " is not armed", escalate: true}, c.Alive && !c.Mode.Armed
-}
-
-// unavailable keeps a remedy from taking a living replica out while as many as
-// may be missing are missing already.
-func unavailable(c Case) (refusal, bool) {
-	return refusal{
-		why:      fmt.Sprintf("%d of %d replicas are out already, %d may be", c.Out, c.Replicas, c.Rails.MaxUnavailable),
-		escalate: true,
-	}, c.Alive && c.Out >= c.Rails.MaxUnavailable
 }

@@ -21,7 +21,7 @@ func failed() Case {
 
 func alive() Case {
 	c := failed()
-	c.Alive, c.Mode.Armed, c.Doubted = true, true, 1
+	c.Alive, c.Armed, c.Doubted, c.Sign = true, true, 1, holdfast.SignRefused
 	return c
 }
 
@@ -34,10 +34,28 @@ func stopped() map[holdfast.Guardrail]Case {
 	blind := alive()
 	blind.Doubted = 2
 	unarmed := alive()
-	unarmed.Mode.Armed = false
+	unarmed.Armed = false
 	thin := alive()
 	thin.Out = 1
+	unsure := alive()
+	unsure.Sign = holdfast.SignMissed
+	sick := alive()
+	sick.Around.Sick = []holdfast.ServiceName{"db"}
+	many := alive()
+	many.Replicas, many.Around.TurnedBad, many.Around.BadSince = 3, 2, time.Hour-time.Second
+	flaps := alive()
+	flaps.Around.Downs = 4
+	zones := alive()
+	zones.Around.ZoneOut = "b"
+	fast := alive()
+	fast.Around.Ended = time.Hour - time.Second
 	return map[holdfast.Guardrail]Case{
+		holdfast.RailEvidence:    unsure,
+		holdfast.RailDependency:  sick,
+		holdfast.RailMass:        many,
+		holdfast.RailFlapping:    flaps,
+		holdfast.RailZone:        zones,
+		holdfast.RailVelocity:    fast,
 		holdfast.RailPause:       paused,
 		holdfast.RailAttempts:    worn,
 		holdfast.RailEverything:  blind,
@@ -75,7 +93,7 @@ func TestWhatExitedIsStartedAtOnce(t *testing.T) {
 
 func TestWhatExitedIsStartedHoweverManyAreOut(t *testing.T) {
 	c := failed()
-	c.Out, c.Mode.Armed = 1, false
+	c.Out, c.Armed = 1, false
 	if got := Choose(c); got.Withheld != "" {
 		t.Fatalf("withheld by %s: starting what exited takes nothing away", got.Withheld)
 	}
@@ -125,5 +143,88 @@ func TestReplicasThatFailTogetherDoNotComeBackTogether(t *testing.T) {
 	}
 	if len(seen) < 15 {
 		t.Errorf("20 replicas wait only %d different times", len(seen))
+	}
+}
+
+// hung is a replica of two of which no byte comes, ejected a moment ago.
+func hung() Case {
+	c := alive()
+	c.Mode.Remedies = []holdfast.Remedy{holdfast.RemedyEject, holdfast.RemedyRestart}
+	c.Sign = holdfast.SignSilent
+	return c
+}
+
+func TestEjectionIsGivenTimeToSuffice(t *testing.T) {
+	c := hung()
+	if got := Choose(c); !got.Waiting || got.Do != "eject" || got.Again != time.Hour+settling {
+		t.Errorf("at once: %+v", got)
+	}
+	c.Now += settling
+	if got := Choose(c); got.Do != "restart" || got.Withheld != "" || got.At != c.Now {
+		t.Errorf("after %s: %+v", settling, got)
+	}
+	c.Sign = holdfast.SignSlow
+	if got := Choose(c); !got.Waiting || got.Again != time.Hour+settlingElse {
+		t.Errorf("one that answers late: %+v", got)
+	}
+}
+
+func TestWhatExitedMeanwhileIsStartedAtOnce(t *testing.T) {
+	c := hung()
+	c.Alive, c.Armed = false, false
+	if got := Choose(c); got.Do != "restart" || got.At != c.Now {
+		t.Errorf("got %+v", got)
+	}
+}
+
+// A minute after routing hid a failure for which nothing else is declared, a
+// person is told that the system is one failure short.
+func TestAPersonIsToldWhatRoutingHides(t *testing.T) {
+	c := alive()
+	c.Mode.Remedies, c.Sign = []holdfast.Remedy{holdfast.RemedyEject}, holdfast.SignErrors
+	if got := Choose(c); !got.Waiting || got.Escalate || got.Again != time.Hour+PersonAfter {
+		t.Errorf("at once: %+v", got)
+	}
+	c.Now += PersonAfter
+	if got := Choose(c); got.Do != "" || !got.Escalate {
+		t.Errorf("after a minute: %+v", got)
+	}
+}
+
+// Of two replicas one is half of them, and is mended all the same; of three, two
+// are too many.
+func TestOneIsNeverAMassEvent(t *testing.T) {
+	for replicas, most := range map[int]int{1: 1, 2: 1, 3: 1, 5: 1, 6: 2, 9: 3} {
+		c := alive()
+		c.Replicas, c.Around.BadSince = replicas, c.Now
+		c.Around.TurnedBad = most
+		if _, refused := mass(c); refused {
+			t.Errorf("%d of %d is refused", most, replicas)
+		}
+		c.Around.TurnedBad++
+		if _, refused := mass(c); !refused {
+			t.Errorf("%d of %d is not refused", most+1, replicas)
+		}
+	}
+	c := alive()
+	c.Around.TurnedBad, c.Around.BadZones, c.Around.BadSince = 1, 2, c.Now
+	if _, refused := mass(c); !refused {
+		t.Error("two zones are not refused")
+	}
+	c.Now += MassWithin
+	if _, refused := mass(c); refused {
+		t.Error("still refused when it has settled")
+	}
+}
+
+func TestMissedChecksAloneBringAPersonAfterAMinute(t *testing.T) {
+	c := alive()
+	c.Sign = holdfast.SignMissed
+	if got := Choose(c); got.Withheld != holdfast.RailEvidence || got.Escalate || got.Again != time.Hour+PersonAfter {
+		t.Errorf("at once: %+v", got)
+	}
+	c.Now += PersonAfter
+	if got := Choose(c); got.Withheld != holdfast.RailEvidence || !got.Escalate {
+		t.Errorf("after a minute: %+v", got)
 	}
 }

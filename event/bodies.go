@@ -77,6 +77,40 @@ type GuardsReset struct {
 	By string `json:"by"`
 }
 
+// Captured says that evidence of a failing replica was kept before anything
+// destroys it. Path is the file it is in, relative to the state directory, and
+// empty when nothing could be kept; Summary says what matters, or why not.
+type Captured struct {
+	Action  ID                 `json:"action"`
+	ID      holdfast.ReplicaID `json:"id"`
+	Path    string             `json:"path,omitempty"`
+	Summary string             `json:"summary"`
+}
+
+// Inspected says what a proof of each failure mode would have to rest on now:
+// the digest of its slice of the file, the executable and the inputs. Modes that
+// are not listed cannot be inspected.
+type Inspected struct {
+	Bases []Basis `json:"bases"`
+}
+
+// A Basis is what a failure mode's proof rests on.
+type Basis struct {
+	Mode holdfast.ModeName `json:"mode"`
+	On   holdfast.Digest   `json:"on"`
+}
+
+// Proved says what the newest drill of a failure mode ended with, and on what
+// basis. At is by the wall clock: proofs outlive boots.
+type Proved struct {
+	Basis
+	Verdict holdfast.Verdict `json:"verdict"`
+	At      time.Time        `json:"at"`
+}
+
+func (Captured) Kind() string      { return "captured" }
+func (Inspected) Kind() string     { return "inspected" }
+func (Proved) Kind() string        { return "proved" }
 func (Declared) Kind() string      { return "declared" }
 func (Woken) Kind() string         { return "woken" }
 func (Paused) Kind() string        { return "paused" }
@@ -127,15 +161,21 @@ type Decided struct {
 	Of      int                `json:"of,omitempty"`
 }
 
-// An Action is what a decision does: start and stop follow the file and the
-// wish of a person, the others are remedies.
+// An Action is what a decision does: start, stop, drain and replace follow the
+// file and the wish of a person, the others are remedies.
 type Action string
 
 // The actions there are.
 const (
-	ActStart   Action = "start"
-	ActStop    Action = "stop"
+	ActStart Action = "start"
+	ActStop  Action = "stop"
+	// ActDrain takes a replica out of use before it is replaced or stopped;
+	// ActReplace starts it as the file says now.
+	ActDrain   Action = "drain"
+	ActReplace Action = "replace"
 	ActRestart Action = Action(holdfast.RemedyRestart)
+	// ActCapture keeps evidence of a replica that may be ended next.
+	ActCapture Action = "capture"
 )
 
 // Waited says that a remedy is put off, and until when: back-off between
@@ -172,7 +212,9 @@ type Restored struct {
 	After time.Duration      `json:"after"` // since the first evidence
 }
 
-// Escalated says that a person is needed, who, and why.
+// Escalated says that a person is needed, who, and why. Mode is empty where no
+// failure mode answers for it: what runs once has failed, or a changed file does
+// not work.
 type Escalated struct {
 	Mode   holdfast.ModeName   `json:"mode"`
 	ID     holdfast.ReplicaID  `json:"id"`
@@ -180,6 +222,24 @@ type Escalated struct {
 	Policy holdfast.PolicyName `json:"policy,omitempty"`
 	Level  holdfast.Level      `json:"level"`
 	Why    string              `json:"why"`
+}
+
+// Armed says that a failure mode's remedies may end a living process from now on.
+type Armed struct {
+	Mode holdfast.ModeName `json:"mode"`
+	Why  string            `json:"why"`
+}
+
+// Disarmed says that they may not, and are recorded as withheld instead: shadow.
+type Disarmed struct {
+	Mode holdfast.ModeName `json:"mode"`
+	Why  string            `json:"why"`
+}
+
+// Outdated says which replicas run with what the file said before, or ran with
+// it once, and are to be started anew.
+type Outdated struct {
+	IDs []holdfast.ReplicaID `json:"ids"`
 }
 
 // Stopped says that nothing of the system runs any more, as was asked.
@@ -194,4 +254,7 @@ func (Withheld) Kind() string  { return "withheld" }
 func (Mitigated) Kind() string { return "mitigated" }
 func (Restored) Kind() string  { return "restored" }
 func (Escalated) Kind() string { return "escalated" }
+func (Armed) Kind() string     { return "armed" }
+func (Disarmed) Kind() string  { return "disarmed" }
+func (Outdated) Kind() string  { return "outdated" }
 func (Stopped) Kind() string   { return "stopped" }

@@ -15,8 +15,8 @@ func kinds() []Body {
 	return []Body{
 		holdfast.Started{}, holdfast.NotStarted{}, holdfast.Exited{}, holdfast.Ejected{}, holdfast.Admitted{},
 		Declared{}, Woken{}, Paused{}, Resumed{}, StopRequested{}, Began{}, Done{}, Failed{},
-		FaultInjected{}, FaultRemoved{}, GuardsReset{},
-		Suspected{}, Cleared{}, Detected{}, Decided{}, Waited{}, Withheld{}, Mitigated{}, Restored{}, Escalated{}, Stopped{},
+		FaultInjected{}, FaultRemoved{}, GuardsReset{}, Captured{}, Inspected{}, Proved{}, Armed{}, Disarmed{},
+		Suspected{}, Cleared{}, Detected{}, Decided{}, Waited{}, Withheld{}, Mitigated{}, Restored{}, Escalated{}, Stopped{}, Outdated{},
 	}
 }
 

@@ -13,7 +13,7 @@ import (
 func Text(body Body) string {
 	switch b := body.(type) {
 	case holdfast.Started:
-		return join("started", b.ID.String(), "at "+b.Address, pid(b.Pid), mark(b.Adopted, "adopted"))
+		return join("started", b.ID.String(), "at "+b.Address, pid(b.Pid), mark(b.Adopted, "adopted"), mark(b.Lacks != "", "WITHOUT LIMITS: "+b.Lacks))
 	case holdfast.NotStarted:
 		return fmt.Sprintf("not started %s: %s", b.ID, b.Reason)
 	case holdfast.Exited:
@@ -70,6 +70,18 @@ func textTold(body Body) string {
 		return fmt.Sprintf("fault removed %s %s by drill of %s", b.Fault, b.ID, b.Mode)
 	case GuardsReset:
 		return "guards reset by " + b.By
+	case Captured:
+		return join("captured", b.ID.String()) + colon(b.Summary) + within(b.Path)
+	case Inspected:
+		return fmt.Sprintf("inspected what the proofs of %d failure modes rest on", len(b.Bases))
+	case Proved:
+		return fmt.Sprintf("proved %s %s at %s", b.Mode, b.Verdict, b.At.UTC().Format(time.RFC3339))
+	case Armed:
+		return "armed " + string(b.Mode) + colon(b.Why)
+	case Disarmed:
+		return "in shadow " + string(b.Mode) + colon(b.Why)
+	case Outdated:
+		return "outdated" + colon(list(b.IDs))
 	case Stopped:
 		return "stopped"
 	default:
@@ -108,6 +120,20 @@ func Short(d time.Duration) string {
 	}
 }
 
+// list names a few and counts the rest.
+func list(ids []holdfast.ReplicaID) string {
+	const most = 6
+	var words []string
+	for _, id := range ids[:min(len(ids), most)] {
+		words = append(words, id.String())
+	}
+	text := strings.Join(words, ", ")
+	if len(ids) > most {
+		text += fmt.Sprintf(" and %d more", len(ids)-most)
+	}
+	return text
+}
+
 func join(words ...string) string {
 	return strings.Join(strings.Fields(strings.Join(words, " ")), " ")
 }
@@ -117,6 +143,13 @@ func colon(detail string) string {
 		return ""
 	}
 	return ": " + detail
+}
+
+func within(path string) string {
+	if path == "" {
+		return ""
+	}
+	return " (" + path + ")"
 }
 
 func pid(n int) string {

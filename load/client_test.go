@@ -82,6 +82,7 @@ func TestWhatAnAnswerMeans(t *testing.T) {
 	for _, c := range []struct {
 		name, says string
 		status     int
+		degraded   bool
 		err, body  string
 	}{
 		{name: "well", says: "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok", status: 200},
@@ -90,6 +91,7 @@ func TestWhatAnAnswerMeans(t *testing.T) {
 		{name: "a failure says why", says: "HTTP/1.1 502 Bad Gateway\r\nContent-Length: 15\r\n\r\ncatalog:\n\x1b[31mre", status: 502, body: "catalog: .[31mre"[:15]},
 		{name: "a long failure is cut", says: "HTTP/1.1 500 Oh\r\nContent-Length: 1000\r\n\r\n" + long, status: 500, body: long[:maxBody]},
 		{name: "chunks", says: "HTTP/1.1 503 Oh\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nab\r\n1\r\nc\r\n0\r\n\r\n", status: 503, body: "abc"},
+		{name: "in another's place", says: "HTTP/1.1 200 OK\r\nHoldfast-Degraded: stale 3s\r\nContent-Length: 2\r\n\r\n{}", status: 200, degraded: true},
 		{name: "to the end", says: "HTTP/1.0 200 OK\r\n\r\nall there is", status: 200},
 		{name: "half a body", says: "HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhalf", status: 200, err: "body: connection closed", body: "half"},
 		{name: "half a head", says: "HTTP/1.1 200 OK\r\nX: y\r\n", err: "answer: connection closed"},
@@ -105,7 +107,7 @@ func TestWhatAnAnswerMeans(t *testing.T) {
 				}
 			}).route(t)
 			got := r.ask(t.Context(), false, time.Now().Add(10*time.Second))
-			if text := errorText(got.err); got.status != c.status || text != c.err || got.body != c.body {
+			if text := errorText(got.err); got.status != c.status || got.degraded != c.degraded || text != c.err || got.body != c.body {
 				t.Errorf("got %d, %q, %q; want %d, %q, %q", got.status, text, got.body, c.status, c.err, c.body)
 			}
 		})

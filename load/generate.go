@@ -180,7 +180,7 @@ func (g *generation) ask(ctx context.Context, route *route, result *Result) {
 	left := time.Duration(result.Intended) + g.plan.Timeout - sent
 	got := route.ask(ctx, result.Fresh, time.Now().Add(left))
 	result.Sent, result.Ended = int64(sent), int64(proc.Now())
-	result.Status, result.Body = got.status, got.body
+	result.Status, result.Body, result.Degraded = got.status, got.body, got.degraded
 	if got.err != nil {
 		result.Error = got.err.Error()
 	}

@@ -14,11 +14,12 @@ type Result struct {
 	Intended int64  `json:"intended"`        // when it was due; its time counts from here
 	Sent     int64  `json:"sent"`            // when it was taken in hand, before any connecting
 	Ended    int64  `json:"ended"`
-	Status   int    `json:"status,omitempty"` // 0 where no answer came
-	Error    string `json:"error,omitempty"`  // "connect: connection refused", "answer: timeout"
-	Failed   bool   `json:"failed,omitempty"` // no whole answer in time, or a status of 500 or more
-	Late     bool   `json:"late,omitempty"`   // not failed, but later than the plan allows
-	Body     string `json:"body,omitempty"`   // head of a failed answer's body, at most 200 bytes, printable
+	Status   int    `json:"status,omitempty"`   // 0 where no answer came
+	Error    string `json:"error,omitempty"`    // "connect: connection refused", "answer: timeout"
+	Failed   bool   `json:"failed,omitempty"`   // no whole answer in time, or a status of 500 or more
+	Late     bool   `json:"late,omitempty"`     // not failed, but later than the plan allows
+	Degraded bool   `json:"degraded,omitempty"` // marked as given in a dependency's place
+	Body     string `json:"body,omitempty"`     // head of a failed answer's body, at most 200 bytes, printable
 }
 
 // Hurt tells whether the user had reason to complain.

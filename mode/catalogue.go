@@ -10,7 +10,9 @@ package mode
 
 import "holdfast"
 
-// A Mode is a kind of failure before it is bound to a target.
+// A Mode is a kind of failure before it is bound to a target. It strikes one
+// replica of the services it Fits, or whole edges, those it FitsEdge; one of the
+// two is nil.
 type Mode struct {
 	Kind     holdfast.Kind
 	Title    string // "a replica's process ends", for pages and explanations
@@ -18,13 +20,27 @@ type Mode struct {
 	Remedies []holdfast.Remedy
 	Fault    holdfast.FaultName
 	Bounds   holdfast.Bounds
+	EndedBy  Ending
 	// Fits says whether a service can fail in this way and be drilled for it.
 	Fits func(holdfast.Service) bool
+	// FitsEdge says the same of a dependency and the service it leads to.
+	FitsEdge func(holdfast.Dependency, holdfast.Service) bool
 }
+
+// An Ending says what ends the fault of a mode's drill, and so from when its
+// restoration counts: from the injection where a remedy can end the fault, from
+// the undo where only we can.
+type Ending int
+
+// The two endings.
+const (
+	ByRemedy Ending = iota
+	ByUndo
+)
 
 // Catalogue lists every kind of failure, in the order in which they are shown.
 func Catalogue() []Mode {
-	return []Mode{Crash()}
+	return []Mode{Crash(), Hang(), Slow(), Errors(), Partition(), Loss()}
 }
 
 // Find looks a kind up.
@@ -37,18 +53,65 @@ func Find(kind holdfast.Kind) (Mode, bool) {
 	return Mode{}, false
 }
 
+// Strikes says whether a service can fail in this way, one replica at a time.
+// What runs once, to its end, has no replica that goes on.
+func (m Mode) Strikes(service holdfast.Service) bool {
+	return m.Fits != nil && !service.Once && m.Fits(service)
+}
+
+// StrikesEdge says whether a dependency on a service can be lost in this way.
+func (m Mode) StrikesEdge(dependency holdfast.Dependency, on holdfast.Service) bool {
+	return m.FitsEdge != nil && !on.Once && m.FitsEdge(dependency, on)
+}
+
 // Of is the failure mode of one service by the catalogue's defaults, before the
 // file overrides anything.
 func (m Mode) Of(service holdfast.Service) holdfast.FailureMode {
-	target := holdfast.Target{Service: service.Name}
+	f := m.at(holdfast.Target{Service: service.Name}, service.Owner)
+	f.Remedies = remediesFor(service, m.Remedies)
+	return f
+}
+
+// OfEdge is the failure mode of one dependency of a service. Its caller answers
+// for it: whether an edge is covered is decided there.
+func (m Mode) OfEdge(caller holdfast.Service, dependency holdfast.Dependency) holdfast.FailureMode {
+	f := m.at(holdfast.Target{Service: dependency.On, Caller: caller.Name}, caller.Owner)
+	if dependency.Fallback != nil {
+		f.Remedies = []holdfast.Remedy{holdfast.RemedyFallback}
+	}
+	return f
+}
+
+func (m Mode) at(target holdfast.Target, owner holdfast.OwnerName) holdfast.FailureMode {
 	return holdfast.FailureMode{
 		Name:       holdfast.NameOf(target, m.Kind),
 		Strikes:    target,
 		Kind:       m.Kind,
-		Owner:      service.Owner,
+		Owner:      owner,
 		DetectedBy: m.Evidence,
 		Remedies:   m.Remedies,
 		Drills:     []holdfast.Drill{{Fault: m.Fault}},
 		Bounds:     m.Bounds,
 	}
+}
+
+// remediesFor leaves out what cannot be done: the life of what we did not start
+// is not ours to end, and nobody ejects what is not routed by us.
+func remediesFor(service holdfast.Service, all []holdfast.Remedy) []holdfast.Remedy {
+	possible := []holdfast.Remedy{}
+	for _, remedy := range all {
+		switch {
+		case remedy == holdfast.RemedyRestart && service.Manage != holdfast.Full:
+		case remedy == holdfast.RemedyEject && service.Manage == holdfast.Observe:
+		default:
+			possible = append(possible, remedy)
+		}
+	}
+	return possible
+}
+
+// answers fits every mode that shows in answers: those of a service that we run,
+// that speaks HTTP, and that can be asked.
+func answers(s holdfast.Service) bool {
+	return s.Manage == holdfast.Full && s.Protocol == holdfast.HTTP && !s.Healthcheck.Disabled
 }

@@ -17,7 +17,7 @@ import (
 func TestEveryModeIsComplete(t *testing.T) {
 	for _, m := range mode.Catalogue() {
 		t.Run(string(m.Kind), func(t *testing.T) {
-			if m.Title == "" || m.Fits == nil {
+			if m.Title == "" || (m.Fits == nil) == (m.FitsEdge == nil) {
 				t.Error("it does not say what it is, or whom it can strike")
 			}
 			if _, ok := fault.Find(m.Fault); !ok {

@@ -21,6 +21,7 @@ func Crash() Mode {
 		},
 		Remedies: []holdfast.Remedy{holdfast.RemedyRestart},
 		Fault:    "kill",
+		EndedBy:  ByRemedy,
 		Bounds: holdfast.Bounds{
 			Detect:   time.Second,
 			Mitigate: 3 * time.Second,

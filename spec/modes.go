@@ -3,6 +3,7 @@ package spec
 import (
 	"cmp"
 	"fmt"
+	"slices"
 	"time"
 
 	"holdfast"
@@ -21,9 +22,12 @@ type override struct {
 	escalate holdfast.PolicyName
 	runbook  string
 	armed    bool
+	hook     hook
 }
 
-func (r *reader) failureModes(d *draft) func(value) {
+// failureModes reads what is said of the failure modes of a service, or of one
+// of its dependencies.
+func (r *reader) failureModes(into *[]override) func(value) {
 	return func(v value) {
 		entries, _ := r.entries(v, "failure modes by kind")
 		for _, e := range entries {
@@ -32,21 +36,21 @@ func (r *reader) failureModes(d *draft) func(value) {
 				r.report(e.at, Problem{Code: unknownMode, Message: "no failure mode is called " + tick(e.key), Help: didYouMean("", nearest(e.key, kinds()), "there are "+ticks(kinds()))})
 				continue
 			}
-			d.overrides = append(d.overrides, r.override(found, e))
+			*into = append(*into, r.override(found, e))
 		}
 	}
 }
 
 func (r *reader) override(of mode.Mode, e entry) override {
 	o := override{mode: of, at: e.at}
-	o.said = r.keys(e.value, "a failure mode", []key{
+	o.said = r.keys(e.value, "a failure mode", append([]key{
 		{name: "remedies", read: func(v value) { o.remedies = r.remedies(v) }},
 		{name: "bounds", read: r.bounds(&o.bounds)},
 		{name: "owner", read: scalar(r, &o.owner, label[holdfast.OwnerName])},
 		{name: "escalate", read: scalar(r, &o.escalate, label[holdfast.PolicyName])},
 		{name: "runbook", read: scalar(r, &o.runbook, label[string])},
 		{name: "armed", read: scalar(r, &o.armed, truth)},
-	})
+	}, r.hookKeys(&o.hook)...))
 	return o
 }
 
@@ -56,40 +60,84 @@ func (r *reader) remedies(v value) []holdfast.Remedy {
 	return append([]holdfast.Remedy{}, list(r, v, "remedies", "`remedies: [restart]`, or `[]` for none", known)...)
 }
 
-// modes are the failure modes of a service: those of the catalogue that fit it,
-// with what the file says put over them.
-func (r *reader) modes(d *draft, standard defaults) []holdfast.FailureMode {
+// modes are the failure modes of a service and of its dependencies: those of the
+// catalogue that fit, with what the file says put over them.
+func (r *reader) modes(d *draft, drafts []*draft, standard defaults) []holdfast.FailureMode {
 	var all []holdfast.FailureMode
 	for _, m := range mode.Catalogue() {
-		said := override{}
-		for _, o := range d.overrides {
-			if o.mode.Kind == m.Kind {
-				said = o
-			}
-		}
-		if m.Fits(d.service) {
-			all = append(all, r.mode(m, d, standard, said))
-		} else if said.at.line > 0 && d.service.Manage != "" {
+		said := saidOf(m, d.overrides)
+		switch {
+		case strikes(m, d.service, said):
+			all = append(all, r.mode(seenFromOutside(m.Of(d.service), d.service), standard.bounds, d.bounds, said))
+		case said.at.line == 0 || d.service.Manage == "":
+		case m.FitsEdge != nil:
 			r.report(said.at, Problem{
-				Code: unfitMode, Message: tick(string(d.service.Name)) + " cannot be drilled for " + tick(string(m.Kind)), Label: m.Title,
-				Help: "remove it, or let holdfast run the service by `command`",
+				Code: unfitMode, Message: tick(string(m.Kind)) + " strikes a dependency, not a service", Label: m.Title,
+				Help: "write it where the dependency is declared: `depends_on: {other: {failure_modes: {" + string(m.Kind) + ": …}}}`",
 			})
+		default:
+			r.reportUnfit(m, d, string(d.service.Name), said)
+		}
+	}
+	for _, n := range d.needs {
+		all = append(all, r.edgeModes(d, n, drafts, standard)...)
+	}
+	return all
+}
+
+// edgeModes are the failure modes of one dependency.
+func (r *reader) edgeModes(d *draft, n need, drafts []*draft, standard defaults) []holdfast.FailureMode {
+	i := slices.IndexFunc(drafts, func(other *draft) bool { return other.service.Name == n.dependency.On })
+	if i < 0 || drafts[i] == d || d.service.Manage != holdfast.Full || d.service.Once {
+		return nil
+	}
+	var all []holdfast.FailureMode
+	for _, m := range mode.Catalogue() {
+		said := saidOf(m, n.overrides)
+		switch {
+		case m.StrikesEdge(n.dependency, drafts[i].service):
+			all = append(all, r.mode(m.OfEdge(d.service, n.dependency), standard.bounds, overlay{}, said))
+		case said.at.line > 0:
+			r.reportUnfit(m, drafts[i], holdfast.Edge{From: d.service.Name, To: n.dependency.On}.String(), said)
 		}
 	}
 	return all
 }
 
-func (r *reader) mode(m mode.Mode, d *draft, standard defaults, said override) holdfast.FailureMode {
-	f := m.Of(d.service)
+// saidOf is what the file says of a mode, if it says anything.
+func saidOf(m mode.Mode, overrides []override) override {
+	for _, o := range overrides {
+		if o.mode.Kind == m.Kind {
+			return o
+		}
+	}
+	return override{}
+}
+
+func (r *reader) reportUnfit(m mode.Mode, d *draft, target string, said override) {
+	if said.half() {
+		return // which has been reported
+	}
+	help := "remove it, or let holdfast run the service by `command`"
+	if m.Fits != nil && d.service.Manage != holdfast.Full {
+		help = "add `break: …` and `mend: …`, the commands that break it and put it back"
+	}
+	r.report(said.at, Problem{Code: unfitMode, Message: tick(target) + " cannot be drilled for " + tick(string(m.Kind)), Label: m.Title, Help: help})
+}
+
+// mode puts over a failure mode what the file says of all, of its service, and
+// of itself.
+func (r *reader) mode(f holdfast.FailureMode, everywhere, here overlay, said override) holdfast.FailureMode {
 	f.Owner = cmp.Or(said.owner, f.Owner)
 	f.Escalation, f.Runbook, f.Armed = said.escalate, said.runbook, said.armed
+	f = drilledByHook(f, said)
 	if _, ok := said.said["remedies"]; ok {
 		f.Remedies = said.remedies
 	}
-	for _, o := range []overlay{standard.bounds, d.bounds, said.bounds} {
+	for _, o := range []overlay{everywhere, here, said.bounds} {
 		f.Bounds = o.over(f.Bounds)
 	}
-	r.reportOddBounds(f, said.bounds, d.bounds, standard.bounds)
+	r.reportOddBounds(f, said.bounds, here, everywhere)
 	return f
 }
 
@@ -102,12 +150,16 @@ func (r *reader) reportOddBounds(f holdfast.FailureMode, innermostFirst ...overl
 			at = o.at
 		}
 	}
+	if r.odd[at] {
+		return
+	}
 	b := f.Bounds
 	for _, odd := range []struct {
 		name string
 		of   time.Duration
 	}{{name: "detect", of: b.Detect}, {name: "mitigate", of: b.Mitigate}} {
 		if odd.of > b.Restore && at.line > 0 {
+			r.odd[at] = true
 			r.report(at, Problem{
 				Code: oddBounds, Message: fmt.Sprintf("the bounds of %s allow more time to %s (%s) than to restore (%s)", tick(string(f.Kind)), odd.name, spanText(odd.of), spanText(b.Restore)),
 				Note: "what was not written comes from the failure mode's own bounds; all of them count from the injection",

@@ -33,7 +33,7 @@ type File struct {
 // limit.go for what is refused unread, then 200,000 values after aliases are
 // followed, 200 errors and as many warnings.
 func Read(file File, environ map[string]string) (*holdfast.System, []Problem) {
-	r := &reader{file: file, environ: environ, found: &findings{}}
+	r := &reader{file: file, environ: environ, found: &findings{}, odd: map[place]bool{}}
 	system := r.system(r.tree())
 	problems := r.found.sorted(file.Name)
 	if r.found.errors > 0 {
@@ -51,5 +51,6 @@ type reader struct {
 	found   *findings
 	lines   []string // of the text, for places
 	aliases aliases
-	visited int // values so far, counted once for every way that leads to them
+	visited int            // values so far, counted once for every way that leads to them
+	odd     map[place]bool // bounds that were warned of: one place may be that of many modes
 }

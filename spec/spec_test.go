@@ -186,7 +186,12 @@ func TestFifteenLines(t *testing.T) {
 		Digest:     "33482b23070673d8ce0ad05b27e87c1ed41f037555d0febda081c1a85e376cd5",
 	}
 	for _, s := range want.Services {
-		want.Modes = append(want.Modes, mode.Crash().Of(s))
+		for _, m := range []mode.Mode{mode.Crash(), mode.Hang(), mode.Slow(), mode.Errors(), mode.Partition()} {
+			want.Modes = append(want.Modes, m.Of(s))
+		}
+		for _, needed := range s.DependsOn {
+			want.Modes = append(want.Modes, mode.Loss().OfEdge(s, needed))
+		}
 	}
 	if diff := cmp.Diff(want, system); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)

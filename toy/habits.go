@@ -7,10 +7,8 @@ import (
 	"flag"
 	"fmt"
 	"io"
-	"net/http"
 	"os/exec"
 	"sync"
-	"sync/atomic"
 	"syscall"
 	"time"
 )
@@ -30,6 +28,8 @@ type habits struct {
 	neverListen bool
 	setsidChild bool
 	failShare   float64
+	work        time.Duration
+	adjustable  bool
 	flood       int
 }
 
@@ -43,6 +43,8 @@ func parse(name string, args []string, out io.Writer) (habits, error) {
 	flags.BoolVar(&h.neverListen, "never-listen", false, "run, and never listen")
 	flags.BoolVar(&h.setsidChild, "setsid-child", false, "start a child in a session of its own and leave it behind; its pid is printed")
 	flags.Float64Var(&h.failShare, "fail-share", 0, "answer this `share` (0 to 1) of requests with 500; /healthz stays well")
+	flags.DurationVar(&h.work, "work", 0, "take this long for each answer but /healthz")
+	flags.BoolVar(&h.adjustable, "adjustable", false, "let PUT /manners?fail-share=0.3&delay=1s change how it answers")
 	flags.IntVar(&h.flood, "flood", 0, "print this many `lines` of 100 bytes per second")
 	if err := flags.Parse(args); err != nil {
 		return habits{}, err
@@ -52,7 +54,7 @@ func parse(name string, args []string, out io.Writer) (habits, error) {
 		return habits{}, fmt.Errorf("%s: what is %q?", name, flags.Arg(0))
 	case h.failShare < 0 || h.failShare > 1:
 		return habits{}, fmt.Errorf("%s: --fail-share %v: want 0 to 1", name, h.failShare)
-	case h.startDelay < 0 || h.exitAfter < 0 || h.flood < 0:
+	case h.startDelay < 0 || h.exitAfter < 0 || h.work < 0 || h.flood < 0:
 		return habits{}, fmt.Errorf("%s: no flag takes a number below 0", name)
 	}
 	return h, nil
@@ -138,22 +140,4 @@ func flood(ctx context.Context, out io.Writer, perSecond int) {
 			printed = due
 		}
 	}
-}
-
-// spoil answers the habit's share of requests with 500, evenly spread rather
-// than drawn, so that a share of a tenth is every tenth.
-func (h habits) spoil(well http.Handler) http.Handler {
-	var asked atomic.Int64
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if r.URL.Path == "/healthz" {
-			well.ServeHTTP(w, r)
-			return
-		}
-		n := float64(asked.Add(1))
-		if int64(n*h.failShare) > int64((n-1)*h.failShare) {
-			http.Error(w, "failed, as told by --fail-share", http.StatusInternalServerError)
-			return
-		}
-		well.ServeHTTP(w, r)
-	})
 }

@@ -22,39 +22,85 @@ type item struct {
 	Cents int    `json:"cents"`
 }
 
-// A page is what a service of the shop answers, whichever it is.
+// A page is what a service of the shop answers, whichever it is: what it has
+// itself, and beside it the pages of those it asked.
 type page struct {
-	Replica string          `json:"replica"`
-	Items   []item          `json:"items,omitempty"`
-	Catalog json.RawMessage `json:"catalog,omitempty"`
-	Cart    json.RawMessage `json:"cart,omitempty"`
-	Error   string          `json:"error,omitempty"`
+	Replica         string          `json:"replica"`
+	Items           []item          `json:"items,omitempty"`
+	Methods         []string        `json:"methods,omitempty"`
+	Catalog         json.RawMessage `json:"catalog,omitempty"`
+	Cart            json.RawMessage `json:"cart,omitempty"`
+	Payments        json.RawMessage `json:"payments,omitempty"`
+	Recommendations json.RawMessage `json:"recommendations,omitempty"`
+	Error           string          `json:"error,omitempty"`
 }
 
-// open is the service's handler: its page at /, and /healthz, which says that
-// this process answers and nothing about what it depends on.
+// place is where a dependency's page goes.
+func (p *page) place(name string) *json.RawMessage {
+	switch name {
+	case "catalog":
+		return &p.Catalog
+	case "cart":
+		return &p.Cart
+	case "payments":
+		return &p.Payments
+	default:
+		return &p.Recommendations
+	}
+}
+
+// A room is one page of a service: where it is, what stands on it anyway, and
+// whose pages it is composed of.
+type room struct {
+	path string
+	own  page
+	asks []string
+}
+
+// rooms are the pages of each service. Only the storefront has several, which
+// need different things: /browse goes on without a cart, /basket without a
+// catalog, and /about without anything.
+func rooms(service string) []room {
+	switch service {
+	case "storefront":
+		return []room{
+			{path: "/{$}", asks: []string{"catalog", "cart", "recommendations"}},
+			{path: "/browse", asks: []string{"catalog", "recommendations"}},
+			{path: "/basket", asks: []string{"cart"}},
+			{path: "/about"},
+		}
+	case "catalog":
+		return []room{{path: "/{$}", own: page{Items: []item{
+			{Name: "storm lantern", Cents: 3900}, {Name: "mooring line, 12 m", Cents: 2450}, {Name: "brass compass", Cents: 8900}, {Name: "wool watch cap", Cents: 1800},
+		}}}}
+	case "cart":
+		return []room{{path: "/{$}", own: page{Items: []item{{Name: "brass compass", Cents: 8900}}}, asks: []string{"payments"}}}
+	case "payments":
+		return []room{{path: "/{$}", own: page{Methods: []string{"card", "invoice", "gold"}}}}
+	case "recommendations":
+		return []room{{path: "/{$}", own: page{Items: []item{{Name: "wool watch cap", Cents: 1800}}}}}
+	default:
+		return nil
+	}
+}
+
+// open is the service's handler: its pages, and /healthz, which says that this
+// process answers and nothing about what it depends on.
 func open(service, replica string, getenv func(string) string) (http.Handler, error) {
+	found := rooms(service)
+	if found == nil {
+		return nil, fmt.Errorf("no service %q: want %s", service, known)
+	}
+	c := newComposer(replica, getenv)
 	routes := http.NewServeMux()
 	routes.HandleFunc("GET /healthz", func(w http.ResponseWriter, r *http.Request) { io.WriteString(w, "ok\n") })
-	switch service {
-	case "catalog":
-		routes.HandleFunc("GET /{$}", goods(page{Replica: replica, Items: []item{
-			{Name: "storm lantern", Cents: 3900}, {Name: "mooring line, 12 m", Cents: 2450}, {Name: "brass compass", Cents: 8900}, {Name: "wool watch cap", Cents: 1800},
-		}}))
-	case "cart":
-		routes.HandleFunc("GET /{$}", goods(page{Replica: replica, Items: []item{{Name: "brass compass", Cents: 8900}}}))
-	case "storefront":
-		routes.Handle("GET /{$}", newStorefront(replica, getenv))
-	default:
-		return nil, fmt.Errorf("no service %q: want storefront, catalog or cart", service)
+	for _, room := range found {
+		routes.HandleFunc("GET "+room.path, func(w http.ResponseWriter, r *http.Request) { c.serve(w, r, room) })
 	}
 	return routes, nil
 }
 
-// goods answers with the same page always.
-func goods(p page) http.HandlerFunc {
-	return func(w http.ResponseWriter, r *http.Request) { answer(w, http.StatusOK, p) }
-}
+const known = "storefront, catalog, cart, payments or recommendations"
 
 func answer(w http.ResponseWriter, status int, p page) {
 	w.Header().Set("Content-Type", "application/json")
@@ -62,20 +108,19 @@ func answer(w http.ResponseWriter, status int, p page) {
 	json.NewEncoder(w).Encode(p) // a client that is gone is nobody to tell
 }
 
-// A storefront composes its page from those of the services it depends on, and
-// has none when one of them does not answer.
-type storefront struct {
+// A composer makes pages out of those of the services it depends on, and has
+// none when one of them does not answer: it was written by somebody who never
+// saw that happen.
+type composer struct {
 	replica string
-	catalog string // where it is asked; "" where there is none
-	cart    string
+	getenv  func(string) string
 	client  *http.Client
 }
 
-func newStorefront(replica string, getenv func(string) string) *storefront {
-	return &storefront{
+func newComposer(replica string, getenv func(string) string) *composer {
+	return &composer{
 		replica: replica,
-		catalog: getenv("CATALOG_URL"),
-		cart:    getenv("CART_URL"),
+		getenv:  getenv,
 		client: &http.Client{
 			Timeout:   askPatience,
 			Transport: &http.Transport{MaxIdleConnsPerHost: maxKept, IdleConnTimeout: idlePatience},
@@ -83,27 +128,31 @@ func newStorefront(replica string, getenv func(string) string) *storefront {
 	}
 }
 
-func (s *storefront) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	p := page{Replica: s.replica}
-	var catalogErr, cartErr error
+// serve asks everybody the page needs at once. The first in the page's order that
+// failed is named.
+func (c *composer) serve(w http.ResponseWriter, r *http.Request, room room) {
+	p := room.own
+	p.Replica = c.replica
+	failures := make([]error, len(room.asks))
 	var asking sync.WaitGroup
-	asking.Go(func() { p.Catalog, catalogErr = s.ask(r, s.catalog) })
-	asking.Go(func() { p.Cart, cartErr = s.ask(r, s.cart) })
-	asking.Wait()
-	switch {
-	case catalogErr != nil:
-		answer(w, http.StatusBadGateway, page{Replica: s.replica, Error: "catalog: " + catalogErr.Error()})
-	case cartErr != nil:
-		answer(w, http.StatusBadGateway, page{Replica: s.replica, Error: "cart: " + cartErr.Error()})
-	default:
-		answer(w, http.StatusOK, p)
+	for i, name := range room.asks {
+		into := p.place(name)
+		asking.Go(func() { *into, failures[i] = c.ask(r, c.getenv(strings.ToUpper(name)+"_URL")) })
 	}
+	asking.Wait()
+	for i, err := range failures {
+		if err != nil {
+			answer(w, http.StatusBadGateway, page{Replica: c.replica, Error: room.asks[i] + ": " + err.Error()})
+			return
+		}
+	}
+	answer(w, http.StatusOK, p)
 }
 
 // ask gets a dependency's page, or nothing where there is no such dependency.
 // It asks once, and never again; net/http, like most clients, still repeats a
 // GET by itself when a kept connection turns out to be closed.
-func (s *storefront) ask(r *http.Request, url string) (json.RawMessage, error) {
+func (c *composer) ask(r *http.Request, url string) (json.RawMessage, error) {
 	if url == "" {
 		return nil, nil
 	}
@@ -111,7 +160,7 @@ func (s *storefront) ask(r *http.Request, url string) (json.RawMessage, error) {
 	if err != nil {
 		return nil, err
 	}
-	response, err := s.client.Do(request)
+	response, err := c.client.Do(request)
 	if err != nil {
 		return nil, err
 	}

@@ -1,6 +1,7 @@
-// Package toy is the demo's shop: a storefront that asks a catalog and a cart.
+// Package toy is the demo's shop: a storefront that asks a catalog, a cart and
+// recommendations, and a cart that asks payments.
 //
-// The three are strangers to Holdfast on purpose. They import none of it, speak
+// The five are strangers to Holdfast on purpose. They import none of it, speak
 // plain HTTP, know nothing of replicas, retries or failures, and take all they
 // need from the environment, so that what holds for them holds for services
 // that anybody else has written. Their flags make them misbehave in the ways
@@ -27,17 +28,17 @@ const (
 	stopPatience = 10 * time.Second // for the requests in flight after SIGTERM
 )
 
-// Run is a service of the shop: args[0] is storefront, catalog or cart, the
-// rest are flags (see parse). It listens on $HOST:$PORT, where HOST is
-// 127.0.0.1 unless set, and calls itself $REPLICA. The storefront asks
-// $CATALOG_URL and $CART_URL, those that are set.
+// Run is a service of the shop: args[0] is its name, the rest are flags (see
+// parse). It listens on $HOST:$PORT, where HOST is 127.0.0.1 unless set, and
+// calls itself $REPLICA. It asks $CATALOG_URL, $CART_URL, $PAYMENTS_URL and
+// $RECOMMENDATIONS_URL for what it needs of them, those that are set.
 //
 // It serves until ctx ends or the process gets SIGTERM or SIGINT, finishes the
 // requests in flight (within 10 s) and returns nil; an error means that it did
 // not serve, could not finish, or was told to fail by a flag.
 func Run(ctx context.Context, args []string, getenv func(string) string, stdout io.Writer) error {
 	if len(args) == 0 {
-		return errors.New("which service: storefront, catalog or cart?")
+		return errors.New("which service: " + known + "?")
 	}
 	out := &shared{to: stdout}
 	habits, err := parse(args[0], args[1:], out)
@@ -58,7 +59,7 @@ func Run(ctx context.Context, args []string, getenv func(string) string, stdout 
 	}
 	address := net.JoinHostPort(cmp.Or(getenv("HOST"), "127.0.0.1"), getenv("PORT"))
 	return habits.live(ctx, out, func(ctx context.Context) error {
-		return serve(ctx, replica, address, habits.spoil(handler), out)
+		return serve(ctx, replica, address, newAdjustable(habits, handler), out)
 	})
 }
 

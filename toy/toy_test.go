@@ -11,6 +11,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"os/exec"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -143,6 +144,45 @@ func TestTheShop(t *testing.T) {
 	}
 	if status, _ := get(t, front.url+"/healthz"); status != 200 {
 		t.Errorf("/healthz without the cart: got %d, want 200: it is well itself", status)
+	}
+}
+
+// Each page of the storefront fails with what it needs, and with nothing else.
+func TestPagesNeedDifferentThings(t *testing.T) {
+	t.Parallel()
+	payments := start(t, nil, "payments").listening("payments")
+	well := map[string]*service{
+		"catalog":         start(t, nil, "catalog").listening("catalog"),
+		"cart":            start(t, []string{"PAYMENTS_URL=" + payments.url}, "cart").listening("cart"),
+		"recommendations": start(t, nil, "recommendations").listening("recommendations"),
+	}
+	for lost, broken := range map[string][]string{"": nil, "catalog": {"/", "/browse"}, "cart": {"/", "/basket"}, "recommendations": {"/", "/browse"}} {
+		var env []string
+		for name, s := range well {
+			if url := s.url; name != lost {
+				env = append(env, strings.ToUpper(name)+"_URL="+url)
+			} else {
+				env = append(env, strings.ToUpper(name)+"_URL=http://127.0.0.1:1")
+			}
+		}
+		front := start(t, env, "storefront").listening("storefront")
+		for _, path := range []string{"/", "/browse", "/basket", "/about"} {
+			want := 200
+			if slices.Contains(broken, path) {
+				want = 502
+			}
+			if status, p := get(t, front.url+path); status != want || want == 502 && !strings.HasPrefix(p.Error, lost+": ") {
+				t.Errorf("without %q %s answers %d %+v, want %d", lost, path, status, p, want)
+			}
+		}
+	}
+	if _, p := get(t, well["cart"].url+"/"); !strings.Contains(string(p.Payments), "invoice") {
+		t.Errorf("the cart's page has no payments: %+v", p)
+	}
+	payments.cmd.Process.Kill()
+	payments.ended()
+	if status, p := get(t, well["cart"].url+"/"); status != 502 || !strings.HasPrefix(p.Error, "payments: ") {
+		t.Errorf("a cart without payments: %d %+v", status, p)
 	}
 }
 

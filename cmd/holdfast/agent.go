@@ -21,6 +21,7 @@ import (
 	"holdfast/driver/process"
 	"holdfast/driver/urls"
 	"holdfast/event"
+	"holdfast/fault/proxy"
 	"holdfast/gateway"
 	"holdfast/internal/proc"
 	"holdfast/internal/unixsock"
@@ -66,13 +67,16 @@ type agent struct {
 	actor     *act.Actor
 	processes *process.Driver
 	urls      *urls.Driver
-	gateway   *gateway.Client
+	gateway   holdfast.Gateway
+	proofs    *proofs
 	stopped   chan struct{} // closed when nothing of the system runs, as was asked
 
 	mu        sync.Mutex
 	status    view.Status
 	listeners []holdfast.Listener
-	declaring sync.Mutex // one Declare at a time
+	declared  holdfast.System // last
+	heard     chan struct{}   // closed, and made anew, when the mind has taken a file over
+	declaring sync.Mutex      // one Declare at a time
 }
 
 // memory is what a snapshot holds: the mind, and the view that has to agree
@@ -83,7 +87,7 @@ type memory struct {
 }
 
 func newAgent(ctx context.Context, state stateDir, private bool) (*agent, error) {
-	a := &agent{state: state, private: private, stopped: make(chan struct{})}
+	a := &agent{state: state, private: private, stopped: make(chan struct{}), heard: make(chan struct{})}
 	seen, err := epochSeen(ctx, state)
 	if err != nil {
 		return nil, err
@@ -103,6 +107,10 @@ func newAgent(ctx context.Context, state stateDir, private bool) (*agent, error)
 	}
 	a.urls = urls.New()
 	a.gateway = gateway.Dial(state.gatewaySocket())
+	if private {
+		a.gateway = detour{Gateway: a.gateway, proxy: proxy.Dial(state.proxySocket())}
+	}
+	a.proofs = newProofs(state, os.Environ(), a.tell)
 	a.wire()
 	return a, a.relisten(ctx)
 }
@@ -143,6 +151,7 @@ func (a *agent) remember() error {
 	for _, frame := range recovered.Frames {
 		a.said(frame)
 	}
+	a.declared = mind.Declared()
 	return nil
 }
 
@@ -168,6 +177,7 @@ func (a *agent) wire() {
 		Agree:    a.agree,
 		Address:  a.address,
 		Tell:     a.tell,
+		Capture:  keepEvidence(a.camera()),
 		Complain: func(err error) { fmt.Fprintln(os.Stderr, "agent:", err) },
 	})
 	a.loop = loop.New(loop.Options{
@@ -195,9 +205,14 @@ func (a *agent) run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	paused := map[holdfast.ServiceName]bool{}
-	for _, pause := range a.status.Pauses {
-		paused[pause.Service] = true
+	paused, err := a.pausedMeanwhile(ctx)
+	if err != nil {
+		return err
+	}
+	if system := a.mind.Declared(); system.Name != "" {
+		if err := a.proofs.of(ctx, system); err != nil {
+			return err
+		}
 	}
 	return together(ctx,
 		a.record,
@@ -208,9 +223,33 @@ func (a *agent) run(ctx context.Context) error {
 		func(ctx context.Context) error { return observe.Driver(ctx, a.urls, a.tell) },
 		func(ctx context.Context) error { return observe.Gateway(ctx, a.gateway, a.tell) },
 		func(ctx context.Context) error { return observe.Pauses(ctx, a.state.pauses(), paused, a.tell) },
+		a.proofs.keep,
 		func(ctx context.Context) error { return api.Serve(ctx, listener, a) },
 		a.stay,
 		a.end)
+}
+
+// pausedMeanwhile tells the mind of what was paused while no agent ran, before
+// it hears of anything that it might mend.
+func (a *agent) pausedMeanwhile(ctx context.Context) (map[holdfast.ServiceName]bool, error) {
+	held := map[holdfast.ServiceName]bool{}
+	for _, pause := range a.status.Pauses {
+		held[pause.Service] = true
+	}
+	now, err := observe.ReadPauses(a.state.pauses())
+	if err != nil {
+		return held, nil // a person's word stands until it is taken back; Pauses looks again
+	}
+	for service, by := range now {
+		if held[service] {
+			continue
+		}
+		held[service] = true
+		if err := a.tell(ctx, event.Paused{Service: service, By: by}); err != nil {
+			return nil, err
+		}
+	}
+	return held, nil
 }
 
 // errMoved ends an agent whose state directory is no longer what it began in:
@@ -275,6 +314,11 @@ func (a *agent) said(frame event.Frame) {
 	defer a.mu.Unlock()
 	for _, entry := range frame.Entries {
 		a.status.Add(entry)
+		if declared, ok := entry.Body.(event.Declared); ok {
+			a.declared = declared.System
+			close(a.heard)
+			a.heard = make(chan struct{})
+		}
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -61,7 +62,11 @@ func printStatus(out io.Writer, status api.Status) {
 		fmt.Fprintf(out, "paused   %s, by %s: no remedy is carried out; holdfast resume ends it\n", everythingOr(pause.Service), pause.By)
 	}
 	for _, failure := range v.Failures {
-		fmt.Fprintf(out, "failing  %s %s: %s\n", failure.ID.Name(), failure.Mode, failure.Doing)
+		fmt.Fprintf(out, "failing  %s: %s\n", strings.TrimSpace(string(failure.ID.Name())+" "+string(failure.Mode)), failure.Doing)
+	}
+	fmt.Fprint(out, shadowText(v.Arms))
+	for _, line := range lacking(v) {
+		fmt.Fprintln(out, line)
 	}
 	for _, listener := range status.Listeners {
 		if !strings.Contains(string(listener.Name), "/") {
@@ -73,6 +78,53 @@ func printStatus(out io.Writer, status api.Status) {
 		fmt.Fprintf(out, "journal  NOT RECORDING: %s; what is decided is acted upon all the same (%s unrecorded so far)\n  next: make room on the disk of the state directory; recording goes on by itself\n",
 			status.Journal.Trouble, count(int(status.Journal.Unrecorded), "frame"))
 	}
+}
+
+// shadowText says which remedies would only be recorded, and what would arm
+// them: one line for each reason.
+func shadowText(arms []view.Arm) string {
+	var reasons []string
+	modes := map[string][]string{}
+	for _, arm := range arms {
+		if arm.Armed {
+			continue
+		}
+		if modes[arm.Why] == nil {
+			reasons = append(reasons, arm.Why)
+		}
+		modes[arm.Why] = append(modes[arm.Why], string(arm.Mode))
+	}
+	var text strings.Builder
+	for _, why := range reasons {
+		fmt.Fprintf(&text, "shadow   %s: nothing that lives is ended; %s\n", someOf(modes[why]), why)
+	}
+	if text.Len() > 0 {
+		text.WriteString("  next: holdfast prove arms what passes; armed: true in the file does without a drill\n")
+	}
+	return text.String()
+}
+
+// someOf lists names, the first few where there are many.
+func someOf(names []string) string {
+	const most = 4
+	if len(names) <= most {
+		return strings.Join(names, ", ")
+	}
+	return fmt.Sprintf("%s and %d more", strings.Join(names[:most], ", "), len(names)-most)
+}
+
+// lacking says, once per service and reason, which limits do not hold.
+func lacking(v view.Status) []string {
+	var lines []string
+	for _, service := range v.Services {
+		for _, replica := range service.Replicas {
+			line := fmt.Sprintf("limits   %s runs WITHOUT: %s", service.Name, replica.Lacks)
+			if replica.Lacks != "" && !slices.Contains(lines, line) {
+				lines = append(lines, line)
+			}
+		}
+	}
+	return lines
 }
 
 func headline(v view.Status) string {
@@ -107,6 +159,14 @@ func stateOfService(v view.Status, service view.ServiceStatus) string {
 				return fmt.Sprintf("%s %s %s", replica.ID.Name(), replica.State, replica.Reason)
 			}
 		}
+	}
+	for _, replica := range service.Replicas {
+		if replica.Outdated {
+			return "ok; " + string(replica.ID.Name()) + " still runs as the file said before"
+		}
+	}
+	if service.Once {
+		return string(view.Completed)
 	}
 	return "ok"
 }

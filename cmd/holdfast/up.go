@@ -316,7 +316,11 @@ func (u *up) showAddresses(status api.Status) {
 	if len(serving) == 0 {
 		serving = []string{"nothing is published"}
 	}
+	for _, line := range lacking(status.View) {
+		fmt.Fprintf(u.out, "%s %s\n", view.Bad, line)
+	}
 	fmt.Fprintf(u.out, "serving %s\n", strings.Join(serving, " "))
+	fmt.Fprint(u.out, shadowText(status.View.Arms))
 }
 
 // errGaveUp says that a replica cannot be started by trying.

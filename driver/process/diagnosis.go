@@ -22,6 +22,8 @@ type Diagnosis struct {
 	Run       []string // as run; empty when it cannot be worked out
 	Dir       string
 	State     string // "running, pid 4711", "exit 1 after 3ms", "not started: …"
+	Pid       int    // 0 unless this incarnation runs
+	Dumps     string // the signal on which it prints what it does; empty: none
 	Address   string // where it should listen; empty while it has no address
 	Listening bool   // somebody does
 	LogPath   string
@@ -72,6 +74,10 @@ func (d *Driver) Diagnose(id holdfast.ReplicaID) Diagnosis {
 		Address:   address,
 		Listening: address != "" && answers(address),
 		LogPath:   d.LogPath(name),
+		Dumps:     want.Service.DumpSignal,
+	}
+	if last.id == id && last.exit == nil {
+		found.Pid = last.pid
 	}
 	if !desired {
 		return found

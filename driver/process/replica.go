@@ -47,6 +47,7 @@ const (
 	start
 	signalStop
 	signalKill
+	endAtOnce // a stop that begins with SIGKILL: it does not listen any more
 )
 
 // next is the whole decision: what is to be done about a replica now, given
@@ -59,6 +60,8 @@ func (r *replica) next(want *holdfast.DesiredReplica, now time.Time) step {
 		return signalKill
 	case r.lives() && r.stop != nil:
 		return rest
+	case r.lives() && want != nil && want.Kill && want.ID.Incarnation > r.life.ID.Incarnation:
+		return endAtOnce
 	case r.lives() && (want == nil || want.ID.Incarnation > r.life.ID.Incarnation):
 		return signalStop
 	case r.lives() || r.remains():

@@ -39,6 +39,8 @@ func (s *Status) addFailure(e event.Entry) {
 		if b.Owner == "" {
 			f.Doing = "escalated, and nobody owns it: " + b.Why
 		}
+	case event.Captured:
+		s.captured(b)
 	case event.Mitigated:
 		if i := s.failure(b.Mode, b.ID); i >= 0 {
 			s.Failures[i].Mitigated = true
@@ -47,6 +49,15 @@ func (s *Status) addFailure(e event.Entry) {
 		s.closeFailure(b.Mode, b.ID)
 	case event.Cleared:
 		s.closeFailure(b.Mode, b.ID)
+	}
+}
+
+// captured says where the evidence of a failing replica is.
+func (s *Status) captured(b event.Captured) {
+	for i := range s.Failures {
+		if f := &s.Failures[i]; f.ID.Name() == b.ID.Name() {
+			f.Evidence = b.Path
+		}
 	}
 }
 

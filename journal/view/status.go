@@ -24,6 +24,15 @@ type Status struct {
 	Services []ServiceStatus     `json:"services"`           // in the order of the file
 	Failures []Failure           `json:"failures"`           // open ones, oldest first
 	Pauses   []Pause             `json:"pauses"`
+	Arms     []Arm               `json:"arms"` // of modes with a remedy that ends living processes, in the order of the file
+}
+
+// An Arm says whether a failure mode's remedies may end a living process, and
+// why, or why not: then they are in shadow.
+type Arm struct {
+	Mode  holdfast.ModeName `json:"mode"`
+	Armed bool              `json:"armed"`
+	Why   string            `json:"why"`
 }
 
 // ServiceStatus is one service. Required says that the system does not serve
@@ -39,6 +48,7 @@ type ServiceStatus struct {
 	Needs     []holdfast.ServiceName `json:"needs,omitempty"`     // over required edges
 	Unchecked bool                   `json:"unchecked,omitempty"` // it listens nowhere: running counts as admitted
 	Watched   bool                   `json:"watched,omitempty"`   // no gateway is in its path, so nobody admits it and it holds nobody up
+	Once      bool                   `json:"once,omitempty"`      // it runs to its end: completed counts as admitted
 	Replicas  []ReplicaStatus        `json:"replicas"`
 }
 
@@ -51,6 +61,7 @@ const (
 	Admitted   State = "admitted"    // at least one gateway uses it
 	Exited     State = "exited"      // its process ended
 	NotStarted State = "not started" // it could not even be started
+	Completed  State = "completed"   // it ran once, to its end, and well
 )
 
 // ReplicaStatus is one copy of a service.
@@ -62,6 +73,8 @@ type ReplicaStatus struct {
 	Address    string                 `json:"address,omitempty"`
 	Pid        int                    `json:"pid,omitempty"`
 	AdmittedBy []holdfast.GatewayName `json:"admitted_by,omitempty"`
+	Lacks      string                 `json:"lacks,omitempty"`    // which of its limits do not hold, and why
+	Outdated   bool                   `json:"outdated,omitempty"` // the file says something else by now
 }
 
 // A Failure is an open one: detected, and not restored. What is being done is
@@ -78,8 +91,9 @@ type Failure struct {
 	Until     time.Time          `json:"until,omitzero"` // when the next attempt is due, while one is put off
 	Withheld  holdfast.Guardrail `json:"withheld,omitempty"`
 	Escalated holdfast.OwnerName `json:"escalated_to,omitempty"`
-	NeedsYou  bool               `json:"needs_a_person"` // it was escalated, whether or not anybody owns it
-	Doing     string             `json:"doing"`          // what is being done, in words
+	NeedsYou  bool               `json:"needs_a_person"`     // it was escalated, whether or not anybody owns it
+	Doing     string             `json:"doing"`              // what is being done, in words
+	Evidence  string             `json:"evidence,omitempty"` // the file that holds what was seen of it, in the state directory
 }
 
 // A Pause is a person's wish that nothing be done; Service is empty for
@@ -97,8 +111,8 @@ func (s *Status) Add(e event.Entry) {
 		return
 	}
 	s.Seq = e.ID.Seq
-	if s.Failures == nil || s.Pauses == nil { // an API's readers are owed lists, not null
-		s.Failures, s.Pauses = append([]Failure{}, s.Failures...), append([]Pause{}, s.Pauses...)
+	if s.Failures == nil || s.Pauses == nil || s.Arms == nil { // an API's readers are owed lists, not null
+		s.Failures, s.Pauses, s.Arms = append([]Failure{}, s.Failures...), append([]Pause{}, s.Pauses...), append([]Arm{}, s.Arms...)
 	}
 	if e.At.BootID != s.Asof.BootID {
 		s.reboot(e.At)
@@ -112,9 +126,19 @@ func (s *Status) Add(e event.Entry) {
 		s.Pauses = append(s.Pauses, Pause{Service: b.Service, By: b.By, Since: e.At})
 	case event.Resumed:
 		s.resume(b.Service)
+	case event.Armed:
+		s.arm(Arm{Mode: b.Mode, Armed: true, Why: b.Why})
+	case event.Disarmed:
+		s.arm(Arm{Mode: b.Mode, Why: b.Why})
 	case event.StopRequested:
 		s.Stopping = true
 		s.Failures = s.Failures[:0] // nobody wants them mended any more
+	case event.Outdated:
+		for _, id := range b.IDs {
+			if r := s.find(id); r != nil && r.ID == id {
+				r.Outdated = true
+			}
+		}
 	case event.Stopped:
 		s.Stopped = true
 	case holdfast.Started, holdfast.NotStarted, holdfast.Exited, holdfast.Ejected, holdfast.Admitted:
@@ -150,6 +174,7 @@ func (s *Status) declare(system holdfast.System, at event.At) {
 			Minimum:   service.Minimum,
 			Unchecked: service.Healthcheck.Disabled,
 			Watched:   service.Manage == holdfast.Observe,
+			Once:      service.Once,
 		}
 		for _, d := range service.DependsOn {
 			if d.Required {
@@ -161,13 +186,30 @@ func (s *Status) declare(system holdfast.System, at event.At) {
 		}
 		s.Services = append(s.Services, status)
 	}
-	s.Failures = slices.DeleteFunc(s.Failures, func(f Failure) bool { return s.find(f.ID) == nil })
+	s.Failures = slices.DeleteFunc(s.Failures, func(f Failure) bool {
+		_, stays := system.Mode(f.Mode) // what no mode answers for is tried again with every file
+		return !stays || f.ID.Ordinal > 0 && s.find(f.ID) == nil
+	})
+	s.Arms = slices.DeleteFunc(s.Arms, func(a Arm) bool {
+		_, stays := system.Mode(a.Mode)
+		return !stays
+	})
+}
+
+func (s *Status) arm(arm Arm) {
+	i := slices.IndexFunc(s.Arms, func(a Arm) bool { return a.Mode == arm.Mode })
+	if i < 0 {
+		s.Arms = append(s.Arms, arm)
+		return
+	}
+	s.Arms[i] = arm
 }
 
 func keptReplica(before []ServiceStatus, id holdfast.ReplicaID, at event.At) ReplicaStatus {
 	for _, service := range before {
 		for _, r := range service.Replicas {
 			if r.ID.Name() == id.Name() {
+				r.Outdated = false // what is said next holds
 				return r
 			}
 		}
@@ -227,9 +269,13 @@ func (s *Status) count() {
 	}
 }
 
+func (s *Status) runsOnce(name holdfast.ServiceName) bool {
+	return slices.ContainsFunc(s.Services, func(service ServiceStatus) bool { return service.Name == name && service.Once })
+}
+
 // uses says that a replica of the service counts as admitted.
 func (s *ServiceStatus) uses(r ReplicaStatus) bool {
-	return r.State == Admitted || r.State == Running && s.Unchecked
+	return r.State == Admitted || r.State == Completed || r.State == Running && s.Unchecked
 }
 
 // short says that the system does not serve because of this service.
@@ -254,14 +300,23 @@ func (s *Status) observe(at event.At, body event.Body) {
 			r.enter(Running, at, "at "+b.Address)
 		}
 		r.Address, r.Pid = b.Address, b.Pid
+		if b.Lacks != "" || !b.Adopted {
+			r.Lacks = b.Lacks
+		}
 	case holdfast.NotStarted:
 		r.end(NotStarted, at, b.Reason)
 	case holdfast.Exited:
-		r.end(Exited, at, fmt.Sprintf("%s after %s", b.Status, event.Short(b.Ran)))
+		state := Exited
+		if b.Status == (holdfast.ExitStatus{}) && s.runsOnce(id.Service) {
+			state = Completed
+			s.closeFailure("", id)
+		}
+		r.end(state, at, fmt.Sprintf("%s after %s", b.Status, event.Short(b.Ran)))
 	case holdfast.Ejected:
 		r.eject(at, b)
 	case holdfast.Admitted:
 		r.admit(at, b)
+		s.closeFailure("", id) // that no mode answers for is over with this
 		s.mended(r.ID)
 	}
 }
@@ -276,7 +331,9 @@ func (r *ReplicaStatus) enter(next State, at event.At, reason string) {
 
 // over says that the incarnation ended: it runs at most once, so nothing that
 // is said later about it can be news.
-func (r *ReplicaStatus) over() bool { return r.State == Exited || r.State == NotStarted }
+func (r *ReplicaStatus) over() bool {
+	return r.State == Exited || r.State == NotStarted || r.State == Completed
+}
 
 func (r *ReplicaStatus) end(state State, at event.At, reason string) {
 	r.AdmittedBy, r.Pid = nil, 0

@@ -75,6 +75,7 @@ type Timeline struct {
 	troubled map[holdfast.ReplicaName]bool                 // failed and not admitted since
 	stopping map[holdfast.ReplicaName]bool                 // told to end: its exit is no failure
 	decided  map[event.ID]string                           // the subject of what is being carried out
+	arms     map[holdfast.ModeName]bool                    // modes of which it was said whether they are armed: only a change is news
 	declared bool
 	woken    bool
 }
@@ -84,6 +85,7 @@ func (t *Timeline) Add(e event.Entry) Row {
 	if t.troubled == nil {
 		t.admitted, t.ended = map[holdfast.ReplicaName]holdfast.Incarnation{}, map[holdfast.ReplicaName]holdfast.Incarnation{}
 		t.decided = map[event.ID]string{}
+		t.arms = map[holdfast.ModeName]bool{}
 		t.troubled, t.stopping = map[holdfast.ReplicaName]bool{}, map[holdfast.ReplicaName]bool{}
 	}
 	row := Row{ID: e.ID, Wall: e.At.Wall, Kind: e.Body.Kind(), Text: event.Text(e.Body), Cause: e.Cause}
@@ -117,9 +119,20 @@ func (t *Timeline) weigh(e event.Entry) (Mark, bool) {
 	case event.Detected:
 		t.troubled[b.ID.Name()] = true
 		return Bad, true
+	case event.Armed:
+		return Good, t.news(b.Mode)
+	case event.Disarmed:
+		return Neutral, t.news(b.Mode)
 	default:
 		return t.weighTold(e.Body)
 	}
+}
+
+// news says whether something was said of a mode's arming before.
+func (t *Timeline) news(mode holdfast.ModeName) bool {
+	again := t.arms[mode]
+	t.arms[mode] = true
+	return again
 }
 
 // weighTold judges what needs no memory of replicas.
@@ -133,7 +146,7 @@ func (t *Timeline) weighTold(body event.Body) (Mark, bool) {
 		return Bad, true
 	case event.Mitigated, event.Restored, event.Resumed, event.FaultRemoved:
 		return Good, true
-	case event.Waited, event.Paused, event.StopRequested, event.Stopped:
+	case event.Waited, event.Paused, event.StopRequested, event.Stopped, event.Captured:
 		return Neutral, true
 	case event.Declared: // the first one is how everything begins
 		again := t.declared
@@ -207,6 +220,12 @@ func (t *Timeline) subject(body event.Body) string {
 		return string(b.Service)
 	case event.Resumed:
 		return string(b.Service)
+	case event.Armed:
+		return string(b.Mode)
+	case event.Disarmed:
+		return string(b.Mode)
+	case event.Proved:
+		return string(b.Mode)
 	case event.Began:
 		return t.decided[b.Action]
 	case event.Done:
@@ -243,6 +262,8 @@ func replicaOf(body event.Body) (holdfast.ReplicaID, bool) {
 // concerned is the replica that something the mind said is about.
 func concerned(body event.Body) (holdfast.ReplicaID, bool) {
 	switch b := body.(type) {
+	case event.Captured:
+		return b.ID, true
 	case event.Suspected:
 		return b.ID, true
 	case event.Cleared:

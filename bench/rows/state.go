@@ -1,0 +1,99 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"os/exec"
+	"time"
+)
+
+// A state is the part of `status --json` that rows need.
+type state struct {
+	View struct {
+		Services []struct {
+			Replicas []replica `json:"replicas"`
+		} `json:"services"`
+	} `json:"view"`
+	Gateways []struct {
+		Endpoints []struct {
+			Tries uint64 `json:"tries"`
+		} `json:"endpoints"`
+		Routes []struct {
+			Requests uint64 `json:"requests"`
+		} `json:"routes"`
+	} `json:"gateways"`
+}
+
+type replica struct {
+	Address string `json:"address"`
+	Pid     int    `json:"pid"`
+}
+
+func (r rig) state(ctx context.Context) (state, error) {
+	var s state
+	out, err := r.output(ctx, "status", "--json")
+	if err == nil {
+		err = json.Unmarshal(out, &s)
+	}
+	if err == nil && (len(s.View.Services) != 1 || len(s.View.Services[0].Replicas) != 3 || len(s.Gateways) != 1) {
+		err = fmt.Errorf("not what was started: %s", out)
+	}
+	return s, err
+}
+
+func (s state) replicas() []replica { return s.View.Services[0].Replicas }
+
+// amplification is tries per request, of replicas that are still there.
+func (s state) amplification() float64 {
+	var tries, requests uint64
+	for _, e := range s.Gateways[0].Endpoints {
+		tries += e.Tries
+	}
+	for _, route := range s.Gateways[0].Routes {
+		requests += route.Requests
+	}
+	return float64(tries) / float64(max(1, requests))
+}
+
+// An entry is the part of an entry of `events --json` that rows need.
+type entry struct {
+	At struct {
+		Boot time.Duration `json:"boot"`
+	} `json:"at"`
+	Kind string `json:"kind"`
+	Body struct {
+		Do string `json:"do"`
+	} `json:"body"`
+}
+
+func (r rig) entries(ctx context.Context) ([]entry, error) {
+	out, err := r.output(ctx, "events", "--json")
+	if err != nil {
+		return nil, err
+	}
+	var all []entry
+	if err := json.Unmarshal(out, &all); err == nil {
+		return all, nil
+	}
+	lines := json.NewDecoder(bytes.NewReader(out))
+	for lines.More() {
+		var e entry
+		if err := lines.Decode(&e); err != nil {
+			return nil, fmt.Errorf("events: %w", err)
+		}
+		all = append(all, e)
+	}
+	return all, nil
+}
+
+func (r rig) output(ctx context.Context, args ...string) ([]byte, error) {
+	cmd := exec.CommandContext(ctx, r.program, args...)
+	cmd.Dir = r.dir
+	out, err := cmd.Output()
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", args[0], err)
+	}
+	return out, nil
+}

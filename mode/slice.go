@@ -1,0 +1,57 @@
+package mode
+
+import (
+	"encoding/json"
+
+	"holdfast"
+)
+
+// A slice is the part of a system that a drill of one failure mode is about.
+type slice struct {
+	Mode       holdfast.FailureMode `json:"mode"`
+	Services   []holdfast.Service   `json:"services"` // struck, and, of an edge, who calls
+	Callers    []need               `json:"callers"`  // the edges that lead to the struck service
+	Guardrails holdfast.Guardrails  `json:"guardrails"`
+}
+
+// A need is one edge with how it is needed.
+type need struct {
+	From holdfast.ServiceName `json:"from"`
+	holdfast.Dependency
+}
+
+// Slice is the part of a system that a failure mode's drill rests on, as text:
+// what is not in it may change without the drill having to be made again. Left
+// out are whether the mode is armed, which follows from the drill, and who is
+// told about it, which shows in no drill.
+func Slice(system *holdfast.System, of holdfast.FailureMode) []byte {
+	of.Armed, of.Owner, of.Escalation, of.Runbook = false, "", "", ""
+	cut := slice{Mode: of, Guardrails: system.Guardrails}
+	for _, name := range Involved(of) {
+		if service, ok := system.Service(name); ok {
+			service.Owner = ""
+			cut.Services = append(cut.Services, service)
+		}
+	}
+	for _, caller := range system.Services {
+		for _, dependency := range caller.DependsOn {
+			if dependency.On == of.Strikes.Service {
+				cut.Callers = append(cut.Callers, need{From: caller.Name, Dependency: dependency})
+			}
+		}
+	}
+	text, err := json.Marshal(cut)
+	if err != nil {
+		panic("holdfast: a system that cannot be written: " + err.Error())
+	}
+	return text
+}
+
+// Involved are the services whose programs a mode's drill exercises: the struck
+// one and, of an edge, its caller.
+func Involved(of holdfast.FailureMode) []holdfast.ServiceName {
+	if of.Strikes.IsEdge() {
+		return []holdfast.ServiceName{of.Strikes.Service, of.Strikes.Caller}
+	}
+	return []holdfast.ServiceName{of.Strikes.Service}
+}

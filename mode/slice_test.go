@@ -1,0 +1,58 @@
+package mode_test
+
+import (
+	"bytes"
+	"testing"
+	"time"
+
+	"holdfast"
+	"holdfast/mode"
+)
+
+func market() *holdfast.System {
+	return &holdfast.System{
+		Name: "market", Owner: "web", Guardrails: holdfast.Guardrails{MaxUnavailable: 1},
+		Services: []holdfast.Service{
+			{Name: "storefront", Command: "./storefront", Replicas: 2, DependsOn: []holdfast.Dependency{{On: "catalog", Required: true, Timeout: time.Second}}},
+			{Name: "catalog", Command: "./catalog", Replicas: 2, Owner: "web"},
+			{Name: "cart", Command: "./cart", Replicas: 2},
+		},
+	}
+}
+
+// What a drill rests on changes its slice, and nothing else does: neither too
+// little, which would leave a remedy armed that was never shown, nor too much,
+// which would take proofs away for nothing.
+func TestASliceIsWhatADrillRestsOn(t *testing.T) {
+	crash := mode.Crash().Of(market().Services[1])
+	loss := crash
+	loss.Strikes.Caller = "storefront"
+	for what, c := range map[string]struct {
+		change        func(*holdfast.System, *holdfast.FailureMode)
+		replica, edge bool
+	}{
+		"its own command":          {func(s *holdfast.System, _ *holdfast.FailureMode) { s.Services[1].Command += " -v" }, true, true},
+		"its own number":           {func(s *holdfast.System, _ *holdfast.FailureMode) { s.Services[1].Replicas = 3 }, true, true},
+		"its bounds":               {func(_ *holdfast.System, m *holdfast.FailureMode) { m.Bounds.Detect++ }, true, true},
+		"its remedies":             {func(_ *holdfast.System, m *holdfast.FailureMode) { m.Remedies = nil }, true, true},
+		"a guardrail":              {func(s *holdfast.System, _ *holdfast.FailureMode) { s.Guardrails.MaxUnavailable = 2 }, true, true},
+		"how it is needed":         {func(s *holdfast.System, _ *holdfast.FailureMode) { s.Services[0].DependsOn[0].Timeout = time.Minute }, true, true},
+		"who needs it":             {func(s *holdfast.System, _ *holdfast.FailureMode) { s.Services[2].DependsOn = s.Services[0].DependsOn }, true, true},
+		"its caller's command":     {func(s *holdfast.System, _ *holdfast.FailureMode) { s.Services[0].Command += " -v" }, false, true},
+		"another service":          {func(s *holdfast.System, _ *holdfast.FailureMode) { s.Services[2].Command += " -v" }, false, false},
+		"whether it is armed":      {func(_ *holdfast.System, m *holdfast.FailureMode) { m.Armed = !m.Armed }, false, false},
+		"who owns and is woken":    {func(_ *holdfast.System, m *holdfast.FailureMode) { m.Owner, m.Escalation, m.Runbook = "a", "b", "c" }, false, false},
+		"who owns the service":     {func(s *holdfast.System, _ *holdfast.FailureMode) { s.Services[1].Owner = "ops" }, false, false},
+		"the promise and the rest": {func(s *holdfast.System, _ *holdfast.FailureMode) { s.Promise, s.Digest = &holdfast.Promise{}, "x" }, false, false},
+	} {
+		for of, m := range map[string]holdfast.FailureMode{"replica": crash, "edge": loss} {
+			want := map[string]bool{"replica": c.replica, "edge": c.edge}[of]
+			system := market()
+			before := mode.Slice(system, m)
+			c.change(system, &m)
+			if got := !bytes.Equal(before, mode.Slice(system, m)); got != want {
+				t.Errorf("%s changes the slice of the %s: %v, want %v", what, of, got, want)
+			}
+		}
+	}
+}

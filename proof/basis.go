@@ -1,0 +1,117 @@
+package proof
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"hash"
+
+	"holdfast"
+	"holdfast/mode"
+)
+
+// A Basis is what a verdict rests on, as one digest.
+type Basis struct {
+	Digest holdfast.Digest
+	Why    string // why it cannot be told; empty where Digest is set
+}
+
+// Bases works out what verdicts rest on. It remembers what files hold, so that
+// asking again costs little more than looking whether they changed. Not safe for
+// concurrent use.
+type Bases struct {
+	state   string            // the state directory, which is nobody's input
+	environ map[string]string // in which commands are looked up
+	files   contents
+}
+
+// NewBases is for systems whose state is in a directory and whose services are
+// started out of an environment, of which PATH alone decides anything here.
+func NewBases(state string, environ []string) *Bases {
+	return &Bases{state: state, environ: byName(environ), files: contents{}}
+}
+
+// Of is the basis of each mode of a system as things stand. One that cannot be
+// told says why, and no verdict rests on it.
+func (b *Bases) Of(ctx context.Context, system *holdfast.System) map[holdfast.ModeName]Basis {
+	look := looking{bases: b, system: system, programs: map[holdfast.ServiceName]found{}}
+	bases := map[holdfast.ModeName]Basis{}
+	for _, of := range system.Modes {
+		digest, err := look.basis(ctx, of)
+		if err != nil {
+			bases[of.Name] = Basis{Why: err.Error()}
+			continue
+		}
+		bases[of.Name] = Basis{Digest: digest}
+	}
+	return bases
+}
+
+// A looking is one look at everything: each service is looked at once, however
+// many modes it has.
+type looking struct {
+	bases    *Bases
+	system   *holdfast.System
+	programs map[holdfast.ServiceName]found
+}
+
+// found is what a look at one service came to.
+type found struct {
+	digest string
+	err    error
+}
+
+func (l *looking) basis(ctx context.Context, of holdfast.FailureMode) (holdfast.Digest, error) {
+	sum := sha256.New()
+	section(sum, "slice", string(mode.Slice(l.system, of)))
+	for _, name := range mode.Involved(of) {
+		program, err := l.program(ctx, name)
+		if err != nil {
+			return "", err
+		}
+		section(sum, "service "+string(name), program)
+	}
+	return holdfast.Digest(hex.EncodeToString(sum.Sum(nil))), nil
+}
+
+// program is the digest of what a service runs and reads.
+func (l *looking) program(ctx context.Context, name holdfast.ServiceName) (string, error) {
+	if known, ok := l.programs[name]; ok {
+		return known.digest, known.err
+	}
+	service, _ := l.system.Service(name)
+	var f found
+	if f.digest, f.err = l.bases.service(ctx, service); f.err != nil {
+		f.err = fmt.Errorf("%s: %w", name, f.err)
+	}
+	l.programs[name] = f
+	return f.digest, f.err
+}
+
+func (b *Bases) service(ctx context.Context, service holdfast.Service) (string, error) {
+	sum := sha256.New()
+	if service.Command != "" {
+		path, err := b.executable(service)
+		if err != nil {
+			return "", err
+		}
+		content, err := b.files.of(ctx, path, maxExecutable)
+		if err != nil {
+			return "", fmt.Errorf("read the executable: %w", err)
+		}
+		section(sum, "executable", content)
+	}
+	inputs, err := b.inputs(ctx, service)
+	if err != nil {
+		return "", err
+	}
+	section(sum, "inputs", inputs)
+	return hex.EncodeToString(sum.Sum(nil)), nil
+}
+
+// section writes one named part, with its length, so that no two different rows
+// of parts are the same bytes.
+func section(sum hash.Hash, name, content string) {
+	fmt.Fprintf(sum, "%s %d\n%s\n", name, len(content), content)
+}
