@@ -84,19 +84,27 @@ type GatewayState struct {
 	Revision  uint64          `json:"revision"`
 	Endpoints []EndpointState `json:"endpoints"`
 	Routes    []RouteState    `json:"routes"`
-	Unsaved   string          `json:"unsaved,omitempty"` // why the table in force is not on its disk; empty when it is
+	// Patience is how much longer than usual the gateway waits for others because
+	// it is itself late, from 1 to 8.
+	Patience int    `json:"patience,omitempty"`
+	Unsaved  string `json:"unsaved,omitempty"` // why the table in force is not on its disk; empty when it is
 }
 
 // An EndpointState is one replica as a gateway sees it.
 type EndpointState struct {
-	ID       ReplicaID     `json:"id"`
-	Admitted bool          `json:"admitted"`
-	Since    int64         `json:"since"`  // CLOCK_BOOTTIME, nanoseconds
-	Reason   string        `json:"reason"` // the evidence, as a person reads it
-	InFlight int           `json:"in_flight"`
-	Tries    uint64        `json:"tries"`    // requests sent to it
-	Failures uint64        `json:"failures"` // of those, not answered, or with a status of 500 or more
-	Check    time.Duration `json:"check"`    // how long the last health check took
+	ID         ReplicaID     `json:"id"`
+	Admitted   bool          `json:"admitted"`
+	Kept       bool          `json:"kept,omitempty"`       // admitted although bad: it is the last
+	Since      int64         `json:"since"`                // CLOCK_BOOTTIME, nanoseconds
+	Sign       Sign          `json:"sign,omitempty"`       // of the evidence against it
+	Reason     string        `json:"reason"`               // the evidence, as a person reads it
+	HeldUntil  int64         `json:"held_until,omitempty"` // CLOCK_BOOTTIME, nanoseconds; it is not admitted before, however good it looks
+	InFlight   int           `json:"in_flight"`
+	Tries      uint64        `json:"tries"`             // requests sent to it
+	Failures   uint64        `json:"failures"`          // of those, not answered, or with a status of 500 or more
+	ErrorShare float64       `json:"error_share"`       // of its recent requests
+	Typical    time.Duration `json:"typical,omitempty"` // median time to the first byte of its recent requests
+	Check      time.Duration `json:"check"`             // how long the last health check took
 }
 
 // A RouteState counts what callers of one listener saw.
@@ -105,4 +113,8 @@ type RouteState struct {
 	Requests uint64       `json:"requests"`
 	Failed   uint64       `json:"failed"`  // status 500 or more, or no whole answer
 	Retried  uint64       `json:"retried"` // answered by a second try
+
+	Hedged          uint64 `json:"hedged"`            // a second replica was asked while the first one was waited for
+	Degraded        uint64 `json:"degraded"`          // answered by a fallback
+	RefusedByBudget uint64 `json:"refused_by_budget"` // might have been asked for a second time, had there been fewer of them
 }

@@ -119,10 +119,14 @@ func (p Port) String() string {
 
 // A Healthcheck is how a service is asked whether it can answer. With an empty
 // Path any HTTP answer to GET / will do; with one, a status from 200 to 399. A
-// TCP service is asked by a connect.
+// TCP service is asked by a connect, and by what it is told and must say where
+// the file says so.
 type Healthcheck struct {
 	Disabled    bool          `json:"disabled,omitempty"` // it listens nowhere: running is enough
 	Path        string        `json:"path,omitempty"`
+	TLS         bool          `json:"tls,omitempty"`    // it is asked over https
+	Send        string        `json:"send,omitempty"`   // what a TCP service is told
+	Expect      string        `json:"expect,omitempty"` // what it must say then
 	Interval    time.Duration `json:"interval"`
 	Timeout     time.Duration `json:"timeout"`
 	Retries     int           `json:"retries"`      // misses in a row that eject

@@ -18,7 +18,7 @@ const ErrVictimGone = holdfast.Refusal("the victim is no longer the process it w
 
 // All lists every fault there is, in the order of the catalogue of modes.
 func All() []holdfast.Fault {
-	return []holdfast.Fault{Kill{}}
+	return []holdfast.Fault{Kill{}, Hook{}}
 }
 
 // Find looks a fault up.

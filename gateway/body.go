@@ -31,16 +31,17 @@ type body struct {
 }
 
 // start sends the body: what was kept of an earlier try, then what comes.
-// Kept and spilled may be looked at again after wait.
-func (b *body) start(x *exchange, c *conn) {
+// Kept and spilled may be looked at again after wait. When all of it is written,
+// out is called.
+func (b *body) start(x *exchange, c *conn, out func()) {
 	b.done, b.c = make(chan struct{}), c
 	go func(done chan struct{}) {
 		defer close(done)
-		b.send(x, c)
+		b.send(x, c, out)
 	}(b.done)
 }
 
-func (b *body) send(x *exchange, c *conn) {
+func (b *body) send(x *exchange, c *conn, out func()) {
 	to := framed{out: c.out, chunked: x.message.length < 0}
 	if _, err := to.Write(b.kept); err != nil {
 		return // the answer, or its absence, will tell
@@ -48,7 +49,9 @@ func (b *body) send(x *exchange, c *conn) {
 	if !b.ended.Load() && !b.stream(to, &x.gateway.free) {
 		return
 	}
-	to.end(x.r.Trailer)
+	if to.end(x.r.Trailer) == nil {
+		out()
+	}
 }
 
 // stream passes on what comes from the client, and says whether it came to its

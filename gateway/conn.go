@@ -15,9 +15,15 @@ import (
 // this process that is starved, or their queues that are full, than all of them
 // that are gone: one is asked once more, with lastConnectTime. The kernel sends a
 // lost SYN again after a second.
+//
+// While there is another replica to ask, a request waits briefConnectTime: one
+// that has been late twice is not late for its caller yet. The kernel accepts
+// connections for a process that does not run, so that even on a busy machine an
+// honest connect takes no time.
 const (
-	connectTime     = 250 * time.Millisecond
-	lastConnectTime = 1500 * time.Millisecond
+	briefConnectTime = 100 * time.Millisecond
+	connectTime      = 250 * time.Millisecond
+	lastConnectTime  = 1500 * time.Millisecond
 )
 
 // Sizes of a connection's buffers. 4 KiB holds nearly every head.
@@ -30,11 +36,16 @@ type conn struct {
 	raw       syscall.RawConn
 	in        *bufio.Reader
 	out       *bufio.Writer
-	written   atomic.Int64 // bytes of the present request the kernel took
-	received  int64        // bytes of the present answer
-	reused    bool         // it carried a request before
-	timed     bool         // a deadline is set
+	heard     *atomic.Int64 // told when bytes come: CLOCK_BOOTTIME, nanoseconds; nil when nobody asks
+	written   atomic.Int64  // bytes of the present request the kernel took
+	received  int64         // bytes of the present answer
+	first     time.Duration // CLOCK_BOOTTIME of the first of them
+	reused    bool          // it carried a request before
+	timed     bool          // a deadline is set
 	idleSince time.Time
+	aborted   atomic.Bool
+	givenUp   atomic.Bool // aborted because its replica was ejected
+	letGo     func()      // gives it up; made once
 
 	block  []byte // of the head last read, reused
 	fields []field
@@ -59,6 +70,10 @@ func dial(ctx context.Context, address string, within time.Duration) (*conn, err
 		tcp.Close()
 		return nil, err
 	}
+	c.letGo = func() {
+		c.givenUp.Store(true)
+		c.abort()
+	}
 	c.look = func(fd uintptr) bool {
 		n, err := syscall.Read(int(fd), c.probe[:])
 		c.quiet = n < 0 && (err == syscall.EAGAIN || err == syscall.EWOULDBLOCK)
@@ -67,13 +82,27 @@ func dial(ctx context.Context, address string, within time.Duration) (*conn, err
 	return c, nil
 }
 
+// hear counts bytes that came.
+func (c *conn) hear(n int) {
+	at := now()
+	if c.received == 0 {
+		c.first = at
+	}
+	c.received += int64(n)
+	if c.heard != nil {
+		c.heard.Store(int64(at))
+	}
+}
+
 // counted reads and writes a conn and counts: what a failed try may have caused
 // depends on whether a byte went out, and whether one came back.
 type counted struct{ c *conn }
 
 func (t counted) Read(p []byte) (int, error) {
 	n, err := t.c.Conn.Read(p)
-	t.c.received += int64(n)
+	if n > 0 {
+		t.c.hear(n)
+	}
 	return n, err
 }
 
@@ -92,13 +121,27 @@ func (c *conn) alive() bool {
 	return c.in.Buffered() == 0 && c.raw.Read(c.look) == nil && c.quiet
 }
 
-// begin readies the connection for one request.
-func (c *conn) begin(deadline time.Time) {
+// begin readies the connection for one request, to be written before deadline
+// and answered with a head by headBy. A zero time is never.
+func (c *conn) begin(deadline, headBy time.Time) {
 	c.written.Store(0)
 	c.received = 0
 	if !deadline.IsZero() {
 		c.SetDeadline(deadline)
 		c.timed = true
+	}
+	if headBy != deadline {
+		c.readBy(headBy)
+	}
+}
+
+// readBy sets when a read fails that waits. A connection that was aborted stays
+// so, whichever of the two came first.
+func (c *conn) readBy(at time.Time) {
+	c.SetReadDeadline(at)
+	c.timed = true
+	if c.aborted.Load() {
+		c.abort()
 	}
 }
 
@@ -113,7 +156,10 @@ func (c *conn) rest(at time.Time) {
 
 // abort ends whatever waits on the connection, now. It may be called from
 // another goroutine; the connection is of no use afterwards.
-func (c *conn) abort() { c.SetDeadline(time.Unix(1, 0)) }
+func (c *conn) abort() {
+	c.aborted.Store(true)
+	c.SetDeadline(time.Unix(1, 0))
+}
 
 func (c *conn) close() { c.Conn.Close() }
 
@@ -129,11 +175,7 @@ func (c *conn) readHead() (head, error) {
 	return h, err
 }
 
-// source is what is left to read from the connection: what the buffer holds,
-// then the connection itself, which the kernel can splice.
-func (c *conn) source() io.Reader {
-	if c.in.Buffered() > 0 {
-		return c.in
-	}
-	return c.Conn
-}
+// source is what is left to read from the connection. It is not left to the
+// kernel to splice: that a stream still brings something is what tells a replica
+// with a request that takes long from one that hangs.
+func (c *conn) source() io.Reader { return c.in }

@@ -18,6 +18,7 @@ import (
 	"time"
 
 	"holdfast"
+	"holdfast/detect"
 	"holdfast/internal/proc"
 )
 
@@ -50,6 +51,11 @@ type Gateway struct {
 	routing atomic.Pointer[routing] // what requests read; replaced whole
 	flights *flights
 	free    freeList
+	factor  atomic.Int64  // by our own health, from 1 to 8: how much longer others are waited for; 0 before the first pulse
+	alarms  chan struct{} // a score of errors alarms; holds one
+	copies  copies
+
+	stragglers stragglers
 
 	applying sync.Mutex // one Apply at a time, its disk write included
 
@@ -60,6 +66,7 @@ type Gateway struct {
 	followers map[*follower]struct{}
 	doors     map[holdfast.ListenerName]*door
 	tallies   map[holdfast.ListenerName]*tally
+	health    detect.Health
 	work      *work // not nil while Run runs
 }
 
@@ -77,6 +84,7 @@ func New(o Options) (*Gateway, error) {
 		limit:     maxInFlight,
 		places:    places(),
 		flights:   newFlights(),
+		alarms:    make(chan struct{}, 1),
 		services:  map[holdfast.ServiceName]*service{},
 		exited:    map[holdfast.ReplicaName]holdfast.Incarnation{},
 		followers: map[*follower]struct{}{},
@@ -115,6 +123,7 @@ func (g *Gateway) begin(w *work) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.work = w
+	w.group.Go(func() { g.pulse(w.ctx) })
 	for _, s := range g.services {
 		for _, e := range s.endpoints {
 			g.startWatch(s, e)
@@ -152,6 +161,7 @@ func (g *Gateway) drain(doors []*door) {
 	}
 	g.flights.land(bounded)
 	group.Wait()
+	g.stragglers.end()
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	for _, s := range g.services {
@@ -196,6 +206,7 @@ func (g *Gateway) State(context.Context) (holdfast.GatewayState, error) {
 	}
 	state.Revision = g.held.table.Revision
 	state.Unsaved = g.held.unsaved
+	state.Patience = g.health.Factor()
 	for _, routed := range g.held.table.Services {
 		for _, e := range g.services[routed.Name].endpoints {
 			state.Endpoints = append(state.Endpoints, e.state())
@@ -209,16 +220,25 @@ func (g *Gateway) State(context.Context) (holdfast.GatewayState, error) {
 
 // state is an endpoint as a person asks for it. The caller holds Gateway.mu.
 func (e *endpoint) state() holdfast.EndpointState {
-	return holdfast.EndpointState{
-		ID:       e.ID,
-		Admitted: e.standing == admitted || e.standing == kept,
-		Since:    int64(e.since),
-		Reason:   e.reason,
-		InFlight: int(e.inFlight.Load()),
-		Tries:    e.tries.Load(),
-		Failures: e.failures.Load(),
-		Check:    e.took,
+	recent := e.last.Since(&e.older)
+	state := holdfast.EndpointState{
+		ID:         e.ID,
+		Admitted:   e.standing == admitted || e.standing == kept,
+		Kept:       e.standing == kept,
+		Since:      int64(e.since),
+		Sign:       e.sign,
+		Reason:     e.reason,
+		InFlight:   int(e.inFlight.Load()),
+		Tries:      e.tries.Load(),
+		Failures:   e.failures.Load(),
+		ErrorShare: e.rate.Seen(),
+		Typical:    recent.Answered.Median(),
+		Check:      e.took,
 	}
+	if e.held > now() {
+		state.HeldUntil = int64(e.held)
+	}
+	return state
 }
 
 // now is the clock that instants given to others are taken from.

@@ -41,10 +41,13 @@ func TestAGatewayWithoutDescriptorsBlamesNobody(t *testing.T) {
 	withoutDescriptors(t, func() {
 		for range s.check.Retries + 1 {
 			for _, e := range endpoints {
-				if seen := checkOnce(t.Context(), e.Address, holdfast.HTTP, s.check); seen.lack == nil {
+				q := &inquiry{endpoint: e, protocol: holdfast.HTTP, check: s.check, within: s.check.Timeout, connect: connectTime}
+				seen := q.ask(t.Context())
+				q.close()
+				if seen.lack == nil {
 					t.Fatalf("a check without descriptors saw %q", seen.detail)
 				}
-				g.look(t.Context(), s, e)
+				(&watcher{gateway: g, service: s, endpoint: e}).take(seen)
 			}
 		}
 	})
@@ -54,8 +57,8 @@ func TestAGatewayWithoutDescriptorsBlamesNobody(t *testing.T) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	for _, e := range endpoints {
-		if e.standing != admitted || e.misses != 0 {
-			t.Errorf("%s stands at %d after %d misses: %s", e.ID, e.standing, e.misses, e.reason)
+		if e.standing != admitted || e.checks.Misses != 0 {
+			t.Errorf("%s stands at %d after %d misses: %s", e.ID, e.standing, e.checks.Misses, e.reason)
 		}
 	}
 }

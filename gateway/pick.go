@@ -3,12 +3,27 @@ package gateway
 import (
 	"math/rand/v2"
 	"slices"
+	"time"
 )
 
-// pick chooses a replica that was not tried yet: of two at random the one with
-// fewer requests in flight. If every usable one was tried it takes from those
-// nobody vouches for, since an answer from there beats none. It returns nil when
-// there is nobody left.
+const (
+	// worse is how many times a replica must cost what another does before that
+	// decides. Less is noise, and would send everything to whoever had the last
+	// lucky answer.
+	worse = 2
+	// byLot is of how many picks one does not look at what replicas have done:
+	// whoever is never asked can neither show that it is well again nor that it
+	// is bad enough to be ejected.
+	byLot = 10
+	// A replica that was admitted a moment ago is cold: it gets a tenth of its
+	// share, and more from second to second.
+	slowStart = 10 * time.Second
+	coldShare = 0.1
+)
+
+// pick chooses a replica that was not tried yet, or nil when there is nobody
+// left. If every usable one was tried it takes from those nobody vouches for,
+// since an answer from there beats none.
 func (s *service) pick(tried []*endpoint) *endpoint {
 	l := s.lineup.Load()
 	if e := pickOf(l.usable, tried); e != nil {
@@ -17,16 +32,44 @@ func (s *service) pick(tried []*endpoint) *endpoint {
 	return pickOf(l.standby, tried)
 }
 
+// others says whether somebody is left to ask beside those.
+func (s *service) others(beside []*endpoint) bool {
+	l := s.lineup.Load()
+	untried := func(e *endpoint) bool { return !slices.Contains(beside, e) }
+	return slices.ContainsFunc(l.usable, untried) || slices.ContainsFunc(l.standby, untried)
+}
+
 func pickOf(from, tried []*endpoint) *endpoint {
 	if len(tried) > 0 {
 		from = slices.DeleteFunc(slices.Clone(from), func(e *endpoint) bool { return slices.Contains(tried, e) })
 	}
-	switch len(from) {
-	case 0:
-		return nil
-	case 1:
-		return from[0]
+	if len(from) < 2 {
+		return only(from)
 	}
+	at := now()
+	e := pickAt(from, at)
+	if len(from) > 2 && e.suspect(at) {
+		// Both draws fell on silent ones. That is rare, and worth a look at all.
+		calm := slices.DeleteFunc(slices.Clone(from), func(e *endpoint) bool { return e.suspect(at) })
+		if len(calm) > 1 {
+			return pickAt(calm, at)
+		}
+		if len(calm) == 1 {
+			return calm[0]
+		}
+	}
+	return e
+}
+
+func only(from []*endpoint) *endpoint {
+	if len(from) == 0 {
+		return nil
+	}
+	return from[0]
+}
+
+// pickAt draws two of at least two and takes the better one.
+func pickAt(from []*endpoint, at time.Duration) *endpoint {
 	// The second draw leaves the first one's place out and closes the gap, so
 	// that every pair is equally likely. Taking the neighbour on a collision
 	// instead, as some do, sends more to whoever stands after a busy one.
@@ -34,8 +77,68 @@ func pickOf(from, tried []*endpoint) *endpoint {
 	if b >= a {
 		b++
 	}
-	if from[b].inFlight.Load() < from[a].inFlight.Load() {
-		return from[b]
+	return better(from[a], from[b], at)
+}
+
+// better is the one of two to ask: who is not silent, before who costs much
+// less, before who is warm, before who has fewer requests in flight, before a.
+func better(a, b *endpoint, at time.Duration) *endpoint {
+	if silent := a.suspect(at); silent != b.suspect(at) {
+		if silent {
+			return b
+		}
+		return a
 	}
-	return from[a]
+	if rand.IntN(byLot) > 0 {
+		if e := cheaper(a, b, at); e != nil {
+			return e
+		}
+	}
+	if e := warmer(a, b, at); e != nil {
+		return e
+	}
+	if b.inFlight.Load() < a.inFlight.Load() {
+		return b
+	}
+	return a
+}
+
+// cheaper is the one that costs much less, if there is one.
+func cheaper(a, b *endpoint, at time.Duration) *endpoint {
+	costA, costB := a.cost(at), b.cost(at)
+	switch {
+	case costA == 0 || costB == 0:
+		return nil
+	case costA > worse*costB:
+		return b
+	case costB > worse*costA:
+		return a
+	}
+	return nil
+}
+
+// warmer is the one that has been admitted for longer, as often as the other one
+// is to be spared.
+func warmer(a, b *endpoint, at time.Duration) *endpoint {
+	shareA, shareB := a.share(at), b.share(at)
+	if shareA == shareB {
+		return nil
+	}
+	if shareB > shareA {
+		a, shareA, shareB = b, shareB, shareA
+	}
+	if rand.Float64()*shareA < shareB {
+		return nil
+	}
+	return a
+}
+
+// share is the part of its traffic that an endpoint is given: all of it, unless
+// it was admitted just now.
+func (e *endpoint) share(at time.Duration) float64 {
+	since := at - time.Duration(e.admittedAt.Load())
+	if since >= slowStart {
+		return 1
+	}
+	return max(coldShare, since.Seconds()/slowStart.Seconds())
 }

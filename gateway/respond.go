@@ -9,22 +9,23 @@ import (
 // respond passes an answer on as it comes. Once its head is on the way nothing
 // can be tried again: an answer that ends too early ends the client's
 // connection too, so that it is not taken for a whole one.
-func (x *exchange) respond(a *answer) {
+func (x *exchange) respond(a *try) {
 	whole := false
 	defer func() { x.close(a, whole) }()
-	if x.message.attempt > 1 {
+	if a.head.status >= 500 && x.degrade() {
+		return
+	}
+	if a.number > 1 {
 		x.tally.retried.Add(1)
 	}
-	if a.head.status >= 500 {
-		x.failed = true
-		a.endpoint.failures.Add(1)
-	}
+	x.failed = a.head.status >= 500
 	if a.head.status == http.StatusSwitchingProtocols {
 		x.upgrade(a)
 		return
 	}
 	x.writeHead(a)
-	read, written := x.copyBody(&a.payload)
+	copyOf := x.beginCopy(a)
+	read, written := x.copyBody(a, copyOf)
 	if read != nil {
 		x.cutShort(a)
 	}
@@ -32,6 +33,7 @@ func (x *exchange) respond(a *answer) {
 		panic(http.ErrAbortHandler)
 	}
 	x.writeTrailer(&a.payload)
+	x.gateway.copies.keep(copyOf)
 	whole = true
 }
 
@@ -48,16 +50,19 @@ func (x *exchange) writeTrailer(p *payload) {
 }
 
 // cutShort ends an answer that its replica did not finish.
-func (x *exchange) cutShort(a *answer) {
+func (x *exchange) cutShort(a *try) {
 	if x.r.Context().Err() == nil {
 		x.failed = true
 		a.endpoint.failures.Add(1)
+		// Its head was told as a good outcome already, which halves the weight of
+		// this one. A stream's end is too far off to wait for with it.
+		a.endpoint.note(outcome{failed: true})
 		a.endpoint.nudge()
 	}
 	panic(http.ErrAbortHandler)
 }
 
-func (x *exchange) writeHead(a *answer) {
+func (x *exchange) writeHead(a *try) {
 	h := x.w.Header()
 	copyFields(h, &a.head)
 	if _, typed := h["Content-Type"]; !typed {
@@ -102,7 +107,14 @@ func connectionOf(h *head) []string {
 
 // copyBody copies piece by piece and flushes before every read that may wait:
 // the client sees each piece when we do, and a short answer is still one write.
-func (x *exchange) copyBody(p *payload) (read, written error) {
+func (x *exchange) copyBody(a *try, into *copied) (read, written error) {
+	p := &a.payload
+	if len(a.kept) > 0 {
+		into.add(a.kept)
+		if _, err := x.w.Write(a.kept); err != nil {
+			return nil, err
+		}
+	}
 	if p.ended {
 		return nil, nil
 	}
@@ -117,6 +129,7 @@ func (x *exchange) copyBody(p *payload) (read, written error) {
 		}
 		n, err := p.Read(buffer[:])
 		if n > 0 {
+			into.add(buffer[:n])
 			if _, wrong := x.w.Write(buffer[:n]); wrong != nil {
 				return nil, wrong
 			}
@@ -130,18 +143,27 @@ func (x *exchange) copyBody(p *payload) (read, written error) {
 
 // close ends an answer. Its connection is kept for the next request only if
 // both sides know for certain where this one ended.
-func (x *exchange) close(a *answer, whole bool) {
-	clean := whole && x.body.delivered(a.conn) && a.reusable()
+func (x *exchange) close(a *try, whole bool) {
+	clean := whole && a.conn != nil && x.body.delivered(a.conn) && a.reusable()
 	x.body.finish()
+	x.release(a, clean)
+}
+
+// release gives an answer's connection back, or closes it.
+func (x *exchange) release(a *try, clean bool) {
+	if a.conn == nil {
+		return
+	}
 	if a.unwatch() && clean {
 		a.endpoint.pool.give(a.conn, time.Now())
 	} else {
 		a.conn.close()
 	}
+	a.conn = nil
 	a.endpoint.inFlight.Add(-1)
 }
 
-func (a *answer) reusable() bool {
+func (a *try) reusable() bool {
 	return a.head.minor == 1 && a.payload.framing != byClose &&
 		a.conn.in.Buffered() == 0 && !a.head.lists("Connection", "close")
 }

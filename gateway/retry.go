@@ -7,32 +7,58 @@ import (
 )
 
 // How often a request is sent again, by the reason. Together with the first one
-// that is at most six tries, and only replicas that refuse connections make it
-// more than three.
+// that is at most six tries and two hedges, and only replicas that refuse
+// connections make it more than three.
 const (
-	maxMoves    = 3 // nothing was sent: always safe, and each refusal ejects
-	maxRetries  = 1 // it was sent and may be sent again
+	maxMoves    = 3 // nothing was sent, which is always safe and each refusal ejects; or an ejection gave it up
+	maxRetries  = 1 // it was sent and may be sent again; out of the budget
 	maxRenewals = 1 // a used connection died before a byte came back: more likely its age than its replica
 )
 
+// maxCrowd is how many requests of one listener may wait for a service of which
+// no replica is admitted. Such a service answers none of them, or one after
+// another: more would only wait for nothing, and hold the caller's own requests.
+const maxCrowd = 256
+
 // run tries until there is an answer, or no reason to expect one.
 func (x *exchange) run() {
-	e := x.service.pick(nil)
-	if e == nil {
-		x.complain(http.StatusServiceUnavailable, "no-replica", "%s: no replica is left to ask", x.service.name)
+	x.service.budget.requests.Add(1)
+	if x.tally.waiting.Add(1) > maxCrowd && !x.service.lineup.Load().trusted {
+		x.tally.waiting.Add(-1)
+		x.w.Header().Set("Retry-After", "1")
+		x.complain(http.StatusServiceUnavailable, "crowded", "%s: no replica is admitted, and %d requests wait already", x.service.name, maxCrowd)
 		return
 	}
-	for e != nil {
-		a, f := x.try(e)
-		if f == nil {
-			x.respond(a)
-			return
-		}
-		e = x.next(f)
-		if e == nil {
-			x.giveUp(f)
-		}
+	answer, failed := x.answer()
+	x.tally.waiting.Add(-1)
+	switch {
+	case answer != nil:
+		x.respond(answer)
+	case failed != nil:
+		x.giveUp(failed)
+	default:
+		x.complain(http.StatusServiceUnavailable, "no-replica", "%s: no replica is left to ask", x.service.name)
 	}
+}
+
+// answer asks one replica after another until there is an answer to pass on, or
+// until the failure that was one too many. With neither there was nobody to ask.
+func (x *exchange) answer() (*try, *failure) {
+	var last *failure
+	for e := x.service.pick(nil); e != nil; {
+		a, f := x.ask(e)
+		if f == nil {
+			if e = x.second(a); e == nil {
+				return x.preferred(a), nil
+			}
+			continue
+		}
+		if e = x.next(f); e == nil && x.held != nil && f.how != clientGone {
+			return x.held, nil
+		}
+		last = f
+	}
+	return nil, last
 }
 
 // next is the replica to ask after a failed try, or nil.
@@ -85,16 +111,32 @@ func (x *exchange) mayRepeat(f *failure) bool {
 // was one left.
 func (x *exchange) spend(f *failure) bool {
 	switch {
-	case !f.sent:
+	case !f.sent, f.how == ejectedIt:
 		x.moves++
 		return x.moves <= maxMoves
 	case f.stale && x.renewals < maxRenewals:
 		x.renewals++
 		return true
 	default:
-		x.retries++
-		return x.retries <= maxRetries
+		return x.payRetry()
 	}
+}
+
+// payRetry takes a retry out of the request's bound and the service's budget.
+func (x *exchange) payRetry() bool {
+	if x.retries++; x.retries > maxRetries {
+		return false
+	}
+	return x.paid(x.service.budget.retry(now()))
+}
+
+// paid counts the requests that the budget refused a second try.
+func (x *exchange) paid(ok bool) bool {
+	if !ok && !x.unpaid {
+		x.unpaid = true
+		x.tally.unpaid.Add(1)
+	}
+	return ok
 }
 
 // blame makes a failure count against its replica, unless it is the client's.
@@ -124,6 +166,8 @@ func (x *exchange) tell(f *failure) string {
 		return who + ": " + f.err.Error()
 	case late:
 		return who + " did not answer in time"
+	case ejectedIt:
+		return who + " did not answer before it was ejected"
 	default:
 		return who + " broke off"
 	}
@@ -147,13 +191,23 @@ func (x *exchange) giveUp(f *failure) {
 	}
 }
 
-// complain answers with an error of our own.
+// complain answers with an error of our own, unless there is something better to
+// answer in the replicas' place.
 func (x *exchange) complain(status int, code, format string, args ...any) {
+	if status >= 500 && x.degrade() {
+		return
+	}
 	x.failed = status >= 500
+	x.closeUnread()
+	complain(x.w, status, code, format, args...)
+}
+
+// closeUnread ends the client's connection after an answer that came before the
+// request's end: what is left of it cannot be told from a next one.
+func (x *exchange) closeUnread() {
 	if x.body.source != nil && !x.body.ended.Load() {
 		x.w.Header().Set("Connection", "close")
 	}
-	complain(x.w, status, code, format, args...)
 }
 
 // complain writes one line that says what and why.

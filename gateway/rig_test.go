@@ -22,8 +22,10 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 const patience = 10 * time.Second
 
 // A replica is a real HTTP server that can be killed: its port refuses and its
-// connections are reset, as the kernel does it for a process that ended.
+// connections are reset, as the kernel does it for a process that ended. It can
+// be broken in other ways, too.
 type replica struct {
+	faults
 	t       testing.TB
 	id      holdfast.ReplicaID
 	address string
@@ -45,8 +47,9 @@ func newReplicaAt(t testing.TB, id holdfast.ReplicaID, address string, handler h
 		t.Fatal(err)
 	}
 	r := &replica{t: t, id: id, address: l.Addr().String(), conns: map[net.Conn]http.ConnState{}}
-	r.server = &http.Server{Handler: handler, ConnState: r.track}
-	go r.server.Serve(l)
+	r.listener = l.(*net.TCPListener)
+	r.server = &http.Server{Handler: r.faulty(handler), ConnState: r.track}
+	go r.server.Serve(gated{Listener: l, gate: &r.gate})
 	t.Cleanup(r.kill)
 	return r
 }
@@ -69,11 +72,12 @@ func (r *replica) kill() {
 	defer r.mu.Unlock()
 	r.dead = true
 	for c := range r.conns {
-		if tcp, ok := c.(*net.TCPConn); ok {
-			tcp.SetLinger(0)
+		if g, ok := c.(gatedConn); ok {
+			g.Conn.(*net.TCPConn).SetLinger(0)
 		}
 	}
 	r.server.Close()
+	r.resume()
 }
 
 func (r *replica) exited() holdfast.Process {

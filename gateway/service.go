@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"holdfast"
+	"holdfast/detect"
 )
 
 // A service is one service as requests find it. It stays the same object
@@ -14,17 +15,33 @@ type service struct {
 	name     holdfast.ServiceName
 	inFlight atomic.Int64
 	lineup   atomic.Pointer[lineup]
+	answered atomic.Uint64   // tries whose outcome is known, of all replicas there ever were
+	broken   atomic.Uint64   // of those, failures
+	typical  atomic.Int64    // recent median time to the first byte, nanoseconds; 0 while unknown
+	alarms   chan<- struct{} // asks for a review now
+	tempo    tempo
+	budget   budget
 
 	// Guarded by Gateway.mu.
 	protocol  holdfast.Protocol
 	check     holdfast.Healthcheck // with no zero that means a default
-	endpoints []*endpoint          // in the order of the table
+	minimum   int
+	endpoints []*endpoint // in the order of the table
+	records   map[holdfast.ReplicaName]record
+	weighed   detect.Outcomes // those the rates know of
+	paced     []*endpoint     // whose pace was compared last
+	turned    time.Duration   // CLOCK_BOOTTIME of when the recent pace last began
+}
+
+func newService(name holdfast.ServiceName, alarms chan<- struct{}) *service {
+	return &service{name: name, alarms: alarms, records: map[holdfast.ReplicaName]record{}}
 }
 
 // A lineup is whom requests may go to, settled anew at each verdict.
 type lineup struct {
 	usable  []*endpoint // picked from
 	standby []*endpoint // alive as far as we know, not trusted; better than no answer
+	trusted bool        // somebody usable is admitted
 }
 
 // An endpoint is one incarnation as the gateway sees it. A new incarnation is a
@@ -37,19 +54,39 @@ type endpoint struct {
 	tries    atomic.Uint64
 	failures atomic.Uint64
 	waits    waits
+	asked    waits // health checks that are connected and wait for a byte
+	pace     pace
 	heard    atomic.Int64  // CLOCK_BOOTTIME of the last byte that came from it, nanoseconds
 	retired  chan struct{} // closed when no table names it any more
 	nudged   chan struct{} // asks for a check now; holds one
+
+	ledger     ledger
+	admittedAt atomic.Int64 // CLOCK_BOOTTIME of the last admission, nanoseconds
+	lingering  atomic.Int64 // tries that nobody waits for, but for how long they would have taken
 
 	// Guarded by Gateway.mu.
 	standing standing
 	since    time.Duration // CLOCK_BOOTTIME of the last change of standing
 	sign     holdfast.Sign // of the evidence that ejected it
 	reason   string        // the evidence, as a person reads it
-	passes   int           // in a row
-	misses   int           // in a row
-	passed   time.Duration // CLOCK_BOOTTIME of the last pass that counted
-	took     time.Duration // by the last check
+	evidence
+}
+
+// Evidence is what speaks for and against an endpoint. Guarded by Gateway.mu.
+type evidence struct {
+	checks    detect.Checks
+	took      time.Duration // by the last check
+	quiet     detect.Quiet
+	suspected time.Duration // CLOCK_BOOTTIME of when waiting requests last asked for checks
+	held      time.Duration // CLOCK_BOOTTIME before which it is not admitted again
+	before    record        // what was held against it before it last fell
+
+	rate     detect.Rate
+	counted  detect.Outcomes // those the rate knows of
+	slowness detect.Slowness
+	last     detect.Pace // at the last pulse
+	old      detect.Pace // a while before that
+	older    detect.Pace // and before that
 }
 
 func newEndpoint(s *service, wanted holdfast.Endpoint) *endpoint {
@@ -78,9 +115,6 @@ func (e *endpoint) isRetired() bool {
 	}
 }
 
-// learn takes the outcome of a try into account.
-func (e *endpoint) learn(outcome) {}
-
 // nudge asks for a check now. It never waits.
 func (e *endpoint) nudge() {
 	select {
@@ -104,14 +138,21 @@ type tally struct {
 	requests atomic.Uint64
 	failed   atomic.Uint64
 	retried  atomic.Uint64
+	hedged   atomic.Uint64
+	degraded atomic.Uint64
+	unpaid   atomic.Uint64
+	waiting  atomic.Int64 // requests that have no answer yet
 }
 
 func (t *tally) state(name holdfast.ListenerName) holdfast.RouteState {
 	return holdfast.RouteState{
-		Listener: name,
-		Requests: t.requests.Load(),
-		Failed:   t.failed.Load(),
-		Retried:  t.retried.Load(),
+		Listener:        name,
+		Requests:        t.requests.Load(),
+		Failed:          t.failed.Load(),
+		Retried:         t.retried.Load(),
+		Hedged:          t.hedged.Load(),
+		Degraded:        t.degraded.Load(),
+		RefusedByBudget: t.unpaid.Load(),
 	}
 }
 

@@ -106,7 +106,7 @@ func (g *Gateway) adopt(table holdfast.RoutingTable) {
 	for _, routed := range table.Services {
 		s := g.services[routed.Name]
 		if s == nil {
-			s = &service{name: routed.Name}
+			s = newService(routed.Name, g.alarms)
 			s.lineup.Store(&lineup{})
 		}
 		g.reshape(s, routed)
@@ -134,7 +134,7 @@ func (g *Gateway) reshape(s *service, routed holdfast.RoutedService) {
 		before = nil
 	}
 	old := s.endpoints
-	s.protocol, s.check = routed.Protocol, withDefaults(routed.Healthcheck)
+	s.protocol, s.check, s.minimum = routed.Protocol, withDefaults(routed.Healthcheck), routed.Minimum
 	s.endpoints = make([]*endpoint, 0, len(routed.Endpoints))
 	for _, wanted := range routed.Endpoints {
 		i := slices.IndexFunc(before, func(e *endpoint) bool { return e.Endpoint == wanted })

@@ -31,11 +31,15 @@ type exchange struct {
 	message message
 	body    body
 
+	headBy   time.Time   // when the head of an answer must have come; zero for never
+	first    try         // most requests need no other
 	tried    []*endpoint // that are not to be picked again
+	held     *try        // a bad answer, whole, that is passed on if no other replica has a better one
 	story    []string    // what went wrong so far, a part of a sentence each
 	fresh    bool        // the next try takes no used connection
 	patient  bool        // every replica was asked and none could be connected to: the last try takes its time
-	moves    int         // tries of which nothing was sent
+	unpaid   bool        // the budget refused it a second try
+	moves    int         // tries of which nothing was sent, or that were given up at an ejection
 	retries  int         // second tries of what was sent
 	renewals int         // tries on a fresh connection because a used one had died
 	failed   bool        // the client got no good answer
@@ -54,6 +58,7 @@ func (x *exchange) prepare() {
 	if !x.message.deadline.IsZero() {
 		bound = x.message.deadline.Add(writeGrace)
 	}
+	x.headBy = x.answerBy()
 	control.SetWriteDeadline(bound)
 }
 
@@ -64,13 +69,20 @@ func (x *exchange) count() {
 	}
 }
 
-// An answer is a try that came as far as a head. Whoever holds one closes it.
-type answer struct {
+// A try is a request on its way to one replica. With a head it is an answer, and
+// whoever holds one closes it.
+type try struct {
 	endpoint *endpoint
+	number   int // from 1
+	began    time.Duration
+	waiter   waiter
 	conn     *conn
-	head     head
-	payload  payload
 	unwatch  func() bool // of the client; false when it has gone
+	err      error       // of a try in a race
+
+	head    head
+	payload payload
+	kept    []byte // what was read of the body already
 }
 
 // A how says in which way a try failed.
@@ -82,6 +94,7 @@ const (
 	broken      how = "broken"      // it ended before the answer's head was complete
 	badAnswer   how = "bad-answer"  // what came was not HTTP
 	late        how = "timeout"     // the deadline passed
+	ejectedIt   how = "given-up"    // its replica was ejected, and the request may be sent again
 	clientGone  how = "client-gone" // nobody waits for the answer
 	clientBad   how = "bad-request" // the client's body could not be read
 )
@@ -95,70 +108,178 @@ type failure struct {
 	err      error
 }
 
-// try sends the request to a replica and reads the head of the answer.
-func (x *exchange) try(e *endpoint) (*answer, *failure) {
-	x.message.attempt++
-	e.inFlight.Add(1)
-	e.tries.Add(1)
-	c, err := x.connect(e)
-	if err != nil {
-		e.inFlight.Add(-1)
-		return nil, x.failure(e, nil, err)
+// ask sends the request to a replica and reads the head of the answer. If that
+// takes long, another replica is asked, too, and the answer is whose comes first.
+func (x *exchange) ask(e *endpoint) (*try, *failure) {
+	t := x.begin(e)
+	err := x.send(t)
+	if err == nil && x.mayHedge() {
+		var other *endpoint
+		if other, err = x.await(t); other != nil {
+			return x.race(t, other)
+		}
 	}
-	c.begin(x.message.deadline)
-	a := &answer{endpoint: e, conn: c, unwatch: context.AfterFunc(x.r.Context(), c.abort)}
-	if err := x.converse(a); err != nil {
-		a.unwatch()
-		c.close()
-		e.inFlight.Add(-1)
-		return nil, x.failure(e, c, err)
-	}
-	return a, nil
+	return x.finish(t, err)
 }
 
-// connect takes a connection from the pool or opens one.
-func (x *exchange) connect(e *endpoint) (*conn, error) {
-	if !x.fresh {
+// begin counts a try in. A request without a body waits from here on; one with a
+// body from when it is sent, so that nobody takes a long upload for a replica
+// that does not answer.
+func (x *exchange) begin(e *endpoint) *try {
+	t := &x.first
+	if x.message.attempt++; x.message.attempt > 1 {
+		t = &try{}
+	}
+	t.endpoint, t.number, t.began = e, x.message.attempt, now()
+	e.inFlight.Add(1)
+	e.tries.Add(1)
+	t.waiter.began = t.began
+	if x.message.length == 0 {
+		e.waits.begin(&t.waiter)
+	}
+	return t
+}
+
+// send finds a connection, sends the request's head over it, and begins with its
+// body.
+func (x *exchange) send(t *try) error {
+	c, err := x.connect(t.endpoint, x.connectTime(t.endpoint), x.fresh)
+	if err != nil {
+		return err
+	}
+	t.conn = c
+	c.begin(x.message.deadline, x.headBy)
+	x.watch(t)
+	if err := x.write(t); err != nil || x.body.source == nil {
+		return err
+	}
+	if !x.message.expects || x.heldBackLongEnough(c) {
+		x.upload(t)
+	}
+	return nil
+}
+
+// watch ends the try when the client goes.
+func (x *exchange) watch(t *try) { t.unwatch = context.AfterFunc(x.r.Context(), t.conn.abort) }
+
+// connectTime is how long a connect to a replica may take.
+func (x *exchange) connectTime(to *endpoint) time.Duration {
+	switch {
+	case x.patient:
+		return lastConnectTime
+	case x.service.others(append(x.tried, to)):
+		return briefConnectTime
+	default:
+		return connectTime
+	}
+}
+
+// connect takes a connection from the pool or opens one. It is called by the
+// goroutines of a race, too.
+func (x *exchange) connect(e *endpoint, within time.Duration, fresh bool) (*conn, error) {
+	if !fresh {
 		if c := e.pool.take(time.Now()); c != nil {
 			return c, nil
 		}
 	}
 	ctx := x.r.Context()
-	if !x.message.deadline.IsZero() {
-		bounded, cancel := context.WithDeadline(ctx, x.message.deadline)
+	if !x.headBy.IsZero() {
+		bounded, cancel := context.WithDeadline(ctx, x.headBy)
 		defer cancel()
 		ctx = bounded
 	}
-	within := connectTime
-	if x.patient {
-		within = lastConnectTime
+	c, err := dial(ctx, e.Address, within)
+	if err != nil {
+		return nil, err
 	}
-	return dial(ctx, e.Address, within)
+	c.heard = &e.heard
+	return c, nil
 }
 
-// converse sends the request's head, begins with its body, and reads up to the
-// head of the final answer.
-func (x *exchange) converse(a *answer) error {
-	c := a.conn
+// write sends the request's head. From here on an ejection gives the try up, if
+// the request may be sent again. It is called by the goroutines of a race, too.
+func (x *exchange) write(t *try) error {
+	c := t.conn
+	if x.message.length == 0 && x.message.idempotent() {
+		t.endpoint.waits.arm(&t.waiter, c.letGo)
+	}
 	if err := c.sendHead(&x.message); err != nil {
 		return err
 	}
-	if err := c.out.Flush(); err != nil {
-		return err
+	return c.out.Flush()
+}
+
+// upload begins to send the request's body, and to wait for the answer when it
+// is out.
+func (x *exchange) upload(t *try) {
+	x.body.start(x, t.conn, func() {
+		var giveUp func()
+		if x.message.idempotent() && !x.body.spilled {
+			giveUp = t.conn.letGo
+		}
+		t.endpoint.waits.beginAt(&t.waiter, now(), giveUp)
+	})
+}
+
+// finish reads the head of a try's answer, unless the try failed already, and
+// tells what became of it.
+func (x *exchange) finish(t *try, err error) (*try, *failure) {
+	if err == nil {
+		err = x.converse(t)
 	}
-	if x.body.source != nil && (!x.message.expects || x.heldBackLongEnough(c)) {
-		x.body.start(x, c)
+	t.endpoint.waits.end(&t.waiter)
+	if err == nil && t.conn.givenUp.Load() {
+		err = errEjected
 	}
+	if err != nil {
+		return nil, x.fail(t, err)
+	}
+	if t.conn.timed && t.head.status != http.StatusSwitchingProtocols {
+		t.conn.readBy(x.message.deadline)
+	}
+	t.endpoint.note(outcome{took: t.conn.first - t.waiter.began, failed: t.head.status >= 500})
+	return t, nil
+}
+
+const errEjected = holdfast.Refusal("its replica was ejected")
+
+// fail ends a try that came to nothing.
+func (x *exchange) fail(t *try, err error) *failure {
+	f := x.failure(t, err)
+	if t.conn != nil {
+		t.unwatch()
+		t.conn.close()
+	}
+	t.endpoint.inFlight.Add(-1)
+	if f.how != clientBad && !f.stale {
+		t.endpoint.note(outcome{took: now() - t.began, failed: true, givenUp: f.how == clientGone || f.how == ejectedIt})
+	}
+	return f
+}
+
+// note tells everybody who judges an endpoint how a try ended.
+func (e *endpoint) note(o outcome) {
+	at := now()
+	o.took = max(0, o.took)
+	e.pace.note(o, at)
+	if !o.failed && !o.givenUp {
+		e.service.tempo.note(o.took, at)
+	}
+	e.learn(o)
+}
+
+// converse reads up to the head of the final answer.
+func (x *exchange) converse(t *try) error {
 	for range maxInformational + 1 {
-		h, err := c.readHead()
+		h, err := t.conn.readHead()
 		if err != nil {
 			return err
 		}
 		if h.status >= 200 || h.status == http.StatusSwitchingProtocols {
-			a.head = h
-			return x.accept(a)
+			t.head = h
+			return x.accept(t)
 		}
-		x.inform(c, h)
+		x.inform(t, h)
 	}
 	return errTooManyInformational
 }
@@ -167,25 +288,21 @@ func (x *exchange) converse(a *answer) error {
 // and says whether it kept silent for too long.
 func (x *exchange) heldBackLongEnough(c *conn) bool {
 	until := time.Now().Add(continueTime)
-	if d := x.message.deadline; !d.IsZero() && d.Before(until) {
+	if d := x.headBy; !d.IsZero() && d.Before(until) {
 		return false // the deadline decides, not we
 	}
-	c.SetReadDeadline(until)
+	c.readBy(until)
 	_, err := c.in.Peek(1)
-	c.SetReadDeadline(x.message.deadline)
-	if x.r.Context().Err() != nil {
-		c.abort() // its abort may have come before our new deadline
-		return false
-	}
-	return err != nil && c.received == 0
+	c.readBy(x.headBy)
+	return err != nil && c.received == 0 && !c.aborted.Load()
 }
 
 // inform passes an informational head on. 100 Continue is for us: it lets the
 // body go, and net/http tells the client so when the body is first read.
-func (x *exchange) inform(c *conn, h head) {
+func (x *exchange) inform(t *try, h head) {
 	if h.status == http.StatusContinue {
-		if x.message.expects && x.body.c != c {
-			x.body.start(x, c)
+		if x.message.expects && x.body.c != t.conn {
+			x.upload(t)
 		}
 		return
 	}
@@ -197,7 +314,7 @@ func (x *exchange) inform(c *conn, h head) {
 }
 
 // accept decides how the answer's body is read.
-func (x *exchange) accept(a *answer) error {
+func (x *exchange) accept(a *try) error {
 	if a.head.status == http.StatusSwitchingProtocols {
 		if x.message.upgrade == "" || !a.head.lists("Connection", "Upgrade") {
 			return errUpgrade
@@ -215,11 +332,12 @@ func (x *exchange) accept(a *answer) error {
 }
 
 // failure says what an error of a try means.
-func (x *exchange) failure(e *endpoint, c *conn, err error) *failure {
-	f := &failure{endpoint: e, how: broken, err: err}
+func (x *exchange) failure(t *try, err error) *failure {
+	c := t.conn
+	f := &failure{endpoint: t.endpoint, how: broken, err: err}
 	if c != nil {
 		f.sent = c.written.Load() > 0
-		f.stale = c.reused && c.received == 0
+		f.stale = c.reused && c.received == 0 && !c.aborted.Load()
 	}
 	var not garbled
 	switch {
@@ -227,6 +345,8 @@ func (x *exchange) failure(e *endpoint, c *conn, err error) *failure {
 		f.how = clientGone
 	case x.body.lost.Load():
 		f.how = clientBad
+	case c != nil && c.givenUp.Load():
+		f.how = ejectedIt
 	case x.late():
 		f.how = late
 	case c == nil && errors.Is(err, syscall.ECONNREFUSED):
@@ -236,9 +356,8 @@ func (x *exchange) failure(e *endpoint, c *conn, err error) *failure {
 	case errors.As(err, &not):
 		f.how = badAnswer
 	}
+	f.stale = f.stale && f.how == broken
 	return f
 }
 
-func (x *exchange) late() bool {
-	return !x.message.deadline.IsZero() && !time.Now().Before(x.message.deadline)
-}
+func (x *exchange) late() bool { return !x.headBy.IsZero() && !time.Now().Before(x.headBy) }

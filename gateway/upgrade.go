@@ -11,7 +11,7 @@ import (
 // upgrade answers with 101 and from then on carries bytes both ways. What was a
 // request is a stream now: no deadline holds, and it ends when its ends do, or
 // when the gateway's drain time is over.
-func (x *exchange) upgrade(a *answer) {
+func (x *exchange) upgrade(a *try) {
 	client, buffered, err := http.NewResponseController(x.w).Hijack()
 	if err != nil {
 		x.failed = true

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"holdfast"
+	"holdfast/detect"
 )
 
 // A standing is what the gateway makes of an incarnation.
@@ -16,12 +17,16 @@ import (
 //	   │          two passes │    └────────────────▶ kept ──────────┘  │
 //	   │                     │◀────────────────────── │  is admitted   │
 //	   │                     │◀────────────────────────────────────────┘
-//	   └─ not ready within its start period ─────────────▶ ejected     two passes
+//	   └─ not ready within its start period ─────────────▶ ejected     two passes,
+//	                                                                   not held
 //
 //	any ── the kernel says it ended ──▶ gone, for ever
 //
-// Bad is a refused connection, or as many misses in a row as the file says.
-// What never was admitted is not bad when it refuses: it is starting.
+// Bad is what the checks say (a refused connection, or as many misses in a row
+// as the file demands) or what the traffic shows beside the others' (errors,
+// slow). Traffic's evidence is relative: it ejects half of the replicas at most,
+// and is taken back when too few are left. What never was admitted is not bad
+// when it refuses: it is starting.
 type standing uint8
 
 const (
@@ -32,18 +37,20 @@ const (
 	gone
 )
 
-// rePass is the least time between two passes that count: two answers of one
-// good moment are one.
-const rePass = 100 * time.Millisecond
-
 // maxDetail bounds the evidence text of a verdict.
 const maxDetail = 200
+
+// crashTime is how long after an ejection the kernel's word still explains it.
+const crashTime = time.Second
 
 // A sighting is what one check saw.
 type sighting struct {
 	sign   holdfast.Sign // empty for a pass
 	detail string
+	began  time.Duration // CLOCK_BOOTTIME
 	took   time.Duration
+	mute   bool  // it was connected, and not a byte came
+	late   bool  // the answer of a check that was told as missed before
 	lack   error // why nothing could be seen: the gateway's own want
 }
 
@@ -54,47 +61,119 @@ func (g *Gateway) judge(s *service, e *endpoint, seen sighting) {
 	if e.isRetired() || e.standing == gone {
 		return
 	}
+	at := now()
 	e.took = seen.took
-	if seen.sign == "" {
-		g.passed(e, seen)
-	} else {
-		g.missed(s, e, seen)
+	waited := seen.sign == holdfast.SignMissed || seen.sign == holdfast.SignUnreachable
+	switch {
+	case seen.late:
+		e.ledger.check(seen.took)
+		e.checks = e.checks.Late(at)
+		return
+	case seen.sign == "":
+		e.ledger.check(seen.took)
+		g.passed(s, e, seen, at)
+	case waited && !g.health.Trustworthy(seen.began, at):
+		e.nudge() // we stood still ourselves: nothing was seen, look again
+	default:
+		g.missed(s, e, seen, at)
 	}
 	g.settle(s)
 }
 
-func (g *Gateway) passed(e *endpoint, seen sighting) {
-	e.misses = 0
+func (g *Gateway) passed(s *service, e *endpoint, seen sighting, at time.Duration) {
+	e.checks = e.checks.Pass(at)
 	switch e.standing {
 	case admitted:
 		e.reason = seen.detail
 	case unknown:
+		if until, flaps := s.records[e.ID.Name()].flapping.Suppressed(at); flaps && s.fleet().MayHold() {
+			e.held, e.reason = until, "held back, for it goes up and down: "+seen.detail
+			return
+		}
 		g.admit(e, seen.detail)
 	case kept, ejected:
-		if at := now(); e.passes == 0 || at-e.passed >= rePass {
-			e.passes++
-			e.passed = at
+		if e.standing == ejected && s.holds(e, seen.took, at) {
+			e.checks = e.checks.Forget()
 		}
-		if e.passes >= 2 {
+		if e.checks.Passes >= 2 {
 			g.admit(e, seen.detail+", twice")
 		}
 	}
 }
 
-func (g *Gateway) missed(s *service, e *endpoint, seen sighting) {
-	e.passes = 0
-	e.misses++
-	switch e.standing {
-	case admitted:
-		if seen.sign == holdfast.SignRefused || e.misses >= s.check.Retries {
-			g.doubt(s, e, seen.sign, seen.detail)
-		}
-	case unknown:
-		e.reason = seen.detail
-		if late := now() - e.since; s.check.StartPeriod > 0 && late > s.check.StartPeriod && e.misses >= s.check.Retries {
-			g.eject(s, e, seen.sign, "not ready within "+s.check.StartPeriod.String()+": "+seen.detail)
+// holds says whether a pass of an ejected endpoint is no evidence of a return:
+// it is held down, or it was too slow and is so still. Nobody is held while too
+// few are left: a replica that answers beats one that does not.
+func (s *service) holds(e *endpoint, took, at time.Duration) bool {
+	if at < e.held && s.fleet().MayHold() {
+		return true
+	}
+	return e.sign == holdfast.SignSlow && took > detect.TooLong(s.usualCheck(e))
+}
+
+// usualCheck is the median of the other admitted endpoints' last checks, or 0.
+func (s *service) usualCheck(but *endpoint) time.Duration {
+	var all []time.Duration
+	for _, e := range s.endpoints {
+		if e != but && e.standing == admitted {
+			all = append(all, e.took)
 		}
 	}
+	if len(all) == 0 {
+		return 0
+	}
+	slices.Sort(all)
+	return all[len(all)/2]
+}
+
+func (g *Gateway) missed(s *service, e *endpoint, seen sighting, at time.Duration) {
+	e.checks = e.checks.Miss(seen.sign, seen.mute, at)
+	sign, detail := e.checks.Sign(), seen.detail
+	if sign == holdfast.SignSlow {
+		detail += ", but later"
+	}
+	switch e.standing {
+	case admitted:
+		if e.checks.Bad(s.check.Retries) {
+			g.doubt(s, e, sign, detail)
+		}
+	case kept, ejected:
+		g.reconsider(s, e, sign, detail, at)
+	case unknown:
+		e.reason = detail
+		if late := at - e.since; s.check.StartPeriod > 0 && late > s.check.StartPeriod && e.checks.Misses >= s.check.Retries {
+			g.eject(s, e, sign, "not ready within "+s.check.StartPeriod.String()+": "+detail)
+		}
+	}
+}
+
+// reconsider tells of an ejection again when as many checks in a row as it takes
+// say something else. Two things are not something else: a miss of what is
+// silent, and a connect that nobody answers while earlier ones still wait for
+// their first byte, because a hung process's queue has filled up.
+func (g *Gateway) reconsider(s *service, e *endpoint, sign holdfast.Sign, detail string, at time.Duration) {
+	hung := e.sign == holdfast.SignSilent || e.sign == holdfast.SignMissed
+	e.listen(at)
+	switch {
+	case g.hearsNothing(s, e, at):
+		g.retell(s, e, holdfast.SignSilent, e.soSilent(at)+": "+detail)
+	case sign == e.sign || !e.checks.Agreed(s.check.Retries):
+	case e.sign == holdfast.SignSilent && sign == holdfast.SignMissed:
+	case hung && sign == holdfast.SignUnreachable && e.quiet.For(at) > 0:
+	default:
+		g.retell(s, e, sign, detail)
+	}
+}
+
+// hearsNothing says whether what is out for missed checks is silent by now.
+func (g *Gateway) hearsNothing(s *service, e *endpoint, at time.Duration) bool {
+	return e.sign == holdfast.SignMissed && e.checks.Mute(s.check.Retries) && e.quiet.Silent(at, g.health.Factor())
+}
+
+// retell announces a verdict that stands, by its new evidence.
+func (g *Gateway) retell(s *service, e *endpoint, sign holdfast.Sign, detail string) {
+	e.sign, e.reason = sign, bounded(detail)
+	g.announce(e.verdict(g.name, s))
 }
 
 // refused takes a connection that a request was refused into account. Whoever
@@ -105,35 +184,53 @@ func (g *Gateway) refused(e *endpoint, detail string) {
 	if e.isRetired() || e.standing != admitted || e.service.check.Disabled {
 		return
 	}
-	e.passes = 0
 	g.doubt(e.service, e, holdfast.SignRefused, detail)
 	g.settle(e.service)
 	e.nudge()
 }
 
-// doubt ejects an admitted endpoint, unless it is the last.
+// doubt ejects an admitted endpoint, unless it is the last, or the evidence is
+// relative and enough are out by such already.
 func (g *Gateway) doubt(s *service, e *endpoint, sign holdfast.Sign, detail string) {
-	if others := s.count(admitted) - 1; others > 0 {
+	switch fleet := s.fleet(); {
+	case fleet.Admitted > 1 && (!relative(sign) || fleet.MayEject()):
 		g.eject(s, e, sign, detail)
-		return
+	case fleet.Admitted > 1:
+		e.reason = bounded("looks bad, but as many as may be are out: " + detail)
+	default:
+		e.stand(kept, detail)
+		e.sign = sign
+		e.checks = e.checks.Forget()
+		g.announce(e.verdict(g.name, s))
 	}
-	e.stand(kept, detail)
-	e.sign = sign
-	e.passes = 0
-	g.announce(e.verdict(g.name, s))
+}
+
+// relative signs are those that say how a replica stands beside the others.
+func relative(sign holdfast.Sign) bool {
+	return sign == holdfast.SignErrors || sign == holdfast.SignSlow
 }
 
 func (g *Gateway) eject(s *service, e *endpoint, sign holdfast.Sign, detail string) {
+	if e.standing == admitted {
+		if hold := s.fell(e, sign, now()); hold > 0 {
+			detail = bounded(detail) + "; out for at least " + hold.Round(time.Second).String()
+		}
+	}
 	e.stand(ejected, detail)
 	e.sign = sign
-	e.passes = 0
+	e.checks = e.checks.Forget()
 	e.pool.drain()
+	e.waits.giveUp()
 	g.announce(e.verdict(g.name, s))
 }
 
 func (g *Gateway) admit(e *endpoint, detail string) {
 	e.stand(admitted, detail)
-	e.misses, e.passes = 0, 0
+	e.sign, e.held = "", 0
+	e.checks = e.checks.Begin()
+	e.ledger.begin()
+	e.admittedAt.Store(int64(e.since))
+	e.service.returned(e, e.since)
 	g.announce(e.verdict(g.name, e.service))
 }
 
@@ -141,6 +238,9 @@ func (g *Gateway) admit(e *endpoint, detail string) {
 func (g *Gateway) bury(s *service, e *endpoint, detail string) {
 	if e.standing == gone {
 		return
+	}
+	if e.standing == ejected && now()-e.since < crashTime {
+		s.forgive(e)
 	}
 	e.stand(gone, detail)
 	e.sign = holdfast.SignExit
@@ -150,8 +250,10 @@ func (g *Gateway) bury(s *service, e *endpoint, detail string) {
 
 // stand changes the standing. The reason is bounded: it goes into the journal.
 func (e *endpoint) stand(as standing, reason string) {
-	e.standing, e.since, e.reason = as, now(), reason[:min(len(reason), maxDetail)]
+	e.standing, e.since, e.reason = as, now(), bounded(reason)
 }
+
+func bounded(reason string) string { return reason[:min(len(reason), maxDetail)] }
 
 // verdict is the standing as an observation, or nil while there is none.
 func (e *endpoint) verdict(by holdfast.GatewayName, s *service) holdfast.Observation {
@@ -182,14 +284,32 @@ func (s *service) count(as standing) int {
 	return n
 }
 
+// fleet is how the service's replicas stand.
+func (s *service) fleet() detect.Fleet {
+	f := detect.Fleet{Minimum: s.minimum}
+	for _, e := range s.endpoints {
+		switch {
+		case e.standing == gone:
+			continue
+		case e.standing == admitted:
+			f.Admitted++
+		case e.standing == ejected && relative(e.sign):
+			f.Passive++
+		}
+		f.Living++
+	}
+	return f
+}
+
 // settle decides anew whom requests go to: the admitted; those kept, if they
 // are all there is; everybody who is not known to be dead, if there is nobody
 // else. The caller holds mu.
 func (g *Gateway) settle(s *service) {
+	g.failOpen(s)
 	if s.count(admitted) > 0 {
 		g.release(s)
 	}
-	next := &lineup{}
+	next := &lineup{trusted: s.count(admitted) > 0}
 	for _, e := range s.endpoints {
 		switch e.standing {
 		case admitted, kept:
@@ -201,8 +321,23 @@ func (g *Gateway) settle(s *service) {
 	if len(next.usable) == 0 {
 		next.usable, next.standby = next.standby, nil
 	}
-	if before := s.lineup.Load(); before == nil || !slices.Equal(before.usable, next.usable) || !slices.Equal(before.standby, next.standby) {
+	if before := s.lineup.Load(); before == nil || before.trusted != next.trusted || !slices.Equal(before.usable, next.usable) || !slices.Equal(before.standby, next.standby) {
 		s.lineup.Store(next)
+	}
+}
+
+// failOpen takes back what traffic's evidence has put out while fewer than half
+// are left, the longest out first: too little is known for sure to overload the
+// rest.
+func (g *Gateway) failOpen(s *service) {
+	for s.fleet().FailsOpen() {
+		var oldest *endpoint
+		for _, e := range s.endpoints {
+			if e.standing == ejected && relative(e.sign) && (oldest == nil || e.since < oldest.since) {
+				oldest = e
+			}
+		}
+		g.admit(oldest, "used again, for fewer than half are left: "+oldest.reason)
 	}
 }
 

@@ -20,11 +20,30 @@ type waiter struct {
 	began      time.Duration // CLOCK_BOOTTIME
 	giveUp     func()        // ends the wait because its replica was ejected; nil when the request may not be sent again
 	prev, next *waiter
+	state      waitState
 }
 
-func (w *waits) begin(one *waiter) {
+type waitState uint8
+
+const (
+	toBegin waitState = iota
+	waiting
+	hasEnded
+)
+
+// begin takes a wait in, unless it has ended already: a request's body may be
+// out later than its answer is there.
+func (w *waits) begin(one *waiter) { w.beginAt(one, one.began, one.giveUp) }
+
+// beginAt is begin for who may meanwhile end the wait: it touches it under the
+// lock only.
+func (w *waits) beginAt(one *waiter, at time.Duration, giveUp func()) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	if one.state != toBegin {
+		return
+	}
+	one.state, one.began, one.giveUp = waiting, at, giveUp
 	one.prev = w.tail
 	if w.tail == nil {
 		w.head = one
@@ -35,10 +54,23 @@ func (w *waits) begin(one *waiter) {
 	w.began.Store(int64(w.head.began))
 }
 
-// end takes a wait out. It is called once for each.
+// arm says how a wait that has begun is given up.
+func (w *waits) arm(one *waiter, giveUp func()) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	one.giveUp = giveUp
+}
+
+// end takes a wait out, whether it has begun or not. Once it returns, giveUp is
+// not called any more.
 func (w *waits) end(one *waiter) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	before := one.state
+	one.state = hasEnded
+	if before != waiting {
+		return
+	}
 	if one.prev == nil {
 		w.head = one.next
 	} else {

@@ -33,6 +33,7 @@ type Options struct {
 	Seed    uint64                 // of the load and of the choice of replicas
 	Keep    bool                   // keep the copy's journal and logs
 	Blind   bool                   // leave the witness out: the drill of the drill
+	Live    bool                   // touch what runs elsewhere, where the file allows it
 	Say     func(string)           // progress: one line per change of state
 	Drilled func(report.Drill)     // called with each drill as it ends
 }
@@ -42,8 +43,12 @@ func (o Options) self() []string { return []string{o.Program} }
 // Run proves. The report is complete as far as it goes even when an error says
 // that it did not go to the end; everything that was started is ended by then.
 func Run(ctx context.Context, o Options) (report.Run, error) {
+	declared := o.System
+	if !o.Live {
+		o.System = onlyPrivate(o.System)
+	}
 	p := &proof{
-		o:   o,
+		o: o, declared: declared,
 		rng: rand.New(rand.NewPCG(o.Seed, 0)),
 		run: report.Run{System: o.System.Name, Seed: o.Seed, Drills: []report.Drill{}},
 	}
@@ -57,15 +62,29 @@ func Run(ctx context.Context, o Options) (report.Run, error) {
 
 // A proof is a run under way.
 type proof struct {
-	o    Options
-	rng  *rand.Rand
-	run  report.Run
-	copy *private // nil between copies
-	rate float64  // that the copy was seen to bear
+	o Options
+	// declared is the system as the file has it; that of the options allows to
+	// touch only what this run may.
+	declared *holdfast.System
+	rng      *rand.Rand
+	run      report.Run
+	copy     *private // nil between copies
+	rate     float64  // that the copy was seen to bear
 }
 
 func (p *proof) prove(ctx context.Context) error {
+	if p.o.Live {
+		release, err := lockLive(p.o.State)
+		if err != nil {
+			return err
+		}
+		defer release()
+	}
 	for _, mode := range p.o.Modes {
+		if why := Untouchable(p.declared, p.o.Live, mode); why != "" {
+			p.add(skipped(mode, why))
+			continue
+		}
 		if why := unaskable(p.o.System, mode.Strikes.Service); why != "" {
 			p.add(undecided(mode, why))
 			continue
@@ -114,7 +133,7 @@ func (p *proof) once(ctx context.Context, mode holdfast.FailureMode) (report.Dri
 	if err := p.needCopy(ctx); err != nil {
 		return report.Drill{}, err
 	}
-	drill, err := p.drill(ctx, mode)
+	drill, err := p.exercise(ctx, mode)
 	if err != nil {
 		return drill, err
 	}
@@ -122,6 +141,14 @@ func (p *proof) once(ctx context.Context, mode holdfast.FailureMode) (report.Dri
 		return drill, p.endCopy()
 	}
 	return drill, p.copy.client.ResetGuards(ctx, "prove")
+}
+
+// exercise breaks by the means that a mode's drill names.
+func (p *proof) exercise(ctx context.Context, mode holdfast.FailureMode) (report.Drill, error) {
+	if mode.Drills[0].Hook != nil {
+		return p.drillByHook(ctx, mode)
+	}
+	return p.drill(ctx, mode)
 }
 
 // needCopy starts a copy and makes its control run, unless one stands.
@@ -163,7 +190,11 @@ func (p *proof) sum(ctx context.Context, err error) {
 	}
 	p.run.Reason = err.Error()
 	p.run.Verdict = report.Worst(append(verdicts, holdfast.Invalid))
-	if ctx.Err() != nil || errors.Is(err, ErrLost) {
+	switch {
+	case errors.Is(err, errUnmended):
+		p.run.Verdict = holdfast.Fail // nobody may take it for put back
+		return
+	case ctx.Err() != nil || errors.Is(err, ErrLost):
 		p.run.Verdict = holdfast.Aborted
 	}
 	if errors.Is(err, context.Canceled) && !errors.Is(err, ErrLost) {

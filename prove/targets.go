@@ -13,6 +13,9 @@ import (
 type target struct {
 	name    string // "storefront:8080", "storefront/catalog"
 	address string
+	url     string // where what runs elsewhere is asked itself; empty: by its address
+	bare    bool   // it is connected to, and told words, if any
+	words   words
 	service holdfast.ServiceName
 	edge    bool
 }
@@ -26,7 +29,11 @@ func targets(system *holdfast.System, struck []holdfast.ServiceName, addresses m
 		if !open || spared(system, route.Service) != "" {
 			continue
 		}
-		t := target{name: string(route.Listener), address: address, service: route.Service, edge: route.Caller != ""}
+		service, _ := system.Service(route.Service)
+		t := target{
+			name: string(route.Listener), address: address, service: route.Service, edge: route.Caller != "",
+			bare: service.Protocol == holdfast.TCP, words: wordsOf(service),
+		}
 		switch {
 		case !t.edge:
 			published = append(published, t)
@@ -34,17 +41,17 @@ func targets(system *holdfast.System, struck []holdfast.ServiceName, addresses m
 			edges = append(edges, t)
 		}
 	}
-	return append(published, edges...)
+	return slices.Concat(published, direct(system), edges)
 }
 
 // spared says why a service gets no load, if it gets none: it cannot be asked, or
 // asking it could reach what is no part of the copy.
 func spared(system *holdfast.System, name holdfast.ServiceName) string {
-	if service, _ := system.Service(name); service.Protocol != holdfast.HTTP {
+	if service, _ := system.Service(name); service.Protocol != holdfast.HTTP && !consented(system, name) {
 		return fmt.Sprintf("%s speaks %s, and the load can ask over HTTP only", name, service.Protocol)
 	}
 	for _, other := range system.Services {
-		if other.Command == "" && (other.Name == name || slices.Contains(topology.Dependents(system, other.Name), name)) {
+		if other.Command == "" && !consented(system, other.Name) && (other.Name == name || slices.Contains(topology.Dependents(system, other.Name), name)) {
 			return fmt.Sprintf("asking %s could reach %s, which runs elsewhere and is no part of a private copy; drill it in a file in which a stand-in with a command takes its place", name, other.Name)
 		}
 	}
@@ -55,6 +62,9 @@ func spared(system *holdfast.System, name holdfast.ServiceName) string {
 func unaskable(system *holdfast.System, name holdfast.ServiceName) string {
 	if why := spared(system, name); why != "" {
 		return why
+	}
+	if service, _ := system.Service(name); consented(system, name) && service.Manage == holdfast.Observe {
+		return ""
 	}
 	leads := func(route holdfast.RouteEntry) bool { return route.Service == name }
 	if !slices.ContainsFunc(topology.Routes(system), leads) {
@@ -83,7 +93,9 @@ func weigh(all []target, struck holdfast.ServiceName) []load.Target {
 				weight = rest
 			}
 		}
-		weighed = append(weighed, load.Target{Name: t.name, URL: "http://" + t.address + "/", Weight: weight})
+		asked := t.asked()
+		asked.Weight = weight
+		weighed = append(weighed, asked)
 	}
 	return weighed
 }

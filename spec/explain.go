@@ -82,7 +82,11 @@ func (e *explanation) service(system *holdfast.System, s holdfast.Service) {
 		e.say("replicas", fmt.Sprint(s.Replicas), "one for each of `urls`")
 		e.standard("manage", string(s.Manage), string(holdfast.Observe))
 	}
-	e.standard("protocol", string(s.Protocol), string(holdfast.HTTP))
+	if s.Command != "" {
+		e.standard("protocol", string(s.Protocol), string(holdfast.HTTP))
+	} else {
+		e.say("protocol", string(s.Protocol), "what `urls` begin with")
+	}
 	if system.Owner != "" && s.Owner == system.Owner {
 		e.say("owner", string(s.Owner), "`owner` of the system")
 	}
@@ -112,8 +116,12 @@ func (e *explanation) healthcheck(s holdfast.Service) {
 	case h.Disabled:
 		e.say("healthcheck", "running is enough", "`disable: true`: it listens nowhere")
 		return
+	case s.Protocol == holdfast.TCP && h.Expect != "":
+		e.say("healthcheck", fmt.Sprintf("a connect, %q, and then %q", h.Send, h.Expect), "`send` and `expect`")
 	case s.Protocol == holdfast.TCP:
 		e.say("healthcheck", "a connect", "`protocol: tcp`; a hang is then seen only through traffic")
+	case h.Path != "" && s.Command == "":
+		e.say("healthcheck.path", h.Path, "the path of `urls`, unless `healthcheck` or `defaults` say otherwise; a status from 200 to 399 is demanded")
 	case h.Path == "":
 		e.say("healthcheck", "any answer to GET /", "no `path`; with one, a status from 200 to 399 is demanded")
 	}
@@ -138,11 +146,10 @@ func (e *explanation) surroundings(system *holdfast.System, s holdfast.Service) 
 			continue
 		}
 		stem := command.Stem(dependency.On)
-		need := "required"
-		if !dependency.Required {
-			need = "optional"
+		e.say("depends_on."+string(dependency.On), needText(dependency)+", "+spanText(dependency.Timeout), "%s and %s %s", standardNeed(dependency), spanText(standardTimeout), unless)
+		if f := dependency.Fallback; f != nil {
+			e.say("depends_on."+string(dependency.On)+".fallback", fallbackText(f), "answered when no replica of %s does, or none within four fifths of the timeout; marked Holdfast-Degraded", dependency.On)
 		}
-		e.say("depends_on."+string(dependency.On), need+", "+spanText(dependency.Timeout), "required and %s %s", spanText(standardTimeout), unless)
 		if on, _ := system.Service(dependency.On); s.Command != "" && on.Manage != holdfast.Observe {
 			e.say("environment", fmt.Sprintf("$%s_URL $%s_HOST $%s_PORT", stem, stem, stem), "`depends_on`: an address of the gateway for %s", dependency.On)
 		}
@@ -150,6 +157,38 @@ func (e *explanation) surroundings(system *holdfast.System, s holdfast.Service) 
 	if s.Command != "" {
 		e.say("environment", "$PORT $HOST $REPLICA $ZONE $DATA_DIR", "set for each replica; of the caller's environment it gets PATH, HOME, LANG, TZ and what is named")
 	}
+}
+
+func needText(d holdfast.Dependency) string {
+	switch {
+	case d.Required:
+		return "required"
+	case d.Fallback != nil:
+		return "covered"
+	default:
+		return "optional"
+	}
+}
+
+func standardNeed(d holdfast.Dependency) string {
+	if d.Fallback != nil {
+		return "covered, having a fallback,"
+	}
+	return "required"
+}
+
+func fallbackText(f *holdfast.Fallback) string {
+	var ways []string
+	if f.Stale > 0 {
+		ways = append(ways, "a copy of the last good answer, at most "+spanText(f.Stale)+" old")
+	}
+	if f.Body != "" {
+		ways = append(ways, fmt.Sprintf("%d bytes of JSON", len(f.Body)))
+	}
+	if f.File != "" {
+		ways = append(ways, f.File)
+	}
+	return strings.Join(ways, ", else ")
 }
 
 func portText(p holdfast.Port) string {
@@ -170,7 +209,11 @@ func (e *explanation) modes(system *holdfast.System, s holdfast.Service) {
 		}
 		m, _ := mode.Find(f.Kind)
 		b := f.Bounds
-		e.say(path, fmt.Sprintf("detect %s, mitigate %s, restore %s, impact %s; %s", spanText(b.Detect), spanText(b.Mitigate), spanText(b.Restore), b.Impact, remediesText(f)), "%s: a standard failure mode; the file overrides fields of it", m.Title)
+		because := "a standard failure mode; the file overrides fields of it"
+		if hook := f.Drills[0].Hook; hook != nil {
+			because = fmt.Sprintf("broken by %s, mended by %s, each within %s", hook.Break, hook.Mend, spanText(hook.Timeout))
+		}
+		e.say(path, fmt.Sprintf("detect %s, mitigate %s, restore %s, impact %s; %s", spanText(b.Detect), spanText(b.Mitigate), spanText(b.Restore), b.Impact, remediesText(f)), "%s: %s", m.Title, because)
 	}
 }
 

@@ -3,7 +3,6 @@ package spec
 import (
 	"fmt"
 	"math"
-	"path/filepath"
 	"strconv"
 	"strings"
 
@@ -135,22 +134,14 @@ func cores(text string) (float64, *complaint) {
 func (r *reader) envFiles(into *[]string) func(value) {
 	return func(v value) {
 		if _, list := v.node.(*ast.SequenceNode); list {
-			*into, _ = listAt(r, v, "paths", "`env_file: [common.env, web.env]`", r.path)
+			*into, _ = listAt(r, v, "paths", "`env_file: [common.env, web.env]`", r.beside)
 			return
 		}
 		one := ""
-		if scalar(r, &one, r.path)(v); one != "" {
+		if scalar(r, &one, r.beside)(v); one != "" {
 			*into = []string{one}
 		}
 	}
-}
-
-// path is a path below the file's folder, unless it is absolute.
-func (r *reader) path(text string) (string, *complaint) {
-	if filepath.IsAbs(text) {
-		return filepath.Clean(text), nil
-	}
-	return filepath.Join(r.file.Dir, text), nil
 }
 
 // listen reads the port of the one replica, or those of all in their order.

@@ -58,9 +58,13 @@ func serviceNames(drafts []*draft) []holdfast.ServiceName {
 // relateVariables finds references, in texts that stay as written, to variables
 // that nothing will have set when the service is started.
 func (r *reader) relateVariables(d *draft, byName map[holdfast.ServiceName]*draft) {
-	given := givenVariables(d, byName)
+	ours := givenVariables(d, byName)
 	for _, raw := range d.texts {
-		raw.mayBeKept = len(d.service.EnvFiles) > 0
+		raw.mayBeKept = raw.given == nil && len(d.service.EnvFiles) > 0
+		given := ours
+		if raw.given != nil {
+			given = raw.given
+		}
 		all := command.Pieces(raw.text)
 		r.reportUnreadable(raw, command.Unreadable(all))
 		for _, p := range r.unset(all, raw, given) {

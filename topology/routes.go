@@ -21,7 +21,7 @@ func Routes(system *holdfast.System) []holdfast.RouteEntry {
 			}
 			edge := holdfast.Edge{From: service.Name, To: dependency.On}
 			routes = append(routes, holdfast.RouteEntry{
-				Listener: holdfast.ListenerName(edge.String()), Service: dependency.On, Caller: service.Name, Timeout: dependency.Timeout,
+				Listener: holdfast.ListenerName(edge.String()), Service: dependency.On, Caller: service.Name, Timeout: dependency.Timeout, Fallback: dependency.Fallback,
 			})
 		}
 	}

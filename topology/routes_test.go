@@ -57,3 +57,14 @@ func TestRequiredLeavesOutWhatIsOptional(t *testing.T) {
 		t.Errorf("store requires %v", got)
 	}
 }
+
+func TestAnEdgesFallbackIsTheRoutes(t *testing.T) {
+	system := market()
+	covered := &holdfast.Fallback{Body: "[]"}
+	system.Services[0].DependsOn[1].Fallback = covered
+	for _, route := range Routes(system) {
+		if want := route.Listener == "storefront/ads"; (route.Fallback == covered) != want {
+			t.Errorf("%s: %+v", route.Listener, route.Fallback)
+		}
+	}
+}

@@ -73,6 +73,7 @@ func TestEveryFaultOutlivesItsInjectorByTheLeaseAtMost(t *testing.T) {
 	dead := func(v holdfast.Victim) bool { return !proc.Alive(v.Pid, v.Ticks) }
 	effects := map[holdfast.FaultName]faulttest.Effect{
 		"kill": {Bitten: dead, Healed: dead},
+		"hook": {Bitten: faulttest.Stopped, Healed: func(v holdfast.Victim) bool { return !dead(v) && !faulttest.Stopped(v) }},
 		"stop": {Bitten: faulttest.Stopped, Healed: func(v holdfast.Victim) bool { return !dead(v) && !faulttest.Stopped(v) }},
 	}
 	for _, f := range faults() {
@@ -90,6 +91,9 @@ func TestEveryFaultOutlivesItsInjectorByTheLeaseAtMost(t *testing.T) {
 func injectUnderWarden(t *testing.T, f holdfast.Fault, victim holdfast.Victim) int {
 	s := newStage(t, "obedient")
 	s.Fault, s.Victim = string(f.Name()), victim
+	if f.Name() == holdfast.FaultHook {
+		s.Victim.Hook = s.hook("kill -STOP $PID", "kill -CONT $PID")
+	}
 	return startProve(t, s).Process.Pid
 }
 

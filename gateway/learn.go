@@ -1,0 +1,109 @@
+package gateway
+
+import (
+	"sync"
+	"time"
+
+	"holdfast/detect"
+)
+
+// A ledger is what the tries of one endpoint taught. Its lock is its own: no two
+// replicas' requests wait for each other.
+type ledger struct {
+	mu     sync.Mutex
+	counts detect.Outcomes
+	errors detect.Errors
+	odds   detect.Odds
+	pace   detect.Pace
+}
+
+// learn takes the outcome of a try into account. A failure's time is kept as a
+// lower bound: a quick one would make the replica look fast.
+func (e *endpoint) learn(o outcome) {
+	l := &e.ledger
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if o.failed || o.givenUp {
+		l.pace.GivenUp.Add(o.took)
+	} else {
+		l.pace.Answered.Add(o.took)
+	}
+	if o.givenUp {
+		return
+	}
+	before := l.errors.Alarmed()
+	l.errors = l.errors.Add(l.odds, o.failed, l.counts, e.service.outcomes().Since(l.counts))
+	l.counts = l.counts.Add(o.failed)
+	e.service.answered.Add(1)
+	if o.failed {
+		e.service.broken.Add(1)
+	}
+	if l.errors.Alarmed() && !before {
+		e.service.alarm()
+	}
+}
+
+// outcomes are those of all replicas the service ever had. What failed is read
+// first: it is counted last, and never exceeds the whole.
+func (s *service) outcomes() detect.Outcomes {
+	failed := s.broken.Load()
+	return detect.Outcomes{All: s.answered.Load(), Failed: failed}
+}
+
+// alarm asks for a review now. It never waits; the next pulse comes anyway.
+func (s *service) alarm() {
+	select {
+	case s.alarms <- struct{}{}:
+	default:
+	}
+}
+
+// check counts the time of a health check that was answered.
+func (l *ledger) check(took time.Duration) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.pace.Checks.Add(took)
+}
+
+// begin drops the suspicion: an endpoint that is admitted is on trial.
+func (l *ledger) begin() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.errors = detect.Errors{}
+}
+
+// weigh sets what the others' failures make of one here.
+func (l *ledger) weigh(odds detect.Odds) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.odds = odds
+}
+
+func (l *ledger) outcomes() detect.Outcomes {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.counts
+}
+
+func (l *ledger) times() detect.Pace {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.pace
+}
+
+// suspect compares an endpoint whose score alarms with the others. One that
+// fares no worse than they begins anew.
+func (l *ledger) suspect(all detect.Outcomes) (contrast detect.Contrast, mine, theirs detect.Outcomes) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if !l.errors.Alarmed() {
+		return detect.Undecided, mine, theirs
+	}
+	others := all.Since(l.counts)
+	mine, theirs = l.errors.Span(l.counts, others)
+	contrast = l.errors.Compare(l.counts, others)
+	if contrast == detect.Alike {
+		l.errors = detect.Errors{}
+	}
+	return contrast, mine, theirs
+}
