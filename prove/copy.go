@@ -44,6 +44,7 @@ type private struct {
 	chronicle *chronicle
 	following context.CancelFunc
 	followed  chan struct{}
+	spoiled   bool // what happened in it makes it unfit for another drill
 }
 
 // startPrivate starts a copy and waits until every replica of it is admitted.

@@ -234,7 +234,7 @@ func (f hookFacts) verdict(told telling, d report.Drill) (holdfast.Verdict, stri
 	if left != "" {
 		reasons = append(reasons, "the drill left something behind: "+left)
 	}
-	for _, reason := range []string{overDetect(d), f.overRestore(told, d), overMitigate(d), f.overImpact(d)} {
+	for _, reason := range []string{overDetect(d), f.overRestore(told, d), overMitigate(facts{}, d), f.overImpact(d)} {
 		if reason != "" {
 			reasons = append(reasons, reason)
 		}

@@ -1,6 +1,7 @@
 package prove
 
 import (
+	"cmp"
 	"fmt"
 	"net/url"
 	"os"
@@ -94,7 +95,7 @@ func (t target) asked() load.Target {
 	case t.bare:
 		at = "tcp://" + t.address
 	default:
-		at = "http://" + t.address + "/"
+		at = "http://" + t.address + cmp.Or(t.path, "/")
 	}
 	asked := load.Target{Name: t.name, URL: at}
 	if strings.HasPrefix(at, "tcp:") {

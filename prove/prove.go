@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"holdfast"
+	verdicts "holdfast/proof"
 	"holdfast/report"
 	"holdfast/spec"
 )
@@ -48,9 +49,11 @@ func Run(ctx context.Context, o Options) (report.Run, error) {
 		o.System = onlyPrivate(o.System)
 	}
 	p := &proof{
-		o: o, declared: declared,
-		rng: rand.New(rand.NewPCG(o.Seed, 0)),
-		run: report.Run{System: o.System.Name, Seed: o.Seed, Drills: []report.Drill{}},
+		o:        o,
+		declared: declared,
+		rng:      rand.New(rand.NewPCG(o.Seed, 0)),
+		strikes:  map[holdfast.ServiceName]int{},
+		run:      report.Run{System: o.System.Name, Seed: o.Seed, Drills: []report.Drill{}},
 	}
 	err := p.prove(ctx)
 	if ended := p.endCopy(); ended != nil && (err == nil || !strings.Contains(err.Error(), ended.Error())) {
@@ -70,6 +73,10 @@ type proof struct {
 	run      report.Run
 	copy     *private // nil between copies
 	rate     float64  // that the copy was seen to bear
+	bases    *verdicts.Bases
+	on       map[holdfast.ModeName]verdicts.Basis // what the copy's verdicts are made on
+	// strikes counts, of each service, on from a replica that chance picked.
+	strikes map[holdfast.ServiceName]int
 }
 
 func (p *proof) prove(ctx context.Context) error {
@@ -85,7 +92,7 @@ func (p *proof) prove(ctx context.Context) error {
 			p.add(skipped(mode, why))
 			continue
 		}
-		if why := unaskable(p.o.System, mode.Strikes.Service); why != "" {
+		if why := unaskable(p.o.System, mode.Strikes); why != "" {
 			p.add(undecided(mode, why))
 			continue
 		}
@@ -98,6 +105,7 @@ func (p *proof) prove(ctx context.Context) error {
 			if err != nil {
 				return p.cause(ctx, err)
 			}
+			p.keep(ctx, drill)
 			p.add(drill)
 		}
 	}
@@ -137,7 +145,7 @@ func (p *proof) once(ctx context.Context, mode holdfast.FailureMode) (report.Dri
 	if err != nil {
 		return drill, err
 	}
-	if len(p.copy.chronicle.missing(p.o.System)) > 0 {
+	if p.copy.spoiled || len(p.copy.chronicle.missing(p.o.System)) > 0 {
 		return drill, p.endCopy()
 	}
 	return drill, p.copy.client.ResetGuards(ctx, "prove")
@@ -156,6 +164,7 @@ func (p *proof) needCopy(ctx context.Context) (err error) {
 	if p.copy != nil {
 		return nil
 	}
+	p.inspect(ctx)
 	p.o.Say("starting a private copy of " + string(p.o.System.Name))
 	if p.copy, err = startPrivate(ctx, p.o); err != nil {
 		return err
@@ -202,12 +211,15 @@ func (p *proof) sum(ctx context.Context, err error) {
 	}
 }
 
-// struck are the services that this run's drills strike.
+// struck are the services that this run's drills strike, and those that call
+// over an edge that is struck: their users have to be seen.
 func (p *proof) struck() []holdfast.ServiceName {
 	var names []holdfast.ServiceName
 	for _, mode := range p.o.Modes {
-		if !slices.Contains(names, mode.Strikes.Service) {
-			names = append(names, mode.Strikes.Service)
+		for _, name := range []holdfast.ServiceName{mode.Strikes.Service, mode.Strikes.Caller} {
+			if name != "" && !slices.Contains(names, name) {
+				names = append(names, name)
+			}
 		}
 	}
 	return names

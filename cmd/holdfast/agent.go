@@ -21,6 +21,7 @@ import (
 	"holdfast/driver/process"
 	"holdfast/driver/urls"
 	"holdfast/event"
+	"holdfast/fault/proxy"
 	"holdfast/gateway"
 	"holdfast/internal/proc"
 	"holdfast/internal/unixsock"
@@ -66,7 +67,7 @@ type agent struct {
 	actor     *act.Actor
 	processes *process.Driver
 	urls      *urls.Driver
-	gateway   *gateway.Client
+	gateway   holdfast.Gateway
 	proofs    *proofs
 	stopped   chan struct{} // closed when nothing of the system runs, as was asked
 
@@ -106,6 +107,9 @@ func newAgent(ctx context.Context, state stateDir, private bool) (*agent, error)
 	}
 	a.urls = urls.New()
 	a.gateway = gateway.Dial(state.gatewaySocket())
+	if private {
+		a.gateway = detour{Gateway: a.gateway, proxy: proxy.Dial(state.proxySocket())}
+	}
 	a.proofs = newProofs(state, os.Environ(), a.tell)
 	a.wire()
 	return a, a.relisten(ctx)

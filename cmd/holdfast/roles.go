@@ -23,7 +23,9 @@ import (
 // roleCommands are the processes of Holdfast itself, one command each, and the
 // demo's services. Nobody types them.
 func roleCommands() []*cobra.Command {
-	return []*cobra.Command{keeperCommand(), agentCommand(), gatewayCommand(), wardenCommand(), loadCommand(), toyCommand(), enterCommand()}
+	return []*cobra.Command{
+		keeperCommand(), agentCommand(), gatewayCommand(), proxyCommand(), wardenCommand(), loadCommand(), toyCommand(), enterCommand(),
+	}
 }
 
 const gatewayRole keeper.RoleName = "gateway"
@@ -50,6 +52,9 @@ func keeperCommand() *cobra.Command {
 		options.Roles = []keeper.Role{
 			{Name: keeper.Agent, Run: agent, Log: state.log("agent")},
 			{Name: gatewayRole, Run: []string{self, "gateway", "--state", *flag}, Log: state.log("gateway")},
+		}
+		if *private {
+			options.Roles = append(options.Roles, keeper.Role{Name: proxyRole, Run: []string{self, "proxy", "--state", *flag}, Log: state.log("proxy")})
 		}
 		if err := keeper.Run(c.Context(), options); err != nil {
 			return exit(exitCouldNot, err)

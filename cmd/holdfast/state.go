@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"holdfast/api"
+	"holdfast/fault/proxy"
 	"holdfast/keeper"
 )
 
@@ -27,6 +28,7 @@ func (s stateDir) path(name ...string) string {
 func (s stateDir) apiSocket() string      { return s.path("api.sock") }
 func (s stateDir) keeperSocket() string   { return s.path(keeper.SocketName) }
 func (s stateDir) gatewaySocket() string  { return s.path("gateway.sock") }
+func (s stateDir) proxySocket() string    { return s.path(proxy.SocketName) }
 func (s stateDir) pauses() string         { return s.path("paused") }
 func (s stateDir) ledgers() string        { return s.path("ledgers") }
 func (s stateDir) journal() string        { return s.path("journal") }
