@@ -17,6 +17,9 @@ type Dependency struct {
 	Required bool          `json:"required"` // without it the caller cannot serve
 	Timeout  time.Duration `json:"timeout"`  // for the whole answer; 1 s unless the file says otherwise
 	Fallback *Fallback     `json:"fallback,omitempty"`
+	// Completed says that On runs once, and that the caller starts after it: no
+	// request ever takes this edge.
+	Completed bool `json:"completed,omitempty"`
 }
 
 // A Fallback is what the gateway answers in a dependency's place when no replica

@@ -17,7 +17,20 @@ type Hook struct {
 	Mend    string        `json:"mend"` // must succeed any number of times, and when nothing is broken
 	Dir     string        `json:"dir"`  // absolute: the file's own folder
 	Timeout time.Duration `json:"timeout"`
+	// Whole is set when Break names no replica although the service has several:
+	// it strikes all of them.
+	Whole bool `json:"whole,omitempty"`
+	// Lock is a file that is held while either runs: at most one hook at a time
+	// per state directory. Set by whoever drills; empty holds nothing.
+	Lock string `json:"lock,omitempty"`
 }
+
+// Limit is how long one of them may take at most: another hook's turn, its own
+// run, and a second for what is killed at the end of either.
+func (h Hook) Limit() time.Duration { return 2*h.Timeout + time.Second }
+
+// HookTimeout bounds one run of a hook's command unless the file says otherwise.
+const HookTimeout = 30 * time.Second
 
 // A Verdict is what a drill ends with. FAIL beats INVALID beats SKIP when
 // several are summed up.

@@ -8,6 +8,9 @@ import (
 // FaultName names a fault: "kill".
 type FaultName string
 
+// FaultHook is the fault that the file's own commands make.
+const FaultHook FaultName = "hook"
+
 // A Victim is what a fault strikes: a replica, with what the kernel knows it by,
 // or, with Ordinal 0, every replica of a service that there is or will be.
 type Victim struct {

@@ -20,6 +20,7 @@ type Started struct {
 	Pid     int       `json:"pid,omitempty"`     // 0 where the driver knows none
 	Ticks   uint64    `json:"ticks,omitempty"`   // start time of Pid, clock ticks since boot
 	Adopted bool      `json:"adopted,omitempty"` // it ran before we came
+	Lacks   string    `json:"lacks,omitempty"`   // which of its limits do not hold, and why
 }
 
 // NotStarted says that an incarnation could not be started at all: no such

@@ -18,6 +18,20 @@ type ProcessSpec struct {
 	// everything and there is nobody to ask.
 	StopSignal string        `json:"stop_signal"`
 	StopGrace  time.Duration `json:"stop_grace_period"`
+	User       *ProcessUser  `json:"user,omitempty"`  // nil: the keeper's own
+	Files      int           `json:"files,omitempty"` // that may be open at once; 0: as many as the keeper may have
+	// Groups are directories of control groups that hold the process and all it
+	// starts. They exist and are bounded already; the keeper ends whatever is
+	// left in them after the process, and removes them.
+	Groups []string `json:"groups,omitempty"`
+}
+
+// A ProcessUser is whom a process runs as.
+type ProcessUser struct {
+	Name   string `json:"name"` // only shown
+	UID    int    `json:"uid"`
+	GID    int    `json:"gid"`
+	Groups []int  `json:"groups,omitempty"` // supplementary
 }
 
 // A Process is what the keeper knows of one it started or adopted.
@@ -29,9 +43,9 @@ type Process struct {
 	Adopted bool        `json:"adopted,omitempty"` // started by a keeper before this one
 	Exit    *ExitStatus `json:"exit,omitempty"`    // nil while it lives
 	Ended   int64       `json:"ended,omitempty"`   // CLOCK_BOOTTIME, nanoseconds
-	// Gone is set when nothing of it is left: its group and every process that
-	// carries its mark have been ended too. Only then may the next incarnation
-	// start.
+	// Gone is set when nothing of it is left: its group, every process that
+	// carries its mark and all that is in its control groups have been ended too.
+	// Only then may the next incarnation start.
 	Gone bool `json:"gone,omitempty"`
 }
 
@@ -43,7 +57,7 @@ type Process struct {
 // gone, and with ErrPast for an incarnation lower than the last that ran;
 // starting the same incarnation twice returns the first one's process.
 // Signal goes to the whole process group, or with "SIGKILL" to everything that
-// carries the mark, and is refused with ErrNotRunning when the incarnation is
+// carries the mark or is in the control groups, and is refused with ErrNotRunning when the incarnation is
 // not the living one. Forget drops the record of an incarnation that is gone.
 // Follow calls emit with the state of every process known, then with each
 // change, until ctx ends or the keeper is lost, in which case it returns an

@@ -1,6 +1,8 @@
 package holdfast
 
 import (
+	"bytes"
+	"encoding/json"
 	"strconv"
 	"strings"
 	"time"
@@ -51,6 +53,44 @@ type Service struct {
 	DependsOn   []Dependency      `json:"depends_on,omitempty"`
 	Zones       []ZoneName        `json:"zones,omitempty"` // replica n runs in Zones[(n-1) % len]
 	Minimum     int               `json:"minimum"`         // replicas without which the service does not serve; at least 1
+	User        string            `json:"user,omitempty"`  // whom it runs as, as written: "web", "1000", "1000:1000"; "" is whoever runs Holdfast
+	Limits      Limits            `json:"limits,omitzero"`
+	EnvFiles    []string          `json:"env_file,omitempty"` // absolute; read at each start, Environment comes first
+	Listen      []uint16          `json:"listen,omitempty"`   // the port of replica n is Listen[n-1]; empty: Holdfast chooses
+	Once        bool              `json:"once,omitempty"`     // it runs to its end, once, and who depends on it waits for that
+}
+
+// Limits are what one replica, with all it starts, may use; zero leaves a thing
+// unbounded.
+type Limits struct {
+	Memory    int64   `json:"memory,omitempty"`    // bytes
+	CPU       float64 `json:"cpu,omitempty"`       // cores
+	Files     int     `json:"files,omitempty"`     // open at once, in each process
+	Processes int     `json:"processes,omitempty"` // threads count too
+}
+
+// Replaces says whether a replica started as s has to be replaced for it to be
+// one of next. What only gateways and the mind look at is taken over in place,
+// and so is how the replica is ended.
+func (s Service) Replaces(next Service) bool { return !bytes.Equal(s.started(), next.started()) }
+
+// started is what of a service goes into the start of its replicas, written down,
+// so that an empty list and none are the same.
+func (s Service) started() []byte {
+	begun := Service{
+		Command: s.Command, URLs: s.URLs, Environment: s.Environment, PassThrough: s.PassThrough, WorkingDir: s.WorkingDir,
+		Zones: s.Zones, User: s.User, Limits: s.Limits, EnvFiles: s.EnvFiles, Listen: s.Listen, Once: s.Once,
+	}
+	for _, dependency := range s.DependsOn {
+		if !dependency.Completed { // each of the others is an address in the environment
+			begun.DependsOn = append(begun.DependsOn, Dependency{On: dependency.On})
+		}
+	}
+	text, err := json.Marshal(begun)
+	if err != nil {
+		panic("holdfast: a service cannot be written: " + err.Error())
+	}
+	return text
 }
 
 // Zone is the zone of the n-th replica, n from 1, or "" where none is declared.
@@ -79,10 +119,14 @@ func (p Port) String() string {
 
 // A Healthcheck is how a service is asked whether it can answer. With an empty
 // Path any HTTP answer to GET / will do; with one, a status from 200 to 399. A
-// TCP service is asked by a connect.
+// TCP service is asked by a connect, and by what it is told and must say where
+// the file says so.
 type Healthcheck struct {
 	Disabled    bool          `json:"disabled,omitempty"` // it listens nowhere: running is enough
 	Path        string        `json:"path,omitempty"`
+	TLS         bool          `json:"tls,omitempty"`    // it is asked over https
+	Send        string        `json:"send,omitempty"`   // what a TCP service is told
+	Expect      string        `json:"expect,omitempty"` // what it must say then
 	Interval    time.Duration `json:"interval"`
 	Timeout     time.Duration `json:"timeout"`
 	Retries     int           `json:"retries"`      // misses in a row that eject

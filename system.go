@@ -17,7 +17,14 @@ type System struct {
 	Services   []Service     `json:"services"` // in the order of the file
 	Modes      []FailureMode `json:"modes"`    // in the order of the services, then of the catalogue
 	Guardrails Guardrails    `json:"guardrails"`
+	Prove      Consent       `json:"prove,omitzero"`
 	Digest     Digest        `json:"digest"` // of the file's text
+}
+
+// Consent is what a drill may touch beyond its private copy. Nothing, unless the
+// file says so.
+type Consent struct {
+	Allow []ServiceName `json:"allow,omitempty"` // services that run elsewhere, by name
 }
 
 // Service finds a service by name.

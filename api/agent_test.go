@@ -45,6 +45,10 @@ func (s *stub) Declare(_ context.Context, file File) error {
 	return s.refuses
 }
 
+func (s *stub) Compare(context.Context, File) (Difference, error) {
+	return Difference{Version: Version, Changes: []Change{{Service: "catalog", What: "changed", Keys: []string{"command"}, Replaced: []holdfast.ReplicaName{"catalog-1"}}}}, s.refuses
+}
+
 func (s *stub) Tell(_ context.Context, in event.Body) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -52,6 +52,24 @@ type File struct {
 	Dir  string `json:"dir"`
 }
 
+// A Difference is what a file says otherwise than the one in force.
+type Difference struct {
+	Version  int      `json:"version"`
+	Changes  []Change `json:"changes"`            // none: it says the same
+	Warnings string   `json:"warnings,omitempty"` // about the file, as a person reads them
+}
+
+// A Change is the difference of one service, or with an empty Service that of
+// the system as a whole. Keys are those of the file, without values.
+type Change struct {
+	Service  holdfast.ServiceName   `json:"service,omitempty"`
+	What     string                 `json:"what"` // "added", "removed", "changed"
+	Keys     []string               `json:"keys,omitempty"`
+	Replaced []holdfast.ReplicaName `json:"replaced,omitempty"` // that run, and will be started anew, one at a time
+	Alone    bool                   `json:"alone,omitempty"`    // it has one replica: its requests fail meanwhile
+	Once     bool                   `json:"once,omitempty"`     // it runs once, and does so again
+}
+
 // A Diagnosis is what a person needs about a replica that is not ready.
 type Diagnosis struct {
 	ID        holdfast.ReplicaID `json:"id"`
@@ -93,6 +111,9 @@ type Agent interface {
 	Status(ctx context.Context) Status
 	// Declare puts a file in force: listeners are opened, then the mind is told.
 	Declare(ctx context.Context, file File) error
+	// Compare says what Declare would change, and changes nothing. A file that
+	// Declare would refuse is refused.
+	Compare(ctx context.Context, file File) (Difference, error)
 	// Tell hands an input to the mind.
 	Tell(ctx context.Context, in event.Body) error
 	// Entries calls emit with entries after a sequence number; with follow it

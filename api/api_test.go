@@ -41,6 +41,22 @@ func TestStatusAndDiagnosisArriveWhole(t *testing.T) {
 	}
 }
 
+func TestADifferenceArrivesAndChangesNothing(t *testing.T) {
+	h := serve(t, &stub{})
+	want, _ := h.stub.Compare(t.Context(), File{})
+	if got, err := h.Client.Compare(t.Context(), File{Text: "name: shop\n"}); err != nil || !reflect.DeepEqual(got, want) {
+		t.Errorf("difference %+v, error %v", got, err)
+	}
+	if len(h.declared)+len(h.told) > 0 {
+		t.Errorf("declared %v, told %v", h.declared, h.told)
+	}
+	bad := serve(t, &stub{refuses: &Problem{Code: BadFile, Message: "no"}})
+	_, err := bad.Client.Compare(t.Context(), File{})
+	if got := refused(t, err); got.Code != BadFile {
+		t.Errorf("got %+v", got)
+	}
+}
+
 func TestWhatIsToldArrives(t *testing.T) {
 	h := serve(t, &stub{private: true})
 	file := File{Name: "holdfast.yaml", Text: "name: shop\n", Dir: "/srv/shop"}

@@ -46,6 +46,21 @@ func (c *Client) Declare(ctx context.Context, file File) error {
 	return c.send(ctx, http.MethodPut, "/v0/file", file)
 }
 
+// Compare is what Declare would change.
+func (c *Client) Compare(ctx context.Context, file File) (Difference, error) {
+	var found Difference
+	text, err := json.Marshal(file)
+	if err != nil {
+		return found, err
+	}
+	body, err := c.call(ctx, http.MethodPost, "/v0/file/difference", text)
+	if err != nil {
+		return found, err
+	}
+	defer body.Close()
+	return found, json.NewDecoder(body).Decode(&found)
+}
+
 // Stop asks that everything be ended; it returns when that is recorded, not
 // when it has happened.
 func (c *Client) Stop(ctx context.Context, by string) error {

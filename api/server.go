@@ -65,6 +65,9 @@ func routes(agent Agent) http.Handler {
 	mux.HandleFunc("PUT /v0/file", func(w http.ResponseWriter, r *http.Request) {
 		take(w, r, func(file File) error { return agent.Declare(r.Context(), file) })
 	})
+	mux.HandleFunc("POST /v0/file/difference", func(w http.ResponseWriter, r *http.Request) {
+		ask(w, r, func(file File) (Difference, error) { return agent.Compare(r.Context(), file) })
+	})
 	mux.HandleFunc("POST /v0/stop", func(w http.ResponseWriter, r *http.Request) {
 		take(w, r, func(in event.StopRequested) error { return agent.Tell(r.Context(), in) })
 	})
@@ -90,6 +93,11 @@ func private(ctx context.Context, agent Agent, in event.Body) error {
 
 // take reads a document, hands it over and answers.
 func take[T any](w http.ResponseWriter, r *http.Request, do func(T) error) {
+	ask(w, r, func(in T) (struct{}, error) { return struct{}{}, do(in) })
+}
+
+// ask reads a document, and answers with another.
+func ask[T, A any](w http.ResponseWriter, r *http.Request, do func(T) (A, error)) {
 	var in T
 	decoder := json.NewDecoder(http.MaxBytesReader(w, r.Body, maxBody))
 	decoder.DisallowUnknownFields()
@@ -101,11 +109,12 @@ func take[T any](w http.ResponseWriter, r *http.Request, do func(T) error) {
 		refuse(w, http.StatusBadRequest, &Problem{Message: "the request cannot be read: " + err.Error()})
 		return
 	}
-	if err := do(in); err != nil {
+	out, err := do(in)
+	if err != nil {
 		refuse(w, refusal(err), err)
 		return
 	}
-	reply(w, struct{}{})
+	reply(w, out)
 }
 
 func reply(w http.ResponseWriter, document any) {

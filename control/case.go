@@ -54,7 +54,7 @@ func (m *Mind) around(r *replica, service holdfast.Service) decide.Surroundings 
 	})
 	a.BadZones = len(bad)
 	for _, needed := range topology.Required(&m.System, service.Name) {
-		if on, _ := m.named(needed); on.Manage != holdfast.Observe && m.answering(on) < on.Minimum {
+		if on, _ := m.named(needed); on.Manage != holdfast.Observe && !on.Once && m.answering(on) < on.Minimum {
 			a.Sick = append(a.Sick, needed)
 		}
 	}

@@ -226,6 +226,9 @@ func (m *Mind) readmitted(r *replica, cause event.ID) {
 // expire deals with what fell due for a replica.
 func (m *Mind) expire(r *replica) {
 	now := m.now.Boot
+	if r.DrainBy != 0 && r.DrainBy <= now {
+		m.drained(r)
+	}
 	if r.ReadyBy != 0 && r.ReadyBy <= now {
 		r.ReadyBy = 0
 		m.neverReady(r)
@@ -251,6 +254,7 @@ func (m *Mind) neverReady(r *replica) {
 	if !r.alive() {
 		return
 	}
+	m.rolledBadly(r, r.Began, detail)
 	mode, ok := m.modeFor(r, holdfast.SignRefused)
 	if f := r.Failure; f != nil {
 		mode, ok = m.mode(f.Mode) // it was started as the remedy of another failure

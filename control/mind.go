@@ -39,6 +39,7 @@ func New(writer event.Writer) *Mind {
 		Losses:   map[holdfast.ModeName]*loss{},
 		Proofs:   map[holdfast.ModeName]proof{},
 		Arms:     map[holdfast.ModeName]string{},
+		Leaving:  map[holdfast.ReplicaName]*replica{},
 	}}
 }
 
@@ -50,6 +51,9 @@ func Restore(snapshot []byte) (*Mind, error) {
 	}
 	mind.at = indexOf(&mind.System)
 	for _, replica := range mind.Replicas {
+		mind.due.push(replica)
+	}
+	for _, replica := range mind.Leaving {
 		mind.due.push(replica)
 	}
 	for _, loss := range mind.Losses {

@@ -31,8 +31,7 @@ func (m *Mind) startNext(cause event.ID) {
 
 func (m *Mind) hasAllItRequires(service holdfast.Service) bool {
 	return !slices.ContainsFunc(service.DependsOn, func(d holdfast.Dependency) bool {
-		needed, _ := m.named(d.On)
-		return d.Required && m.admitted(needed) < needed.Minimum
+		return d.Required && !m.met(d)
 	})
 }
 
@@ -67,6 +66,7 @@ func (m *Mind) takeStopRequested(in event.StopRequested) {
 		r.forget()
 	}
 	clear(m.Losses)
+	clear(m.Leaving)
 	m.stopNext()
 }
 
@@ -114,7 +114,7 @@ func (m *Mind) stop(service holdfast.Service) (left int) {
 		switch {
 		case r.Phase == idle:
 			return
-		case r.Phase == exited || service.Manage != holdfast.Full:
+		case r.Phase == exited || r.Phase == completed || service.Manage != holdfast.Full:
 			m.enter(r, idle)
 			return
 		case r.Phase != stopping:

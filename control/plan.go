@@ -31,8 +31,8 @@ func (m *Mind) Plan() Plan {
 			if r == nil {
 				continue
 			}
-			if r.Phase == starting || r.Phase == running || r.Phase == exited {
-				plan.Desired.Replicas = append(plan.Desired.Replicas, holdfast.DesiredReplica{ID: r.id(), Service: service, Kill: r.Kill})
+			if r.desired() {
+				plan.Desired.Replicas = append(plan.Desired.Replicas, holdfast.DesiredReplica{ID: r.id(), Service: m.definition(r), Kill: r.Kill})
 			}
 			// An endpoint stays listed after its replica's end until the next
 			// incarnation takes its place: a gateway refuses to lose its last.
@@ -40,10 +40,20 @@ func (m *Mind) Plan() Plan {
 				routed.Endpoints = append(routed.Endpoints, r.Endpoint)
 			}
 		}
-		plan.Table.Services = append(plan.Table.Services, routed)
+		if !service.Once {
+			plan.Table.Services = append(plan.Table.Services, routed)
+		}
 	}
-	for _, name := range m.Removed {
-		plan.Table.Services = append(plan.Table.Services, holdfast.RoutedService{Name: name, Protocol: holdfast.HTTP, Emptied: true})
-	}
+	m.planLeaving(&plan)
 	return plan
+}
+
+// desired says that a driver is to know of the replica: one that ended stays
+// known until the next incarnation, so that nobody starts it twice.
+func (r *replica) desired() bool {
+	switch r.Phase {
+	case starting, running, exited, draining:
+		return true
+	}
+	return false
 }

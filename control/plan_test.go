@@ -2,6 +2,7 @@ package control
 
 import (
 	"encoding/json"
+	"slices"
 	"testing"
 
 	"holdfast"
@@ -44,8 +45,12 @@ func TestAServiceTheFileDroppedIsEmptiedByItsWord(t *testing.T) {
 		stage.play(t, line)
 	}
 	services := stage.mind.Plan().Table.Services
-	if len(services) != 2 || services[1].Name != "ads" || !services[1].Emptied || len(stage.mind.Plan().Desired.Replicas) != 2 {
+	if len(services) != 2 || services[1].Name != "ads" || !services[1].Emptied || len(stage.mind.Plan().Desired.Replicas) != 3 {
 		t.Fatalf("services %+v", services)
+	}
+	stage.play(t, "at 1s wait")
+	if left := stage.mind.Plan().Desired.Replicas; len(left) != 2 {
+		t.Fatalf("after it has answered what it had, desired are %+v", left)
 	}
 	stage.play(t, "declare catalog*2; ads*1")
 	if services := stage.mind.Plan().Table.Services; len(services) != 2 || services[1].Emptied {
@@ -61,5 +66,31 @@ func TestPlansGrowLaterEvenWhenTheirMemoryIsLost(t *testing.T) {
 	forgetful.Step(event.At{BootID: "b"}, event.Woken{Epoch: 4})
 	if forgetful.Revision() <= old.Revision() {
 		t.Fatalf("revision %d after %d", forgetful.Revision(), old.Revision())
+	}
+}
+
+// What the file takes away stays, with the way to it, as long as somebody runs
+// who was started with it.
+func TestANeedTakenAwayStaysUntilItsCallersAreReplaced(t *testing.T) {
+	stage := &stage{mind: New("a"), boot: "boot-1"}
+	stage.play(t, "declare web*2 needs ads; ads*1")
+	stage.play(t, "settle")
+	for _, c := range []struct {
+		line         string
+		runs, routed bool
+	}{
+		{line: "at 10s declare web*2", runs: true, routed: true},
+		{line: "at 11s settle", runs: true, routed: true},
+		{line: "at 12s settle", runs: true}, // the last one was started anew
+		{line: "at 13s wait"},
+	} {
+		stage.play(t, c.line)
+		plan := stage.mind.Plan()
+		runs := slices.ContainsFunc(plan.Desired.Replicas, func(r holdfast.DesiredReplica) bool { return r.ID.Service == "ads" })
+		serves := slices.ContainsFunc(plan.Table.Services, func(s holdfast.RoutedService) bool { return s.Name == "ads" && len(s.Endpoints) == 1 })
+		edge := slices.ContainsFunc(plan.Table.Routes, func(e holdfast.RouteEntry) bool { return e.Listener == "web/ads" })
+		if runs != c.runs || serves != c.routed || edge != c.routed {
+			t.Errorf("%s: ads runs %v, serves %v, is routed %v; want %v and %v", c.line, runs, serves, edge, c.runs, c.routed)
+		}
 	}
 }

@@ -151,9 +151,13 @@ func (s *stage) settle(t *testing.T) {
 	for done := false; !done; {
 		done = true
 		for _, want := range s.mind.Plan().Desired.Replicas {
-			if r := s.mind.Replicas[want.ID.Name()]; r.Phase == starting {
+			if r := s.mind.Replicas[want.ID.Name()]; r != nil && r.Phase == starting {
 				s.step(t, holdfast.Started{ID: want.ID, Address: fmt.Sprintf("127.0.0.1:%d", 20000+want.ID.Ordinal)})
-				s.step(t, holdfast.Admitted{Gateway: "gateway-1", ID: want.ID})
+				if want.Service.Once {
+					s.step(t, holdfast.Exited{ID: want.ID})
+				} else {
+					s.step(t, holdfast.Admitted{Gateway: "gateway-1", ID: want.ID})
+				}
 				done = false
 			}
 		}
@@ -230,6 +234,9 @@ func (s *stage) input(t *testing.T, words []string) event.Body {
 }
 
 func status(text string) holdfast.ExitStatus {
+	if text == "unknown" {
+		return holdfast.ExitStatus{Unknown: true}
+	}
 	if code, err := strconv.Atoi(text); err == nil {
 		return holdfast.ExitStatus{Code: code}
 	}
@@ -258,7 +265,7 @@ func system(t testing.TB, text string) holdfast.System {
 	return sys
 }
 
-// declareService reads "catalog*2 standard armed needs db".
+// declareService reads "catalog*2 standard armed needs db after migrate as v2".
 func declareService(sys *holdfast.System, words []string) {
 	name, count, _ := strings.Cut(words[0], "*")
 	replicas, _ := strconv.Atoi(count)
@@ -274,6 +281,16 @@ func declareService(sys *holdfast.System, words []string) {
 			for _, on := range strings.Split(words[i], ",") {
 				service.DependsOn = append(service.DependsOn, holdfast.Dependency{On: holdfast.ServiceName(on), Required: words[i-1] == "needs", Timeout: time.Second})
 			}
+		case "after":
+			i++
+			for _, on := range strings.Split(words[i], ",") {
+				service.DependsOn = append(service.DependsOn, holdfast.Dependency{On: holdfast.ServiceName(on), Required: true, Completed: true})
+			}
+		case "once":
+			service.Once = true
+		case "as":
+			i++
+			service.Command += " " + words[i]
 		case "covered":
 			for k := range service.DependsOn {
 				service.DependsOn[k].Fallback = &holdfast.Fallback{Body: "{}"}
@@ -316,7 +333,7 @@ func modesOf(service holdfast.Service, kinds []mode.Mode) []holdfast.FailureMode
 			all = append(all, m.Of(service))
 		}
 		for _, needed := range service.DependsOn {
-			if m.FitsEdge != nil {
+			if m.FitsEdge != nil && !needed.Completed {
 				all = append(all, m.OfEdge(service, needed))
 			}
 		}

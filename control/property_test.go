@@ -15,6 +15,7 @@ import (
 // may never do.
 type world struct {
 	t     *rapid.T
+	tests *testing.T
 	mind  *Mind
 	twin  *Mind // never written down: must say the same as one that is
 	now   time.Duration
@@ -26,7 +27,7 @@ type world struct {
 // rules that no history may break.
 func TestWhateverHappens(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
-		w := &world{t: rt, mind: New("a"), twin: New("a"), now: time.Second, lives: map[holdfast.ReplicaName]holdfast.Incarnation{}, over: map[holdfast.ReplicaID]bool{}}
+		w := &world{t: rt, tests: t, mind: New("a"), twin: New("a"), now: time.Second, lives: map[holdfast.ReplicaName]holdfast.Incarnation{}, over: map[holdfast.ReplicaID]bool{}}
 		w.step(event.Woken{})
 		w.step(event.Declared{System: system(t, "storefront*2 needs catalog; catalog*3; cart*1; guardrails 3 per 10m")})
 		for range rapid.IntRange(1, 120).Draw(rt, "inputs") {
@@ -44,7 +45,10 @@ func (w *world) something() event.Body {
 	var possible []event.Body
 	for _, want := range w.mind.Plan().Desired.Replicas {
 		id := want.ID
-		if w.lives[id.Name()] == id.Incarnation {
+		if lives := w.lives[id.Name()]; lives != 0 && lives != id.Incarnation {
+			id.Incarnation = lives // a driver ends it before it starts the one that is wanted
+			possible = append(possible, holdfast.Exited{ID: id})
+		} else if lives != 0 {
 			possible = append(possible,
 				holdfast.Exited{ID: id, Status: holdfast.ExitStatus{Code: 1}},
 				holdfast.Admitted{Gateway: "g", ID: id},
@@ -56,6 +60,15 @@ func (w *world) something() event.Body {
 		}
 	}
 	possible = append(possible, event.Paused{By: "ana"}, event.Resumed{By: "ana"}, event.Woken{}, event.GuardsReset{By: "ana"})
+	for _, file := range []string{
+		"storefront*2 needs catalog; catalog*3; cart*1; guardrails 3 per 10m",
+		"storefront*2 needs catalog; catalog*3 as v2; cart*1; guardrails 3 per 10m",
+		"migrate*1 once; storefront*2 needs catalog after migrate as v3; catalog*2 as v3; guardrails 3 per 10m",
+	} {
+		if rapid.IntRange(0, 3).Draw(w.t, "declare") == 0 {
+			possible = append(possible, event.Declared{System: system(w.tests, file)})
+		}
+	}
 	return possible[rapid.IntRange(0, len(possible)-1).Draw(w.t, "what")]
 }
 
@@ -93,6 +106,9 @@ func (w *world) check(said []event.Entry) {
 			w.t.Fatalf("%s was caused by %s, which is not earlier", entry.ID, entry.Cause)
 		}
 		decided, ok := entry.Body.(event.Decided)
+		if ok && decided.Do == event.ActReplace {
+			w.checkReplaced(decided.ID)
+		}
 		if !ok || decided.Do != event.ActRestart {
 			continue
 		}
@@ -110,6 +126,20 @@ func (w *world) check(said []event.Entry) {
 	if due, ok := w.mind.Wake(); ok && due <= w.now {
 		w.t.Fatalf("wants to be woken at %v although it is %v", due, w.now)
 	}
+}
+
+// checkReplaced: what serves is taken out of use only while all others of its
+// service serve.
+func (w *world) checkReplaced(id holdfast.ReplicaID) {
+	replaced := w.mind.Replicas[id.Name()]
+	if replaced.Phase != draining {
+		return
+	}
+	w.mind.peers(w.mind.service(replaced), func(other *replica) {
+		if other != replaced && !other.admitted() {
+			w.t.Fatalf("%s is replaced while %s is out", id, other.id())
+		}
+	})
 }
 
 // BenchmarkStep is the mind under steady news of 1,000 replicas; the bar is

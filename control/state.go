@@ -27,6 +27,8 @@ type state struct {
 	Proofs   map[holdfast.ModeName]proof                   `json:"proofs,omitempty"` // the newest verdicts
 	Arms     map[holdfast.ModeName]string                  `json:"arms,omitempty"`   // why not armed, as it was last said; empty: armed
 	Ended    time.Duration                                 `json:"ended,omitempty"`  // when a remedy last ended a living process
+	Roll     roll                                          `json:"roll,omitzero"`
+	Leaving  map[holdfast.ReplicaName]*replica             `json:"leaving,omitempty"` // that the file no longer names, while they answer what they have
 }
 
 // A phase is where a replica is in its life:
@@ -34,6 +36,10 @@ type state struct {
 //	idle ──start──▶ starting ──▶ running ──exit──▶ exited ──restart──▶ starting
 //	  ▲                 └──────not started──────────▲
 //	  └──────exit────── stopping ◀──stop── any of them
+//
+// A running one whose definition has changed drains before it is started anew,
+// one that the file no longer names leaves, and what runs once completes: see
+// reload.go and oneshot.go.
 type phase string
 
 const (
@@ -42,6 +48,10 @@ const (
 	running  phase = "running"  // its process lives
 	exited   phase = "exited"   // its process ended and should not have
 	stopping phase = "stopping" // told to end
+
+	draining  phase = "draining"  // answers what it has; the next incarnation follows
+	leaving   phase = "leaving"   // answers what it has; nothing follows
+	completed phase = "completed" // it ran to its end, once, and well
 )
 
 // A replica is what the mind knows of one copy of a service. Instants are by
@@ -62,6 +72,8 @@ type replica struct {
 	Streak   int                           `json:"streak"`             // remedies in a row that did not last
 	Downs    []time.Duration               `json:"downs,omitempty"`    // when it began to fail, lately
 	Failure  *failure                      `json:"failure,omitempty"`
+	Old      *holdfast.Service             `json:"old,omitempty"`      // what it runs with, when the file says something else by now
+	DrainBy  time.Duration                 `json:"drain_by,omitempty"` // when what it has counts as answered
 
 	queued time.Duration // the deadline under which it stands in the queue
 }
@@ -107,12 +119,13 @@ func (r *replica) withdraw() { r.Admitted, r.Since, r.Kept = nil, 0, false }
 func (r *replica) forget() {
 	r.withdraw()
 	r.Failure, r.Attempts, r.Streak, r.ReadyBy, r.Downs = nil, nil, 0, 0, nil
+	r.DrainBy = 0
 }
 
 // deadline is the next instant at which something about the replica falls due,
 // or 0.
 func (r *replica) deadline() time.Duration {
-	next := r.ReadyBy
+	next := sooner(r.ReadyBy, r.DrainBy)
 	if f := r.Failure; f != nil {
 		next = sooner(sooner(next, f.ConfirmAt), f.AskAt)
 	}

@@ -69,6 +69,9 @@ func (m *Mind) takeStarted(in holdfast.Started) {
 	}
 	r.Endpoint = holdfast.Endpoint{ID: in.ID, Address: in.Address, Zone: m.service(r).Zone(r.Ordinal)}
 	m.enter(r, running)
+	if m.service(r).Manage == holdfast.Observe { // nobody will admit it
+		m.rolled(r, r.Began)
+	}
 }
 
 // takeEnd is the kernel's word that an incarnation does not run (any more).
@@ -78,17 +81,25 @@ func (m *Mind) takeEnd(id holdfast.ReplicaID, in event.Body, detail string) {
 	if r != nil && r.Phase != idle && id.Incarnation > r.Want {
 		r.Want = id.Incarnation // our memory was lost: the next one must be later still
 	}
-	if r == nil || id.Incarnation != r.Want || r.Phase == exited || r.Phase == idle {
+	if r == nil || id.Incarnation != r.Want || r.Phase == exited || r.Phase == idle || r.Phase == completed {
 		return
 	}
 	r.withdraw()
 	r.ReadyBy = 0
-	if r.Phase == stopping {
+	switch {
+	case r.Phase == stopping:
 		m.enter(r, idle)
 		m.stopNext()
 		return
+	case r.Phase == draining:
+		m.drained(r)
+		return
+	case m.service(r).Once:
+		m.takeOnceEnd(r, in, detail, said)
+		return
 	}
 	m.enter(r, exited)
+	m.rolledBadly(r, said, detail)
 	m.evidence(r, holdfast.SignExit, detail, said)
 	m.weighLosses(m.service(r), said)
 }
@@ -135,11 +146,13 @@ func (m *Mind) takeAdmitted(in holdfast.Admitted) {
 	m.readmitted(r, said)
 	m.weighLosses(m.service(r), said)
 	m.startNext(said)
+	m.rolled(r, said)
 }
 
 func (m *Mind) takeDeclared(in event.Declared) {
 	said := m.say(event.ID{}, in)
 	m.removeServices(in.System)
+	before := m.System
 	m.System, m.at = in.System, indexOf(&in.System)
 	m.disown()
 	if !m.Stopping.IsZero() {
@@ -151,6 +164,7 @@ func (m *Mind) takeDeclared(in event.Declared) {
 	}
 	m.state.Revision++
 	kept := map[holdfast.ReplicaName]*replica{}
+	var outdated []holdfast.ReplicaID
 	m.Idle = 0
 	for _, service := range m.System.Services {
 		for ordinal := 1; ordinal <= service.Replicas; ordinal++ {
@@ -159,6 +173,9 @@ func (m *Mind) takeDeclared(in event.Declared) {
 			if r == nil {
 				r = &replica{Service: service.Name, Ordinal: ordinal, Phase: idle, Want: m.Past[name]}
 				delete(m.Past, name)
+				delete(m.Leaving, name)
+			} else if old, named := before.Service(service.Name); named && m.redeclare(r, old, service) {
+				outdated = append(outdated, r.id())
 			}
 			if r.Phase == idle {
 				m.Idle++
@@ -169,11 +186,13 @@ func (m *Mind) takeDeclared(in event.Declared) {
 	for name, r := range m.Replicas {
 		if kept[name] == nil {
 			m.Past[name] = r.Want
+			old, _ := before.Service(r.Service)
+			m.leave(r, old)
 		}
 	}
 	m.Replicas = kept
 	m.rearm(said)
-	m.startNext(said)
+	m.beginRoll(outdated, said)
 }
 
 // removeServices remembers which services the file no longer names: a gateway
@@ -211,6 +230,7 @@ func (m *Mind) takeWoken(in event.Woken) {
 	m.due, m.Ended = deadlines{}, 0
 	clear(m.Served)
 	clear(m.Losses)
+	clear(m.Leaving)
 	m.startNext(said)
 }
 

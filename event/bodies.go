@@ -161,14 +161,18 @@ type Decided struct {
 	Of      int                `json:"of,omitempty"`
 }
 
-// An Action is what a decision does: start and stop follow the file and the
-// wish of a person, the others are remedies.
+// An Action is what a decision does: start, stop, drain and replace follow the
+// file and the wish of a person, the others are remedies.
 type Action string
 
 // The actions there are.
 const (
-	ActStart   Action = "start"
-	ActStop    Action = "stop"
+	ActStart Action = "start"
+	ActStop  Action = "stop"
+	// ActDrain takes a replica out of use before it is replaced or stopped;
+	// ActReplace starts it as the file says now.
+	ActDrain   Action = "drain"
+	ActReplace Action = "replace"
 	ActRestart Action = Action(holdfast.RemedyRestart)
 	// ActCapture keeps evidence of a replica that may be ended next.
 	ActCapture Action = "capture"
@@ -208,7 +212,9 @@ type Restored struct {
 	After time.Duration      `json:"after"` // since the first evidence
 }
 
-// Escalated says that a person is needed, who, and why.
+// Escalated says that a person is needed, who, and why. Mode is empty where no
+// failure mode answers for it: what runs once has failed, or a changed file does
+// not work.
 type Escalated struct {
 	Mode   holdfast.ModeName   `json:"mode"`
 	ID     holdfast.ReplicaID  `json:"id"`
@@ -230,6 +236,12 @@ type Disarmed struct {
 	Why  string            `json:"why"`
 }
 
+// Outdated says which replicas run with what the file said before, or ran with
+// it once, and are to be started anew.
+type Outdated struct {
+	IDs []holdfast.ReplicaID `json:"ids"`
+}
+
 // Stopped says that nothing of the system runs any more, as was asked.
 type Stopped struct{}
 
@@ -244,4 +256,5 @@ func (Restored) Kind() string  { return "restored" }
 func (Escalated) Kind() string { return "escalated" }
 func (Armed) Kind() string     { return "armed" }
 func (Disarmed) Kind() string  { return "disarmed" }
+func (Outdated) Kind() string  { return "outdated" }
 func (Stopped) Kind() string   { return "stopped" }

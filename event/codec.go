@@ -16,7 +16,7 @@ func kinds() []Body {
 		holdfast.Started{}, holdfast.NotStarted{}, holdfast.Exited{}, holdfast.Ejected{}, holdfast.Admitted{},
 		Declared{}, Woken{}, Paused{}, Resumed{}, StopRequested{}, Began{}, Done{}, Failed{},
 		FaultInjected{}, FaultRemoved{}, GuardsReset{}, Captured{}, Inspected{}, Proved{}, Armed{}, Disarmed{},
-		Suspected{}, Cleared{}, Detected{}, Decided{}, Waited{}, Withheld{}, Mitigated{}, Restored{}, Escalated{}, Stopped{},
+		Suspected{}, Cleared{}, Detected{}, Decided{}, Waited{}, Withheld{}, Mitigated{}, Restored{}, Escalated{}, Stopped{}, Outdated{},
 	}
 }
 

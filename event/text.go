@@ -13,7 +13,7 @@ import (
 func Text(body Body) string {
 	switch b := body.(type) {
 	case holdfast.Started:
-		return join("started", b.ID.String(), "at "+b.Address, pid(b.Pid), mark(b.Adopted, "adopted"))
+		return join("started", b.ID.String(), "at "+b.Address, pid(b.Pid), mark(b.Adopted, "adopted"), mark(b.Lacks != "", "WITHOUT LIMITS: "+b.Lacks))
 	case holdfast.NotStarted:
 		return fmt.Sprintf("not started %s: %s", b.ID, b.Reason)
 	case holdfast.Exited:
@@ -80,6 +80,8 @@ func textTold(body Body) string {
 		return "armed " + string(b.Mode) + colon(b.Why)
 	case Disarmed:
 		return "in shadow " + string(b.Mode) + colon(b.Why)
+	case Outdated:
+		return "outdated" + colon(list(b.IDs))
 	case Stopped:
 		return "stopped"
 	default:
@@ -116,6 +118,20 @@ func Short(d time.Duration) string {
 		}
 		return text
 	}
+}
+
+// list names a few and counts the rest.
+func list(ids []holdfast.ReplicaID) string {
+	const most = 6
+	var words []string
+	for _, id := range ids[:min(len(ids), most)] {
+		words = append(words, id.String())
+	}
+	text := strings.Join(words, ", ")
+	if len(ids) > most {
+		text += fmt.Sprintf(" and %d more", len(ids)-most)
+	}
+	return text
 }
 
 func join(words ...string) string {

@@ -1,9 +1,10 @@
 // Package fault is how things are broken on purpose: one fault, one file, each
 // with its exact undo.
 //
-// A fault changes one victim and nothing else. It names a process by pid and
-// start time together, so that a stranger who was given the pid since is never
-// touched. What cannot be put back by a process other than the one that broke
+// A fault changes one victim and nothing else. One in the path to a replica is a
+// rule of the fault proxy there, which withdraws it by itself when nobody renews
+// it. One that strikes a process names it by pid and start time together, so
+// that a stranger who was given the pid since is never touched. What cannot be put back by a process other than the one that broke
 // it does not belong here: the injector may be killed at any moment, and then
 // the warden undoes by name and victim alone.
 //
@@ -18,7 +19,7 @@ const ErrVictimGone = holdfast.Refusal("the victim is no longer the process it w
 
 // All lists every fault there is, in the order of the catalogue of modes.
 func All() []holdfast.Fault {
-	return []holdfast.Fault{Kill{}}
+	return []holdfast.Fault{Kill{}, Stop{}, Delay(), Fail(), Silence(), Sever(), Refuse(), Reset(), Halve(), Hook{}}
 }
 
 // Find looks a fault up.

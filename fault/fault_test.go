@@ -3,7 +3,11 @@ package fault_test
 import (
 	"context"
 	"errors"
+	"flag"
 	"os"
+	"os/exec"
+	"runtime"
+	"syscall"
 	"testing"
 
 	"holdfast"
@@ -14,26 +18,24 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	faulttest.Main(fault.All()...)
+	faulttest.Main(append([]holdfast.Fault{stopping{}}, fault.All()...)...)
+	flag.Parse()
+	flag.Set("test.parallel", "16") // they wait for leases; few compute
 	os.Exit(m.Run())
-}
-
-// effects says of every fault how it is seen from outside.
-func effects() map[holdfast.FaultName]faulttest.Effect {
-	dead := func(v holdfast.Victim) bool { return !proc.Alive(v.Pid, v.Ticks) }
-	return map[holdfast.FaultName]faulttest.Effect{
-		"kill": {Bitten: dead, Healed: dead}, // what is dead is not put back
-	}
 }
 
 func TestEveryFaultKeepsTheContract(t *testing.T) {
 	for _, f := range fault.All() {
-		effect, ok := effects()[f.Name()]
+		if f.Name() == holdfast.FaultHook {
+			continue // what it does its victim's commands say: see hook_test.go
+		}
+		effect, ok := faulttest.Effects()[f.Name()]
 		if !ok {
 			t.Errorf("nobody says how %q is seen from outside", f.Name())
 			continue
 		}
 		t.Run(string(f.Name()), func(t *testing.T) {
+			t.Parallel()
 			faulttest.Run(t, func() holdfast.Fault { return f }, effect)
 		})
 	}
@@ -67,5 +69,86 @@ func TestACancelledInjectionChangesNothing(t *testing.T) {
 	}
 	if !proc.Alive(victim.Pid, victim.Ticks) {
 		t.Error("killed although it was cancelled before it began")
+	}
+}
+
+// TestStopStopsAllOfAService: a shell in front of it, and what it forked.
+func TestStopStopsAllOfAService(t *testing.T) {
+	if runtime.GOOS != "linux" {
+		t.Skip("needs Linux")
+	}
+	cmd := exec.Command("sh", "-c", "sleep 300 & sleep 300; true")
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	group := cmd.Process.Pid
+	defer cmd.Wait()
+	defer syscall.Kill(-group, syscall.SIGKILL)
+	ticks, err := proc.Ticks(group)
+	if err != nil {
+		t.Fatal(err)
+	}
+	faulttest.Eventually(t, "the shell has its two children", func() bool { return len(states(t, group)) == 3 })
+	victim := holdfast.Victim{ID: holdfast.ReplicaID{Service: "victim", Ordinal: 1, Incarnation: 1}, Pid: group, Ticks: ticks}
+	if err := (fault.Stop{}).Inject(t.Context(), victim); err != nil {
+		t.Fatal(err)
+	}
+	for pid, state := range states(t, group) {
+		if state != "T" {
+			t.Errorf("process %d of the group is in state %s", pid, state)
+		}
+	}
+	// The victim itself dies of something else: the rest must not stay stopped.
+	syscall.Kill(group, syscall.SIGKILL)
+	faulttest.Eventually(t, "the shell is dead", func() bool { return !proc.Alive(group, ticks) })
+	if err := (fault.Stop{}).Undo(t.Context(), victim); err != nil {
+		t.Fatal(err)
+	}
+	faulttest.Eventually(t, "its children go on", func() bool {
+		for pid, state := range states(t, group) {
+			if pid != group && state == "T" {
+				return false
+			}
+		}
+		return true
+	})
+}
+
+// states are the states of a group's processes.
+func states(t *testing.T, group int) map[int]string {
+	t.Helper()
+	pids, err := proc.All()
+	if err != nil {
+		t.Fatal(err)
+	}
+	found := map[int]string{}
+	for _, pid := range pids {
+		if of, err := syscall.Getpgid(pid); err == nil && of == group {
+			if state, err := proc.State(pid); err == nil {
+				found[pid] = state
+			}
+		}
+	}
+	return found
+}
+
+func TestStopRefusesAGroupThatIsNotTheVictimsOwn(t *testing.T) {
+	if runtime.GOOS != "linux" {
+		t.Skip("needs Linux")
+	}
+	cmd := exec.Command("sleep", "300") // in our own group: stopping that would stop this test
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	defer cmd.Wait()
+	defer cmd.Process.Kill()
+	ticks, err := proc.Ticks(cmd.Process.Pid)
+	if err != nil {
+		t.Fatal(err)
+	}
+	victim := holdfast.Victim{ID: holdfast.ReplicaID{Service: "victim", Ordinal: 1, Incarnation: 1}, Pid: cmd.Process.Pid, Ticks: ticks}
+	if err := (fault.Stop{}).Inject(t.Context(), victim); err == nil {
+		t.Error("stopped a process that leads no group")
 	}
 }

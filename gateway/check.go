@@ -288,14 +288,19 @@ func (q *inquiry) converse(ctx context.Context) (string, error) {
 		return "", err
 	}
 	q.conn = c
-	if q.protocol == holdfast.TCP {
-		return q.question(), nil
-	}
 	q.waiter.began = now()
 	q.endpoint.asked.begin(&q.waiter)
 	c.SetDeadline(deadline)
 	stop := context.AfterFunc(ctx, c.abort)
 	defer stop()
+	if q.protocol == holdfast.TCP {
+		return q.question(), c.speak(q.check.Send, q.check.Expect)
+	}
+	if q.check.TLS {
+		if err := c.secure(ctx, q.endpoint.Address); err != nil {
+			return "", err
+		}
+	}
 	status, err := askHTTP(c, q.endpoint.Address, q.check.Path)
 	if err != nil {
 		return "", err
@@ -357,6 +362,9 @@ func askHTTP(c *conn, address, path string) (status int, err error) {
 
 // question is what a check asks, as a person reads it.
 func (q *inquiry) question() string {
+	if q.protocol == holdfast.TCP && q.check.Expect != "" {
+		return "connect and hear " + strconv.Quote(q.check.Expect)
+	}
 	if q.protocol == holdfast.TCP {
 		return "connect"
 	}

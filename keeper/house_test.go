@@ -47,6 +47,11 @@ func TestMain(m *testing.M) {
 		err = beAgent(ctx, os.Args[2])
 	case "gateway":
 		err = beGateway(ctx, os.Args[2], true)
+	case "enter":
+		if err := Enter(os.Args[2:]); err != nil {
+			fmt.Fprintln(os.Stderr, "holdfast:", err)
+			os.Exit(ExitNotEntered)
+		}
 	case "mute-gateway":
 		err = beGateway(ctx, os.Args[2], false)
 	}
@@ -73,7 +78,7 @@ func beKeeper(ctx context.Context, orders string) error {
 	if err != nil {
 		return err
 	}
-	options := Options{State: o.State, Roles: o.Roles, Log: log}
+	options := Options{State: o.State, Roles: o.Roles, Log: log, Enter: []string{os.Args[0], "enter"}}
 	if o.Lifeline {
 		options.Lifeline = os.NewFile(3, "lifeline")
 	}

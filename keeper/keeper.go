@@ -50,6 +50,10 @@ type Options struct {
 	// listeners.json. It must exist.
 	State string
 	Roles []Role
+	// Enter is the command that becomes a process with bounds: it is given the
+	// arguments that Enter (the function) takes. Without it such a process is not
+	// started.
+	Enter []string
 	// Lifeline is nil, or one end of a socket pair. When the other end closes,
 	// everything is ended at once; while it is open, a byte every 500 ms says
 	// that the keeper is not stopped.

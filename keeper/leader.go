@@ -71,6 +71,9 @@ type launch struct {
 	env  []string
 	dir  string
 	log  *os.File // takes stdout and stderr; closed by start
+
+	enter  []string // see Options
+	bounds bounds
 }
 
 // start begins a process in a group of its own, with nothing of ours but an
@@ -82,12 +85,16 @@ func (l launch) start() (leader, error) {
 	if err != nil {
 		return leader{}, err
 	}
+	path, run, err := l.bounds.within(l.enter, path, l.run)
+	if err != nil {
+		return leader{}, err
+	}
 	nothing, err := os.Open(os.DevNull)
 	if err != nil {
 		return leader{}, err
 	}
 	defer nothing.Close()
-	pid, err := syscall.ForkExec(path, l.run, &syscall.ProcAttr{
+	pid, err := syscall.ForkExec(path, run, &syscall.ProcAttr{
 		Dir:   l.dir,
 		Env:   append(unmarked(l.env), l.mark),
 		Files: []uintptr{nothing.Fd(), l.log.Fd(), l.log.Fd()},

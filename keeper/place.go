@@ -158,6 +158,7 @@ type processRecord struct {
 	holdfast.Process
 	StopSignal string        `json:"stop_signal"`
 	StopGrace  time.Duration `json:"stop_grace_period"`
+	Groups     []string      `json:"groups,omitempty"` // control groups it is in
 }
 
 type roleRecord struct {
@@ -172,7 +173,7 @@ type roleRecord struct {
 func (k *keeper) save() {
 	t := table{Boot: proc.BootID(), Place: k.place.identity, Epoch: k.epoch, Processes: []processRecord{}, Roles: []roleRecord{}}
 	for _, p := range k.processes {
-		t.Processes = append(t.Processes, processRecord{Process: p.state, StopSignal: nameSignal(p.stopSignal), StopGrace: p.stopGrace})
+		t.Processes = append(t.Processes, processRecord{Process: p.state, StopSignal: nameSignal(p.stopSignal), StopGrace: p.stopGrace, Groups: p.groups})
 	}
 	for _, r := range k.roles {
 		if r.running() {

@@ -5,10 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"slices"
 	"syscall"
 	"time"
 
 	"holdfast"
+	"holdfast/internal/cgroup"
 	"holdfast/internal/proc"
 )
 
@@ -20,6 +22,7 @@ type process struct {
 	state      holdfast.Process
 	stopSignal syscall.Signal
 	stopGrace  time.Duration
+	groups     []string  // directories of its control groups
 	killAt     time.Time // while everything is being ended
 }
 
@@ -45,7 +48,10 @@ func (k *keeper) start(spec holdfast.ProcessSpec) (holdfast.Process, error) {
 	if err != nil {
 		return holdfast.Process{}, err
 	}
-	l, err := launch{mark: markAs(k.place.keep, spec.ID.String()), run: spec.Run, env: spec.Env, dir: spec.Dir, log: log}.start()
+	l, err := launch{
+		mark: markAs(k.place.keep, spec.ID.String()), run: spec.Run, env: spec.Env, dir: spec.Dir, log: log,
+		enter: k.options.Enter, bounds: boundsOf(spec),
+	}.start()
 	if err != nil {
 		return holdfast.Process{}, err
 	}
@@ -54,6 +60,7 @@ func (k *keeper) start(spec holdfast.ProcessSpec) (holdfast.Process, error) {
 		state:      holdfast.Process{ID: spec.ID, Pid: l.pid, Ticks: l.ticks, Began: int64(proc.Now())},
 		stopSignal: stop,
 		stopGrace:  spec.StopGrace,
+		groups:     spec.Groups,
 	}
 	k.processes[spec.ID.Name()] = p
 	k.children[l.pid] = p
@@ -77,6 +84,8 @@ func valid(spec holdfast.ProcessSpec) (stop syscall.Signal, err error) {
 		return 0, fmt.Errorf("%s names no incarnation", spec.ID)
 	case !filepath.IsAbs(spec.Dir) || !filepath.IsAbs(spec.Log):
 		return 0, fmt.Errorf("directory %q and log %q must be absolute", spec.Dir, spec.Log)
+	case slices.ContainsFunc(spec.Groups, func(dir string) bool { return !cgroup.IsOurs(dir) }):
+		return 0, fmt.Errorf("control groups %q are not all ours to end", spec.Groups)
 	case spec.StopSignal == "":
 		return syscall.SIGTERM, nil
 	}
@@ -129,6 +138,7 @@ func (k *keeper) ended(p *process, status holdfast.ExitStatus) {
 		k.note(p)
 	})
 	k.remains.names[name].group = p.state.Pid
+	k.remains.names[name].cgroups = p.groups
 }
 
 // note has a change told to followers and written down.
@@ -169,7 +179,7 @@ func (k *keeper) adopt(watching context.Context) {
 }
 
 func (k *keeper) adoptProcess(watching context.Context, recorded processRecord) {
-	p := &process{state: recorded.Process, stopSignal: syscall.SIGTERM, stopGrace: recorded.StopGrace}
+	p := &process{state: recorded.Process, stopSignal: syscall.SIGTERM, stopGrace: recorded.StopGrace, groups: recorded.Groups}
 	if number, err := parseSignal(recorded.StopSignal); err == nil {
 		p.stopSignal = number
 	}

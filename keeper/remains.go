@@ -6,6 +6,7 @@ import (
 	"syscall"
 	"time"
 
+	"holdfast/internal/cgroup"
 	"holdfast/internal/proc"
 )
 
@@ -46,10 +47,11 @@ type struck struct {
 }
 
 type remnant struct {
-	group int      // that was killed with its leader; 0 when none was
-	looks int      // rounds so far
-	clean int      // rounds in a row that found nothing
-	gone  []func() // called once nothing is left
+	group   int      // that was killed with its leader; 0 when none was
+	cgroups []string // directories of its control groups
+	looks   int      // rounds so far
+	clean   int      // rounds in a row that found nothing
+	gone    []func() // called once nothing is left
 }
 
 func (r *remains) add(name string, gone func()) {
@@ -76,9 +78,10 @@ func (k *keeper) tendRemains(now time.Time) time.Time {
 	if now.Before(r.next) {
 		return r.next
 	}
-	names, groups := map[string]bool{}, map[string]int{}
+	names, groups, cgroups := map[string]bool{}, map[string]int{}, map[string][]string{}
 	for name, left := range r.names {
 		names[name] = true
+		cgroups[name] = left.cgroups
 		if left.looks++; left.group != 0 && left.looks <= groupLooks {
 			groups[name] = left.group
 		}
@@ -101,6 +104,9 @@ func (k *keeper) tendRemains(now time.Time) time.Time {
 			if syscall.Kill(-group, 0) == nil {
 				found[name] = true
 			}
+		}
+		for name, dirs := range cgroups {
+			found[name] = found[name] || endGroup(dirs)
 		}
 		k.post(func() { k.looked(names, found, still) })
 	})
@@ -160,3 +166,19 @@ func strike(pid int, ours func() bool) (ticks uint64) {
 }
 
 func isSelf(pid int) bool { return pid == os.Getpid() }
+
+// endGroup kills whatever is in a control group and removes it; it says whether
+// something was left. The group is sealed first: what starts others faster than
+// they are found would never be done with.
+func endGroup(dirs []string) (left bool) {
+	if len(dirs) == 0 {
+		return false
+	}
+	cgroup.Seal(dirs)
+	for _, pid := range cgroup.Members(dirs) {
+		if left = true; !isSelf(pid) {
+			strike(pid, func() bool { return cgroup.Holds(dirs, pid) })
+		}
+	}
+	return left || !cgroup.Remove(dirs)
+}

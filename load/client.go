@@ -2,7 +2,9 @@ package load
 
 import (
 	"bufio"
+	"cmp"
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
@@ -28,7 +30,7 @@ const (
 // degradedHeader marks an answer that was given in a dependency's place.
 const degradedHeader = "Holdfast-Degraded"
 
-// A route asks one target, over HTTP/1.1.
+// A route asks one target, over HTTP/1.1 or bare TCP.
 //
 // It is not net/http's client, because that sends a GET again, unasked, when a
 // kept connection turns out to be dead: the user would be spared in our record
@@ -36,9 +38,11 @@ const degradedHeader = "Holdfast-Degraded"
 // looked at before it is used, and one the server is known to have closed is
 // not used; what closes after that is a failure.
 type route struct {
-	address string // host:port
-	once    []byte // the request on a connection of its own
-	again   []byte // the request on a kept connection
+	address string      // host:port
+	once    []byte      // the request on a connection of its own
+	again   []byte      // the request on a kept connection
+	tls     *tls.Config // nil where nothing is secured
+	bare    *Target     // of which nothing is known but what it is told and must say; nil for HTTP
 
 	mu   sync.Mutex
 	idle []*connection // longest idle first, so that requests go round all of them
@@ -49,16 +53,22 @@ func newRoute(target Target) (*route, error) {
 	if err != nil {
 		return nil, err
 	}
-	port := at.Port()
-	if port == "" {
-		port = "80"
+	if at.Scheme == "tcp" {
+		return &route{address: at.Host, bare: &target}, nil
 	}
+	port, secured := at.Port(), (*tls.Config)(nil)
+	if at.Scheme == "https" {
+		secured = &tls.Config{ServerName: at.Hostname(), MinVersion: tls.VersionTLS12}
+		port = cmp.Or(port, "443")
+	}
+	port = cmp.Or(port, "80")
 	// Identity, because what is not asked for need not be unpacked.
 	head := "GET " + at.RequestURI() + " HTTP/1.1\r\nHost: " + at.Host + "\r\nUser-Agent: holdfast-load\r\nAccept: */*\r\nAccept-Encoding: identity\r\n"
 	return &route{
 		address: net.JoinHostPort(at.Hostname(), port),
 		once:    []byte(head + "Connection: close\r\n\r\n"),
 		again:   []byte(head + "\r\n"),
+		tls:     secured,
 	}, nil
 }
 
@@ -73,6 +83,9 @@ type answer struct {
 
 // ask sends one request and reads the whole answer, until deadline at most.
 func (r *route) ask(ctx context.Context, fresh bool, deadline time.Time) answer {
+	if r.bare != nil {
+		return answer{err: r.knock(ctx, deadline)}
+	}
 	conn, err := r.connect(ctx, fresh, deadline)
 	if err != nil {
 		return answer{err: step("connect", err)}
@@ -107,6 +120,16 @@ func (r *route) connect(ctx context.Context, fresh bool, deadline time.Time) (*c
 	made, err := dialer.DialContext(ctx, "tcp", r.address)
 	if err != nil {
 		return nil, err
+	}
+	if r.tls != nil {
+		within, cancel := context.WithDeadline(ctx, deadline)
+		defer cancel()
+		secured := tls.Client(made, r.tls)
+		if err := secured.HandshakeContext(within); err != nil {
+			made.Close()
+			return nil, err
+		}
+		made = secured
 	}
 	limit := &io.LimitedReader{R: made}
 	return &connection{Conn: made, limit: limit, reader: bufio.NewReader(limit)}, nil
@@ -152,7 +175,11 @@ type connection struct {
 // quiet tells whether nothing has come on an idle connection: neither its end
 // nor bytes that nobody asked for. It looks without waiting and takes nothing.
 func (c *connection) quiet() bool {
-	raw, err := c.Conn.(syscall.Conn).SyscallConn()
+	beneath := c.Conn
+	if secured, ok := beneath.(*tls.Conn); ok {
+		beneath = secured.NetConn()
+	}
+	raw, err := beneath.(syscall.Conn).SyscallConn()
 	if err != nil {
 		return false
 	}

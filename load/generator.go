@@ -155,10 +155,21 @@ func (g *Generator) Watched() []Watched {
 // Whole is Whole for a load that still runs. Arrivals after the first one that
 // waits for its answer do not count yet: users who wait are not whole.
 func (g *Generator) Whole(from int64, window time.Duration) (int64, bool) {
+	return g.WholeOf(func(Result) bool { return true }, from, window)
+}
+
+// WholeOf is Whole for those users alone whose requests a function picks.
+func (g *Generator) WholeOf(those func(Result) bool, from int64, window time.Duration) (int64, bool) {
 	g.mu.Lock()
 	results, settled := slices.Clip(g.record.Results), g.settled
 	g.mu.Unlock()
-	return whole(results, from, settled, window)
+	var picked []Result
+	for _, result := range results {
+		if result.Intended >= from && those(result) {
+			picked = append(picked, result)
+		}
+	}
+	return whole(picked, from, settled, window)
 }
 
 // Done is closed when the process is gone: after Stop, or because it died, or

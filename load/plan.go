@@ -33,6 +33,7 @@ const (
 	maxCap      = 10_000
 	maxWeight   = 1_000_000
 	maxName     = 100
+	maxWords    = 1 << 10  // bytes that a tcp target is told and must answer
 	maxPlan     = 32 << 10 // bytes as JSON; less than a pipe holds, so that handing it over never blocks
 )
 
@@ -51,12 +52,16 @@ type Plan struct {
 	Watch   []Watch        `json:"watch,omitempty"`
 }
 
-// A Target is one thing users ask for: GET URL, http only. Of all arrivals it
-// gets its Weight's part of the sum of weights.
+// A Target is one thing users ask for: GET URL over http or https, or, for
+// tcp://host:port, a connection, on which Send is written and Expect waited for
+// where they are set. Of all arrivals it gets its Weight's part of the sum of
+// weights.
 type Target struct {
 	Name   string `json:"name"`
 	URL    string `json:"url"`
-	Weight int    `json:"weight"` // at least 1
+	Send   string `json:"send,omitempty"`   // tcp only
+	Expect string `json:"expect,omitempty"` // tcp only
+	Weight int    `json:"weight"`           // at least 1
 }
 
 // A Watch is a process whose exit the generator is to witness, named by pid and
@@ -86,11 +91,19 @@ func (p Plan) Check() error {
 	for _, target := range p.Targets {
 		demand(len(target.Name) > 0 && len(target.Name) <= maxName, "target %q: want a name of 1 to %d bytes", target.Name, maxName)
 		demand(target.Weight > 0 && target.Weight <= maxWeight, "target %s: weight %d: want 1 to %d", target.Name, target.Weight, maxWeight)
-		at, err := url.Parse(target.URL)
-		demand(err == nil && at.Scheme == "http" && at.Hostname() != "", "target %s: %q: want http://host[:port]/path", target.Name, target.URL)
+		demand(target.askable(), "target %s: %q: want http[s]://host[:port]/path or tcp://host:port", target.Name, target.URL)
+		demand(len(target.Send)+len(target.Expect) <= maxWords, "target %s: what it is told and must say is longer than %d bytes", target.Name, maxWords)
 	}
 	if err := errors.Join(wrong...); err != nil {
 		return fmt.Errorf("plan of the load: %w", err)
 	}
 	return nil
+}
+
+func (t Target) askable() bool {
+	at, err := url.Parse(t.URL)
+	if err != nil || at.Hostname() == "" {
+		return false
+	}
+	return at.Scheme == "http" || at.Scheme == "https" || at.Scheme == "tcp" && at.Port() != ""
 }

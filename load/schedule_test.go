@@ -3,6 +3,7 @@ package load
 import (
 	"math"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 )
@@ -91,7 +92,9 @@ func TestAPlanIsRefusedWithEveryReason(t *testing.T) {
 		"no target":       func(p *Plan) { p.Targets = nil },
 		"nameless":        func(p *Plan) { p.Targets[0].Name = "" },
 		"weightless":      func(p *Plan) { p.Targets[0].Weight = 0 },
-		"https":           func(p *Plan) { p.Targets[0].URL = "https://127.0.0.1/" },
+		"ftp":             func(p *Plan) { p.Targets[0].URL = "ftp://127.0.0.1/" },
+		"no port":         func(p *Plan) { p.Targets[0].URL = "tcp://127.0.0.1" },
+		"a novel":         func(p *Plan) { p.Targets[0].Expect = strings.Repeat("x", maxWords+1) },
 		"no host":         func(p *Plan) { p.Targets[0].URL = "http:///x" },
 		"a second line":   func(p *Plan) { p.Targets[0].URL = "http://127.0.0.1/\r\nX: y" },
 		"too many eyes":   func(p *Plan) { p.Watch = make([]Watch, maxWatch+1) },

@@ -54,11 +54,14 @@ func Find(kind holdfast.Kind) (Mode, bool) {
 }
 
 // Strikes says whether a service can fail in this way, one replica at a time.
-func (m Mode) Strikes(service holdfast.Service) bool { return m.Fits != nil && m.Fits(service) }
+// What runs once, to its end, has no replica that goes on.
+func (m Mode) Strikes(service holdfast.Service) bool {
+	return m.Fits != nil && !service.Once && m.Fits(service)
+}
 
 // StrikesEdge says whether a dependency on a service can be lost in this way.
 func (m Mode) StrikesEdge(dependency holdfast.Dependency, on holdfast.Service) bool {
-	return m.FitsEdge != nil && m.FitsEdge(dependency, on)
+	return m.FitsEdge != nil && !on.Once && m.FitsEdge(dependency, on)
 }
 
 // Of is the failure mode of one service by the catalogue's defaults, before the

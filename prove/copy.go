@@ -44,6 +44,7 @@ type private struct {
 	chronicle *chronicle
 	following context.CancelFunc
 	followed  chan struct{}
+	spoiled   bool // what happened in it makes it unfit for another drill
 }
 
 // startPrivate starts a copy and waits until every replica of it is admitted.
@@ -175,6 +176,9 @@ func (c *private) diagnose(ctx context.Context) string {
 // Explain is a diagnosis in one sentence and the last lines of the log.
 func Explain(d api.Diagnosis) string {
 	text := fmt.Sprintf("%s (%s): %s", d.ID, d.Command, d.State)
+	if d.Command == "" {
+		text = d.ID.String() + ", which runs elsewhere" // of that we know what it answers, and no more
+	}
 	if d.Address != "" {
 		text += ", tried " + d.Address
 	}
@@ -193,11 +197,13 @@ func (c *private) end() error {
 	if c == nil || c.warden == nil {
 		return nil
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second+c.warden.Mending())
 	defer cancel()
 	var lost error
 	if _, err := c.warden.Close(ctx); err != nil {
-		lost = fmt.Errorf("%w: %w", ErrLost, err)
+		if lost = err; c.warden.Why() != nil {
+			lost = fmt.Errorf("%w: %w", ErrLost, err)
+		}
 	}
 	if c.following != nil {
 		c.following()

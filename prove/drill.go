@@ -1,6 +1,7 @@
 package prove
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -12,6 +13,7 @@ import (
 	"holdfast/internal/proc"
 	"holdfast/load"
 	"holdfast/report"
+	"holdfast/topology"
 	"holdfast/warden"
 )
 
@@ -19,18 +21,22 @@ const (
 	// clean is how long the load runs before the fault: what is broken already
 	// is seen in it.
 	clean = time.Second
-	// witnessWithin is how soon somebody else must have seen the fault.
-	witnessWithin = 2 * time.Second
 	// silent is how long a load that works may report nothing: what is asked is
 	// answered or given up within its patience.
 	silent = patience + 2*time.Second
 	// watchAtLeast is how long a fault is watched even when all is well at
-	// once: at the default rate some 600 requests, of which none hurt shows
-	// that fewer than one in 200 would be.
-	watchAtLeast = 3 * time.Second
+	// once: at the default rate some 500 requests, half of them sent to the struck
+	// service itself, of which none hurt shows that fewer than one in 100 would be.
+	watchAtLeast = 2500 * time.Millisecond
 	// watchBeyond is how long after its bound a restoration is waited for, so
 	// that the report can say how long it does take.
 	watchBeyond = 15 * time.Second
+	// holdBeyond is the same for a fault that only we can end: how long after the
+	// bounds it is left in place for somebody to notice and mitigate it.
+	holdBeyond = time.Second
+	// renewEvery is how often a leased fault is renewed, well within the second
+	// that its contract asks for.
+	renewEvery = 400 * time.Millisecond
 )
 
 // A drilling is one drill under way.
@@ -40,18 +46,24 @@ type drilling struct {
 	service   holdfast.Service
 	victim    holdfast.Victim
 	fault     holdfast.Fault
+	byUndo    bool
+	loss      *loss
 	targets   []target
-	needing   map[string]bool
+	stakes    map[string]stake
+	paths     []path // to the victim, through the fault proxy
 	generator *load.Generator
 	entry     warden.EntryID
 	before    warden.Snapshot
 	injected  time.Duration
+	renewed   time.Duration
+	undone    time.Duration
+	broken    string        // why nothing that was measured can be used; empty: it can
 	stalled   time.Duration // the longest that watching waited for a processor
 }
 
 // drill exercises one failure mode: a clean second, the fault, its witness,
 // what users saw until the system was whole, the undo, the residue, the
-// verdict.
+// verdict. Where only we can end the fault the undo comes in the middle.
 func (p *proof) drill(ctx context.Context, mode holdfast.FailureMode) (report.Drill, error) {
 	d, err := p.prepare(ctx, mode)
 	if err != nil {
@@ -63,11 +75,19 @@ func (p *proof) drill(ctx context.Context, mode holdfast.FailureMode) (report.Dr
 	if err := d.pause(ctx, clean); err != nil {
 		return report.Drill{}, err
 	}
-	p.o.Say(fmt.Sprintf("%s  %s on %s, pid %d", mode.Name, d.fault.Name(), d.victim.ID.Name(), d.victim.Pid))
+	p.o.Say(d.announcement())
 	if err := d.inject(ctx); err != nil {
 		return report.Drill{}, err
 	}
-	if err := d.watch(ctx); err != nil {
+	if d.byUndo {
+		if err := d.watch(ctx, d.seenEnough); err != nil {
+			return report.Drill{}, err
+		}
+		if err := d.takeAway(ctx); err != nil {
+			return report.Drill{}, err
+		}
+	}
+	if err := d.watch(ctx, d.wholeAgain); err != nil {
 		return report.Drill{}, err
 	}
 	ended := proc.Now()
@@ -77,35 +97,74 @@ func (p *proof) drill(ctx context.Context, mode holdfast.FailureMode) (report.Dr
 	return d.conclude(ctx, ended)
 }
 
+// announcement says what is about to be broken.
+func (d *drilling) announcement() string {
+	text := fmt.Sprintf("%s  %s on %s", d.mode.Name, d.fault.Name(), d.victim.ID.Name())
+	if d.victim.Pid != 0 {
+		text += fmt.Sprintf(", pid %d", d.victim.Pid)
+	}
+	return text
+}
+
 // prepare picks the victim and starts the load that will witness its end.
 func (p *proof) prepare(ctx context.Context, mode holdfast.FailureMode) (*drilling, error) {
-	d := &drilling{proof: p, mode: mode}
+	d := &drilling{proof: p, mode: mode, byUndo: onlyWeEnd(mode)}
 	d.service, _ = p.o.System.Service(mode.Strikes.Service)
 	found, ok := fault.Find(mode.Drills[0].Fault)
 	if !ok {
 		return nil, fmt.Errorf("%s is drilled by %s, which does not exist", mode.Name, mode.Drills[0].Fault)
 	}
 	d.fault = found
-	name := holdfast.NameReplica(d.service.Name, p.rng.IntN(d.service.Replicas)+1)
-	l, ok := p.copy.chronicle.life(name)
-	if !ok || l.started.Pid == 0 {
-		return nil, fmt.Errorf("%s has no process that can be struck", name)
+	if err := d.choose(ctx); err != nil {
+		return nil, err
 	}
-	d.victim = holdfast.Victim{ID: l.started.ID, Address: l.started.Address, Pid: l.started.Pid, Ticks: l.started.Ticks}
 	var err error
 	if d.targets, err = p.copy.targets(ctx, p.struck()); err != nil {
 		return nil, err
 	}
-	d.needing = needs(p.o.System, d.targets, d.service.Name)
+	if mode.Strikes.IsEdge() {
+		caller, _ := p.o.System.Service(mode.Strikes.Caller)
+		d.targets = aside(d.targets, caller)
+	}
+	d.stakes = stakes(p.o.System, d.targets, mode)
 	if d.before, err = warden.TakeSnapshot(p.copy.ledger, p.copy.chronicle.knows); err != nil {
 		return nil, err
 	}
 	plan := p.plan(weigh(d.targets, d.service.Name), longest)
+	d.loss = d.lossOf(plan)
 	if !p.o.Blind {
-		plan.Watch = []load.Watch{{Pid: d.victim.Pid, Ticks: d.victim.Ticks}}
+		d.observe(&plan)
 	}
 	d.generator, err = p.copy.generator(ctx, plan)
 	return d, err
+}
+
+// onlyWeEnd tells whether nothing but our own undo ends a drill's fault: no
+// process comes back to life, and no other fault is ended by any remedy but a
+// new process in the old one's place.
+func onlyWeEnd(mode holdfast.FailureMode) bool {
+	return mode.Drills[0].Fault != kills && !slices.Contains(mode.Remedies, holdfast.RemedyRestart)
+}
+
+// lossOf is what the drill of an edge knows beforehand; nil where one replica is
+// struck.
+func (d *drilling) lossOf(plan load.Plan) *loss {
+	if !d.mode.Strikes.IsEdge() {
+		return nil
+	}
+	dependency := dependencyOf(d.o.System, d.mode.Strikes)
+	l := &loss{
+		edge: d.mode.Strikes, timeout: dependency.Timeout, fatal: fatal(dependency), covered: dependency.Fallback != nil,
+		callers: topology.Dependents(d.o.System, d.service.Name),
+	}
+	owing, all := 0, 0
+	for _, t := range plan.Targets {
+		if all += t.Weight; d.stakes[t.Name] == owed {
+			owing += t.Weight
+		}
+	}
+	l.arriving = plan.Rate * float64(owing) / float64(all)
+	return l
 }
 
 // pause lets time pass, unless something ends the drill.
@@ -134,14 +193,16 @@ func (d *drilling) inject(ctx context.Context) error {
 	if err := d.fault.Inject(ctx, d.victim); err != nil {
 		return fmt.Errorf("%s: %w", d.mode.Name, err)
 	}
+	d.renewed = proc.Now()
 	if err := d.copy.warden.Injected(ctx, d.entry); err != nil {
 		return err
 	}
 	return d.copy.client.Injected(ctx, event.FaultInjected{Mode: d.mode.Name, Fault: d.fault.Name(), ID: d.victim.ID})
 }
 
-// watch waits until everything there is to see was seen, or will not come.
-func (d *drilling) watch(ctx context.Context) error {
+// watch looks until it has seen what there is to see, or it will not come.
+// A leased fault is kept in force meanwhile.
+func (d *drilling) watch(ctx context.Context, enough func() bool) error {
 	heard, when := 0, proc.Now()
 	for {
 		slept := proc.Now()
@@ -152,18 +213,69 @@ func (d *drilling) watch(ctx context.Context) error {
 		if n := len(d.generator.Snapshot()); n != heard {
 			heard, when = n, proc.Now()
 		}
-		passed := proc.Now() - d.injected
+		d.renew(ctx)
 		switch {
 		case proc.Now()-when > silent:
 			return fmt.Errorf("the load reported nothing for %s, although every request ends within %s: it is stuck", silent, patience)
-		case passed >= witnessWithin && d.witness() == "":
-			return nil // nothing that follows could be believed
-		case passed >= watchAtLeast && d.restored() && d.reached() >= minReached:
-			return nil
-		case passed >= d.giveUpAfter():
+		case d.broken != "", d.unwitnessed(), enough():
 			return nil
 		}
 	}
+}
+
+// unwitnessed says that nothing that follows could be believed: by now somebody
+// else should have seen the fault.
+func (d *drilling) unwitnessed() bool {
+	return proc.Now()-d.injected >= witnessWithin(d.fault.Name()) && d.witness() == ""
+}
+
+// seenEnough tells, of a fault that only we can end, whether it was there long
+// enough: it was noticed and users are whole in spite of it, or that took longer
+// than it may.
+func (d *drilling) seenEnough() bool {
+	passed := proc.Now() - d.injected
+	if passed >= max(d.mode.Bounds.Detect, d.mode.Bounds.Mitigate, d.atLeast())+holdBeyond {
+		return true
+	}
+	if passed < d.atLeast() || d.reached() < minReached || d.witness() == "" {
+		return false
+	}
+	noticed := tell(facts{mode: d.mode, service: d.service, victim: d.victim, injected: d.injected, loss: d.loss, entries: d.copy.chronicle.all()}).detected != 0
+	return noticed && (d.hopeless() || d.usersWhole(d.injected))
+}
+
+// atLeast is how long a fault is watched at least. A lost edge is silent only
+// after it was refused for a while, and what is asked then may take as long as
+// its timeout to be answered.
+func (d *drilling) atLeast() time.Duration {
+	if d.loss == nil {
+		return watchAtLeast
+	}
+	return max(watchAtLeast, severRefuses+min(d.loss.timeout, longestTimeout)+onTheWay)
+}
+
+// longestTimeout is the longest timeout of an edge whose use is waited for.
+const longestTimeout = 20 * time.Second
+
+// hopeless tells whether users cannot be whole before the fault is taken away.
+func (d *drilling) hopeless() bool { return d.loss != nil && d.loss.fatal }
+
+// usersWhole tells whether all those who can be, have been whole for a second,
+// and have been since they last were not.
+func (d *drilling) usersWhole(from time.Duration) bool {
+	_, whole := d.generator.WholeOf(func(r load.Result) bool { return d.stakes[r.Target] != none }, int64(from), wholeFor)
+	return whole
+}
+
+// wholeAgain tells whether the system was whole again for long enough, or will
+// not be.
+func (d *drilling) wholeAgain() bool {
+	now := proc.Now()
+	if d.byUndo {
+		return d.restored() || now-d.undone >= d.mode.Bounds.Restore+watchBeyond
+	}
+	passed := now - d.injected
+	return passed >= watchAtLeast && d.restored() && d.reached() >= minReached || passed >= d.giveUpAfter()
 }
 
 // giveUpAfter is when a restoration is not waited for any longer. When no
@@ -176,23 +288,21 @@ func (d *drilling) giveUpAfter() time.Duration {
 }
 
 // restored tells whether every declared replica is admitted again, and users
-// have been whole for a second.
+// have been whole for a second since.
 func (d *drilling) restored() bool {
-	l, ok := d.copy.chronicle.life(d.victim.ID.Name())
-	if !ok || l.started.ID == d.victim.ID || len(d.copy.chronicle.missing(d.o.System)) > 0 {
+	if len(d.copy.chronicle.missing(d.o.System)) > 0 {
 		return false
 	}
-	_, whole := d.generator.Whole(int64(d.injected), wholeFor)
-	return whole
+	if d.byUndo {
+		return d.usersWhole(d.undone)
+	}
+	return d.replaced() && d.usersWhole(d.injected)
 }
 
-// witness is what the load, which had no part in it, saw of the fault.
-func (d *drilling) witness() string {
-	exits := d.generator.Exits()
-	if slices.ContainsFunc(exits, func(e load.Exit) bool { return e.Pid == d.victim.Pid && e.Seen >= int64(d.injected) }) {
-		return fmt.Sprintf("exit of pid %d seen by load", d.victim.Pid)
-	}
-	return ""
+// replaced tells whether another incarnation has taken the victim's place.
+func (d *drilling) replaced() bool {
+	l, ok := d.copy.chronicle.life(d.victim.ID.Name())
+	return ok && l.started.ID != d.victim.ID
 }
 
 // reached counts the requests of the fault's time that were sent to the struck
@@ -211,22 +321,49 @@ func (d *drilling) isDirect(name string) bool {
 	return slices.ContainsFunc(d.targets, func(t target) bool { return t.name == name && t.service == d.service.Name })
 }
 
-// undo puts the fault back and records it once it is seen to be gone.
+// renew keeps a leased fault in force. One that lapsed, or whose proxy does not
+// answer, spoils the drill: nobody knows how long it was true.
+func (d *drilling) renew(ctx context.Context) {
+	leased, ok := d.fault.(holdfast.Leased)
+	if !ok || d.undone != 0 || proc.Now()-d.renewed < renewEvery || d.victim.ID.Ordinal != 0 && d.replaced() {
+		return
+	}
+	d.renewed = proc.Now()
+	ctx, cancel := context.WithTimeout(ctx, time.Second)
+	defer cancel()
+	if err := leased.Renew(ctx, d.victim); err != nil {
+		d.broken = fmt.Sprintf("%s on %s did not stay in force: %v", d.fault.Name(), d.victim.ID, err)
+	}
+}
+
+// takeAway ends a fault that nobody else can. The instant is taken before it is
+// gone, so that every time counted from it is rather too long than too short.
+func (d *drilling) takeAway(ctx context.Context) error {
+	d.undone = proc.Now()
+	return d.undo(ctx)
+}
+
+// undo puts the fault back and records it once it is seen to be gone. It may be
+// asked again.
 func (d *drilling) undo(ctx context.Context) error {
+	if d.entry == 0 {
+		return nil
+	}
 	if err := d.fault.Undo(ctx, d.victim); err != nil {
 		return fmt.Errorf("undo %s on %s: %w", d.fault.Name(), d.victim.ID, err)
 	}
 	if err := d.copy.warden.Undone(ctx, d.entry); err != nil {
 		return err
 	}
+	d.entry = 0
 	return d.copy.client.Removed(ctx, event.FaultRemoved{Mode: d.mode.Name, Fault: d.fault.Name(), ID: d.victim.ID})
 }
 
 // conclude ends the load, looks for what was left behind, and judges.
 func (d *drilling) conclude(ctx context.Context, ended time.Duration) (report.Drill, error) {
 	f := facts{
-		mode: d.mode, service: d.service, victim: d.victim, injected: d.injected, ended: ended,
-		witness: d.witness(), reached: d.reached(),
+		mode: d.mode, service: d.service, victim: d.victim, injected: d.injected, byUndo: d.byUndo, undone: d.undone, ended: ended,
+		loss: d.loss, witness: d.witness(), reached: d.reached(), broken: d.broken,
 	}
 	if missing := d.copy.chronicle.missing(d.o.System); len(missing) > 0 && f.witness != "" && len(d.mode.Remedies) > 0 {
 		f.diagnose = d.copy.diagnose(ctx)
@@ -236,19 +373,33 @@ func (d *drilling) conclude(ctx context.Context, ended time.Duration) (report.Dr
 		return report.Drill{}, ctx.Err()
 	}
 	if err != nil {
-		f.broken = err.Error()
+		f.broken = cmp.Or(f.broken, err.Error())
 	}
 	f.lagP99, f.capped, f.stalled = record.LagP99, record.Capped, d.stalled
-	for _, result := range record.Results {
-		if d.needing[result.Target] {
-			f.results = append(f.results, result)
-		}
-	}
+	d.share(&f, record.Results)
 	f.entries = d.copy.chronicle.all()
+	if err := d.sameProxy(ctx); err != nil {
+		f.broken, d.copy.spoiled = cmp.Or(f.broken, err.Error()), true
+	}
 	after, err := warden.TakeSnapshot(d.copy.ledger, d.copy.chronicle.knows)
 	if err != nil {
 		return report.Drill{}, err
 	}
 	f.residue = warden.Residue(d.before, after)
 	return judge(f), nil
+}
+
+// share gives every result its place among the facts.
+func (d *drilling) share(f *facts, results []load.Result) {
+	for _, result := range results {
+		switch d.stakes[result.Target] {
+		case feels:
+			f.results = append(f.results, result)
+		case owed:
+			f.loss.owed = append(f.loss.owed, result)
+		}
+		if f.loss != nil && result.Target == f.loss.edge.String() {
+			f.loss.itself = append(f.loss.itself, result)
+		}
+	}
 }

@@ -27,12 +27,15 @@ const (
 // facts are all that a verdict rests on. Instants are by the boot clock.
 type facts struct {
 	mode     holdfast.FailureMode
-	service  holdfast.Service
+	service  holdfast.Service // the struck one
 	victim   holdfast.Victim
 	injected time.Duration
+	byUndo   bool          // only we could end the fault
+	undone   time.Duration // and this is when we did; 0: we did not come to it
 	ended    time.Duration // when measuring ended
+	loss     *loss         // of an edge; nil when one replica was struck
 	entries  []event.Entry // of the copy's journal, in order
-	results  []load.Result // of requests that needed the target
+	results  []load.Result // of requests that must feel no more than the bound on impact
 	reached  int           // of those sent to the target itself, during the fault
 	witness  string        // what somebody else saw of the fault; empty: nothing
 	lagP99   time.Duration // of the generator
@@ -46,18 +49,17 @@ type facts struct {
 // judge makes the verdict. It is pure.
 func judge(f facts) report.Drill {
 	drill := blank(f.mode)
-	drill.Strikes, drill.Witness = f.victim.ID.Name(), f.witness
+	drill.Strikes, drill.Witness = strikes(f), f.witness
 	story := tell(f)
 	drill.Detect, drill.Eject = story.since(story.detected), story.since(story.ejected)
-	whole, wasWhole := load.Whole(f.results, int64(f.injected), wholeFor)
-	if wasWhole {
-		drill.Mitigate = since(f.injected, time.Duration(whole))
-		if story.restored != 0 {
-			drill.Restore = since(f.injected, max(story.restored, time.Duration(whole)))
-		}
-	}
-	hurt := load.Impact(load.During(f.results, int64(f.injected), int64(f.ended)))
+	drill.Mitigate, drill.Restore, drill.From = recovery(f, story)
+	judged := load.During(f.results, int64(f.injected), int64(f.ended))
+	hurt := load.Impact(judged)
 	drill.Sent, drill.Failed, drill.Late, drill.Impact, drill.Below = hurt.Sent, hurt.Failed, hurt.Late, hurt.Share(), hurt.Below()
+	drill.Degraded = degraded(judged)
+	if drill.Contained = f.contained(); drill.Contained != nil && hurt.Sent == 0 {
+		drill.Impact = 0 // everything there is needs the edge
+	}
 	drill.Remedies = append(drill.Remedies, story.remedies...)
 	drill.Withheld = append(drill.Withheld, story.withheld...)
 	drill.Escalated = story.escalated
@@ -66,6 +68,80 @@ func judge(f facts) report.Drill {
 		drill.Evidence = story.lines(evidenceLines)
 	}
 	return drill
+}
+
+// strikes is what was struck, as people call it: a replica, or an edge.
+func strikes(f facts) holdfast.ReplicaName {
+	if f.mode.Strikes.IsEdge() {
+		return holdfast.ReplicaName(f.mode.Strikes.String())
+	}
+	return f.victim.ID.Name()
+}
+
+// recovery is when users were whole and when the system was, and what the second
+// is counted from.
+//
+// Where a remedy can end the fault both count from the injection. Where only we
+// can, users have to be whole while the fault still lasts, and the system after
+// we took it away; and whoever needs a lost edge that nothing covers cannot be
+// whole before either.
+func recovery(f facts, s story) (mitigate, restore *report.Millis, from string) {
+	switch {
+	case !f.byUndo:
+		whole, ok := load.Whole(f.results, int64(f.injected), wholeFor)
+		if !ok {
+			return nil, nil, fromInjection
+		}
+		if s.restored != 0 {
+			restore = since(f.injected, max(s.restored, time.Duration(whole)))
+		}
+		return since(f.injected, time.Duration(whole)), restore, fromInjection
+	case f.undone == 0:
+		return nil, nil, fromUndo
+	}
+	after, wholeAfter := load.Whole(f.concerned(), int64(f.undone), wholeFor)
+	if back, ok := s.backAfter(f, f.undone); ok && wholeAfter {
+		restore = since(f.undone, max(back, time.Duration(after)))
+	}
+	if f.loss != nil && f.loss.fatal {
+		if wholeAfter {
+			mitigate = since(f.undone, time.Duration(after))
+		}
+		return mitigate, restore, fromUndo
+	}
+	if whole, ok := load.Whole(f.whileTrue(f.results), int64(f.injected), wholeFor); ok {
+		mitigate = since(f.injected, time.Duration(whole))
+	}
+	return mitigate, restore, fromUndo
+}
+
+// What a restoration is counted from.
+const (
+	fromInjection = "injection"
+	fromUndo      = "undo"
+)
+
+// concerned are all requests that must be answered well once the fault is gone.
+func (f facts) concerned() []load.Result {
+	if f.loss == nil {
+		return f.results
+	}
+	return slices.Concat(f.results, f.loss.owed)
+}
+
+// whileTrue leaves out what was due after we took the fault away.
+func (f facts) whileTrue(results []load.Result) []load.Result {
+	return slices.DeleteFunc(slices.Clone(results), func(r load.Result) bool { return r.Intended >= int64(f.undone) })
+}
+
+func degraded(results []load.Result) int {
+	n := 0
+	for _, result := range results {
+		if result.Degraded {
+			n++
+		}
+	}
+	return n
 }
 
 // blank is a drill of which nothing is known but what the file says.
@@ -98,7 +174,8 @@ func verdict(f facts, s story, d report.Drill) (holdfast.Verdict, string) {
 	case why != "":
 		return holdfast.Invalid, why
 	}
-	for _, reason := range []string{leftBehind(f), overDetect(d), overRestore(f, s, d), overMitigate(d), overImpact(f, d)} {
+	harm := s.harm(f)
+	for _, reason := range []string{leftBehind(f), harm, overDetect(d), overRestore(f, s, d), overMitigate(f, d), overContained(f, d), overFallback(f), overImpact(f, d)} {
 		if reason != "" {
 			reasons = append(reasons, reason)
 		}
@@ -106,7 +183,7 @@ func verdict(f facts, s story, d report.Drill) (holdfast.Verdict, string) {
 	switch {
 	case len(reasons) == 0:
 		return holdfast.Pass, ""
-	case f.stalled > stallAllowed && onlySlow(f, d), f.stalled > stallRuinous && len(f.residue) == 0:
+	case f.stalled > stallAllowed && harm == "" && onlySlow(f, d), f.stalled > stallRuinous && len(f.residue) == 0:
 		return holdfast.Invalid, fmt.Sprintf("%san idle process waited %s for a processor meanwhile; on this machine %s", starved, event.Short(f.stalled), strings.Join(reasons, "; "))
 	default:
 		return holdfast.Fail, strings.Join(reasons, "; ")
@@ -127,7 +204,7 @@ func invalid(f facts) string {
 	case f.broken != "":
 		return f.broken
 	case f.witness == "":
-		return fmt.Sprintf("nobody but the injector saw the fault: no witness of the end of pid %d", f.victim.Pid)
+		return "nobody but the injector saw the fault: " + unseen(f)
 	case f.capped > 0:
 		return fmt.Sprintf("the load could not send %d of its requests", f.capped)
 	case f.lagP99 > allowed:
@@ -172,8 +249,10 @@ func overDetect(d report.Drill) string {
 	}
 }
 
-func overMitigate(d report.Drill) string {
+func overMitigate(f facts, d report.Drill) string {
 	switch {
+	case d.Mitigate == nil && f.byUndo && !(f.loss != nil && f.loss.fatal):
+		return fmt.Sprintf("users were not whole again in the %s that the fault lasted", event.Short(f.undone-f.injected))
 	case d.Mitigate == nil:
 		return "users were not whole again while it was watched"
 	case *d.Mitigate > d.Bounds.Mitigate:
@@ -184,6 +263,9 @@ func overMitigate(d report.Drill) string {
 }
 
 func overRestore(f facts, s story, d report.Drill) string {
+	if f.byUndo {
+		return overReturn(f, s, d)
+	}
 	switch {
 	case d.Restore == nil && s.restored != 0:
 		return "" // it was; its users were not, which overMitigate says
@@ -196,15 +278,37 @@ func overRestore(f facts, s story, d report.Drill) string {
 	}
 }
 
+// overReturn is overRestore where only we could end the fault.
+func overReturn(f facts, s story, d report.Drill) string {
+	_, back := s.backAfter(f, f.undone)
+	switch {
+	case d.Restore == nil && back:
+		return fmt.Sprintf("users were not whole again %s after the fault was taken away", event.Short(f.ended-f.undone))
+	case d.Restore == nil:
+		return fmt.Sprintf("%s was not whole again %s after the fault was taken away: %s", f.service.Name, event.Short(f.ended-f.undone), s.stillOut(f))
+	case *d.Restore > d.Bounds.Restore:
+		return fmt.Sprintf("it was whole again only %s after the fault was taken away", report.Short(*d.Restore))
+	default:
+		return ""
+	}
+}
+
 func overImpact(f facts, d report.Drill) string {
 	if d.Impact <= d.Bounds.Impact {
 		return ""
 	}
-	reason := fmt.Sprintf("%d of %d requests were hurt", d.Failed+d.Late, d.Sent)
+	whose := ""
+	if d.Contained != nil {
+		whose = fmt.Sprintf(" that do not need %s", f.loss.edge)
+	}
+	reason := fmt.Sprintf("%d of %d requests%s were hurt", d.Failed+d.Late, d.Sent, whose)
 	if d.Failed > 0 && d.Late > 0 {
 		reason += fmt.Sprintf(" (%d failed, %d late)", d.Failed, d.Late)
 	}
-	if f.service.Replicas == 1 {
+	switch {
+	case f.loss != nil && !f.loss.covered && !f.loss.fatal:
+		reason += fmt.Sprintf(", although the file says that %s can do without %s: let a fallback answer in its place", f.loss.edge.Caller, f.loss.edge.Service)
+	case f.service.Replicas == 1 && f.loss == nil:
 		reason += fmt.Sprintf(", because %s has one replica and there was nothing to retry on", f.service.Name)
 	}
 	first := slices.IndexFunc(f.results, func(r load.Result) bool { return r.Hurt() && r.Ended >= int64(f.injected) })

@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"holdfast"
+	verdicts "holdfast/proof"
 	"holdfast/report"
 	"holdfast/spec"
 )
@@ -33,6 +34,7 @@ type Options struct {
 	Seed    uint64                 // of the load and of the choice of replicas
 	Keep    bool                   // keep the copy's journal and logs
 	Blind   bool                   // leave the witness out: the drill of the drill
+	Live    bool                   // touch what runs elsewhere, where the file allows it
 	Say     func(string)           // progress: one line per change of state
 	Drilled func(report.Drill)     // called with each drill as it ends
 }
@@ -42,10 +44,16 @@ func (o Options) self() []string { return []string{o.Program} }
 // Run proves. The report is complete as far as it goes even when an error says
 // that it did not go to the end; everything that was started is ended by then.
 func Run(ctx context.Context, o Options) (report.Run, error) {
+	declared := o.System
+	if !o.Live {
+		o.System = onlyPrivate(o.System)
+	}
 	p := &proof{
-		o:   o,
-		rng: rand.New(rand.NewPCG(o.Seed, 0)),
-		run: report.Run{System: o.System.Name, Seed: o.Seed, Drills: []report.Drill{}},
+		o:        o,
+		declared: declared,
+		rng:      rand.New(rand.NewPCG(o.Seed, 0)),
+		strikes:  map[holdfast.ServiceName]int{},
+		run:      report.Run{System: o.System.Name, Seed: o.Seed, Drills: []report.Drill{}},
 	}
 	err := p.prove(ctx)
 	if ended := p.endCopy(); ended != nil && (err == nil || !strings.Contains(err.Error(), ended.Error())) {
@@ -57,16 +65,34 @@ func Run(ctx context.Context, o Options) (report.Run, error) {
 
 // A proof is a run under way.
 type proof struct {
-	o    Options
-	rng  *rand.Rand
-	run  report.Run
-	copy *private // nil between copies
-	rate float64  // that the copy was seen to bear
+	o Options
+	// declared is the system as the file has it; that of the options allows to
+	// touch only what this run may.
+	declared *holdfast.System
+	rng      *rand.Rand
+	run      report.Run
+	copy     *private // nil between copies
+	rate     float64  // that the copy was seen to bear
+	bases    *verdicts.Bases
+	on       map[holdfast.ModeName]verdicts.Basis // what the copy's verdicts are made on
+	// strikes counts, of each service, on from a replica that chance picked.
+	strikes map[holdfast.ServiceName]int
 }
 
 func (p *proof) prove(ctx context.Context) error {
+	if p.o.Live {
+		release, err := lockLive(p.o.State)
+		if err != nil {
+			return err
+		}
+		defer release()
+	}
 	for _, mode := range p.o.Modes {
-		if why := unaskable(p.o.System, mode.Strikes.Service); why != "" {
+		if why := Untouchable(p.declared, p.o.Live, mode); why != "" {
+			p.add(skipped(mode, why))
+			continue
+		}
+		if why := unaskable(p.o.System, mode.Strikes); why != "" {
 			p.add(undecided(mode, why))
 			continue
 		}
@@ -79,6 +105,7 @@ func (p *proof) prove(ctx context.Context) error {
 			if err != nil {
 				return p.cause(ctx, err)
 			}
+			p.keep(ctx, drill)
 			p.add(drill)
 		}
 	}
@@ -114,14 +141,22 @@ func (p *proof) once(ctx context.Context, mode holdfast.FailureMode) (report.Dri
 	if err := p.needCopy(ctx); err != nil {
 		return report.Drill{}, err
 	}
-	drill, err := p.drill(ctx, mode)
+	drill, err := p.exercise(ctx, mode)
 	if err != nil {
 		return drill, err
 	}
-	if len(p.copy.chronicle.missing(p.o.System)) > 0 {
+	if p.copy.spoiled || len(p.copy.chronicle.missing(p.o.System)) > 0 {
 		return drill, p.endCopy()
 	}
 	return drill, p.copy.client.ResetGuards(ctx, "prove")
+}
+
+// exercise breaks by the means that a mode's drill names.
+func (p *proof) exercise(ctx context.Context, mode holdfast.FailureMode) (report.Drill, error) {
+	if mode.Drills[0].Hook != nil {
+		return p.drillByHook(ctx, mode)
+	}
+	return p.drill(ctx, mode)
 }
 
 // needCopy starts a copy and makes its control run, unless one stands.
@@ -129,6 +164,7 @@ func (p *proof) needCopy(ctx context.Context) (err error) {
 	if p.copy != nil {
 		return nil
 	}
+	p.inspect(ctx)
 	p.o.Say("starting a private copy of " + string(p.o.System.Name))
 	if p.copy, err = startPrivate(ctx, p.o); err != nil {
 		return err
@@ -163,7 +199,11 @@ func (p *proof) sum(ctx context.Context, err error) {
 	}
 	p.run.Reason = err.Error()
 	p.run.Verdict = report.Worst(append(verdicts, holdfast.Invalid))
-	if ctx.Err() != nil || errors.Is(err, ErrLost) {
+	switch {
+	case errors.Is(err, errUnmended):
+		p.run.Verdict = holdfast.Fail // nobody may take it for put back
+		return
+	case ctx.Err() != nil || errors.Is(err, ErrLost):
 		p.run.Verdict = holdfast.Aborted
 	}
 	if errors.Is(err, context.Canceled) && !errors.Is(err, ErrLost) {
@@ -171,12 +211,15 @@ func (p *proof) sum(ctx context.Context, err error) {
 	}
 }
 
-// struck are the services that this run's drills strike.
+// struck are the services that this run's drills strike, and those that call
+// over an edge that is struck: their users have to be seen.
 func (p *proof) struck() []holdfast.ServiceName {
 	var names []holdfast.ServiceName
 	for _, mode := range p.o.Modes {
-		if !slices.Contains(names, mode.Strikes.Service) {
-			names = append(names, mode.Strikes.Service)
+		for _, name := range []holdfast.ServiceName{mode.Strikes.Service, mode.Strikes.Caller} {
+			if name != "" && !slices.Contains(names, name) {
+				names = append(names, name)
+			}
 		}
 	}
 	return names

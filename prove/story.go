@@ -2,6 +2,7 @@ package prove
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -15,14 +16,18 @@ import (
 // on. Instants are 0 where nothing of the kind was said.
 type story struct {
 	injected time.Duration
+	undone   time.Duration // by us, where only we could
 	entries  []event.Entry // of the struck service
 
 	ejected, detected, decided, started, admitted, restored time.Duration
 
-	last      holdfast.ReplicaID // of the struck replica, the incarnation that was started last
-	exits     int                // of its incarnations after the struck one
-	unstarted string             // why the last one could not be started; empty: it could
-	others    string             // another replica of the service that exited, and how
+	out       map[holdfast.ReplicaName]holdfast.Ejected // of the struck service and its callers, who gets no requests, and why
+	back      time.Duration                             // when the last of the struck service's came back
+	harmed    []string                                  // living things that were ended though no remedy of the mode does that
+	last      holdfast.ReplicaID                        // of the struck replica, the incarnation that was started last
+	exits     int                                       // of its incarnations after the struck one
+	unstarted string                                    // why the last one could not be started; empty: it could
+	others    string                                    // another replica of the service that exited, and how
 	remedies  []string
 	withheld  []string
 	why       string // of the last withheld
@@ -31,7 +36,7 @@ type story struct {
 
 // tell reads the journal for what concerns the struck service.
 func tell(f facts) story {
-	s := story{injected: f.injected}
+	s := story{injected: f.injected, undone: f.undone, out: map[holdfast.ReplicaName]holdfast.Ejected{}}
 	for _, entry := range f.entries {
 		if entry.At.Boot >= f.injected {
 			s.take(f, entry)
@@ -42,14 +47,15 @@ func tell(f facts) story {
 
 func (s *story) take(f facts, entry event.Entry) {
 	at := entry.At.Boot
+	s.follow(f, entry)
 	switch b := entry.Body.(type) {
 	case holdfast.Ejected:
-		if b.ID != f.victim.ID {
+		if !f.struck(b.ID) {
 			return
 		}
 		first(&s.ejected, at)
 	case event.Detected:
-		if b.ID.Service != f.service.Name {
+		if b.ID.Service != f.service.Name && b.Mode != f.mode.Name {
 			return
 		}
 		first(&s.detected, at)
@@ -98,7 +104,7 @@ func (s *story) take(f facts, entry event.Entry) {
 		}
 		s.escalated = true
 	case event.Restored:
-		if b.ID.Service != f.service.Name {
+		if b.ID.Service != f.service.Name && b.Mode != f.mode.Name {
 			return
 		}
 		s.restored = at
@@ -106,6 +112,89 @@ func (s *story) take(f facts, entry event.Entry) {
 		return
 	}
 	s.entries = append(s.entries, entry)
+}
+
+// struck tells whether a fault's victim is this incarnation: itself, or one of
+// the service that was struck as a whole.
+func (f facts) struck(id holdfast.ReplicaID) bool {
+	if f.victim.ID.Ordinal == 0 {
+		return id.Service == f.service.Name
+	}
+	return id == f.victim.ID
+}
+
+// follow keeps who of those concerned gets no requests, and what was done to the
+// living that no remedy of the mode does. What a remedy can end may be ended.
+func (s *story) follow(f facts, entry event.Entry) {
+	switch b := entry.Body.(type) {
+	case holdfast.Ejected:
+		if f.concerns(b.ID.Service) && !b.Kept {
+			s.out[b.ID.Name()] = b
+		}
+	case holdfast.Exited:
+		if !f.concerns(b.ID.Service) {
+			return
+		}
+		s.out[b.ID.Name()] = holdfast.Ejected{ID: b.ID, Sign: holdfast.SignExit, Detail: b.Status.String()}
+		if f.byUndo {
+			s.harmed = append(s.harmed, fmt.Sprintf("%s was ended (%s)", b.ID, b.Status))
+		}
+	case holdfast.Admitted:
+		if _, was := s.out[b.ID.Name()]; !was {
+			return
+		}
+		delete(s.out, b.ID.Name())
+		if b.ID.Service == f.service.Name {
+			s.back = entry.At.Boot
+		}
+	}
+}
+
+// concerns tells whether a drill is about a service: the struck one and, of an
+// edge, those that need it.
+func (f facts) concerns(service holdfast.ServiceName) bool {
+	return service == f.service.Name || f.loss != nil && slices.Contains(f.loss.callers, service)
+}
+
+// outOf are the replicas of a service that get no requests at the end, and why.
+func (s story) outOf(service holdfast.ServiceName) []string {
+	var out []string
+	for _, name := range slices.Sorted(maps.Keys(s.out)) {
+		if e := s.out[name]; e.ID.Service == service {
+			out = append(out, strings.TrimSuffix(fmt.Sprintf("%s is out by %s: %s", e.ID, e.Sign, e.Detail), ": "))
+		}
+	}
+	return out
+}
+
+// backAfter is when every replica of the struck service was used again, an
+// instant at the earliest, if all are.
+func (s story) backAfter(f facts, from time.Duration) (time.Duration, bool) {
+	return max(s.back, from), len(s.outOf(f.service.Name)) == 0
+}
+
+// stillOut says why a service is not whole although the fault is gone.
+func (s story) stillOut(f facts) string {
+	reasons := s.outOf(f.service.Name)
+	if f.diagnose != "" {
+		reasons = append(reasons, f.diagnose)
+	}
+	return strings.Join(reasons, "; ")
+}
+
+// harm says what was done to the living that no remedy of the mode does, and who
+// was lastingly blamed for what another lost.
+func (s story) harm(f facts) string {
+	harmed := slices.Clone(s.harmed)
+	if f.loss != nil {
+		for _, caller := range f.loss.callers {
+			harmed = append(harmed, s.outOf(caller)...)
+		}
+	}
+	if len(harmed) == 0 {
+		return ""
+	}
+	return strings.Join(harmed, ", ") + ", and no remedy of " + string(f.mode.Name) + " does that"
 }
 
 func first(at *time.Duration, now time.Duration) {
@@ -193,13 +282,24 @@ func (s story) slowest() string {
 	return fmt.Sprintf("%s of it passed %s", event.Short(worst.took), worst.text)
 }
 
+func (s story) undoLine() string {
+	return fmt.Sprintf("%7s  fault taken away", event.Short(s.undone-s.injected))
+}
+
 // lines is the story as a timeline counted from the injection. What does not fit
 // into a number of lines is left out of its middle: how it began says what was
 // done, how it ended says what came of it.
 func (s story) lines(limit int) []string {
 	lines := []string{"     0s  fault injected"}
+	undone := s.undone
 	for _, entry := range s.entries {
+		if undone != 0 && entry.At.Boot >= undone {
+			lines, undone = append(lines, s.undoLine()), 0
+		}
 		lines = append(lines, fmt.Sprintf("%7s  %s", event.Short(entry.At.Boot-s.injected), event.Text(entry.Body)))
+	}
+	if undone != 0 {
+		lines = append(lines, s.undoLine())
 	}
 	if over := len(lines) - limit; over > 0 {
 		head := limit / 2

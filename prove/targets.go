@@ -13,8 +13,13 @@ import (
 type target struct {
 	name    string // "storefront:8080", "storefront/catalog"
 	address string
+	url     string // where what runs elsewhere is asked itself; empty: by its address
+	bare    bool   // it is connected to, and told words, if any
+	words   words
+	path    string // empty for /
 	service holdfast.ServiceName
 	edge    bool
+	alone   bool // a page that needs nobody but its service: the health check's
 }
 
 // targets lists the published routes of HTTP services, then the edges that lead
@@ -26,7 +31,11 @@ func targets(system *holdfast.System, struck []holdfast.ServiceName, addresses m
 		if !open || spared(system, route.Service) != "" {
 			continue
 		}
-		t := target{name: string(route.Listener), address: address, service: route.Service, edge: route.Caller != ""}
+		service, _ := system.Service(route.Service)
+		t := target{
+			name: string(route.Listener), address: address, service: route.Service, edge: route.Caller != "",
+			bare: service.Protocol == holdfast.TCP, words: wordsOf(service),
+		}
 		switch {
 		case !t.edge:
 			published = append(published, t)
@@ -34,27 +43,36 @@ func targets(system *holdfast.System, struck []holdfast.ServiceName, addresses m
 			edges = append(edges, t)
 		}
 	}
-	return append(published, edges...)
+	return slices.Concat(published, direct(system), edges)
 }
 
 // spared says why a service gets no load, if it gets none: it cannot be asked, or
 // asking it could reach what is no part of the copy.
 func spared(system *holdfast.System, name holdfast.ServiceName) string {
-	if service, _ := system.Service(name); service.Protocol != holdfast.HTTP {
+	if service, _ := system.Service(name); service.Protocol != holdfast.HTTP && !consented(system, name) {
 		return fmt.Sprintf("%s speaks %s, and the load can ask over HTTP only", name, service.Protocol)
 	}
 	for _, other := range system.Services {
-		if other.Command == "" && (other.Name == name || slices.Contains(topology.Dependents(system, other.Name), name)) {
+		if other.Command == "" && !consented(system, other.Name) && (other.Name == name || slices.Contains(topology.Dependents(system, other.Name), name)) {
 			return fmt.Sprintf("asking %s could reach %s, which runs elsewhere and is no part of a private copy; drill it in a file in which a stand-in with a command takes its place", name, other.Name)
 		}
 	}
 	return ""
 }
 
-// unaskable says why no load can reach a service, if none can.
-func unaskable(system *holdfast.System, name holdfast.ServiceName) string {
+// unaskable says why no load can show what a mode does to users, if none can.
+func unaskable(system *holdfast.System, strikes holdfast.Target) string {
+	name := strikes.Service
+	if strikes.IsEdge() {
+		if why := spared(system, strikes.Caller); why != "" {
+			return why
+		}
+	}
 	if why := spared(system, name); why != "" {
 		return why
+	}
+	if service, _ := system.Service(name); consented(system, name) && service.Manage == holdfast.Observe {
+		return ""
 	}
 	leads := func(route holdfast.RouteEntry) bool { return route.Service == name }
 	if !slices.ContainsFunc(topology.Routes(system), leads) {
@@ -83,17 +101,99 @@ func weigh(all []target, struck holdfast.ServiceName) []load.Target {
 				weight = rest
 			}
 		}
-		weighed = append(weighed, load.Target{Name: t.name, URL: "http://" + t.address + "/", Weight: weight})
+		asked := t.asked()
+		asked.Weight = weight
+		weighed = append(weighed, asked)
 	}
 	return weighed
 }
 
-// needs tells for each target name whether an answer there needs a service: it
-// is that service, or requires it along required edges.
-func needs(system *holdfast.System, all []target, service holdfast.ServiceName) map[string]bool {
-	needing := map[string]bool{}
-	for _, t := range all {
-		needing[t.name] = t.service == service || slices.Contains(topology.Required(system, t.service), service)
+// aside adds to the targets a page of the caller that needs nobody else, where
+// it has one: its health check's, asked for where users ask. Whether the loss of
+// an edge stays where it belongs shows there.
+func aside(all []target, caller holdfast.Service) []target {
+	if caller.Healthcheck.Path == "" || caller.Healthcheck.Disabled {
+		return all
 	}
-	return needing
+	for _, t := range all {
+		if t.service == caller.Name {
+			t.name, t.path, t.alone = t.name+caller.Healthcheck.Path, caller.Healthcheck.Path, true
+			return append(slices.Clip(all), t)
+		}
+	}
+	return all
+}
+
+// A stake is what the requests of a target have to do with a drill.
+type stake int
+
+const (
+	none  stake = iota // nothing, or hurt by definition: not judged
+	feels              // who asks here must feel no more than the bound on impact allows
+	owed               // cannot be answered while the fault lasts, and is owed an answer that says so, soon
+)
+
+// stakes says for each target name what is at stake there when a mode is
+// drilled. One replica is missed by whoever needs its service, by required
+// edges. A whole edge is missed by its caller's users; whoever needs the lost
+// service by other ways too is hurt by definition, and not judged.
+func stakes(system *holdfast.System, all []target, mode holdfast.FailureMode) map[string]stake {
+	at := map[string]stake{}
+	for _, t := range all {
+		switch {
+		case mode.Strikes.IsEdge():
+			at[t.name] = stakeInEdge(system, t, mode.Strikes)
+		case needs(system, t.service, mode.Strikes.Service):
+			at[t.name] = feels
+		}
+	}
+	return at
+}
+
+func stakeInEdge(system *holdfast.System, t target, lost holdfast.Target) stake {
+	dependency := dependencyOf(system, lost)
+	itself := t.name == lost.String()
+	switch {
+	case t.alone:
+		return feels
+	case !itself && needs(without(system, lost), t.service, lost.Service):
+		return none
+	case fatal(dependency) && (itself || needs(system, t.service, lost.Caller)):
+		return owed
+	case itself && dependency.Fallback == nil:
+		return none // nobody answers there, and the caller says it can do without
+	default:
+		return feels
+	}
+}
+
+// fatal tells whether a caller cannot serve while a dependency is lost.
+func fatal(d holdfast.Dependency) bool { return d.Required && d.Fallback == nil }
+
+// needs tells whether a service is another, or cannot serve without it.
+func needs(system *holdfast.System, service, other holdfast.ServiceName) bool {
+	return service == other || slices.Contains(topology.Required(system, service), other)
+}
+
+// dependencyOf is the dependency that an edge is.
+func dependencyOf(system *holdfast.System, edge holdfast.Target) holdfast.Dependency {
+	caller, _ := system.Service(edge.Caller)
+	for _, dependency := range caller.DependsOn {
+		if dependency.On == edge.Service {
+			return dependency
+		}
+	}
+	return holdfast.Dependency{On: edge.Service}
+}
+
+// without is a system that lacks one edge.
+func without(system *holdfast.System, edge holdfast.Target) *holdfast.System {
+	less := *system
+	less.Services = slices.Clone(system.Services)
+	for i, service := range less.Services {
+		if service.Name == edge.Caller {
+			less.Services[i].DependsOn = slices.DeleteFunc(slices.Clone(service.DependsOn), func(d holdfast.Dependency) bool { return d.On == edge.Service })
+		}
+	}
+	return &less
 }

@@ -78,7 +78,7 @@ func TestAServiceThatCannotBeAskedSaysWhy(t *testing.T) {
 		"storefront": "", "catalog": "", "stock": "",
 		"ledger": "speaks tcp", "payments": "runs elsewhere", "checkout": "could reach payments", "alone": "no request can reach alone",
 	} {
-		if got := unaskable(shop(), name); (got == "") != (want == "") || !strings.Contains(got, want) {
+		if got := unaskable(shop(), holdfast.Target{Service: name}); (got == "") != (want == "") || !strings.Contains(got, want) {
 			t.Errorf("%s: %q, want %q", name, got, want)
 		}
 	}
@@ -119,10 +119,70 @@ func TestWhoNeedsWhatIsStruck(t *testing.T) {
 		"stock":      "catalog/stock catalog:8082 storefront/catalog storefront:8080",
 		"ads":        "storefront/ads",
 	} {
-		needing := needs(shop(), all, struck)
-		maps.DeleteFunc(needing, func(_ string, needs bool) bool { return !needs })
-		if got := strings.Join(slices.Sorted(maps.Keys(needing)), " "); got != want {
+		if got := with(stakes(shop(), all, holdfast.FailureMode{Strikes: holdfast.Target{Service: struck}}), feels); got != want {
 			t.Errorf("%s is needed by %s, want %s", struck, got, want)
 		}
+	}
+}
+
+// with are the targets at which something is at stake, by name.
+func with(all map[string]stake, what stake) string {
+	all = maps.Clone(all)
+	maps.DeleteFunc(all, func(_ string, at stake) bool { return at != what })
+	return strings.Join(slices.Sorted(maps.Keys(all)), " ")
+}
+
+// Of a lost edge its caller's users are owed a quick failure, or feel nothing
+// where it is covered or can be done without; whoever else needs the lost service
+// is hurt by definition; and whoever does not need it must feel nothing.
+func TestWhoFeelsALostEdge(t *testing.T) {
+	covered := func(s *holdfast.System) { s.Services[0].DependsOn[0].Fallback = &holdfast.Fallback{Body: "[]"} }
+	for _, c := range []struct {
+		edge                 string
+		change               func(*holdfast.System)
+		owed, feels, neither string
+	}{
+		{"storefront/catalog", nil, "storefront/catalog storefront:8080", "storefront:8080/healthz storefront/ads", "catalog:8082"},
+		{"storefront/catalog", covered, "", "storefront/catalog storefront:8080 storefront:8080/healthz storefront/ads", "catalog:8082"},
+		{"catalog/stock", nil, "catalog/stock catalog:8082 storefront/catalog storefront:8080", "catalog:8082/healthz storefront/ads", ""},
+		{"storefront/ads", nil, "", "storefront:8080 storefront:8080/healthz catalog:8082 storefront/catalog", "storefront/ads"},
+		// Another required way leads to the same service: this edge decides nothing.
+		{"storefront/ads", func(s *holdfast.System) {
+			s.Services[2].DependsOn = append(s.Services[2].DependsOn, holdfast.Dependency{On: "ads", Required: true})
+		}, "", "storefront:8080/healthz", "storefront/ads storefront:8080 catalog:8082 storefront/catalog"},
+	} {
+		system := shop()
+		for i := range system.Services {
+			system.Services[i].Healthcheck.Path = "/healthz"
+		}
+		if c.change != nil {
+			c.change(system)
+		}
+		caller, on, _ := strings.Cut(c.edge, "/")
+		strikes := holdfast.Target{Service: holdfast.ServiceName(on), Caller: holdfast.ServiceName(caller)}
+		all := targets(system, []holdfast.ServiceName{strikes.Service, "ads", "catalog"}, open())
+		from, _ := system.Service(strikes.Caller)
+		got := stakes(system, aside(all, from), holdfast.FailureMode{Strikes: strikes})
+		for what, want := range map[stake]string{owed: c.owed, feels: c.feels, none: c.neither} {
+			named := strings.Fields(want)
+			slices.Sort(named)
+			if with(got, what) != strings.Join(named, " ") {
+				t.Errorf("%s: stake %d is at %q, want %q", c.edge, what, with(got, what), named)
+			}
+		}
+	}
+}
+
+func TestAServiceWithoutAHealthPathHasNoPageAside(t *testing.T) {
+	all := targets(shop(), nil, open())
+	caller, _ := shop().Service("storefront")
+	if got := named(aside(all, caller)); got != named(all) {
+		t.Errorf("load goes to %s", got)
+	}
+	caller.Healthcheck.Path = "/healthz"
+	more := aside(all, caller)
+	last := weigh(more, "")[len(more)-1]
+	if last.Name != "storefront:8080/healthz" || !strings.HasSuffix(last.URL, "/healthz") || last.URL == more[0].address {
+		t.Errorf("the page aside is %+v", last)
 	}
 }

@@ -42,7 +42,7 @@ type Drill struct {
 	Mitigate  *Millis              `json:"mitigate_ms"`
 	Restore   *Millis              `json:"restore_ms"`
 	Bounds    Bounds               `json:"bounds"`
-	Sent      int                  `json:"sent"` // requests that needed the target during the fault
+	Sent      int                  `json:"sent"` // requests that needed the target during the fault; see Contained
 	Failed    int                  `json:"failed"`
 	Late      int                  `json:"late"`
 	Impact    holdfast.Share       `json:"impact"`
@@ -50,8 +50,23 @@ type Drill struct {
 	Remedies  []string             `json:"remedies"` // that were carried out
 	Withheld  []string             `json:"withheld"` // guardrails that forbade one
 	Escalated bool                 `json:"escalated"`
+	Degraded  int                  `json:"degraded"`     // of those sent, answered by a fallback
+	From      string               `json:"restore_from"` // what the time to restore counts from: "injection", or "undo" where only we could end the fault
+	Contained *Contained           `json:"contained,omitempty"`
 	Reason    string               `json:"reason"`
 	Evidence  []string             `json:"evidence,omitempty"` // the lines of the timeline that the reason rests on
+}
+
+// Contained is what users saw who needed a dependency that was lost, which no
+// fallback covers: they cannot be served, and are told so soon. Sent and what
+// follows from it in the Drill are then the requests that did not need it.
+type Contained struct {
+	Sent     int    `json:"sent"`
+	Failed   int    `json:"failed"`
+	Slowest  Millis `json:"slowest_ms"`
+	Allowed  Millis `json:"allowed_ms"` // the edge's timeout, and half a second for the way
+	UnderWay int    `json:"under_way"`  // at most at once
+	Bound    int    `json:"under_way_bound"`
 }
 
 // Millis is a time in milliseconds, to a tenth.

@@ -49,6 +49,29 @@ func unasked() Drill {
 	}
 }
 
+// lost is an edge that was lost and contained, covered one that degraded.
+func lost() Drill {
+	d := passed()
+	d.Mode, d.Kind, d.Strikes, d.Witness = "storefront/catalog.loss", "loss", "storefront/catalog", "refusal, then silence seen by load on the way to all 2 replicas of catalog"
+	d.Remedies, d.From = []string{}, "undo"
+	d.Contained = &Contained{Sent: 420, Failed: 418, Slowest: 1010, Allowed: 1500, UnderWay: 90, Bound: 235}
+	return d
+}
+
+func covered() Drill {
+	d := lost()
+	d.Mode, d.Strikes, d.Contained, d.Degraded = "storefront/ads.loss", "storefront/ads", nil, 411
+	return d
+}
+
+func spread() Drill {
+	d := lost()
+	d.Mode, d.Strikes, d.Verdict, d.Sent = "storefront/bank.loss", "storefront/bank", holdfast.Fail, 0
+	d.Contained = &Contained{Sent: 420, Failed: 420, Slowest: 5000, Allowed: 1500, UnderWay: 260, Bound: 235}
+	d.Reason = "it did not fail fast: GET storefront:8080 answer: timeout took 5s, and storefront/bank allows 1.5s"
+	return d
+}
+
 func bounds() Bounds { return Bounds{Detect: 1000, Mitigate: 3000, Restore: 15000, Impact: 0.001} }
 
 func run(drills ...Drill) Run {
@@ -88,7 +111,7 @@ func golden(t *testing.T, name, got string) {
 
 func TestTheTextOfARun(t *testing.T) {
 	for name, run := range map[string]Run{
-		"held.txt": run(passed()), "mixed.txt": run(passed(), failed(), unseen(), unasked()), "nothing.txt": run(), "stopped.txt": stopped(),
+		"held.txt": run(passed()), "mixed.txt": run(passed(), failed(), unseen(), unasked()), "lost.txt": run(lost(), covered(), spread()), "nothing.txt": run(), "stopped.txt": stopped(),
 	} {
 		text := Text(run, false)
 		golden(t, name, text)
@@ -118,7 +141,7 @@ const example = `{"version":0,"system":"shop","verdict":"FAIL","seed":8812,"cont
    "sent":1012,"failed":0,"late":0,"impact":0.0,"impact_below_95":0.003,"remedies":["restart"],"withheld":[],"reason":""}]}`
 
 func TestTheDocumentHasEveryPromisedKey(t *testing.T) {
-	for name, run := range map[string]Run{"passed": run(passed()), "failed": run(failed()), "unseen": run(unseen()), "unasked": run(unasked())} {
+	for name, run := range map[string]Run{"passed": run(passed()), "failed": run(failed()), "unseen": run(unseen()), "unasked": run(unasked()), "lost": run(lost())} {
 		var want, got any
 		if err := json.Unmarshal([]byte(example), &want); err != nil {
 			t.Fatal(err)
@@ -174,7 +197,7 @@ func document(t *testing.T, run Run) []byte {
 }
 
 func TestTheDocumentOfARun(t *testing.T) {
-	text, err := json.MarshalIndent(run(passed(), failed(), unasked()), "", "  ")
+	text, err := json.MarshalIndent(run(passed(), failed(), unasked(), lost()), "", "  ")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -76,11 +76,11 @@ func SumLine(run Run, paint Paint) string {
 
 // figures are what was measured; where nothing was, there is no never.
 func figures(d Drill) string {
-	if d.Verdict != holdfast.Fail && d.Sent == 0 {
+	if d.Verdict != holdfast.Fail && d.Sent == 0 && d.Contained == nil {
 		return "not measured"
 	}
 	return figure("detect", d.Detect, d.Bounds.Detect) + "  " + figure("mitigate", d.Mitigate, d.Bounds.Mitigate) + "  " +
-		figure("restore", d.Restore, d.Bounds.Restore) + "  " + hurt(d)
+		figure("restore", d.Restore, d.Bounds.Restore) + "  " + hurt(d) + contained(d)
 }
 
 // figure is a time against its bound: "restore 640ms ≤15s", "restore 20.1s
@@ -112,11 +112,30 @@ func hurt(d Drill) string {
 	if d.Impact > d.Bounds.Impact {
 		sign = ">"
 	}
+	if d.Sent == 0 && d.Contained != nil {
+		return "hurt nobody else, since nobody else asked"
+	}
 	seen := ""
 	if d.Impact > 0 {
 		seen = ", " + percent(d.Impact)
 	}
 	return fmt.Sprintf("hurt %s of %s%s %s%s (95%% sure: below %s)", thousands(d.Failed+d.Late), thousands(d.Sent), seen, sign, d.Bounds.Impact, percent(d.Below))
+}
+
+// contained is what those saw who could not be served.
+func contained(d Drill) string {
+	c := d.Contained
+	switch {
+	case d.Degraded > 0:
+		return fmt.Sprintf("; %s by a fallback", thousands(d.Degraded))
+	case c == nil:
+		return ""
+	}
+	sign := "≤"
+	if c.Slowest > c.Allowed {
+		sign = ">"
+	}
+	return fmt.Sprintf("; %s of %s that needed it failed, the slowest in %s %s%s", thousands(c.Failed), thousands(c.Sent), Short(c.Slowest), sign, Short(c.Allowed))
 }
 
 // percent has two digits, or one that is not 0 when that takes more: nothing is

@@ -59,6 +59,9 @@ const (
 	badSecret      Code = "HF1123"
 	badEnvironment Code = "HF1124"
 	twoFallbacks   Code = "HF1130"
+	badUser        Code = "HF1125"
+	badSize        Code = "HF1126"
+	badCPU         Code = "HF1127"
 
 	blindToHang   Code = "HF1201"
 	unknownNeed   Code = "HF1202"
@@ -73,6 +76,11 @@ const (
 	loneReplica   Code = "HF1211"
 	nobodyOwns    Code = "HF1212"
 	unfitMode     Code = "HF1213"
+
+	halfHook       Code = "HF1221"
+	aimlessHook    Code = "HF1222"
+	unknownAllowed Code = "HF1223"
+	noEnd          Code = "HF1220"
 )
 
 // Codes lists every kind of problem that Read can find, by code.
@@ -117,6 +125,9 @@ func Codes() []Meaning {
 		{Code: badSecret, Severity: Error, Title: "a reference to a secret is not written well"},
 		{Code: badEnvironment, Severity: Error, Title: "an environment entry is not a variable"},
 		{Code: twoFallbacks, Severity: Error, Title: "a fallback has two bodies"},
+		{Code: badUser, Severity: Error, Title: "a user is not a name or a number"},
+		{Code: badSize, Severity: Error, Title: "an amount of memory is not one, or out of range"},
+		{Code: badCPU, Severity: Error, Title: "a share of the processors is not one, or out of range"},
 
 		{Code: blindToHang, Severity: Warning, Title: "a hang of this service is seen only through traffic"},
 		{Code: unknownNeed, Severity: Error, Title: "a service depends on one that does not exist"},
@@ -131,6 +142,11 @@ func Codes() []Meaning {
 		{Code: loneReplica, Severity: Warning, Title: "a service that others wait for has one replica"},
 		{Code: nobodyOwns, Severity: Warning, Title: "a service has no owner"},
 		{Code: unfitMode, Severity: Error, Title: "a service cannot fail in this way"},
+
+		{Code: halfHook, Severity: Error, Title: "a hook breaks without mending, or mends without breaking"},
+		{Code: aimlessHook, Severity: Error, Title: "a hook of a private copy does not say which process it means"},
+		{Code: unknownAllowed, Severity: Error, Title: "a drill is allowed to touch a service that does not exist"},
+		{Code: noEnd, Severity: Error, Title: "a service waits for what another never comes to"},
 	}
 }
 

@@ -77,11 +77,16 @@ func (e *explanation) service(system *holdfast.System, s holdfast.Service) {
 		}
 		e.standard("stop_signal", s.StopSignal, "SIGTERM")
 		e.standard("stop_grace_period", spanText(s.StopGrace), spanText(standardGrace))
+		e.explainProcess(s)
 	} else {
 		e.say("replicas", fmt.Sprint(s.Replicas), "one for each of `urls`")
 		e.standard("manage", string(s.Manage), string(holdfast.Observe))
 	}
-	e.standard("protocol", string(s.Protocol), string(holdfast.HTTP))
+	if s.Command != "" {
+		e.standard("protocol", string(s.Protocol), string(holdfast.HTTP))
+	} else {
+		e.say("protocol", string(s.Protocol), "what `urls` begin with")
+	}
 	if system.Owner != "" && s.Owner == system.Owner {
 		e.say("owner", string(s.Owner), "`owner` of the system")
 	}
@@ -89,7 +94,9 @@ func (e *explanation) service(system *holdfast.System, s holdfast.Service) {
 		e.say("zones", zonesText(s), "the replicas take the zones in turn")
 	}
 	e.say("minimum", fmt.Sprint(s.Minimum), "%d replicas less `max_unavailable` %d, but at least 1", s.Replicas, system.Guardrails.MaxUnavailable)
-	e.healthcheck(s)
+	if !s.Once {
+		e.healthcheck(s)
+	}
 }
 
 func zonesText(s holdfast.Service) string {
@@ -109,8 +116,12 @@ func (e *explanation) healthcheck(s holdfast.Service) {
 	case h.Disabled:
 		e.say("healthcheck", "running is enough", "`disable: true`: it listens nowhere")
 		return
+	case s.Protocol == holdfast.TCP && h.Expect != "":
+		e.say("healthcheck", fmt.Sprintf("a connect, %q, and then %q", h.Send, h.Expect), "`send` and `expect`")
 	case s.Protocol == holdfast.TCP:
 		e.say("healthcheck", "a connect", "`protocol: tcp`; a hang is then seen only through traffic")
+	case h.Path != "" && s.Command == "":
+		e.say("healthcheck.path", h.Path, "the path of `urls`, unless `healthcheck` or `defaults` say otherwise; a status from 200 to 399 is demanded")
 	case h.Path == "":
 		e.say("healthcheck", "any answer to GET /", "no `path`; with one, a status from 200 to 399 is demanded")
 	}
@@ -130,6 +141,10 @@ func (e *explanation) surroundings(system *holdfast.System, s holdfast.Service) 
 		e.say("ports", portText(port), "the gateway publishes %s here, balanced over its replicas, %s", s.Name, reach)
 	}
 	for _, dependency := range s.DependsOn {
+		if dependency.Completed {
+			e.say("depends_on."+string(dependency.On)+".condition", string(completedFirst), "`restart: no` of %s: this starts after it has exited with 0", dependency.On)
+			continue
+		}
 		stem := command.Stem(dependency.On)
 		e.say("depends_on."+string(dependency.On), needText(dependency)+", "+spanText(dependency.Timeout), "%s and %s %s", standardNeed(dependency), spanText(standardTimeout), unless)
 		if f := dependency.Fallback; f != nil {
@@ -194,7 +209,11 @@ func (e *explanation) modes(system *holdfast.System, s holdfast.Service) {
 		}
 		m, _ := mode.Find(f.Kind)
 		b := f.Bounds
-		e.say(path, fmt.Sprintf("detect %s, mitigate %s, restore %s, impact %s; %s", spanText(b.Detect), spanText(b.Mitigate), spanText(b.Restore), b.Impact, remediesText(f)), "%s: a standard failure mode; the file overrides fields of it", m.Title)
+		because := "a standard failure mode; the file overrides fields of it"
+		if hook := f.Drills[0].Hook; hook != nil {
+			because = fmt.Sprintf("broken by %s, mended by %s, each within %s", hook.Break, hook.Mend, spanText(hook.Timeout))
+		}
+		e.say(path, fmt.Sprintf("detect %s, mitigate %s, restore %s, impact %s; %s", spanText(b.Detect), spanText(b.Mitigate), spanText(b.Restore), b.Impact, remediesText(f)), "%s: %s", m.Title, because)
 	}
 }
 

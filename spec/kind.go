@@ -26,6 +26,9 @@ func (r *reader) settle(d *draft, e entry) {
 		return
 	}
 	r.settleProtocol(d)
+	for i := range d.overrides {
+		r.settleHook(d, &d.overrides[i])
+	}
 }
 
 // meant says that a key was written, though misspelled.
@@ -43,13 +46,15 @@ func (r *reader) settleProcess(d *draft) {
 		r.report(at, Problem{Code: unfitKey, Message: "manage: what holdfast runs by `command` it owns the life of", Help: "remove it, or write `manage: full`"})
 	}
 	d.service.Manage = holdfast.Full
+	r.settleOnce(d)
+	r.settleListen(d)
 }
 
 // settleElsewhere is for what already runs: nothing of how a process is started
 // and stopped means anything there.
 func (r *reader) settleElsewhere(d *draft) {
 	s := &d.service
-	for _, key := range []string{"replicas", "environment", "working_dir", "stop_signal", "stop_grace_period", "dump_signal"} {
+	for _, key := range []string{"replicas", "environment", "env_file", "working_dir", "user", "limits", "listen", "restart", "stop_signal", "stop_grace_period", "dump_signal"} {
 		at, said := d.written[key]
 		if !said {
 			continue
@@ -73,6 +78,7 @@ func (r *reader) settleElsewhere(d *draft) {
 		r.report(at, Problem{Code: unfitKey, Message: "ports: a service that is only observed cannot be published", Help: "add `manage: route`, so that its traffic comes through holdfast"})
 	}
 	s.Replicas = max(1, len(s.URLs))
+	r.settleURLs(d)
 }
 
 // settleProtocol: a health path of the defaults is for those who speak HTTP;
@@ -80,22 +86,28 @@ func (r *reader) settleElsewhere(d *draft) {
 func (r *reader) settleProtocol(d *draft) {
 	s := &d.service
 	if s.Protocol != holdfast.TCP {
+		s.Healthcheck.Send, s.Healthcheck.Expect = "", ""
+		if d.spoken.line > 0 {
+			r.report(d.spoken, Problem{Code: unfitKey, Message: "healthcheck: what speaks HTTP is asked by a request", Help: "remove it, or say that it speaks TCP"})
+		}
 		return
 	}
-	at := d.written["protocol"]
-	if _, elsewhere := d.written["urls"]; elsewhere {
-		r.report(at, Problem{Code: unfitKey, Message: "protocol: a service with `urls` speaks HTTP", Help: "remove it"})
-		return
+	if s.Healthcheck.Send != "" && s.Healthcheck.Expect == "" && d.spoken.line > 0 {
+		r.report(d.spoken, Problem{Code: unfitKey, Message: "healthcheck: `send` without `expect` shows nothing", Help: "add what it must answer, as in `expect: PONG`"})
+	}
+	at, said := d.written["protocol"]
+	if !said {
+		at = d.at
 	}
 	if d.healthPath.line > 0 {
-		r.report(d.healthPath, Problem{Code: unfitKey, Message: "healthcheck: a TCP service has no path to ask for", Label: "`protocol: tcp`", Help: "remove it, or write `protocol: http`"})
+		r.report(d.healthPath, Problem{Code: unfitKey, Message: "healthcheck: a TCP service has no path to ask for", Label: "it speaks TCP", Help: "remove it, or say that it speaks HTTP"})
 	}
 	s.Healthcheck.Path = ""
-	if !s.Healthcheck.Disabled {
+	if !s.Healthcheck.Disabled && s.Healthcheck.Expect == "" {
 		r.report(at, Problem{
 			Code: blindToHang, Message: "a hang of " + tick(string(s.Name)) + " is then seen only through traffic", Label: "a TCP service is asked by a connect",
 			Note: "the kernel accepts connections for a process that is stopped",
-			Help: "if it speaks HTTP, write `protocol: http`",
+			Help: "say what it is told and must answer, as in `healthcheck: {send: \"PING\\r\\n\", expect: PONG}`; or, if it speaks HTTP, say so",
 		})
 	}
 }

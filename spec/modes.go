@@ -22,6 +22,7 @@ type override struct {
 	escalate holdfast.PolicyName
 	runbook  string
 	armed    bool
+	hook     hook
 }
 
 // failureModes reads what is said of the failure modes of a service, or of one
@@ -42,14 +43,14 @@ func (r *reader) failureModes(into *[]override) func(value) {
 
 func (r *reader) override(of mode.Mode, e entry) override {
 	o := override{mode: of, at: e.at}
-	o.said = r.keys(e.value, "a failure mode", []key{
+	o.said = r.keys(e.value, "a failure mode", append([]key{
 		{name: "remedies", read: func(v value) { o.remedies = r.remedies(v) }},
 		{name: "bounds", read: r.bounds(&o.bounds)},
 		{name: "owner", read: scalar(r, &o.owner, label[holdfast.OwnerName])},
 		{name: "escalate", read: scalar(r, &o.escalate, label[holdfast.PolicyName])},
 		{name: "runbook", read: scalar(r, &o.runbook, label[string])},
 		{name: "armed", read: scalar(r, &o.armed, truth)},
-	})
+	}, r.hookKeys(&o.hook)...))
 	return o
 }
 
@@ -66,8 +67,8 @@ func (r *reader) modes(d *draft, drafts []*draft, standard defaults) []holdfast.
 	for _, m := range mode.Catalogue() {
 		said := saidOf(m, d.overrides)
 		switch {
-		case m.Strikes(d.service):
-			all = append(all, r.mode(m.Of(d.service), standard.bounds, d.bounds, said))
+		case strikes(m, d.service, said):
+			all = append(all, r.mode(seenFromOutside(m.Of(d.service), d.service), standard.bounds, d.bounds, said))
 		case said.at.line == 0 || d.service.Manage == "":
 		case m.FitsEdge != nil:
 			r.report(said.at, Problem{
@@ -75,7 +76,7 @@ func (r *reader) modes(d *draft, drafts []*draft, standard defaults) []holdfast.
 				Help: "write it where the dependency is declared: `depends_on: {other: {failure_modes: {" + string(m.Kind) + ": …}}}`",
 			})
 		default:
-			r.reportUnfit(m, string(d.service.Name), said)
+			r.reportUnfit(m, d, string(d.service.Name), said)
 		}
 	}
 	for _, n := range d.needs {
@@ -87,7 +88,7 @@ func (r *reader) modes(d *draft, drafts []*draft, standard defaults) []holdfast.
 // edgeModes are the failure modes of one dependency.
 func (r *reader) edgeModes(d *draft, n need, drafts []*draft, standard defaults) []holdfast.FailureMode {
 	i := slices.IndexFunc(drafts, func(other *draft) bool { return other.service.Name == n.dependency.On })
-	if i < 0 || drafts[i] == d || d.service.Manage != holdfast.Full {
+	if i < 0 || drafts[i] == d || d.service.Manage != holdfast.Full || d.service.Once {
 		return nil
 	}
 	var all []holdfast.FailureMode
@@ -97,7 +98,7 @@ func (r *reader) edgeModes(d *draft, n need, drafts []*draft, standard defaults)
 		case m.StrikesEdge(n.dependency, drafts[i].service):
 			all = append(all, r.mode(m.OfEdge(d.service, n.dependency), standard.bounds, overlay{}, said))
 		case said.at.line > 0:
-			r.reportUnfit(m, holdfast.Edge{From: d.service.Name, To: n.dependency.On}.String(), said)
+			r.reportUnfit(m, drafts[i], holdfast.Edge{From: d.service.Name, To: n.dependency.On}.String(), said)
 		}
 	}
 	return all
@@ -113,11 +114,15 @@ func saidOf(m mode.Mode, overrides []override) override {
 	return override{}
 }
 
-func (r *reader) reportUnfit(m mode.Mode, target string, said override) {
-	r.report(said.at, Problem{
-		Code: unfitMode, Message: tick(target) + " cannot be drilled for " + tick(string(m.Kind)), Label: m.Title,
-		Help: "remove it, or let holdfast run the service by `command`",
-	})
+func (r *reader) reportUnfit(m mode.Mode, d *draft, target string, said override) {
+	if said.half() {
+		return // which has been reported
+	}
+	help := "remove it, or let holdfast run the service by `command`"
+	if m.Fits != nil && d.service.Manage != holdfast.Full {
+		help = "add `break: …` and `mend: …`, the commands that break it and put it back"
+	}
+	r.report(said.at, Problem{Code: unfitMode, Message: tick(target) + " cannot be drilled for " + tick(string(m.Kind)), Label: m.Title, Help: help})
 }
 
 // mode puts over a failure mode what the file says of all, of its service, and
@@ -125,6 +130,7 @@ func (r *reader) reportUnfit(m mode.Mode, target string, said override) {
 func (r *reader) mode(f holdfast.FailureMode, everywhere, here overlay, said override) holdfast.FailureMode {
 	f.Owner = cmp.Or(said.owner, f.Owner)
 	f.Escalation, f.Runbook, f.Armed = said.escalate, said.runbook, said.armed
+	f = drilledByHook(f, said)
 	if _, ok := said.said["remedies"]; ok {
 		f.Remedies = said.remedies
 	}

@@ -122,7 +122,7 @@ func visible(c rune) rune {
 
 // ticks lists what there is to choose from: "`a`, `b`, `c`".
 func ticks[T ~string](all []T) string {
-	const most = 20
+	const most = 30
 	var b strings.Builder
 	for i, one := range all {
 		if i == most {

@@ -23,13 +23,17 @@ func (r *reader) relate(drafts []*draft) {
 	}
 	r.reportCircles(drafts)
 	r.reportTakenPorts(drafts)
+	r.reportTakenListens(drafts)
 	r.reportLoneReplicas(drafts)
 }
 
 func (r *reader) relateNeeds(d *draft, drafts []*draft, byName map[holdfast.ServiceName]*draft) {
 	for _, n := range d.needs {
 		on := n.dependency.On
-		_, exists := byName[on]
+		needed, exists := byName[on]
+		if exists {
+			r.relateCondition(&n, needed)
+		}
 		switch {
 		case on == d.service.Name:
 			r.report(n.at, Problem{Code: needsItself, Message: tick(string(on)) + " depends on itself", Help: "remove it"})
@@ -54,8 +58,13 @@ func serviceNames(drafts []*draft) []holdfast.ServiceName {
 // relateVariables finds references, in texts that stay as written, to variables
 // that nothing will have set when the service is started.
 func (r *reader) relateVariables(d *draft, byName map[holdfast.ServiceName]*draft) {
-	given := givenVariables(d, byName)
+	ours := givenVariables(d, byName)
 	for _, raw := range d.texts {
+		given := ours
+		if raw.given != nil {
+			given = raw.given
+		}
+		raw.mayBeKept = len(d.service.EnvFiles) > 0
 		all := command.Pieces(raw.text)
 		r.reportUnreadable(raw, command.Unreadable(all))
 		for _, p := range r.unset(all, raw, given) {
@@ -79,7 +88,7 @@ func (r *reader) unset(all []command.Piece, raw rawText, given []string) []comma
 		_, set := r.environ[p.Name]
 		set = set || p.Name != raw.key && slices.Contains(given, p.Name)
 		switch {
-		case p.Name == "" || set:
+		case p.Name == "" || set || raw.mayBeKept:
 		case p.Fallback == command.Never:
 			missing = append(missing, p)
 		default:
@@ -94,7 +103,7 @@ func (r *reader) unset(all []command.Piece, raw rawText, given []string) []comma
 func givenVariables(d *draft, byName map[holdfast.ServiceName]*draft) []string {
 	given := []string{"PORT", "HOST", "REPLICA", "ZONE", "DATA_DIR"}
 	for _, n := range d.needs {
-		if on, exists := byName[n.dependency.On]; exists && on.service.Manage == holdfast.Observe {
+		if on, exists := byName[n.dependency.On]; exists && (on.service.Manage == holdfast.Observe || on.service.Once) {
 			continue
 		}
 		stem := command.Stem(n.dependency.On)
@@ -115,6 +124,8 @@ func unsetHelp(d *draft, raw rawText, variable string, given []string, byName ma
 		other := holdfast.ServiceName(strings.ToLower(strings.ReplaceAll(stem, "_", "-")))
 		if of, exists := byName[other]; exists && of.service.Manage == holdfast.Observe {
 			return "write `manage: route` for " + tick(string(other)) + ": what is only observed has no address of the gateway"
+		} else if exists && of.service.Once {
+			return "remove it: " + tick(string(other)) + " runs once, to its end, and answers nowhere"
 		} else if exists && other != d.service.Name {
 			return "add " + tick(string(other)) + " to `depends_on` of " + tick(string(d.service.Name)) + ", which sets it"
 		}
@@ -227,7 +238,7 @@ func (r *reader) reportLoneReplicas(drafts []*draft) {
 	}
 	for _, d := range drafts {
 		s := d.service
-		if s.Replicas != 1 || len(s.Ports) == 0 && len(callers[s.Name]) == 0 {
+		if s.Once || s.Replicas != 1 || len(s.Ports) == 0 && len(callers[s.Name]) == 0 {
 			continue
 		}
 		help := "write `replicas: 2`"

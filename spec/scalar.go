@@ -245,12 +245,14 @@ func address(text string) (string, *complaint) {
 	switch {
 	case err != nil:
 		return complain[string](badURL, help, "%s is not a URL", tick(text))
-	case u.Scheme != "http" && u.Scheme != "https":
-		return complain[string](badURL, help, "%s does not begin with `http://` or `https://`", tick(text))
+	case u.Scheme != "http" && u.Scheme != "https" && u.Scheme != "tcp":
+		return complain[string](badURL, help+", or `tcp://db.example:6379` for what is only connected to", "%s does not begin with `http://`, `https://` or `tcp://`", tick(text))
 	case u.Hostname() == "":
 		return complain[string](badURL, help, "%s names no host", tick(text))
 	case u.User != nil:
 		return complain[string](badURL, "remove what stands before the `@`: whatever is in a URL is written to the journal", "%s carries a user name or a password", tick("…@"+u.Host))
+	case u.Scheme == "tcp" && (u.Port() == "" || u.Path != "" || u.RawQuery != ""):
+		return complain[string](badURL, "write it like `tcp://db.example:6379`", "%s is not an address to connect to", tick(text))
 	case !validPort(u.Port()):
 		return complain[string](badURL, "write a port from 1 to 65535", "%s has no such port", tick(text))
 	}
@@ -263,4 +265,25 @@ func validPort(text string) bool {
 	}
 	n, err := strconv.ParseUint(text, 10, 16)
 	return err == nil && n > 0
+}
+
+// maxSpoken bounds what a service is told by its health check, and must say.
+const maxSpoken = 200
+
+// spoken reads the words of a bare service as they are: nothing is filled in, and
+// blanks and line ends belong to them. A line end may be YAML's own, in double
+// quotes, or written out as \r\n.
+func (r *reader) spoken(into *string) func(value) {
+	return func(v value) {
+		text, ok := r.scalar(v)
+		if !ok {
+			return
+		}
+		words := strings.NewReplacer(`\r`, "\r", `\n`, "\n", `\t`, "\t", `\\`, `\`).Replace(text)
+		if words == "" || len(words) > maxSpoken {
+			r.report(v.at, Problem{Code: badWord, Message: fmt.Sprintf("%s: want 1 to %d bytes", v.name, maxSpoken), Help: "write what it is told, or must say, as in `send: \"PING\\r\\n\"`"})
+			return
+		}
+		*into = words
+	}
 }

@@ -19,11 +19,16 @@ type draft struct {
 	at         place            // of its name
 	written    map[string]place // of its keys
 	healthPath place            // of its own health path; line 0 when it has none
+	spoken     place            // of the words of its own health check; line 0 when it has none
 	needs      []need           // as declared, whether they exist or not
 	ports      []place          // of service.Ports, one by one
-	texts      []rawText
-	bounds     overlay
-	overrides  []override
+	listens    []place          // of service.Listen, one by one
+	restart    string
+
+	listenUnread bool // some of listen could not be read, so that their number says nothing
+	texts        []rawText
+	bounds       overlay
+	overrides    []override
 }
 
 // A need is a dependency and its place.
@@ -31,14 +36,20 @@ type need struct {
 	dependency holdfast.Dependency
 	at         place
 	overrides  []override
+
+	condition   condition // "" when none is written
+	conditionAt place
 }
 
 // A rawText is a text that stays as written until the service is started.
 type rawText struct {
 	value   value
 	text    string
-	dollars int    // signs in the value before this text, when it is a part
-	key     string // of the environment that this is the value of, or ""
+	dollars int      // signs in the value before this text, when it is a part
+	key     string   // of the environment that this is the value of, or ""
+	given   []string // variables that are set for it; nil: those of the service
+
+	mayBeKept bool // an env_file, which is read at the start, may set what is missing
 }
 
 func (r *reader) services(v value, system *holdfast.System, standard defaults) []*draft {
@@ -73,11 +84,22 @@ func (r *reader) service(called holdfast.ServiceName, e entry, system *holdfast.
 		{name: "ports", read: func(v value) { s.Ports, d.ports = listAt(r, v, "ports", "`ports: [\"8080\"]`", port) }},
 		{name: "depends_on", read: r.dependsOn(d)},
 		{name: "environment", read: r.environment(d)},
+		{name: "env_file", read: r.envFiles(&s.EnvFiles)},
 		{name: "working_dir", read: scalar(r, &s.WorkingDir, r.beside)},
+		{name: "user", read: scalar(r, &s.User, runAs)},
+		{name: "limits", read: r.limits(&s.Limits)},
+		{name: "listen", read: r.listen(d)},
+		{name: "restart", read: scalar(r, &d.restart, restart)},
 		{name: "inputs", read: func(v value) {
 			s.Inputs = list(r, v, "files, folders and patterns", "`inputs: [config, templates/*.html]`", r.input)
 		}},
-		{name: "healthcheck", read: func(v value) { d.healthPath = r.healthcheck(v, &s.Healthcheck)["path"] }},
+		{name: "healthcheck", read: func(v value) {
+			written := r.healthcheck(v, &s.Healthcheck)
+			d.healthPath, d.spoken = written["path"], written["expect"]
+			if _, expects := written["expect"]; !expects {
+				d.spoken = written["send"]
+			}
+		}},
 		{name: "stop_signal", read: scalar(r, &s.StopSignal, signal)},
 		{name: "stop_grace_period", read: scalar(r, &s.StopGrace, span)},
 		{name: "dump_signal", read: scalar(r, &s.DumpSignal, signal)},
@@ -86,6 +108,7 @@ func (r *reader) service(called holdfast.ServiceName, e entry, system *holdfast.
 		{name: "bounds", read: r.bounds(&d.bounds)},
 		{name: "failure_modes", read: r.failureModes(&d.overrides)},
 	})
+	s.Once = d.restart == "no"
 	if d.written != nil {
 		r.settle(d, e)
 	}
@@ -132,32 +155,41 @@ func (r *reader) serviceZones(s *holdfast.Service, declared []holdfast.ZoneName)
 	}
 }
 
-// command reads a text that is split as a shell would, or a list of arguments,
-// which is written as such a text.
+// command reads what is to be run for a service.
 func (r *reader) command(d *draft) func(value) {
 	return func(v value) {
-		if _, list := v.node.(*ast.SequenceNode); list {
-			r.commandList(d, v)
-			return
-		}
-		text, ok := r.scalar(v)
-		if !ok {
-			return
-		}
-		d.service.Command = strings.TrimSpace(text)
-		words, flaws := command.Split(d.service.Command)
-		for _, f := range flaws {
-			r.reportFlaw(d.service.Command, v, f)
-		}
-		if len(flaws) == 0 && (len(words) == 0 || words[0] == "") {
-			r.reportNoCommand(v)
-		}
-		dollars := 0
-		for _, word := range words {
-			d.texts = append(d.texts, rawText{value: v, text: word, dollars: dollars})
-			dollars += strings.Count(word, "$")
-		}
+		var texts []rawText
+		d.service.Command, texts = r.program(v)
+		d.texts = append(d.texts, texts...)
 	}
+}
+
+// program reads a text that is split as a shell would, or a list of arguments,
+// which is written as such a text. It also returns the words, in which variables
+// may stand.
+func (r *reader) program(v value) (string, []rawText) {
+	if _, list := v.node.(*ast.SequenceNode); list {
+		return r.programList(v)
+	}
+	text, ok := r.scalar(v)
+	if !ok {
+		return "", nil
+	}
+	written := strings.TrimSpace(text)
+	words, flaws := command.Split(written)
+	for _, f := range flaws {
+		r.reportFlaw(written, v, f)
+	}
+	if len(flaws) == 0 && (len(words) == 0 || words[0] == "") {
+		r.reportNoProgram(v)
+	}
+	var texts []rawText
+	dollars := 0
+	for _, word := range words {
+		texts = append(texts, rawText{value: v, text: word, dollars: dollars})
+		dollars += strings.Count(word, "$")
+	}
+	return written, texts
 }
 
 // reportFlaw points into the command. The rest of it from the flaw on is looked
@@ -169,31 +201,32 @@ func (r *reader) reportFlaw(text string, v value, f command.Flaw) {
 	}
 	switch {
 	case f.Sign == `\` && f.Open:
-		r.report(at, Problem{Code: openQuote, Message: "command: a backslash protects nothing at the end", Help: "remove it, or write `\\\\` for a backslash"})
+		r.report(at, Problem{Code: openQuote, Message: v.name + ": a backslash protects nothing at the end", Help: "remove it, or write `\\\\` for a backslash"})
 	case f.Open:
-		r.report(at, Problem{Code: openQuote, Message: "command: a quote " + tick(f.Sign) + " is never closed", Help: "close it, or write `\\" + f.Sign + "` for the character itself"})
+		r.report(at, Problem{Code: openQuote, Message: v.name + ": a quote " + tick(f.Sign) + " is never closed", Help: "close it, or write `\\" + f.Sign + "` for the character itself"})
 	default:
-		r.report(at, Problem{Code: shellOperator, Message: "command: " + tick(f.Sign) + " needs a shell", Label: "no shell reads this", Help: "write `sh -c '…'` around it, or quotes if it belongs to an argument"})
+		r.report(at, Problem{Code: shellOperator, Message: v.name + ": " + tick(f.Sign) + " needs a shell", Label: "no shell reads this", Help: "write `sh -c '…'` around it, or quotes if it belongs to an argument"})
 	}
 }
 
-func (r *reader) commandList(d *draft, v value) {
-	items, _ := r.items(v, "arguments", "`command: [./web, --verbose]`")
+func (r *reader) programList(v value) (string, []rawText) {
+	items, _ := r.items(v, "arguments", "`"+v.name+": [./web, --verbose]`")
 	var arguments []string
+	var texts []rawText
 	for _, item := range items {
 		if text, ok := r.scalar(item); ok {
 			arguments = append(arguments, text)
-			d.texts = append(d.texts, rawText{value: item, text: text})
+			texts = append(texts, rawText{value: item, text: text})
 		}
 	}
 	if len(items) == 0 || len(arguments) > 0 && strings.TrimSpace(arguments[0]) == "" {
-		r.reportNoCommand(v)
+		r.reportNoProgram(v)
 	}
-	d.service.Command = command.Join(arguments)
+	return command.Join(arguments), texts
 }
 
-func (r *reader) reportNoCommand(v value) {
-	r.report(v.at, Problem{Code: emptyValue, Message: "command names no program", Help: "write what is to be run, as in `command: ./web --port $PORT`"})
+func (r *reader) reportNoProgram(v value) {
+	r.report(v.at, Problem{Code: emptyValue, Message: v.name + " names no program", Help: "write what is to be run, as in `" + v.name + ": ./web --port $PORT`"})
 }
 
 // dependsOn reads a list of names, or a mapping of names to how they are needed.
@@ -220,10 +253,12 @@ func (r *reader) need(e entry) need {
 	}
 	written := r.keys(e.value, "a dependency", []key{
 		{name: "required", read: scalar(r, &n.dependency.Required, truth)},
+		{name: "condition", read: func(v value) { scalar(r, &n.condition, conditionOf)(v); n.conditionAt = v.at }},
 		{name: "timeout", read: scalar(r, &n.dependency.Timeout, duration)},
 		{name: "fallback", read: r.fallback(&n.dependency.Fallback)},
 		{name: "failure_modes", read: r.failureModes(&n.overrides)},
 	})
+	r.reportEdgeHooks(n.overrides)
 	if _, said := written["required"]; !said && n.dependency.Fallback != nil {
 		n.dependency.Required = false // whoever has an answer without it can serve without it
 	}
@@ -308,16 +343,17 @@ func foreignKeys() map[string]string {
 		"image":          noContainers,
 		"build":          noContainers,
 		"container_name": noContainers,
-		"restart":        "what exits is restarted by itself; `failure_modes: {crash: {remedies: []}}` turns that off",
+		"cpus":           "write `limits: {cpu: 50%}`",
+		"mem_limit":      "write `limits: {memory: 256MiB}`",
+		"pids_limit":     "write `limits: {processes: 100}`",
+		"ulimits":        "write `limits: {files: 1024}`",
 		"scale":          "write `replicas`",
 		"deploy":         "write `replicas` in the service itself",
 		"test":           "write `path: /healthz`: health is asked for over HTTP",
-		"condition":      "remove it: every service is started at once, and who needs another finds it behind the gateway",
 		"driver":         "remove it: what runs a service follows from `command` or `urls`",
 		"args":           "write the arguments behind the program in `command`",
 		"env":            "write `environment`",
-		"env_file":       "write the variables under `environment`",
-		"port":           "write `ports: [\"8080\"]`",
+		"port":           "write `ports: [\"8080\"]` to publish the service, `listen: 8080` for the port its one replica listens on",
 		"slo":            "write `promise: 99.9%` at the top of the file",
 		"version":        "remove it: the file has no version",
 	}

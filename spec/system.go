@@ -65,6 +65,7 @@ func (r *reader) system(root ast.Node) *holdfast.System {
 	system := &holdfast.System{Guardrails: standardGuardrails()}
 	standard := defaults{health: standardHealth(), grace: standardGrace}
 	var drafts []*draft
+	var allowed []allowance
 	top := r.value(root, "the file", beginning())
 	if _, mapping := top.node.(*ast.MappingNode); !mapping {
 		r.report(top.at, Problem{Code: wrongType, Message: "the file must be a mapping with `name` and `services`", Label: "this is " + shape(top.node), Help: smallest})
@@ -77,10 +78,12 @@ func (r *reader) system(root ast.Node) *holdfast.System {
 		{name: "zones", read: r.declaredZones(&system.Zones)},
 		{name: "defaults", read: r.defaults(&standard)},
 		{name: "guardrails", read: r.guardrails(&system.Guardrails)},
+		{name: "prove", read: r.consent(&allowed)},
 		{name: "services", read: func(v value) { drafts = r.services(v, system, standard) }},
 	})
 	r.reportMissing(written, top)
 	r.relate(drafts)
+	system.Prove = r.relateConsent(allowed, drafts)
 	if _, tried := written["owner"]; !tried {
 		r.reportUnowned(drafts)
 	}
@@ -175,6 +178,8 @@ func (r *reader) guardrails(into *holdfast.Guardrails) func(value) {
 func (r *reader) healthcheck(v value, into *holdfast.Healthcheck) map[string]place {
 	return r.keys(v, "a health check", []key{
 		{name: "path", read: scalar(r, &into.Path, healthPath)},
+		{name: "send", read: r.spoken(&into.Send)},
+		{name: "expect", read: r.spoken(&into.Expect)},
 		{name: "interval", read: scalar(r, &into.Interval, duration)},
 		{name: "timeout", read: scalar(r, &into.Timeout, duration)},
 		{name: "retries", read: scalar(r, &into.Retries, wholeNumber(1, 100))},

@@ -16,7 +16,7 @@ func Routes(system *holdfast.System) []holdfast.RouteEntry {
 		}
 		for _, dependency := range service.DependsOn {
 			needed, _ := system.Service(dependency.On)
-			if needed.Manage == holdfast.Observe {
+			if needed.Manage == holdfast.Observe || dependency.Completed {
 				continue
 			}
 			edge := holdfast.Edge{From: service.Name, To: dependency.On}

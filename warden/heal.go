@@ -132,10 +132,10 @@ func (h *healing) heal(ctx context.Context, l found) error {
 		h.healed.Living = append(h.healed.Living, l.path)
 		return nil
 	}
-	if err := outlive(ctx, l.account.run.Warden); err != nil {
+	if err := outlive(ctx, l.account); err != nil {
 		return err
 	}
-	book, err := h.open(ctx, l.path)
+	book, err := h.open(ctx, l)
 	if err != nil {
 		return err
 	}
@@ -172,7 +172,8 @@ func (h *healing) putBack(ctx context.Context, book *ledger) *account {
 
 // outlive waits for a warden that lost its prove to finish, and ends one that
 // does not, or cannot because it is stopped.
-func outlive(ctx context.Context, warden Identity) error {
+func outlive(ctx context.Context, a *account) error {
+	warden := a.run.Warden
 	handle, err := proc.Open(warden.Pid, warden.Ticks)
 	if errors.Is(err, proc.ErrGone) {
 		return nil
@@ -182,7 +183,7 @@ func outlive(ctx context.Context, warden Identity) error {
 	}
 	defer handle.Close()
 	if state, err := proc.State(warden.Pid); err != nil || state != "T" {
-		waiting, cancel := context.WithTimeout(ctx, time.Duration(lostTicks)*beatEvery)
+		waiting, cancel := context.WithTimeout(ctx, puttingBack(lostGrace, a.open())+time.Second)
 		defer cancel()
 		if handle.Wait(waiting) == nil {
 			return nil
@@ -201,11 +202,11 @@ func outlive(ctx context.Context, warden Identity) error {
 }
 
 // open takes a ledger over, waiting for another heal that is at work on it.
-func (h *healing) open(ctx context.Context, path string) (*ledger, error) {
-	ctx, cancel := context.WithTimeout(ctx, lostGrace+2*undoTime+killTime)
+func (h *healing) open(ctx context.Context, l found) (*ledger, error) {
+	ctx, cancel := context.WithTimeout(ctx, puttingBack(lostGrace, l.account.open()))
 	defer cancel()
 	for {
-		book, err := openLedger(path)
+		book, err := openLedger(l.path)
 		if !errors.Is(err, errBusy) || ctx.Err() != nil {
 			return book, err
 		}

@@ -7,6 +7,7 @@ import (
 	"syscall"
 	"testing"
 
+	"holdfast/fault"
 	"holdfast/fault/faulttest"
 	"holdfast/internal/proc"
 )
@@ -81,7 +82,7 @@ func TestAStuckProveIsHealedAgainOnceItIsDead(t *testing.T) {
 	first := s.run(t)
 	faulttest.Eventually(t, "the warden has put everything back", func() bool { return !first.Warden.alive() })
 	// As if prove had woken up right before its injection, and died of it.
-	if err := (faulttest.Stop{}).Inject(t.Context(), s.Victim); err != nil {
+	if err := (fault.Stop{}).Inject(t.Context(), s.Victim); err != nil {
 		t.Fatal(err)
 	}
 	syscall.Kill(prove.Process.Pid, syscall.SIGKILL)
@@ -114,7 +115,7 @@ func armed(id, pid int, ticks uint64) string {
 func stoppedProcess(t *testing.T) Identity {
 	t.Helper()
 	v := faulttest.Victim(t)
-	if err := (faulttest.Stop{}).Inject(t.Context(), v); err != nil {
+	if err := (fault.Stop{}).Inject(t.Context(), v); err != nil {
 		t.Fatal(err)
 	}
 	return Identity{Pid: v.Pid, Ticks: v.Ticks}

@@ -52,8 +52,12 @@ type Entry struct {
 	Victim holdfast.Victim    `json:"victim"`
 }
 
-// String is "kill on catalog-1#2 (pid 77)".
+// String is "kill on catalog-1#2 (pid 77)", or "hook on web-1#1 (mend: systemctl
+// start nginx)".
 func (e Entry) String() string {
+	if hook := e.Victim.Hook; hook != nil {
+		return fmt.Sprintf("%s on %s (mend: %s)", e.Fault, e.Victim.ID, hook.Mend)
+	}
 	return fmt.Sprintf("%s on %s (pid %d)", e.Fault, e.Victim.ID, e.Victim.Pid)
 }
 

@@ -12,8 +12,8 @@ import (
 	"time"
 
 	"holdfast"
+	"holdfast/fault"
 	"holdfast/fault/faulttest"
-	"holdfast/internal/proc"
 )
 
 // Whoever of a run is taken away in the middle of a fault, dead or alive but
@@ -70,15 +70,14 @@ func TestWhoeverIsLostEverythingIsPutBack(t *testing.T) {
 // Every fault there is keeps the part of its contract that needs a warden.
 func TestEveryFaultOutlivesItsInjectorByTheLeaseAtMost(t *testing.T) {
 	t.Parallel()
-	dead := func(v holdfast.Victim) bool { return !proc.Alive(v.Pid, v.Ticks) }
-	effects := map[holdfast.FaultName]faulttest.Effect{
-		"kill": {Bitten: dead, Healed: dead},
-		"stop": {Bitten: faulttest.Stopped, Healed: func(v holdfast.Victim) bool { return !dead(v) && !faulttest.Stopped(v) }},
-	}
 	for _, f := range faults() {
 		t.Run(string(f.Name()), func(t *testing.T) {
 			t.Parallel()
-			effect, ok := effects[f.Name()]
+			name := f.Name()
+			if name == holdfast.FaultHook {
+				name = "stop" // which is what the hook's commands do here
+			}
+			effect, ok := faulttest.Effects()[name]
 			if !ok {
 				t.Fatalf("nobody says how %q is seen from outside", f.Name())
 			}
@@ -87,9 +86,36 @@ func TestEveryFaultOutlivesItsInjectorByTheLeaseAtMost(t *testing.T) {
 	}
 }
 
+// A fault in a path needs nobody to undo it: the proxy withdraws it by itself.
+func TestALeasedFaultOutlivesProveAndWardenByTheLeaseAtMost(t *testing.T) {
+	t.Parallel()
+	for _, f := range faults() {
+		if _, leased := f.(holdfast.Leased); !leased {
+			continue
+		}
+		t.Run(string(f.Name()), func(t *testing.T) {
+			t.Parallel()
+			effect := faulttest.Effects()[f.Name()]
+			inject := func(t *testing.T, f holdfast.Fault, victim holdfast.Victim) int {
+				s := newStage(t, "obedient")
+				s.Fault, s.Victim = string(f.Name()), victim
+				prove := startProve(t, s).Process.Pid
+				warden := s.run(t).Warden
+				t.Cleanup(func() { kill(warden) })
+				syscall.Kill(warden.Pid, syscall.SIGSTOP)
+				return prove
+			}
+			faulttest.RunLost(t, func() holdfast.Fault { return f }, effect, inject)
+		})
+	}
+}
+
 func injectUnderWarden(t *testing.T, f holdfast.Fault, victim holdfast.Victim) int {
 	s := newStage(t, "obedient")
 	s.Fault, s.Victim = string(f.Name()), victim
+	if f.Name() == holdfast.FaultHook {
+		s.Victim.Hook = s.hook("kill -STOP $PID", "kill -CONT $PID")
+	}
 	return startProve(t, s).Process.Pid
 }
 
@@ -208,7 +234,7 @@ func TestAnInjectionAfterTheLossIsUndoneByClose(t *testing.T) {
 	syscall.Kill(s.run(t).Warden.Pid, syscall.SIGKILL)
 	<-w.Lost()
 	<-w.done
-	if err := (faulttest.Stop{}).Inject(t.Context(), s.Victim); err != nil {
+	if err := (fault.Stop{}).Inject(t.Context(), s.Victim); err != nil {
 		t.Fatal(err)
 	}
 	if err := w.Injected(t.Context(), id); err == nil {

@@ -7,6 +7,7 @@ import (
 	"syscall"
 	"testing"
 
+	"holdfast"
 	"holdfast/fault/faulttest"
 )
 
@@ -37,8 +38,8 @@ func TestResidue(t *testing.T) {
 			want:   []string{"catalog-1#1 (pid 1) is stopped"},
 		},
 		"not undone": {
-			after: Snapshot{Open: []Entry{{ID: 3, Fault: "kill"}}},
-			want:  []string{"kill on -0#0 (pid 0) is not undone"},
+			after: Snapshot{Open: []Entry{{ID: 3, Fault: "kill", Victim: holdfast.Victim{ID: holdfast.ReplicaID{Service: "catalog", Ordinal: 1, Incarnation: 1}}}}},
+			want:  []string{"kill on catalog-1#1 (pid 0) is not undone"},
 		},
 	} {
 		if got := Residue(c.before, c.after); !reflect.DeepEqual(got, c.want) {

@@ -47,8 +47,7 @@ func TestMain(m *testing.M) {
 	}
 }
 
-// faults are all there are, and one that stays until it is undone.
-func faults() []holdfast.Fault { return append(fault.All(), faulttest.Stop{}) }
+func faults() []holdfast.Fault { return fault.All() }
 
 func self() string {
 	path, err := os.Executable()
@@ -234,7 +233,17 @@ func strikeVictim(ctx context.Context, w *Warden, s stage) error {
 	if err := f.Inject(ctx, s.Victim); err != nil {
 		return err
 	}
+	if leased, ok := f.(holdfast.Leased); ok {
+		go renew(leased, s.Victim)
+	}
 	return w.Injected(ctx, id)
+}
+
+// renew keeps a fault in force for as long as this process runs.
+func renew(leased holdfast.Leased, victim holdfast.Victim) {
+	for leased.Renew(context.Background(), victim) == nil {
+		pause(context.Background(), holdfast.Lease/6)
+	}
 }
 
 // actKeeper starts a replica, one in a session of its own and one that lost its

@@ -38,10 +38,10 @@ func (w *Warden) takeOver(ctx context.Context, grace time.Duration, final bool) 
 // is gone. What is broken is put back all the same, unrecorded and said so.
 func (w *Warden) withoutLedger(ctx context.Context, entries []Entry, left remains, grace time.Duration, why error) Forced {
 	forced := Forced{Left: []string{"not recorded as put back: " + why.Error()}}
-	undoing, cancel := context.WithTimeout(context.Background(), undoTime)
+	limited, cancel := context.WithTimeout(context.Background(), undoing(entries))
 	defer cancel()
 	for _, entry := range slices.Backward(entries) {
-		if err := undoEntry(undoing, w.faults, entry); err != nil {
+		if err := undoEntry(limited, w.faults, entry); err != nil {
 			forced.Left = append(forced.Left, fmt.Sprintf("undo %s: %v", entry, err))
 			continue
 		}

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"holdfast"
+	"holdfast/internal/proc"
 )
 
 // Forced is what had to be put back because those whose work it was had not.
@@ -33,7 +34,7 @@ type restoration struct {
 // perform undoes first, because a process that was stopped cannot end by
 // itself, then ends the copy, then tries again what could not be undone while
 // the copy was in the way. ctx shortens the grace and nothing else: what is
-// broken is put back in any case, within undoTime twice, the grace and killTime.
+// broken is put back in any case, within what puttingBack says.
 func (r restoration) perform(ctx context.Context, release func()) Forced {
 	var forced Forced
 	final := r.final()
@@ -58,9 +59,10 @@ func (r restoration) perform(ctx context.Context, release func()) Forced {
 // top of each other. An entry that is undone but cannot be recorded as such
 // stays open, and is undone once more by whoever comes next.
 func (r restoration) undo(final bool) (undone []Entry, failed []error) {
-	ctx, cancel := context.WithTimeout(context.Background(), undoTime)
+	open := r.book.open()
+	ctx, cancel := context.WithTimeout(context.Background(), undoing(open))
 	defer cancel()
-	for _, entry := range slices.Backward(r.book.open()) {
+	for _, entry := range slices.Backward(open) {
 		if !final && r.done(entry.ID) {
 			continue
 		}
@@ -87,7 +89,12 @@ func undoEntry(ctx context.Context, faults []holdfast.Fault, entry Entry) error 
 	if !ok {
 		return fmt.Errorf("no fault of the name %q is known", entry.Fault)
 	}
-	return f.Undo(ctx, entry.Victim)
+	if entry.Victim.Hook == nil {
+		return f.Undo(ctx, entry.Victim)
+	}
+	// What a mend starts is the service itself. It must not become a child of the
+	// warden, who ends all that are left to it with the copy.
+	return proc.WithoutOrphans(func() error { return f.Undo(ctx, entry.Victim) })
 }
 
 func find(faults []holdfast.Fault, name holdfast.FaultName) (holdfast.Fault, bool) {

@@ -204,12 +204,12 @@ func (w *Warden) Why() error {
 
 // Close ends the copy by its lifeline, then the warden, and returns when every
 // fault is undone and nothing of the copy lives: within 16 s, or 25 s if the
-// warden gets stuck meanwhile. When ctx ends, the copy's grace does too. It
+// warden gets stuck meanwhile, and what Mending says. When ctx ends, the copy's grace does too. It
 // reports what had to be forced; the error says who was lost before, or what
 // could not be put back. It may be called again and then says the same. A copy
 // that is ended in any other way is a keeper lost.
 func (w *Warden) Close(ctx context.Context) (Forced, error) {
-	w.wait(closeTicks)
+	w.wait(ticks(closeGrace, w.armed()))
 	lost := w.Why() // before it was asked to end
 	asked := make(chan struct{})
 	go func() {
@@ -225,6 +225,17 @@ func (w *Warden) Close(ctx context.Context) (Forced, error) {
 	<-asked
 	w.conn.Close()
 	return w.report(lost)
+}
+
+// Mending is how much longer Close may take than it says for want of hooks: the
+// mends of those that are open, twice by the warden and twice by us.
+func (w *Warden) Mending() time.Duration { return 4 * (undoing(w.armed()) - undoTime) }
+
+// armed are the entries not undone by prove's own word.
+func (w *Warden) armed() []Entry {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return slices.Clone(w.entries)
 }
 
 // report sweeps once more when somebody was lost: a drill may have injected

@@ -264,10 +264,18 @@ func (w *watch) arm(o order) (a answer, err error) {
 // lose ends everything because somebody was lost, and tells prove at once, in
 // case it can still hear.
 func (w *watch) lose(why string) Forced {
-	send(w.conn, answer{Lost: why, Ticks: lostTicks})
+	send(w.conn, answer{Lost: why, Ticks: w.ticks(lostGrace)})
 	forced := w.putBack(why, lostGrace, func() bool { return !w.prove.alive() })
 	send(w.conn, answer{Last: &forced})
 	return forced
+}
+
+// ticks is how many prove must wait for us to put back.
+func (w *watch) ticks(grace time.Duration) int {
+	if w.book == nil {
+		return ticks(grace, nil)
+	}
+	return ticks(grace, w.book.open())
 }
 
 // settleProve waits a moment for a prove whose connection ended to be dead: the
@@ -287,7 +295,7 @@ func (w *watch) settleProve() {
 // after it asked.
 func (w *watch) close(why string, n uint64) Forced {
 	if n == 0 {
-		send(w.conn, answer{Lost: why, Ticks: closeTicks})
+		send(w.conn, answer{Lost: why, Ticks: w.ticks(closeGrace)})
 	}
 	forced := w.putBack(why, closeGrace, func() bool { return n != 0 || !w.prove.alive() })
 	send(w.conn, answer{N: n, Last: &forced})

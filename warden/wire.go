@@ -13,7 +13,8 @@ import (
 
 // The numbers of the bond between prove, the warden and the copy's keeper. A
 // fault may outlive its injector by 5 s (the lease); the slowest way to learn
-// of a loss plus the grace of the copy plus the killing stay below it.
+// of a loss plus the grace of the copy plus the killing stay below it. A hook
+// outlives it by as long as its mend takes besides, which is the file's to say.
 const (
 	beatEvery = 250 * time.Millisecond
 	// Silence is counted in ticks of our own, not in time: a process or a
@@ -29,14 +30,33 @@ const (
 	undoTime   = 1500 * time.Millisecond
 	killTime   = 2 * time.Second // for what does not die of SIGKILL at once: it is in the kernel
 
-	// How many ticks prove waits for a warden that is putting back and does not
-	// answer meanwhile: what it may take at most, and a second.
-	lostTicks  = int((lostGrace + 2*undoTime + killTime + time.Second) / beatEvery)
-	closeTicks = int((closeGrace + 2*undoTime + killTime + time.Second) / beatEvery)
-
 	sendTime = time.Second
 	maxLine  = 1 << 20 // bytes of one message; an environment is the largest
 )
+
+// undoing is how long undoing some entries once may take: what has no bound of
+// its own within undoTime together, each hook within its limit.
+func undoing(entries []Entry) time.Duration {
+	limit := undoTime
+	for _, entry := range entries {
+		if hook := entry.Victim.Hook; hook != nil {
+			limit += hook.Limit()
+		}
+	}
+	return limit
+}
+
+// puttingBack is how long all of it may take: undoing twice, around the end of
+// the copy.
+func puttingBack(grace time.Duration, entries []Entry) time.Duration {
+	return grace + 2*undoing(entries) + killTime
+}
+
+// ticks is how many ticks prove waits for a warden that is putting back and does
+// not answer meanwhile: what it may take at most, and a second.
+func ticks(grace time.Duration, entries []Entry) int {
+	return int((puttingBack(grace, entries) + time.Second) / beatEvery)
+}
 
 // controlFD is where the warden finds its connection to prove.
 const controlFD = 3

@@ -21,6 +21,7 @@ import (
 	"holdfast/driver/process"
 	"holdfast/driver/urls"
 	"holdfast/event"
+	"holdfast/fault/proxy"
 	"holdfast/gateway"
 	"holdfast/internal/proc"
 	"holdfast/internal/unixsock"
@@ -66,14 +67,16 @@ type agent struct {
 	actor     *act.Actor
 	processes *process.Driver
 	urls      *urls.Driver
-	gateway   *gateway.Client
+	gateway   holdfast.Gateway
 	proofs    *proofs
 	stopped   chan struct{} // closed when nothing of the system runs, as was asked
 
 	mu        sync.Mutex
 	status    view.Status
 	listeners []holdfast.Listener
-	declaring sync.Mutex // one Declare at a time
+	declared  holdfast.System // last
+	heard     chan struct{}   // closed, and made anew, when the mind has taken a file over
+	declaring sync.Mutex      // one Declare at a time
 }
 
 // memory is what a snapshot holds: the mind, and the view that has to agree
@@ -84,7 +87,7 @@ type memory struct {
 }
 
 func newAgent(ctx context.Context, state stateDir, private bool) (*agent, error) {
-	a := &agent{state: state, private: private, stopped: make(chan struct{})}
+	a := &agent{state: state, private: private, stopped: make(chan struct{}), heard: make(chan struct{})}
 	seen, err := epochSeen(ctx, state)
 	if err != nil {
 		return nil, err
@@ -104,6 +107,9 @@ func newAgent(ctx context.Context, state stateDir, private bool) (*agent, error)
 	}
 	a.urls = urls.New()
 	a.gateway = gateway.Dial(state.gatewaySocket())
+	if private {
+		a.gateway = detour{Gateway: a.gateway, proxy: proxy.Dial(state.proxySocket())}
+	}
 	a.proofs = newProofs(state, os.Environ(), a.tell)
 	a.wire()
 	return a, a.relisten(ctx)
@@ -145,6 +151,7 @@ func (a *agent) remember() error {
 	for _, frame := range recovered.Frames {
 		a.said(frame)
 	}
+	a.declared = mind.Declared()
 	return nil
 }
 
@@ -307,6 +314,11 @@ func (a *agent) said(frame event.Frame) {
 	defer a.mu.Unlock()
 	for _, entry := range frame.Entries {
 		a.status.Add(entry)
+		if declared, ok := entry.Body.(event.Declared); ok {
+			a.declared = declared.System
+			close(a.heard)
+			a.heard = make(chan struct{})
+		}
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
 	"math/rand/v2"
 	"os"
 	"slices"
@@ -29,8 +30,9 @@ func proveCommand() *cobra.Command {
 		Long: "Starts a private copy of the system (its own processes, state and loopback ports,\n" +
 			"nothing of your environment but PATH, HOME, LANG and TZ), loads it with GET\n" +
 			"requests, breaks it and passes or fails each failure mode. Nothing of a running\n" +
-			"system is touched.\n\n" + exitHelp,
-		Example: "  holdfast prove\n  holdfast prove catalog.crash --repeat 20 --rate 400/s",
+			"system is touched, but with --live: that drills what runs elsewhere (urls) by the\n" +
+			"hooks of the file, where prove.allow names it, and says first what it will touch.\n\n" + exitHelp,
+		Example: "  holdfast prove --live --dry-run\n  holdfast prove\n  holdfast prove catalog.crash --repeat 20 --rate 400/s",
 	}
 	flag := stateFlag(c)
 	asJSON := jsonFlag(c)
@@ -38,9 +40,14 @@ func proveCommand() *cobra.Command {
 	repeat := c.Flags().Int("repeat", 1, "how often each mode is drilled")
 	seed := c.Flags().Uint64("seed", 0, "of the load and of the choice of replicas (0: any)")
 	keep := c.Flags().Bool("keep", false, "keep the copy's journal and logs")
+	live := c.Flags().Bool("live", false, "drill what runs elsewhere, where the file allows it: in earnest")
+	dry := c.Flags().Bool("dry-run", false, "print what would be touched, and touch nothing")
 	blind := c.Flags().Bool("blind-witness", false, "leave the witness out: shows that a fault nobody saw decides nothing")
 	c.RunE = func(c *cobra.Command, args []string) error {
 		name, modes := splitArguments(args)
+		if *live && !c.Flags().Changed("rate") {
+			*rate = fmt.Sprintf("%d/s", prove.LiveRate)
+		}
 		perSecond, err := parseRate(*rate)
 		if err != nil {
 			return exit(exitUsage, err)
@@ -52,8 +59,8 @@ func proveCommand() *cobra.Command {
 			*seed = rand.Uint64N(1_000_000) + 1
 		}
 		p := proving{
-			out: c.OutOrStdout(), notices: c.ErrOrStderr(), asJSON: *asJSON, flag: *flag,
-			options: prove.Options{Rate: perSecond, Repeat: *repeat, Seed: *seed, Keep: *keep, Blind: *blind},
+			out: c.OutOrStdout(), notices: c.ErrOrStderr(), asJSON: *asJSON, flag: *flag, dry: *dry,
+			options: prove.Options{Rate: perSecond, Repeat: *repeat, Seed: *seed, Keep: *keep, Blind: *blind, Live: *live},
 		}
 		run, err := p.file(c.Context(), name, modes)
 		if err != nil {
@@ -87,6 +94,7 @@ type proving struct {
 	out, notices io.Writer
 	asJSON       bool
 	flag         string // --state
+	dry          bool   // say what would be touched, and no more
 	options      prove.Options
 }
 
@@ -101,6 +109,9 @@ func (p proving) file(ctx context.Context, name string, modes []string) (report.
 	}
 	if o.Modes, err = pick(o.System, modes); err != nil {
 		return report.Run{}, exit(exitUsage, err)
+	}
+	if p.dry {
+		return report.Run{}, p.dryRun(o)
 	}
 	state, err := stateOf(p.flag, o.File.Dir)
 	if err != nil {
@@ -123,6 +134,9 @@ func (p proving) file(ctx context.Context, name string, modes []string) (report.
 func (p proving) run(ctx context.Context, o prove.Options) (report.Run, error) {
 	began := time.Now()
 	fmt.Fprintf(p.notices, "%s\n", plan(o))
+	for _, line := range prove.Touched(o) {
+		fmt.Fprintln(p.notices, "will touch  "+line)
+	}
 	o.Say = func(line string) { fmt.Fprintln(p.notices, strings.TrimRight(line, "\n")) }
 	o.Drilled = func(report.Drill) {}
 	paint := report.Paint(isTerminal(p.out))
@@ -141,8 +155,54 @@ func (p proving) run(ctx context.Context, o prove.Options) (report.Run, error) {
 
 // plan says what will be done, before it is.
 func plan(o prove.Options) string {
-	return fmt.Sprintf("%s: %s to drill, %s each, in a private copy (%s on loopback, state below %s); GET requests only, %.0f/s; a running system is not touched",
-		o.System.Name, count(len(o.Modes), "failure mode"), count(o.Repeat, "time"), count(replicas(o.System), "replica"), o.State, o.Rate)
+	return fmt.Sprintf("%s: %s to drill, %s each, in a private copy (%s on loopback, state below %s); GET requests only, %.0f/s; %s",
+		o.System.Name, count(len(o.Modes), "failure mode"), count(o.Repeat, "time"), count(replicas(o.System), "replica"), o.State, o.Rate, mercy(o))
+}
+
+// mercy says what becomes of a system that runs.
+func mercy(o prove.Options) string {
+	if len(prove.Touched(o)) > 0 {
+		return "of what runs elsewhere this is touched, in earnest:"
+	}
+	return "a running system is not touched"
+}
+
+// A dryRun is what a run would do, as a document.
+type dryRun struct {
+	Version int                 `json:"version"`
+	System  holdfast.SystemName `json:"system"`
+	Touches []string            `json:"touches"`
+	Skips   map[string]string   `json:"skips"` // by mode, why
+	Drills  []holdfast.ModeName `json:"drills"`
+}
+
+// dryRun prints what a run would touch, and touches nothing.
+func (p proving) dryRun(o prove.Options) error {
+	document := dryRun{System: o.System.Name, Touches: append([]string{}, prove.Touched(o)...), Skips: map[string]string{}, Drills: []holdfast.ModeName{}}
+	for _, mode := range o.Modes {
+		if why := prove.Untouchable(o.System, o.Live, mode); why != "" {
+			document.Skips[string(mode.Name)] = why
+		} else {
+			document.Drills = append(document.Drills, mode.Name)
+		}
+	}
+	if p.asJSON {
+		if err := json.NewEncoder(p.out).Encode(document); err != nil {
+			return exit(exitCouldNot, err)
+		}
+		return exit(exitNothing, nil)
+	}
+	for _, line := range document.Touches {
+		fmt.Fprintln(p.out, "would touch  "+line)
+	}
+	for _, mode := range document.Drills {
+		fmt.Fprintln(p.out, "would drill  "+string(mode))
+	}
+	for _, mode := range slices.Sorted(maps.Keys(document.Skips)) {
+		fmt.Fprintf(p.out, "would skip   %s: %s\n", mode, document.Skips[mode])
+	}
+	fmt.Fprintln(p.out, "nothing was touched: this was a dry run")
+	return exit(exitNothing, nil)
 }
 
 func widest(modes []holdfast.FailureMode) int {
@@ -195,7 +255,7 @@ func verdictError(ctx context.Context, run report.Run) error {
 		return exit(exitFound, nil)
 	case run.Verdict == holdfast.Invalid:
 		return exit(exitCouldNot, nil)
-	case len(run.Drills) == 0:
+	case !slices.ContainsFunc(run.Drills, func(d report.Drill) bool { return d.Verdict != holdfast.Skip }):
 		return exit(exitNothing, nil)
 	default:
 		return nil

@@ -97,7 +97,7 @@ func word(signal syscall.Signal) string {
 func inTheMiddleOfADrill(t *testing.T, args ...string) (*house, *underway) {
 	t.Helper()
 	h := newHouse(t, catalogAlone("--start-delay 3s"))
-	r := h.start(append([]string{"prove", "--rate", "70/s"}, args...)...)
+	r := h.start(append([]string{"prove", "crash", "--rate", "70/s"}, args...)...)
 	r.says("kill on catalog-")
 	await(t, "the struck replica is started again", func() bool {
 		select {

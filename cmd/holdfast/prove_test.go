@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"holdfast"
+	"holdfast/proof"
 	"holdfast/report"
 )
 
@@ -48,7 +49,7 @@ services:
 	return text
 }
 
-// decided proves until the machine was quiet enough to say something: what is
+// decided proves what becomes of crashes, until the machine was quiet enough to say something: what is
 // INVALID because of the load or the control run is no answer to a test. It
 // returns what was said last.
 func (h *house) decided(args ...string) (said, report.Run) {
@@ -56,7 +57,7 @@ func (h *house) decided(args ...string) (said, report.Run) {
 	var s said
 	var run report.Run
 	for range 4 {
-		s = h.run(append([]string{"prove", "--json"}, args...)...)
+		s = h.run(append([]string{"prove", "crash", "--json"}, args...)...)
 		run = s.document()
 		if !noisy(run) {
 			break
@@ -103,6 +104,7 @@ func TestAShopOfPairsProves(t *testing.T) {
 		passes(t, drill)
 	}
 	hasTheShapeOf(t, documentOfTheIssue, s.stdout)
+	h.keeps(run)
 	h.isEmptyWithin(lease)
 	h.keepsNothingOfTheCopy()
 }
@@ -121,6 +123,23 @@ func passes(t *testing.T, d report.Drill) {
 	}
 	if d.Below <= 0 || d.Below > 0.02 {
 		t.Errorf("%s: of %d requests none was hurt, which shows less than %s", d.Mode, d.Sent, d.Below)
+	}
+}
+
+// keeps insists that the verdicts of a run are kept, each on a basis of its own.
+func (h *house) keeps(run report.Run) {
+	h.t.Helper()
+	kept, damaged, err := proof.Read(filepath.Join(h.dir, ".holdfast"))
+	if err != nil || damaged > 0 || len(kept) != len(run.Drills) {
+		h.t.Fatalf("%d verdicts are kept of %d (%d damaged): %v", len(kept), len(run.Drills), damaged, err)
+	}
+	bases := map[holdfast.Digest]bool{}
+	for i, k := range kept {
+		drill := run.Drills[i]
+		if k.Mode != drill.Mode || k.Verdict != drill.Verdict || k.Sent != drill.Sent || k.Witness != drill.Witness || bases[k.Basis] {
+			h.t.Errorf("%+v is kept of %+v", k, drill)
+		}
+		bases[k.Basis] = true
 	}
 }
 
@@ -208,6 +227,7 @@ func TestAFaultNobodySawDecidesNothing(t *testing.T) {
 	if drill := run.Drills[0]; drill.Verdict != holdfast.Invalid || drill.Witness != "" || !strings.Contains(drill.Reason, "witness") {
 		t.Errorf("want INVALID for want of a witness, got:\n%s", s.stdout)
 	}
+	h.keeps(report.Run{})
 }
 
 func TestAServiceThatNothingLeadsToCannotBeDrilled(t *testing.T) {
@@ -258,7 +278,7 @@ func TestWhatFailsWithoutAFaultDecidesNothing(t *testing.T) {
 func TestTwoProofsInOneFolderDoNotMeet(t *testing.T) {
 	t.Parallel()
 	h := newHouse(t, catalogAlone(""))
-	one, two := h.start("prove", "--rate", "70/s"), h.start("prove", "--rate", "70/s")
+	one, two := h.start("prove", "crash", "--rate", "70/s"), h.start("prove", "crash", "--rate", "70/s")
 	for _, r := range []*underway{one, two} {
 		if s := r.ends(); s.code != exitGood && !strings.Contains(s.all(), "without any fault") && !strings.Contains(s.all(), "too slow to measure") {
 			t.Errorf("exit %d:\n%s", s.code, s.all())

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"os/signal"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -22,7 +23,9 @@ import (
 // roleCommands are the processes of Holdfast itself, one command each, and the
 // demo's services. Nobody types them.
 func roleCommands() []*cobra.Command {
-	return []*cobra.Command{keeperCommand(), agentCommand(), gatewayCommand(), wardenCommand(), loadCommand(), toyCommand()}
+	return []*cobra.Command{
+		keeperCommand(), agentCommand(), gatewayCommand(), proxyCommand(), wardenCommand(), loadCommand(), toyCommand(), enterCommand(),
+	}
 }
 
 const gatewayRole keeper.RoleName = "gateway"
@@ -41,7 +44,7 @@ func keeperCommand() *cobra.Command {
 			return exit(exitCouldNot, err)
 		}
 		agent := []string{self, "agent", "--state", *flag}
-		options := keeper.Options{State: *flag, Log: os.Stderr}
+		options := keeper.Options{State: *flag, Log: os.Stderr, Enter: []string{self, "enter"}}
 		if *private {
 			agent = append(agent, "--private")
 			options.Lifeline = os.NewFile(warden.LifelineFD, "lifeline")
@@ -49,6 +52,9 @@ func keeperCommand() *cobra.Command {
 		options.Roles = []keeper.Role{
 			{Name: keeper.Agent, Run: agent, Log: state.log("agent")},
 			{Name: gatewayRole, Run: []string{self, "gateway", "--state", *flag}, Log: state.log("gateway")},
+		}
+		if *private {
+			options.Roles = append(options.Roles, keeper.Role{Name: proxyRole, Run: []string{self, "proxy", "--state", *flag}, Log: state.log("proxy")})
 		}
 		if err := keeper.Run(c.Context(), options); err != nil {
 			return exit(exitCouldNot, err)
@@ -68,6 +74,19 @@ func gatewayCommand() *cobra.Command {
 		return nil
 	}
 	return c
+}
+
+// enterCommand becomes a replica's program within its bounds. The arguments are
+// that program's, empty ones too; so are the signals, from the start.
+func enterCommand() *cobra.Command {
+	return &cobra.Command{
+		Use: "enter", Short: "become a program within bounds (started by the keeper)", DisableFlagParsing: true,
+		PersistentPreRunE: func(*cobra.Command, []string) error { return nil },
+		RunE: func(_ *cobra.Command, args []string) error {
+			signal.Reset()
+			return exit(keeper.ExitNotEntered, keeper.Enter(args))
+		},
+	}
 }
 
 // again is the pause before a keeper that was lost is looked for again.

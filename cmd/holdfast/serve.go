@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 
 	"holdfast"
@@ -57,12 +58,11 @@ func (a *agent) look() (view.Status, []holdfast.Listener) {
 func (a *agent) Declare(ctx context.Context, file api.File) error {
 	a.declaring.Lock()
 	defer a.declaring.Unlock()
-	read := spec.File{Name: file.Name, Text: []byte(file.Text), Dir: file.Dir}
-	system, problems := spec.Read(read, environ())
-	if system == nil {
-		return &api.Problem{Code: api.BadFile, Message: strings.TrimRight(spec.Render(read, problems, false), "\n")}
+	system, _, err := readDeclared(file)
+	if err != nil {
+		return err
 	}
-	listeners, err := a.keeper.Listen(ctx, topology.Listeners(system, a.private))
+	listeners, err := a.keeper.Listen(ctx, a.listenersFor(system))
 	if errors.Is(err, keeper.ErrAddressTaken) {
 		return &api.Problem{Code: api.AddressTaken, Message: err.Error(), Hint: "end what listens there, or publish another port in " + file.Name}
 	}
@@ -77,7 +77,85 @@ func (a *agent) Declare(ctx context.Context, file api.File) error {
 	} else if err := a.proofs.of(ctx, *system); err != nil {
 		return err
 	}
-	return a.tell(ctx, event.Declared{System: *system})
+	return a.declare(ctx, system)
+}
+
+// declare tells the mind, and returns when it has taken the file over: who asks
+// for the status next sees the new one.
+func (a *agent) declare(ctx context.Context, system *holdfast.System) error {
+	a.mu.Lock()
+	heard := a.heard
+	a.mu.Unlock()
+	if err := a.tell(ctx, event.Declared{System: *system}); err != nil {
+		return err
+	}
+	select {
+	case <-heard:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// readDeclared understands a file as this agent has to: by its own environment.
+func readDeclared(file api.File) (*holdfast.System, string, error) {
+	read := spec.File{Name: file.Name, Text: []byte(file.Text), Dir: file.Dir}
+	system, problems := spec.Read(read, environ())
+	text := strings.TrimRight(spec.Render(read, problems, false), "\n")
+	if system == nil {
+		return nil, "", &api.Problem{Code: api.BadFile, Message: text}
+	}
+	return system, text, nil
+}
+
+// listenersFor are the sockets a system needs, and those of edges that it has no
+// more: replicas that were started with them are replaced one after the other.
+func (a *agent) listenersFor(system *holdfast.System) []holdfast.Listener {
+	listeners := topology.Listeners(system, a.private)
+	before := a.inForce()
+	for _, route := range topology.Routes(&before) {
+		stays := slices.ContainsFunc(listeners, func(l holdfast.Listener) bool { return l.Name == route.Listener })
+		if route.Caller != "" && !stays {
+			listeners = append(listeners, holdfast.Listener{Name: route.Listener, Address: "127.0.0.1:0"})
+		}
+	}
+	return listeners
+}
+
+// inForce is the system that was declared last.
+func (a *agent) inForce() holdfast.System {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.declared
+}
+
+// Compare implements api.Agent.
+func (a *agent) Compare(_ context.Context, file api.File) (api.Difference, error) {
+	next, warnings, err := readDeclared(file)
+	if err != nil {
+		return api.Difference{}, err
+	}
+	now := a.inForce()
+	if now.Name != "" && next.Name != now.Name {
+		return api.Difference{}, &api.Problem{
+			Code: api.BadFile, Message: fmt.Sprintf("%s is the file of another system: %s, and %s runs here", file.Name, next.Name, now.Name),
+			Hint: "name the right file; another system needs another --state",
+		}
+	}
+	found := api.Difference{Version: api.Version, Changes: []api.Change{}, Warnings: warnings}
+	for _, c := range spec.Compare(&now, next) {
+		change := api.Change{Service: c.Service, What: string(c.What), Keys: c.Keys}
+		service, _ := next.Service(c.Service)
+		if change.Once = c.Replaces && service.Once; c.Replaces && !service.Once {
+			before, _ := now.Service(c.Service)
+			for n := range min(before.Replicas, service.Replicas) {
+				change.Replaced = append(change.Replaced, holdfast.NameReplica(c.Service, n+1))
+			}
+			change.Alone = len(change.Replaced) == 1
+		}
+		found.Changes = append(found.Changes, change)
+	}
+	return found, nil
 }
 
 // arm lets every remedy of a private copy act: a drill shows what a remedy does,

@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"holdfast/api"
+	"holdfast/fault/proxy"
 	"holdfast/keeper"
 )
 
@@ -27,6 +28,7 @@ func (s stateDir) path(name ...string) string {
 func (s stateDir) apiSocket() string      { return s.path("api.sock") }
 func (s stateDir) keeperSocket() string   { return s.path(keeper.SocketName) }
 func (s stateDir) gatewaySocket() string  { return s.path("gateway.sock") }
+func (s stateDir) proxySocket() string    { return s.path(proxy.SocketName) }
 func (s stateDir) pauses() string         { return s.path("paused") }
 func (s stateDir) ledgers() string        { return s.path("ledgers") }
 func (s stateDir) journal() string        { return s.path("journal") }
@@ -43,7 +45,7 @@ func (s stateDir) prepare() error {
 	if err := os.MkdirAll(s.path("log"), 0o700); err != nil {
 		return fmt.Errorf("the state directory cannot be used: %w\n  next: name another with --state", err)
 	}
-	if err := os.Chmod(string(s), 0o700); err != nil {
+	if err := s.close(); err != nil {
 		return fmt.Errorf("the state directory cannot be used: %w\n  next: name another with --state", err)
 	}
 	probe, err := os.CreateTemp(string(s), "writable-*")
@@ -52,6 +54,18 @@ func (s stateDir) prepare() error {
 	}
 	probe.Close()
 	return os.Remove(probe.Name())
+}
+
+// close shuts others out. Those who may pass through keep that: a replica under
+// another user is on its way to its data, and everything else in here is closed
+// by itself.
+func (s stateDir) close() error {
+	const passage = 0o711
+	info, err := os.Stat(string(s))
+	if err != nil || info.Mode().Perm()&^passage == 0 {
+		return err
+	}
+	return os.Chmod(string(s), 0o700)
 }
 
 // owned refuses a directory, or a link to one, that another user made: whoever
@@ -96,11 +110,14 @@ func call(ctx context.Context, flag string, do func(context.Context, *api.Client
 	defer client.Close()
 	err = do(ctx, client)
 	var problem *api.Problem
+	var ended *exitError
 	switch {
 	case err == nil:
 		return nil
 	case errors.As(err, &problem):
 		return refused(problem)
+	case errors.As(err, &ended):
+		return err
 	default:
 		return failed(ctx, state.unreachable(err))
 	}

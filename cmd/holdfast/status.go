@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -61,9 +62,12 @@ func printStatus(out io.Writer, status api.Status) {
 		fmt.Fprintf(out, "paused   %s, by %s: no remedy is carried out; holdfast resume ends it\n", everythingOr(pause.Service), pause.By)
 	}
 	for _, failure := range v.Failures {
-		fmt.Fprintf(out, "failing  %s %s: %s\n", failure.ID.Name(), failure.Mode, failure.Doing)
+		fmt.Fprintf(out, "failing  %s: %s\n", strings.TrimSpace(string(failure.ID.Name())+" "+string(failure.Mode)), failure.Doing)
 	}
 	fmt.Fprint(out, shadowText(v.Arms))
+	for _, line := range lacking(v) {
+		fmt.Fprintln(out, line)
+	}
 	for _, listener := range status.Listeners {
 		if !strings.Contains(string(listener.Name), "/") {
 			fmt.Fprintf(out, "serving  %s at http://%s\n", listener.Name, listener.Address)
@@ -109,6 +113,20 @@ func someOf(names []string) string {
 	return fmt.Sprintf("%s and %d more", strings.Join(names[:most], ", "), len(names)-most)
 }
 
+// lacking says, once per service and reason, which limits do not hold.
+func lacking(v view.Status) []string {
+	var lines []string
+	for _, service := range v.Services {
+		for _, replica := range service.Replicas {
+			line := fmt.Sprintf("limits   %s runs WITHOUT: %s", service.Name, replica.Lacks)
+			if replica.Lacks != "" && !slices.Contains(lines, line) {
+				lines = append(lines, line)
+			}
+		}
+	}
+	return lines
+}
+
 func headline(v view.Status) string {
 	switch {
 	case v.Stopped:
@@ -141,6 +159,14 @@ func stateOfService(v view.Status, service view.ServiceStatus) string {
 				return fmt.Sprintf("%s %s %s", replica.ID.Name(), replica.State, replica.Reason)
 			}
 		}
+	}
+	for _, replica := range service.Replicas {
+		if replica.Outdated {
+			return "ok; " + string(replica.ID.Name()) + " still runs as the file said before"
+		}
+	}
+	if service.Once {
+		return string(view.Completed)
 	}
 	return "ok"
 }

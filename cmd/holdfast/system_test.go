@@ -230,7 +230,7 @@ func (s *system) clear() {
 		}
 		<-time.After(glance)
 	}
-	for _, name := range []string{"keeper", "agent", "gateway"} {
+	for _, name := range []string{"keeper", "agent", "gateway", "proxy"} {
 		text, _ := os.ReadFile(s.state.log(name))
 		if bytes.Contains(text, []byte("DATA RACE")) || bytes.Contains(text, []byte("panic:")) || bytes.Contains(text, []byte("fatal error:")) {
 			s.Errorf("the log of the %s:\n%s", name, text)

@@ -316,6 +316,9 @@ func (u *up) showAddresses(status api.Status) {
 	if len(serving) == 0 {
 		serving = []string{"nothing is published"}
 	}
+	for _, line := range lacking(status.View) {
+		fmt.Fprintf(u.out, "%s %s\n", view.Bad, line)
+	}
 	fmt.Fprintf(u.out, "serving %s\n", strings.Join(serving, " "))
 	fmt.Fprint(u.out, shadowText(status.View.Arms))
 }

@@ -44,8 +44,21 @@ type addresses struct {
 	host  string
 	start int // where the search begins: differs between state directories, so that two systems rarely meet
 
-	mu sync.Mutex
-	of map[holdfast.ReplicaName]place
+	mu    sync.Mutex
+	of    map[holdfast.ReplicaName]place
+	fixed map[int]bool // ports the file gives to somebody, taken already or not
+}
+
+// reserve keeps the ports that the file gives out from being chosen.
+func (a *addresses) reserve(desired map[holdfast.ReplicaName]holdfast.DesiredReplica) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.fixed = map[int]bool{}
+	for _, r := range desired {
+		for _, port := range r.Service.Listen {
+			a.fixed[int(port)] = true
+		}
+	}
 }
 
 func openAddresses(state, host string) (*addresses, error) {
@@ -85,15 +98,22 @@ func (a *addresses) highest(name holdfast.ReplicaName) holdfast.Incarnation {
 }
 
 // claim gives the address at which an incarnation listens, and has written it
-// down. It is free at this moment; who takes it before the process does makes
-// that process fail, and the next claim avoids it.
-func (a *addresses) claim(id holdfast.ReplicaID) (string, error) {
+// down: at the port that the file fixes, or, with 0, at any. It is free at this
+// moment; who takes it before the process does makes that process fail, and the
+// next claim avoids it.
+func (a *addresses) claim(id holdfast.ReplicaID, fixed uint16) (string, error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	kept, known := a.of[id.Name()]
 	next := place{Address: kept.Address, Incarnation: max(kept.Incarnation, id.Incarnation)}
 	stays := known && a.usable(kept.Address)
-	if !stays {
+	if fixed != 0 {
+		next.Address = net.JoinHostPort(a.host, strconv.Itoa(int(fixed)))
+		stays = next.Address == kept.Address
+		if err := free(next.Address); err != nil {
+			return "", fmt.Errorf("listen %d: %w", fixed, takenBy(err, fixed))
+		}
+	} else if !stays {
 		var err error
 		if next.Address, err = a.choose(); err != nil {
 			return "", err
@@ -126,8 +146,9 @@ func (a *addresses) choose() (string, error) {
 	}
 	last := error(errTaken)
 	for i := range ports {
-		address := net.JoinHostPort(a.host, strconv.Itoa(firstPort+(a.start+i)%ports))
-		if taken[address] {
+		port := firstPort + (a.start+i)%ports
+		address := net.JoinHostPort(a.host, strconv.Itoa(port))
+		if taken[address] || a.fixed[port] {
 			continue
 		}
 		if last = free(address); last == nil {

@@ -23,7 +23,7 @@ func TestAddressesStayAndDiffer(t *testing.T) {
 	for n := range 50 {
 		claims.Go(func() {
 			name := holdfast.NameReplica("catalog", n+1)
-			address, err := a.claim(life(n+1, 1))
+			address, err := a.claim(life(n+1, 1), 0)
 			if err != nil {
 				t.Error(err)
 			}
@@ -43,7 +43,7 @@ func TestAddressesStayAndDiffer(t *testing.T) {
 		if port, err := strconv.Atoi(text); err != nil || port < firstPort || port >= firstPort+ports {
 			t.Errorf("%s listens on %q, outside %d–%d", name, a.get(name), firstPort, firstPort+ports-1)
 		}
-		if kept, err := again.claim(life(n+1, 2)); err != nil || kept != a.get(name) {
+		if kept, err := again.claim(life(n+1, 2), 0); err != nil || kept != a.get(name) {
 			t.Errorf("%s was given %s, then %s (%v)", name, a.get(name), kept, err)
 		}
 	}
@@ -80,7 +80,7 @@ func TestAddressesThatCannotBeUsedSayWhatToDo(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if address, err := elsewhere.claim(life(1, 1)); err == nil {
+	if address, err := elsewhere.claim(life(1, 1), 0); err == nil {
 		t.Errorf("claimed %s, which is no address of this machine", address)
 	}
 	if _, err := New(Options{State: state}); err == nil {

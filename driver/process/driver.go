@@ -44,6 +44,7 @@ type Driver struct {
 	state     string
 	caller    map[string]string
 	addresses *addresses
+	groups    *groups
 	changed   chan struct{} // holds one: what is desired has changed since Run looked
 
 	mu      sync.Mutex
@@ -72,6 +73,7 @@ func New(o Options) (*Driver, error) {
 		keeper:  o.Keeper,
 		state:   state,
 		caller:  byName(o.Environ),
+		groups:  newGroups(state),
 		changed: make(chan struct{}, 1),
 		fates:   map[holdfast.ReplicaName]fate{},
 	}
@@ -106,6 +108,7 @@ func (d *Driver) Apply(_ context.Context, desired holdfast.Desired) error {
 		}
 		next[r.ID.Name()] = r
 	}
+	d.addresses.reserve(next)
 	d.mu.Lock()
 	d.desired, d.applied = next, true
 	d.mu.Unlock()

@@ -27,12 +27,14 @@ const (
 
 // A namespace is what names stand for in the command and the environment of one
 // replica. What the file declares comes before what we add (a file that sets
-// PORT means it), and the caller's environment comes last.
+// PORT means it); what we add comes before what an env_file holds (which was
+// written for other places too); and the caller's environment comes last.
 //
 // Not safe for concurrent use; one is made for each start.
 type namespace struct {
 	own      map[string]string // PORT, HOST, …, CATALOG_URL: see variables
 	declared map[string]string // environment, as written
+	kept     map[string]string // in env_file: secrets, all of them
 	caller   map[string]string
 	dir      string // file: paths are relative to it
 
@@ -53,6 +55,9 @@ func (n *namespace) find(name string) (value, bool, error) {
 	}
 	if text, ok := n.own[name]; ok {
 		return plain(text), true, nil
+	}
+	if text, ok := n.kept[name]; ok {
+		return withheld(name, text), true, nil
 	}
 	text, ok := n.caller[name]
 	if len(proc.Baseline([]string{name + "="})) > 0 {
@@ -99,28 +104,34 @@ func (n *namespace) secret(written, expanded string) (secret string, isSecret bo
 	return "", false, nil
 }
 
-// readSecret reads a file whole but for the line's end that editors add. It
-// never waits: a pipe that nobody writes into would hold the start, and the
-// starts behind it, for ever and without a word.
+// readSecret reads a file whole but for the line's end that editors add.
 func readSecret(path string) (string, error) {
+	text, err := readWhole(path, "secret file")
+	return strings.TrimSuffix(strings.TrimSuffix(text, "\n"), "\r"), err
+}
+
+// readWhole reads a file that the file names. It never waits: a pipe that nobody
+// writes into would hold the start, and the starts behind it, for ever and
+// without a word.
+func readWhole(path, what string) (string, error) {
 	file, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0)
 	if err != nil {
-		return "", fmt.Errorf("secret file: %w", err)
+		return "", fmt.Errorf("%s: %w", what, err)
 	}
 	defer file.Close()
 	if info, err := file.Stat(); err != nil {
-		return "", fmt.Errorf("secret file: %w", err)
+		return "", fmt.Errorf("%s: %w", what, err)
 	} else if !info.Mode().IsRegular() {
-		return "", fmt.Errorf("secret file %s: it is no ordinary file (%s)", path, info.Mode())
+		return "", fmt.Errorf("%s %s: it is no ordinary file (%s)", what, path, info.Mode())
 	}
 	text, err := io.ReadAll(io.LimitReader(file, maxSecret+1))
 	if err != nil {
-		return "", fmt.Errorf("secret file: %w", err)
+		return "", fmt.Errorf("%s: %w", what, err)
 	}
 	if len(text) > maxSecret {
-		return "", fmt.Errorf("secret file %s: more than %d bytes", path, maxSecret)
+		return "", fmt.Errorf("%s %s: more than %d bytes", what, path, maxSecret)
 	}
-	return strings.TrimSuffix(strings.TrimSuffix(string(text), "\n"), "\r"), nil
+	return string(text), nil
 }
 
 // withheld is a value people see as a reference. An empty one is shown as what
@@ -160,6 +171,7 @@ func (n *namespace) environment(passThrough []string) ([]string, error) {
 		name, text, _ := strings.Cut(pair, "=")
 		all[name] = text
 	}
+	maps.Copy(all, n.kept)
 	maps.Copy(all, n.own)
 	for _, name := range slices.Sorted(maps.Keys(n.declared)) {
 		v, err := n.resolve(name, n.declared[name])

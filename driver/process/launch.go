@@ -2,6 +2,7 @@ package process
 
 import (
 	"fmt"
+	"maps"
 	"net"
 	"os"
 	"path/filepath"
@@ -34,6 +35,17 @@ func (d *Driver) launch(r holdfast.DesiredReplica, address string) (launch, erro
 		secrets:  map[string]string{},
 	}
 	l := launch{address: address, secrets: names.secrets}
+	who, err := resolve(r.Service.User)
+	if err != nil {
+		return l, err
+	}
+	if who != nil {
+		names.own["HOME"], names.own["USER"], names.own["LOGNAME"] = who.home, who.user.Name, who.user.Name
+	}
+	if names.kept, err = readEnvFiles(r.Service.EnvFiles, d.caller); err != nil {
+		return l, err
+	}
+	maps.Copy(names.secrets, names.kept)
 	env, err := names.environment(r.Service.PassThrough)
 	if err != nil {
 		return l, err
@@ -64,21 +76,44 @@ func (d *Driver) launch(r holdfast.DesiredReplica, address string) (launch, erro
 		Log:        d.LogPath(name),
 		StopSignal: stopSignal(r.Service),
 		StopGrace:  r.Service.StopGrace,
+		Files:      r.Service.Limits.Files,
+	}
+	if who != nil {
+		l.spec.User = &who.user
 	}
 	return l, nil
 }
 
 // prepare is launch with what has to exist before the process does: an address
-// of its own and a directory for its data.
+// of its own, a directory for its data, a control group that bounds it.
 func (d *Driver) prepare(r holdfast.DesiredReplica) (launch, error) {
-	address, err := d.addresses.claim(r.ID)
+	name := r.ID.Name()
+	address, err := d.addresses.claim(r.ID, fixedPort(r))
 	if err != nil {
 		return launch{}, err
 	}
-	if err := os.MkdirAll(d.dataDir(r.ID.Name()), 0o700); err != nil {
+	if err := os.MkdirAll(d.dataDir(name), 0o700); err != nil {
 		return launch{}, fmt.Errorf("make its data directory: %w", err)
 	}
-	return d.launch(r, address)
+	l, err := d.launch(r, address)
+	if err != nil {
+		return l, err
+	}
+	if l.spec.User != nil {
+		if err := d.settleIn(d.dataDir(name), *l.spec.User); err != nil {
+			return l, fmt.Errorf("give its data directory to %s: %w", l.spec.User.Name, err)
+		}
+	}
+	l.spec.Groups = d.groups.bound(name, r.Service.Limits)
+	return l, nil
+}
+
+// fixedPort is the port the file gives a replica, or 0 when it may have any.
+func fixedPort(r holdfast.DesiredReplica) uint16 {
+	if r.ID.Ordinal > len(r.Service.Listen) {
+		return 0
+	}
+	return r.Service.Listen[r.ID.Ordinal-1]
 }
 
 // LogPath is the file a replica's incarnations print to. Older output is in

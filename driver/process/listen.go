@@ -2,11 +2,14 @@ package process
 
 import (
 	"errors"
+	"fmt"
+	"io/fs"
 	"net"
 	"syscall"
 	"time"
 
 	"holdfast"
+	"holdfast/internal/proc"
 )
 
 // errTaken says that somebody listens on an address already.
@@ -33,4 +36,18 @@ func answers(address string) bool {
 	}
 	conn.Close()
 	return true
+}
+
+// takenBy says why a port that the file fixes cannot be had, and what to do.
+func takenBy(err error, port uint16) error {
+	switch {
+	case errors.Is(err, fs.ErrPermission):
+		return errors.New("only root may listen below 1024: run holdfast as root, or choose a higher port")
+	case !errors.Is(err, errTaken):
+		return err
+	}
+	if pid, program, ok := proc.Holder(port); ok {
+		return fmt.Errorf("the port is taken by %s, pid %d: end it, or choose another port", program, pid)
+	}
+	return errors.New("the port is taken: end who listens there (ss -ltnp says who), or choose another port")
 }

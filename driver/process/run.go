@@ -312,7 +312,7 @@ func (r *run) see(ctx context.Context, p holdfast.Process) {
 	adopted := p.Adopted || p.Began < r.began
 	if !each.told.started && (p.Exit == nil || !adopted) {
 		each.told.started = true
-		r.emit(holdfast.Started{ID: p.ID, Address: r.addresses.get(p.ID.Name()), Pid: p.Pid, Ticks: p.Ticks, Adopted: adopted})
+		r.emit(holdfast.Started{ID: p.ID, Address: r.addresses.get(p.ID.Name()), Pid: p.Pid, Ticks: p.Ticks, Adopted: adopted, Lacks: r.groups.lacking(p.ID.Name())})
 	}
 	if !each.told.exited && p.Exit != nil {
 		each.told.exited = true

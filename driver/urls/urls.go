@@ -36,8 +36,8 @@ func New() *Driver { return &Driver{changed: make(chan struct{}, 1)} }
 func (d *Driver) Capabilities() holdfast.Capabilities { return holdfast.Capabilities{} }
 
 // Apply takes over what should be there. It refuses, and takes nothing over,
-// when a replica has no url, one that is not http or https, or no host, and when
-// one replica is named twice.
+// when a replica has no url, one that is not http, https or tcp, no host, or no
+// port where the scheme means none, and when one replica is named twice.
 func (d *Driver) Apply(_ context.Context, desired holdfast.Desired) error {
 	next := make([]holdfast.Started, 0, len(desired.Replicas))
 	named := map[holdfast.ReplicaName]bool{}
@@ -79,17 +79,16 @@ func addressOf(r holdfast.DesiredReplica) (string, error) {
 		return "", errors.New("its url cannot be read")
 	}
 	port := parsed.Port()
+	if port == "" {
+		port = map[string]string{"http": "80", "https": "443"}[parsed.Scheme]
+	}
 	switch {
+	case parsed.Scheme != "http" && parsed.Scheme != "https" && parsed.Scheme != "tcp":
+		return "", fmt.Errorf("%s is none of http, https and tcp", parsed.Scheme)
 	case parsed.Hostname() == "":
 		return "", errors.New("its url names no host")
-	case port != "":
-	case parsed.Scheme == "http":
-		port = "80"
-	case parsed.Scheme == "https":
-		port = "443"
-	}
-	if parsed.Scheme != "http" && parsed.Scheme != "https" {
-		return "", fmt.Errorf("%s is neither http nor https", parsed.Scheme)
+	case port == "":
+		return "", errors.New("its url names no port")
 	}
 	return net.JoinHostPort(parsed.Hostname(), port), nil
 }

@@ -13,7 +13,7 @@ func replica(ordinal int, incarnation holdfast.Incarnation) holdfast.DesiredRepl
 		ID: holdfast.ReplicaID{Service: "payments", Ordinal: ordinal, Incarnation: incarnation},
 		Service: holdfast.Service{
 			Name: "payments", Manage: holdfast.Observe, Replicas: 3,
-			URLs: []string{"http://127.0.0.1:8081", "https://pay.example/base", "http://[::1]/"},
+			URLs: []string{"http://127.0.0.1:8081", "https://pay.example/base", "http://[::1]/", "tcp://cache.example:6379"},
 		},
 	}
 }
@@ -28,7 +28,7 @@ func TestTheContract(t *testing.T) {
 }
 
 func TestAddresses(t *testing.T) {
-	for n, want := range map[int]string{1: "127.0.0.1:8081", 2: "pay.example:443", 3: "[::1]:80"} {
+	for n, want := range map[int]string{1: "127.0.0.1:8081", 2: "pay.example:443", 3: "[::1]:80", 4: "cache.example:6379"} {
 		if got, err := addressOf(replica(n, 1)); got != want || err != nil {
 			t.Errorf("replica %d is at %q (%v), want %q", n, got, err, want)
 		}
@@ -38,6 +38,7 @@ func TestAddresses(t *testing.T) {
 func TestWhatCannotBeReachedIsRefusedWhole(t *testing.T) {
 	for name, text := range map[string]string{
 		"no host":      "http://",
+		"no port":      "tcp://host",
 		"other scheme": "ftp://host/",
 		"no url":       "://x",
 		"with secret":  "http://user:hunter22@ho st/",

@@ -1,5 +1,6 @@
 // Package faulttest is the contract of the Fault port, as a test: what every
-// fault must do and never do, shown on real processes.
+// fault must do and never do, shown on real processes, and on real connections
+// through a real fault proxy.
 //
 // A package that tests a fault calls Main from its TestMain, because part of
 // the contract is that another process can undo, and then Run. RunLost needs a
@@ -37,12 +38,28 @@ const undoVerb = "faulttest-undo"
 type Effect struct {
 	Bitten func(holdfast.Victim) bool // it is true of this victim
 	Healed func(holdfast.Victim) bool // nothing of it is left
+	Struck Struck
 }
 
-// Main undoes one fault and exits when the process was started for that, and
-// does nothing otherwise. It must come first in TestMain.
+// Struck is what a fault strikes.
+type Struck uint8
+
+const (
+	Process Struck = iota // one process and its group
+	InPath                // one incarnation, in the path to it
+	Service               // every incarnation of a service, in the paths to them
+)
+
+// Main acts as another process of a test, and exits, when it was started for
+// that, and does nothing otherwise. It must come first in TestMain.
 func Main(faults ...holdfast.Fault) {
-	if len(os.Args) != 4 || os.Args[1] != undoVerb {
+	switch {
+	case len(os.Args) == 3 && os.Args[1] == proxyVerb:
+		exit(actProxy(os.Args[2]))
+	case len(os.Args) == 2 && os.Args[1] == serveVerb:
+		exit(actServer())
+	case len(os.Args) == 4 && os.Args[1] == undoVerb:
+	default:
 		return
 	}
 	var victim holdfast.Victim
@@ -69,14 +86,31 @@ func exit(err error) {
 func Run(t *testing.T, make func() holdfast.Fault, effect Effect) {
 	t.Run("bites and heals", func(t *testing.T) { bitesAndHeals(t, make, effect) })
 	t.Run("strikes its victim only", func(t *testing.T) { strikesItsVictimOnly(t, make, effect) })
-	t.Run("refuses a victim that is gone", func(t *testing.T) { refusesTheGone(t, make) })
+	t.Run("refuses a victim that is gone", func(t *testing.T) { refusesTheGone(t, make, effect) })
 	t.Run("leaves a stranger with the pid alone", func(t *testing.T) { leavesStrangersAlone(t, make, effect) })
 	t.Run("is undone without having been injected", func(t *testing.T) { undoneUninjected(t, make, effect) })
 	t.Run("is undone by another process", func(t *testing.T) { undoneElsewhere(t, make, effect) })
+	if effect.Struck != Process {
+		t.Run("lapses when nobody renews it", func(t *testing.T) { lapses(t, make, effect) })
+		t.Run("does not outlive its proxy, nor wait for it", func(t *testing.T) { proxyLost(t, make, effect) })
+	}
+}
+
+// victims makes n of the kind an effect is about, which share all they can.
+func victims(t *testing.T, effect Effect, n int) []holdfast.Victim {
+	t.Helper()
+	if effect.Struck != Process {
+		return inPaths(t, effect.Struck, n)
+	}
+	var all []holdfast.Victim
+	for range n {
+		all = append(all, Victim(t))
+	}
+	return all
 }
 
 func bitesAndHeals(t *testing.T, make func() holdfast.Fault, effect Effect) {
-	victim := Victim(t)
+	victim := victims(t, effect, 1)[0]
 	if err := make().Inject(t.Context(), victim); err != nil {
 		t.Fatal(err)
 	}
@@ -90,7 +124,8 @@ func bitesAndHeals(t *testing.T, make func() holdfast.Fault, effect Effect) {
 }
 
 func strikesItsVictimOnly(t *testing.T, make func() holdfast.Fault, effect Effect) {
-	victim, bystander := Victim(t), Victim(t)
+	both := victims(t, effect, 2)
+	victim, bystander := both[0], both[1]
 	if err := make().Inject(t.Context(), victim); err != nil {
 		t.Fatal(err)
 	}
@@ -101,8 +136,8 @@ func strikesItsVictimOnly(t *testing.T, make func() holdfast.Fault, effect Effec
 	}
 }
 
-func refusesTheGone(t *testing.T, make func() holdfast.Fault) {
-	victim := gone(t)
+func refusesTheGone(t *testing.T, make func() holdfast.Fault, effect Effect) {
+	victim := gone(t, effect)
 	if err := make().Inject(t.Context(), victim); err == nil {
 		t.Error("injected into a victim that is gone")
 	}
@@ -117,7 +152,10 @@ func refusesTheGone(t *testing.T, make func() holdfast.Fault) {
 // leavesStrangersAlone gives the fault a living process under the start time of
 // another, as after the pid was used again.
 func leavesStrangersAlone(t *testing.T, make func() holdfast.Fault, effect Effect) {
-	stranger := Victim(t)
+	stranger := victims(t, effect, 1)[0]
+	if stranger.Pid == 0 {
+		t.Skip("a service has no pid")
+	}
 	mistaken := stranger
 	mistaken.Ticks++
 	if err := make().Inject(t.Context(), mistaken); err == nil {
@@ -136,7 +174,7 @@ func leavesStrangersAlone(t *testing.T, make func() holdfast.Fault, effect Effec
 }
 
 func undoneUninjected(t *testing.T, make func() holdfast.Fault, effect Effect) {
-	victim := Victim(t)
+	victim := victims(t, effect, 1)[0]
 	if err := make().Undo(t.Context(), victim); err != nil {
 		t.Fatalf("armed, then never injected, must be undone all the same: %v", err)
 	}
@@ -144,7 +182,7 @@ func undoneUninjected(t *testing.T, make func() holdfast.Fault, effect Effect) {
 }
 
 func undoneElsewhere(t *testing.T, make func() holdfast.Fault, effect Effect) {
-	victim := Victim(t)
+	victim := victims(t, effect, 1)[0]
 	if err := make().Inject(t.Context(), victim); err != nil {
 		t.Fatal(err)
 	}
@@ -172,7 +210,7 @@ func RunLost(t *testing.T, make func() holdfast.Fault, effect Effect, inject fun
 	for _, loss := range []syscall.Signal{syscall.SIGKILL, syscall.SIGSTOP} {
 		t.Run(loss.String(), func(t *testing.T) {
 			t.Parallel()
-			victim := Victim(t)
+			victim := victims(t, effect, 1)[0]
 			injector := inject(t, make(), victim)
 			Eventually(t, "the fault bites", func() bool { return effect.Bitten(victim) })
 			began := time.Now()
@@ -187,8 +225,8 @@ func RunLost(t *testing.T, make func() holdfast.Fault, effect Effect, inject fun
 
 func unharmed(t *testing.T, bystander holdfast.Victim, effect Effect) {
 	t.Helper()
-	if !proc.Alive(bystander.Pid, bystander.Ticks) || effect.Bitten(bystander) {
-		t.Errorf("process %d was struck and is not the victim", bystander.Pid)
+	if bystander.Pid != 0 && !proc.Alive(bystander.Pid, bystander.Ticks) || effect.Bitten(bystander) {
+		t.Errorf("%s (pid %d) was struck and is not the victim", bystander.ID, bystander.Pid)
 	}
 }
 
@@ -219,12 +257,22 @@ func Victim(t *testing.T) holdfast.Victim {
 }
 
 // gone is a victim that ended.
-func gone(t *testing.T) holdfast.Victim {
+func gone(t *testing.T, effect Effect) holdfast.Victim {
 	t.Helper()
-	victim := Victim(t)
+	victim := victims(t, effect, 1)[0]
+	if effect.Struck == Service {
+		victim.ID.Service = "never"
+		return victim
+	}
 	syscall.Kill(victim.Pid, syscall.SIGKILL)
 	Eventually(t, "the victim is gone", func() bool { return !proc.Alive(victim.Pid, victim.Ticks) })
 	return victim
+}
+
+// Stopped tells whether the victim lives and is stopped.
+func Stopped(victim holdfast.Victim) bool {
+	state, err := proc.State(victim.Pid)
+	return err == nil && state == "T" && proc.Alive(victim.Pid, victim.Ticks)
 }
 
 // Eventually waits until what is true, and fails the test when it does not

@@ -19,6 +19,7 @@ import (
 const (
 	clockBoottime       = 7
 	prSetChildSubreaper = 36
+	prGetChildSubreaper = 37
 	sysPidfdSendSignal  = 424
 	sysPidfdOpen        = 434
 	fieldsBeforeState   = 2 // pid and (comm), cut off before counting
@@ -51,6 +52,20 @@ func Subreaper() error {
 		return fmt.Errorf("become subreaper: %w", errno)
 	}
 	return nil
+}
+
+// WithoutOrphans does something whose orphans are not to become ours, although
+// all others are: what it leaves running goes to whoever is next.
+func WithoutOrphans(do func() error) error {
+	var ours int32
+	syscall.RawSyscall(syscall.SYS_PRCTL, prGetChildSubreaper, uintptr(unsafe.Pointer(&ours)), 0)
+	if ours == 0 {
+		return do()
+	}
+	if _, _, errno := syscall.RawSyscall(syscall.SYS_PRCTL, prSetChildSubreaper, 0, 0); errno != 0 {
+		return fmt.Errorf("give up orphans: %w", errno)
+	}
+	return errors.Join(do(), Subreaper())
 }
 
 // stat reads the fields of /proc/PID/stat from the state on. The command's name

@@ -3,6 +3,7 @@ package proc
 import (
 	"context"
 	"errors"
+	"net"
 	"os"
 	"os/exec"
 	"syscall"
@@ -126,5 +127,20 @@ func TestASignalReachesItsProcessAndNoOther(t *testing.T) {
 	}
 	if _, err := cmd.Process.Wait(); err != nil || Alive(cmd.Process.Pid, ticks) {
 		t.Errorf("it was signalled and lives (%v)", err)
+	}
+}
+
+func TestTheHolderOfAPortIsNamed(t *testing.T) {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	port := uint16(listener.Addr().(*net.TCPAddr).Port)
+	if pid, program, ok := Holder(port); !ok || pid != os.Getpid() || program == "" {
+		t.Errorf("found %d %q %v, and it is us, %d", pid, program, ok, os.Getpid())
+	}
+	listener.Close()
+	if pid, program, ok := Holder(port); ok {
+		t.Errorf("nobody listens, and %d %q was found", pid, program)
 	}
 }

@@ -18,6 +18,8 @@ func BootID() string { return "" }
 
 func Subreaper() error { return nil }
 
+func WithoutOrphans(do func() error) error { return do() }
+
 func Ticks(int) (uint64, error) { return 0, nil }
 
 func State(int) (string, error) { return "", errNeedsLinux }
@@ -29,6 +31,8 @@ func Alive(pid int, _ uint64) bool { return syscall.Kill(pid, 0) == nil }
 func All() ([]int, error) { return nil, errNeedsLinux }
 
 func Marked(string, string) (map[int]string, error) { return map[int]string{}, nil }
+
+func Holder(uint16) (pid int, program string, ok bool) { return 0, "", false }
 
 func MarkOf(int) (keep, name string, ok bool) { return "", "", false }
 

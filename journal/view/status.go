@@ -48,6 +48,7 @@ type ServiceStatus struct {
 	Needs     []holdfast.ServiceName `json:"needs,omitempty"`     // over required edges
 	Unchecked bool                   `json:"unchecked,omitempty"` // it listens nowhere: running counts as admitted
 	Watched   bool                   `json:"watched,omitempty"`   // no gateway is in its path, so nobody admits it and it holds nobody up
+	Once      bool                   `json:"once,omitempty"`      // it runs to its end: completed counts as admitted
 	Replicas  []ReplicaStatus        `json:"replicas"`
 }
 
@@ -60,6 +61,7 @@ const (
 	Admitted   State = "admitted"    // at least one gateway uses it
 	Exited     State = "exited"      // its process ended
 	NotStarted State = "not started" // it could not even be started
+	Completed  State = "completed"   // it ran once, to its end, and well
 )
 
 // ReplicaStatus is one copy of a service.
@@ -71,6 +73,8 @@ type ReplicaStatus struct {
 	Address    string                 `json:"address,omitempty"`
 	Pid        int                    `json:"pid,omitempty"`
 	AdmittedBy []holdfast.GatewayName `json:"admitted_by,omitempty"`
+	Lacks      string                 `json:"lacks,omitempty"`    // which of its limits do not hold, and why
+	Outdated   bool                   `json:"outdated,omitempty"` // the file says something else by now
 }
 
 // A Failure is an open one: detected, and not restored. What is being done is
@@ -129,6 +133,12 @@ func (s *Status) Add(e event.Entry) {
 	case event.StopRequested:
 		s.Stopping = true
 		s.Failures = s.Failures[:0] // nobody wants them mended any more
+	case event.Outdated:
+		for _, id := range b.IDs {
+			if r := s.find(id); r != nil && r.ID == id {
+				r.Outdated = true
+			}
+		}
 	case event.Stopped:
 		s.Stopped = true
 	case holdfast.Started, holdfast.NotStarted, holdfast.Exited, holdfast.Ejected, holdfast.Admitted:
@@ -164,6 +174,7 @@ func (s *Status) declare(system holdfast.System, at event.At) {
 			Minimum:   service.Minimum,
 			Unchecked: service.Healthcheck.Disabled,
 			Watched:   service.Manage == holdfast.Observe,
+			Once:      service.Once,
 		}
 		for _, d := range service.DependsOn {
 			if d.Required {
@@ -176,7 +187,7 @@ func (s *Status) declare(system holdfast.System, at event.At) {
 		s.Services = append(s.Services, status)
 	}
 	s.Failures = slices.DeleteFunc(s.Failures, func(f Failure) bool {
-		_, stays := system.Mode(f.Mode)
+		_, stays := system.Mode(f.Mode) // what no mode answers for is tried again with every file
 		return !stays || f.ID.Ordinal > 0 && s.find(f.ID) == nil
 	})
 	s.Arms = slices.DeleteFunc(s.Arms, func(a Arm) bool {
@@ -198,6 +209,7 @@ func keptReplica(before []ServiceStatus, id holdfast.ReplicaID, at event.At) Rep
 	for _, service := range before {
 		for _, r := range service.Replicas {
 			if r.ID.Name() == id.Name() {
+				r.Outdated = false // what is said next holds
 				return r
 			}
 		}
@@ -257,9 +269,13 @@ func (s *Status) count() {
 	}
 }
 
+func (s *Status) runsOnce(name holdfast.ServiceName) bool {
+	return slices.ContainsFunc(s.Services, func(service ServiceStatus) bool { return service.Name == name && service.Once })
+}
+
 // uses says that a replica of the service counts as admitted.
 func (s *ServiceStatus) uses(r ReplicaStatus) bool {
-	return r.State == Admitted || r.State == Running && s.Unchecked
+	return r.State == Admitted || r.State == Completed || r.State == Running && s.Unchecked
 }
 
 // short says that the system does not serve because of this service.
@@ -284,14 +300,23 @@ func (s *Status) observe(at event.At, body event.Body) {
 			r.enter(Running, at, "at "+b.Address)
 		}
 		r.Address, r.Pid = b.Address, b.Pid
+		if b.Lacks != "" || !b.Adopted {
+			r.Lacks = b.Lacks
+		}
 	case holdfast.NotStarted:
 		r.end(NotStarted, at, b.Reason)
 	case holdfast.Exited:
-		r.end(Exited, at, fmt.Sprintf("%s after %s", b.Status, event.Short(b.Ran)))
+		state := Exited
+		if b.Status == (holdfast.ExitStatus{}) && s.runsOnce(id.Service) {
+			state = Completed
+			s.closeFailure("", id)
+		}
+		r.end(state, at, fmt.Sprintf("%s after %s", b.Status, event.Short(b.Ran)))
 	case holdfast.Ejected:
 		r.eject(at, b)
 	case holdfast.Admitted:
 		r.admit(at, b)
+		s.closeFailure("", id) // that no mode answers for is over with this
 		s.mended(r.ID)
 	}
 }
@@ -306,7 +331,9 @@ func (r *ReplicaStatus) enter(next State, at event.At, reason string) {
 
 // over says that the incarnation ended: it runs at most once, so nothing that
 // is said later about it can be news.
-func (r *ReplicaStatus) over() bool { return r.State == Exited || r.State == NotStarted }
+func (r *ReplicaStatus) over() bool {
+	return r.State == Exited || r.State == NotStarted || r.State == Completed
+}
 
 func (r *ReplicaStatus) end(state State, at event.At, reason string) {
 	r.AdmittedBy, r.Pid = nil, 0

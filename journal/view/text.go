@@ -68,7 +68,7 @@ func (s *Status) missing() []string {
 
 // text is an open failure as a line.
 func (f Failure) text(in *time.Location) string {
-	line := fmt.Sprintf("%s %s %s since %s", Bad, f.ID, f.Mode, f.Since.Wall.In(in).Format(time.TimeOnly))
+	line := strings.Join(strings.Fields(fmt.Sprintf("%s %s %s since %s", Bad, f.ID, f.Mode, f.Since.Wall.In(in).Format(time.TimeOnly))), " ")
 	if f.Detail != "" {
 		line += " by " + f.Detail
 	}

@@ -1,0 +1,223 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"holdfast"
+	"holdfast/api"
+	"holdfast/event"
+	"holdfast/journal/view"
+)
+
+func reloadCommand() *cobra.Command {
+	c := &cobra.Command{
+		Use: "reload [FILE]", Args: cobra.MaximumNArgs(1), Short: "put a changed file in force, replica by replica",
+		Long: "Shows what the file changes, then puts it in force. Replicas that are started\n" +
+			"with other things are replaced one at a time: the next one when the last is\n" +
+			"admitted. What did not change is not touched. A file with an error is refused,\n" +
+			"and the old one stays in force.",
+	}
+	flag := stateFlag(c)
+	dryRun := c.Flags().Bool("dry-run", false, "show the difference and change nothing")
+	asJSON := jsonFlag(c)
+	c.RunE = func(c *cobra.Command, args []string) error {
+		file, err := readFile(argument(args, 0))
+		if err != nil {
+			return err
+		}
+		state, err := stateOf(*flag, file.Dir)
+		if err != nil {
+			return exit(exitCouldNot, err)
+		}
+		r := &reload{out: c.OutOrStdout(), json: *asJSON}
+		return call(c.Context(), string(state), func(ctx context.Context, client *api.Client) error {
+			r.client = client
+			return r.run(ctx, api.File{Name: file.Name, Text: string(file.Text), Dir: file.Dir}, *dryRun)
+		})
+	}
+	return c
+}
+
+// A reload is the command while it runs.
+type reload struct {
+	client *api.Client
+	out    io.Writer
+	json   bool
+	before map[holdfast.ReplicaName]holdfast.Incarnation
+
+	awaited map[holdfast.ReplicaName]bool // not yet as the file wants them
+}
+
+func (r *reload) run(ctx context.Context, file api.File, dryRun bool) error {
+	status, err := r.client.Status(ctx)
+	if err != nil {
+		return err
+	}
+	if status.System == "" || status.View.Stopping || status.View.Stopped {
+		return &api.Problem{Code: api.Unknown, Message: "no system runs here that could go on with another file", Hint: "holdfast up starts it"}
+	}
+	difference, err := r.client.Compare(ctx, file)
+	if err != nil {
+		return err
+	}
+	if err := r.show(difference, dryRun); err != nil || dryRun {
+		return err
+	}
+	// The file is put in force although it says the same: what failed is tried
+	// again with it.
+	r.before, r.awaited = incarnations(status.View), map[holdfast.ReplicaName]bool{}
+	if err := r.client.Declare(ctx, file); err != nil {
+		return err
+	}
+	return r.follow(ctx)
+}
+
+func (r *reload) show(d api.Difference, dryRun bool) error {
+	if r.json {
+		return json.NewEncoder(r.out).Encode(d)
+	}
+	if d.Warnings != "" {
+		fmt.Fprintln(r.out, d.Warnings)
+	}
+	if len(d.Changes) == 0 {
+		fmt.Fprintln(r.out, "nothing is changed: the file in force says the same")
+	}
+	for _, c := range d.Changes {
+		fmt.Fprintln(r.out, changeText(c))
+	}
+	if dryRun {
+		fmt.Fprintln(r.out, "nothing was done (--dry-run)")
+	}
+	return nil
+}
+
+// changeText is a change as a line: a sign as in a diff, what it is, and what
+// comes of it.
+func changeText(c api.Change) string {
+	sign := map[string]string{"added": "+", "removed": "-"}[c.What]
+	if sign == "" {
+		sign = "~"
+	}
+	subject := string(c.Service)
+	if subject == "" {
+		subject = "the system"
+	}
+	line := sign + " " + subject + ": "
+	switch {
+	case c.What != "changed":
+		line += c.What
+	default:
+		line += strings.Join(c.Keys, ", ")
+	}
+	switch {
+	case c.Once:
+		line += "  (it runs again, once)"
+	case c.Alone:
+		line += fmt.Sprintf("  (%s is replaced; it is the only one, so its requests fail meanwhile)", c.Replaced[0])
+	case len(c.Replaced) > 0:
+		line += fmt.Sprintf("  (replaced one at a time: %s)", replicaList(c.Replaced))
+	case c.What == "changed":
+		line += "  (nothing is restarted)"
+	case c.What == "removed":
+		line += "  (answers what it has, then it is stopped)"
+	}
+	return line
+}
+
+// replicaList names a few and counts the rest.
+func replicaList(all []holdfast.ReplicaName) string {
+	const most = 6
+	var words []string
+	for _, name := range all[:min(len(all), most)] {
+		words = append(words, string(name))
+	}
+	text := strings.Join(words, ", ")
+	if len(all) > most {
+		text += fmt.Sprintf(" and %d more", len(all)-most)
+	}
+	return text
+}
+
+func incarnations(v view.Status) map[holdfast.ReplicaName]holdfast.Incarnation {
+	found := map[holdfast.ReplicaName]holdfast.Incarnation{}
+	for _, service := range v.Services {
+		for _, replica := range service.Replicas {
+			found[replica.ID.Name()] = replica.ID.Incarnation
+		}
+	}
+	return found
+}
+
+// errRollStopped says that a changed file does not work.
+const errRollStopped = holdfast.Refusal("the changed file does not work")
+
+// follow says what is replaced until all is, or until a person is needed.
+func (r *reload) follow(ctx context.Context) error {
+	began := time.Now()
+	ticker := time.NewTicker(100 * time.Millisecond)
+	defer ticker.Stop()
+	for {
+		if status, err := r.client.Status(ctx); err == nil {
+			waiting := r.waitingFor(status.View)
+			if len(waiting) == 0 {
+				r.say("done after %s: %s is in force\n", event.Short(time.Since(began)), status.System)
+				return nil
+			}
+			if err := failedFor(status.View, waiting); err != nil {
+				return err
+			}
+		}
+		select {
+		case <-ctx.Done():
+			r.say("it goes on by itself: holdfast status, holdfast events\n")
+			return ctx.Err()
+		case <-ticker.C:
+		}
+	}
+}
+
+func (r *reload) say(format string, args ...any) {
+	if !r.json {
+		fmt.Fprintf(r.out, format, args...)
+	}
+}
+
+// waitingFor are the replicas that are not yet as the file wants them; it tells
+// of those that have just become so.
+func (r *reload) waitingFor(v view.Status) []holdfast.ReplicaName {
+	var waiting []holdfast.ReplicaName
+	for _, service := range v.Services {
+		for _, replica := range service.Replicas {
+			name := replica.ID.Name()
+			there := replica.State == view.Admitted || replica.State == view.Completed || replica.State == view.Running && (service.Unchecked || service.Watched)
+			switch {
+			case replica.Outdated, !there && (r.awaited[name] || r.before[name] == 0):
+				waiting, r.awaited[name] = append(waiting, name), true
+			case there && replica.ID.Incarnation > r.before[name]:
+				r.before[name] = replica.ID.Incarnation
+				r.say("%s %s %s: %s\n", view.Good, replica.ID, replica.State, replica.Reason)
+			}
+		}
+	}
+	return waiting
+}
+
+// failedFor ends the wait when a person is called for one of the replicas that
+// are waited for.
+func failedFor(v view.Status, waiting []holdfast.ReplicaName) error {
+	for _, failure := range v.Failures {
+		if failure.NeedsYou && failure.Mode == "" && slices.Contains(waiting, failure.ID.Name()) {
+			return exit(exitFound, fmt.Errorf("%w: %s %s\n  next: see holdfast logs %s; mend the file, or put the old one back, and holdfast reload",
+				errRollStopped, failure.ID.Name(), failure.Doing, failure.ID.Name()))
+		}
+	}
+	return nil
+}

@@ -1,0 +1,174 @@
+//go:build linux
+
+package main
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"holdfast/journal/view"
+)
+
+// change writes the file anew, with something in it replaced.
+func (s *system) change(old, next string) {
+	s.Helper()
+	text, err := os.ReadFile(filepath.Join(s.dir, defaultFile))
+	s.must(err)
+	if !strings.Contains(string(text), old) {
+		s.Fatalf("the file holds no %q:\n%s", old, text)
+	}
+	s.write(defaultFile, strings.Replace(string(text), old, next, 1))
+}
+
+// Two of two replicas are started with something else, while visitors come: no
+// visitor is hurt, and nobody else is touched.
+func TestAChangedFileRollsUnderLoad(t *testing.T) {
+	t.Parallel()
+	s := newSystem(t, fifteenLines)
+	s.detached()
+	before := s.whole()
+	visitors := s.visitors(50, true)
+	visitors.more(20)
+
+	s.change("toy catalog", "toy catalog --work 1ms")
+	s.run("reload", "--dry-run").exits(0).tells("~ catalog: command", "replaced one at a time: catalog-1, catalog-2", "nothing was done")
+	if after := s.whole(); after["catalog-1"] != before["catalog-1"] {
+		t.Errorf("a dry run replaced %v by %v", before, after)
+	}
+	s.run("reload").exits(0).tells("~ catalog: command", "catalog-1#2 admitted", "catalog-2#2 admitted", "done after")
+	after := s.whole()
+	for name, pid := range before {
+		if changed := strings.HasPrefix(string(name), "catalog"); (after[name] != pid) != changed {
+			t.Errorf("%s had pid %d and has %d", name, pid, after[name])
+		}
+	}
+	visitors.unhurtAfter(20)
+	s.run("reload").exits(0).tells("nothing is changed", "done after")
+	if again := s.whole(); again["catalog-1"] != after["catalog-1"] {
+		t.Errorf("the same file once more replaced %v by %v", after, again)
+	}
+	s.down()
+}
+
+func TestAFileThatCannotBeUsedLeavesTheOldOneInForce(t *testing.T) {
+	t.Parallel()
+	s := newSystem(t, pair)
+	s.run("reload").exits(3).tells("next: holdfast up")
+	s.detached()
+	before := s.whole()
+	s.change("replicas: 2", "replica: 3")
+	s.run("reload").exits(2).tells("unknown key `replica`", "did you mean `replicas`?")
+	s.change("replica: 3", "replicas: 2")
+	s.change("name: pair", "name: other")
+	s.run("reload").exits(2).tells("the file of another system", "next: ")
+	if after := s.whole(); after["cart-1"] != before["cart-1"] || after["cart-2"] != before["cart-2"] {
+		t.Errorf("a refused file has replaced %v by %v", before, after)
+	}
+	s.down()
+}
+
+// A change that does not work costs one replica and no visitor; the next file
+// mends it.
+func TestAChangeThatDoesNotWorkStopsTheRoll(t *testing.T) {
+	t.Parallel()
+	s := newSystem(t, pair)
+	s.detached()
+	before := s.whole()
+	visitors := s.visitors(50, true)
+	visitors.more(10)
+	s.change("toy cart", "toy cart --no-such-flag")
+	s.run("reload").exits(1).tells("the changed file does not work", "cart-1", "the others run on as they were", "next: ")
+	s.run("status").tells("cart-1: escalated to web")
+	if after := pids(s.status()); after["cart-2"] != before["cart-2"] {
+		t.Errorf("cart-2 was touched: %v, before %v", after, before)
+	}
+	s.change(" --no-such-flag", "")
+	s.run("reload").exits(0)
+	if after := s.whole(); after["cart-2"] != before["cart-2"] || after["cart-1"] == before["cart-1"] {
+		t.Errorf("%v, before %v", after, before)
+	}
+	visitors.unhurtAfter(10)
+	s.down()
+}
+
+// A service is added, another one and the need for it are taken away, in one go.
+func TestServicesComeAndGoUnderLoad(t *testing.T) {
+	t.Parallel()
+	s := newSystem(t, fifteenLines)
+	s.detached()
+	before := s.whole()
+	visitors := s.visitors(50, true)
+	visitors.more(20)
+	s.change("[catalog, cart]", "[catalog, basket]")
+	s.change("  cart:\n    command: ./holdfast toy cart", "  basket:\n    command: ./holdfast toy cart")
+	s.run("reload").exits(0).tells("~ storefront: depends_on.basket, depends_on.cart", "+ basket: added", "- cart: removed", "storefront-3#2 admitted", "basket-2#1 admitted")
+	after := s.whole()
+	if after["catalog-1"] != before["catalog-1"] || after["cart-1"] != 0 {
+		t.Errorf("%v, before %v", after, before)
+	}
+	await(t, "cart has ended", func() bool { return !lives(before["cart-1"]) && !lives(before["cart-2"]) })
+	visitors.unhurtAfter(20)
+	s.down()
+}
+
+const migration = `name: pair
+owner: web
+services:
+  migrate:
+    command: sh ./migrate
+    restart: "no"
+  cart:
+    command: ./holdfast toy cart
+    replicas: 2
+    ports: ["8080"]
+    depends_on: {migrate: {condition: completed}}
+`
+
+func TestAMigrationRunsOnceBeforeWhoNeedsIt(t *testing.T) {
+	t.Parallel()
+	s := newSystem(t, migration)
+	s.write("migrate", "echo run >>ran; exec sleep 1\n")
+	s.detached().tells("migrate 1/1")
+	before := s.waitAdmitted("cart-1", "cart-2")
+	s.run("status").tells("migrate  1/1    completed")
+	if ran := s.ran(); ran != 1 {
+		t.Errorf("it ran %d times", ran)
+	}
+	s.strike(s.roleAt("agent"), 9)
+	await(t, "the agent is back", func() bool { return s.roleAt("agent") != 0 })
+	s.run("reload").exits(0).tells("nothing is changed")
+	if ran := s.ran(); ran != 1 {
+		t.Errorf("after an agent's death and the same file it ran %d times", ran)
+	}
+	s.change("sh ./migrate", "sh ./migrate again")
+	s.run("reload").exits(0).tells("~ migrate: command", "migrate-1#2 completed")
+	if ran, after := s.ran(), s.waitAdmitted("cart-1", "cart-2"); ran != 2 || after["cart-1"] != before["cart-1"] {
+		t.Errorf("it ran %d times; %v, before %v", ran, after, before)
+	}
+	s.down()
+}
+
+func (s *system) ran() int {
+	s.Helper()
+	text, err := os.ReadFile(filepath.Join(s.dir, "ran"))
+	s.must(err)
+	return strings.Count(string(text), "run")
+}
+
+func TestAMigrationThatFailsHoldsUpAndCallsAPerson(t *testing.T) {
+	t.Parallel()
+	s := newSystem(t, migration)
+	s.write("migrate", "echo no database; exit 7\n")
+	s.run("up", "--detach").exits(3).tells("migrate-1", "exit 7", "no database", "owner web")
+	for _, service := range s.status().View.Services {
+		if r := service.Replicas[0]; service.Name == "cart" && r.State != view.Awaited {
+			t.Errorf("%s %s before the migration is completed", r.ID, r.State)
+		}
+	}
+	s.write("migrate", "exit 0\n")
+	s.run("reload").exits(0).tells("migrate-1#2 completed")
+	s.waitAdmitted("cart-1", "cart-2")
+	s.down()
+}

@@ -1,0 +1,252 @@
+package proxy
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+const (
+	// dialTime bounds connecting to a replica. On loopback only one whose
+	// backlog is full takes longer than an instant.
+	dialTime = 10 * time.Second
+	// pieceSize is how much is passed on at once.
+	pieceSize = 16 << 10
+	// maxPending is how many requests may wait for their answers on one
+	// connection. A client that sends more is passed on unread.
+	maxPending = 256
+)
+
+// A conn is one connection through a path: the client's leg and the replica's.
+// Two goroutines pass on what comes, one each way, and end with it.
+type conn struct {
+	path     *path
+	client   *net.TCPConn
+	over     context.Context // ends with the connection
+	finish   context.CancelFunc
+	upstream *net.TCPConn // nil until connected; guarded by path.mu
+
+	opaque atomic.Bool // not HTTP/1, or no longer: passed on unread
+	asked  atomic.Bool // bytes went to the replica since the last that came back
+
+	mu      sync.Mutex
+	pending []request // passed on and not answered yet, the oldest first
+}
+
+// serve connects to the replica and passes on until both ways have ended.
+func (c *conn) serve() {
+	defer c.path.leave(c)
+	if !c.connect() {
+		return
+	}
+	var ways sync.WaitGroup
+	ways.Go(c.up)
+	c.down()
+	ways.Wait()
+	c.upstream.Close()
+	c.client.Close()
+}
+
+// connect makes the replica's leg. A replica that refuses was, for the client,
+// there for a moment: the kernel answered before we could know. It gets a reset
+// at once, and until the replica is back the front refuses as it does.
+func (c *conn) connect() bool {
+	dialer := net.Dialer{Timeout: dialTime, KeepAlive: -1}
+	made, err := dialer.DialContext(c.over, "tcp", c.path.Address)
+	if err != nil {
+		if refused(err) {
+			c.path.shutDown()
+		}
+		c.reset()
+		return false
+	}
+	c.path.mu.Lock()
+	defer c.path.mu.Unlock()
+	c.upstream = made.(*net.TCPConn)
+	if c.over.Err() != nil { // reset meanwhile, when there was one leg only
+		drop(c.upstream)
+		return false
+	}
+	return true
+}
+
+// reset ends both legs with a reset.
+func (c *conn) reset() {
+	c.path.mu.Lock()
+	defer c.path.mu.Unlock()
+	c.resetLocked()
+}
+
+func (c *conn) resetLocked() {
+	c.finish()
+	drop(c.client)
+	if c.upstream != nil {
+		drop(c.upstream)
+	}
+}
+
+// drop closes a connection with a reset instead of an end.
+func drop(leg *net.TCPConn) {
+	leg.SetLinger(0)
+	leg.Close()
+}
+
+// up passes on from the client to the replica. The requests are noted before
+// they are passed on, so that no answer comes to one that is not.
+func (c *conn) up() {
+	var requests scanner
+	buffer := make([]byte, pieceSize)
+	for {
+		n, err := c.client.Read(buffer)
+		if n > 0 {
+			c.note(&requests, buffer[:n])
+			c.asked.Store(true)
+			if !c.pass() {
+				return
+			}
+			if _, err := c.upstream.Write(buffer[:n]); err != nil {
+				c.reset()
+				return
+			}
+		}
+		if err != nil {
+			c.end(c.upstream, err)
+			return
+		}
+	}
+}
+
+// end passes the end of one leg on to the other: an end as an end, which leaves
+// the way back open, and anything else as a reset.
+func (c *conn) end(other *net.TCPConn, err error) {
+	if !c.pass() {
+		return
+	}
+	if !errors.Is(err, io.EOF) {
+		c.reset()
+		return
+	}
+	if other.CloseWrite() != nil {
+		c.reset()
+	}
+}
+
+// note follows the requests in a piece.
+func (c *conn) note(requests *scanner, piece []byte) {
+	for len(piece) > 0 && !c.opaque.Load() {
+		n, headed, _, err := requests.next(piece)
+		piece = piece[n:]
+		if err == nil && headed {
+			err = c.noteHead(requests)
+		}
+		if err != nil {
+			c.opaque.Store(true)
+		}
+	}
+}
+
+func (c *conn) noteHead(requests *scanner) error {
+	asked, f, length, err := readRequest(requests.head)
+	if err != nil {
+		return err
+	}
+	requests.body(f, length)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if len(c.pending) >= maxPending {
+		return errLong
+	}
+	c.pending = append(c.pending, asked)
+	return nil
+}
+
+// answering is the request that the present answer is to; false when it answers
+// nothing that we saw asked.
+func (c *conn) answering() (request, bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if len(c.pending) == 0 {
+		return request{}, false
+	}
+	return c.pending[0], true
+}
+
+// answered takes the oldest request off.
+func (c *conn) answered() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if len(c.pending) > 0 {
+		c.pending = c.pending[1:]
+	}
+}
+
+// down passes on from the replica to the client, each answer as its fate will
+// have it.
+func (c *conn) down() {
+	answers := answers{conn: c}
+	buffer := make([]byte, pieceSize)
+	for {
+		n, err := c.upstream.Read(buffer)
+		if n > 0 && !answers.take(buffer[:n]) {
+			return
+		}
+		if err != nil {
+			c.end(c.client, err)
+			return
+		}
+	}
+}
+
+// say writes to the client, once it may.
+func (c *conn) say(text []byte) bool {
+	if !c.pass() {
+		return false
+	}
+	if _, err := c.client.Write(text); err != nil {
+		c.reset()
+		return false
+	}
+	return true
+}
+
+// pass waits while the path is silent. It returns false when the connection is
+// over.
+func (c *conn) pass() bool {
+	for counted := false; ; counted = true {
+		now := c.path.posture.Load()
+		if now.silence == nil {
+			return c.over.Err() == nil
+		}
+		if !counted {
+			now.silence.bitten.Add(1)
+		}
+		select {
+		case <-now.over:
+		case <-c.over.Done():
+			return false
+		}
+	}
+}
+
+// wait lets an answer be late by a rule, for as long as that holds.
+func (c *conn) wait(rule *inForce, late time.Duration) bool {
+	due := time.NewTimer(late)
+	defer due.Stop()
+	for {
+		now := c.path.posture.Load()
+		if now.delay != rule {
+			return c.over.Err() == nil
+		}
+		select {
+		case <-due.C:
+			return true
+		case <-now.over:
+		case <-c.over.Done():
+			return false
+		}
+	}
+}

@@ -1,0 +1,205 @@
+//go:build linux
+
+package keeper
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+
+	"holdfast"
+	"holdfast/internal/cgroup"
+)
+
+// group makes a control group for a test, or skips it.
+func group(t *testing.T, name string, limits cgroup.Limits, needs ...cgroup.Controller) []string {
+	t.Helper()
+	tree := cgroup.Find("/")
+	for _, c := range needs {
+		if _, why := tree.Can(c); why != "" {
+			t.Skip(why)
+		}
+	}
+	family := fmt.Sprintf("%stest-%d", cgroup.Family, os.Getpid())
+	dirs, lacks := tree.Make(family, name, limits)
+	if len(lacks) > 0 {
+		t.Fatal(lacks)
+	}
+	t.Cleanup(func() {
+		endGroup(dirs)
+		eventually(t, "the group is removed", func() bool { return cgroup.Remove(dirs) })
+	})
+	return dirs
+}
+
+func isGroupGone(t *testing.T, dirs []string) {
+	t.Helper()
+	for _, dir := range dirs {
+		if _, err := os.Stat(dir); !os.IsNotExist(err) {
+			t.Errorf("%s is still there: %v", dir, err)
+		}
+	}
+}
+
+func logOf(t *testing.T, spec holdfast.ProcessSpec) string {
+	t.Helper()
+	text, err := os.ReadFile(spec.Log)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
+}
+
+func TestOpenFilesAreBoundedBeforeTheFirstInstruction(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t)
+	c := h.begin()
+	told := follow(t, c)
+	spec := h.spec("files-1", 1, "ulimit -Sn; ulimit -Hn; ulimit -n 100 2>&1 || echo kept")
+	spec.Files = 64
+	p := start(t, c, spec)
+	told.find(t, "gone", gone(p.ID))
+	if log := logOf(t, spec); !strings.HasPrefix(log, "64\n64\n") || !strings.HasSuffix(log, "kept\n") {
+		t.Errorf("the process says %q", log)
+	}
+}
+
+func TestAProcessRunsAsItsUser(t *testing.T) {
+	t.Parallel()
+	if os.Geteuid() != 0 {
+		t.Skip("only root may start a process as another user")
+	}
+	h := newHouse(t)
+	c := h.begin()
+	told := follow(t, c)
+	spec := h.spec("user-1", 1, "id -u; id -g; id -G; grep NoNewPrivs /proc/self/status >/dev/null && cat /etc/shadow 2>&1 || true")
+	spec.User = &holdfast.ProcessUser{Name: "nobody", UID: 65534, GID: 65534, Groups: []int{65534}}
+	p := start(t, c, spec)
+	told.find(t, "gone", gone(p.ID))
+	if log := logOf(t, spec); !strings.HasPrefix(log, "65534\n65534\n65534\n") || !strings.Contains(log, "ermission denied") {
+		t.Errorf("the process says %q", log)
+	}
+}
+
+// A folder on the way is what keeps most users out, and is named.
+func TestWhoMayNotRunTheProgramIsToldWhy(t *testing.T) {
+	t.Parallel()
+	if os.Geteuid() != 0 {
+		t.Skip("only root may start a process as another user")
+	}
+	h := newHouse(t)
+	closed := filepath.Join(h.orders.State, "closed")
+	program := filepath.Join(closed, "program")
+	if err := os.Mkdir(closed, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(program, []byte("#!/bin/sh\n"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Chmod(h.orders.State, 0o711); err != nil {
+		t.Fatal(err)
+	}
+	c := h.begin()
+	told := follow(t, c)
+	spec := h.spec("barred-1", 1, "")
+	spec.Run = []string{program}
+	spec.User = &holdfast.ProcessUser{Name: "nobody", UID: 65534, GID: 65534}
+	p := start(t, c, spec)
+	if got := told.find(t, "the exit", exited(p.ID)); got.Exit.Code != ExitNotEntered {
+		t.Errorf("ended with %s", got.Exit)
+	}
+	if log := logOf(t, spec); !strings.Contains(log, "as nobody") || !strings.Contains(log, "the folder "+closed+" lets this user not pass (drwx------)") {
+		t.Errorf("the log says %q", log)
+	}
+}
+
+// What left session, group and mark is ended with its replica all the same, and
+// the next keeper does it too.
+func TestNothingEscapesItsControlGroup(t *testing.T) {
+	t.Parallel()
+	for _, adopted := range []bool{false, true} {
+		t.Run(fmt.Sprint("adopted ", adopted), func(t *testing.T) {
+			h := newHouse(t)
+			c := h.begin()
+			dirs := group(t, filepath.Base(h.orders.State), cgroup.Limits{Processes: 100}, cgroup.Processes)
+			spec := h.spec("escape-1", 1, "setsid env -i sleep 600 & echo $! >"+h.path("escaped")+"; wait")
+			spec.Groups = dirs
+			p := start(t, c, spec)
+			var escaped int
+			eventually(t, "something escapes", func() bool {
+				text, _ := os.ReadFile(h.path("escaped"))
+				_, err := fmt.Sscan(string(text), &escaped)
+				return err == nil && alive(escaped)
+			})
+			if adopted {
+				h.kill()
+				c = h.begin()
+			}
+			told := follow(t, c)
+			if err := c.Signal(t.Context(), p.ID, "SIGKILL"); err != nil {
+				t.Fatal(err)
+			}
+			told.find(t, "gone", gone(p.ID))
+			if alive(escaped) {
+				t.Errorf("%d lives on", escaped)
+				syscall.Kill(escaped, syscall.SIGKILL)
+			}
+			isGroupGone(t, dirs)
+		})
+	}
+}
+
+// A fork bomb finds its bound, leaves the machine alone, and is ended whole.
+func TestAForkBombIsBoundedAndEnded(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t)
+	c := h.begin()
+	told := follow(t, c)
+	dirs := group(t, filepath.Base(h.orders.State), cgroup.Limits{Processes: 40}, cgroup.Processes)
+	spec := h.spec("bomb-1", 1, `bomb() { bomb | bomb & }; trap "" TERM; while :; do bomb; done`)
+	spec.Groups = dirs
+	p := start(t, c, spec)
+	eventually(t, "it has hit its bound", func() bool {
+		text, _ := os.ReadFile(filepath.Join(dirs[len(dirs)-1], "pids.events"))
+		return strings.HasPrefix(string(text), "max ") && !strings.HasPrefix(string(text), "max 0")
+	})
+	if n := len(cgroup.Members(dirs)); n > 40 {
+		t.Errorf("%d processes in a group of 40", n)
+	}
+	if err := c.Signal(t.Context(), p.ID, "SIGKILL"); err != nil && alive(p.Pid) {
+		t.Fatal(err)
+	}
+	told.find(t, "gone", gone(p.ID))
+	isGroupGone(t, dirs)
+}
+
+func TestMemoryIsBounded(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t)
+	c := h.begin()
+	told := follow(t, c)
+	spec := h.spec("glutton-1", 1, `x=x; while :; do x=$x$x; done`)
+	spec.Groups = group(t, filepath.Base(h.orders.State), cgroup.Limits{Memory: 32 << 20}, cgroup.Memory)
+	p := start(t, c, spec)
+	if got := told.find(t, "the exit", exited(p.ID)); got.Exit.Signal != "SIGKILL" {
+		t.Errorf("ended with %s: %s", got.Exit, logOf(t, spec))
+	}
+	told.find(t, "gone", gone(p.ID))
+	isGroupGone(t, spec.Groups)
+}
+
+func TestAGroupThatIsNotOursIsRefused(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t)
+	c := h.begin()
+	for _, dir := range []string{"/sys/fs/cgroup/memory", "/sys/fs/cgroup/holdfast-x/../y", "holdfast-x/y", "/"} {
+		spec := h.spec("greedy-1", 1, "exit 0")
+		spec.Groups = []string{dir}
+		if _, err := c.Start(t.Context(), spec); err == nil || !strings.Contains(err.Error(), "not all ours") {
+			t.Errorf("%s: %v", dir, err)
+		}
+	}
+}

@@ -1,0 +1,420 @@
+package prove
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"slices"
+	"time"
+
+	"holdfast"
+	"holdfast/event"
+	"holdfast/fault"
+	"holdfast/internal/proc"
+	"holdfast/load"
+	"holdfast/report"
+	"holdfast/topology"
+	"holdfast/warden"
+)
+
+const (
+	// lookLive is how often what a hook broke is looked at. Every look reads all
+	// the load has said.
+	lookLive = 100 * time.Millisecond
+	// askItself is how often each struck replica is asked by no way but its own,
+	// by a load of its own: the witness.
+	askItself = 10.0
+	// itsAnswer is how long the witness waits for an answer: longer than a stop
+	// that nobody would call one.
+	itsAnswer = time.Second
+	// hookSeen is how soon the witness must have seen what a hook did: a question
+	// each tenth of a second, an answer's time, and a second for a command whose
+	// effect is not there at once.
+	hookSeen = 100*time.Millisecond + itsAnswer + time.Second
+	// brokenAtLeast is how long it stays broken at least, as any fault that is
+	// watched.
+	brokenAtLeast = 3 * time.Second
+)
+
+// holdFor is how long a mode stays broken by a hook when all goes well.
+func holdFor(holdfast.FailureMode) time.Duration { return brokenAtLeast }
+
+// longestHold is the longest that it stays broken by us: until the bounds are
+// over in which somebody should have noticed and mitigated it, and, where a
+// remedy of ours should end it, restored it.
+func longestHold(mode holdfast.FailureMode) time.Duration {
+	b := mode.Bounds
+	if slices.Contains(mode.Remedies, holdfast.RemedyRestart) {
+		return max(b.Restore+watchBeyond, brokenAtLeast)
+	}
+	return max(b.Detect, b.Mitigate, brokenAtLeast) + time.Second
+}
+
+// A hooking is one drill by a hook under way.
+type hooking struct {
+	*proof
+	mode     holdfast.FailureMode
+	service  holdfast.Service
+	victim   holdfast.Victim
+	targets  []target
+	users    *load.Generator // what users see
+	witness  *load.Generator // what the struck replicas say when they are asked themselves; nil: nobody asks
+	entry    warden.EntryID  // 0: nothing is broken
+	before   warden.Snapshot
+	injected time.Duration
+	undone   time.Duration
+	unmended bool // the mend itself failed
+	stalled  time.Duration
+}
+
+// drillByHook exercises one failure mode by the file's own commands: a clean
+// second, or nothing is broken; the break; what users and the witness see; the
+// mend, in any case; what users see until the service is whole; the verdict.
+func (p *proof) drillByHook(ctx context.Context, mode holdfast.FailureMode) (report.Drill, error) {
+	h := &hooking{proof: p, mode: mode}
+	defer h.stop()
+	if err := h.prepare(ctx); err != nil {
+		return report.Drill{}, err
+	}
+	if err := h.pause(ctx, clean); err != nil {
+		return report.Drill{}, err
+	}
+	if why := h.sick(); why != "" {
+		return undecided(mode, "nothing was broken, because without any fault "+why), nil
+	}
+	p.o.Say(fmt.Sprintf("%s  hook on %s: %s", mode.Name, h.victim.ID.Name(), h.victim.Hook.Break))
+	if err := h.inject(ctx); err != nil {
+		return h.spoiled(ctx, err)
+	}
+	if err := h.watch(ctx, h.seenEnough); err != nil {
+		return report.Drill{}, h.mendAfter(ctx, err)
+	}
+	if err := h.mend(ctx); err != nil {
+		return h.leftBroken(err)
+	}
+	if err := h.watch(ctx, h.wholeAgain); err != nil {
+		return report.Drill{}, err
+	}
+	return h.conclude(ctx, proc.Now())
+}
+
+// prepare chooses whom to strike, and starts the load and the witness.
+func (h *hooking) prepare(ctx context.Context) error {
+	h.service, _ = h.o.System.Service(h.mode.Strikes.Service)
+	var err error
+	if err = h.choose(); err != nil {
+		return err
+	}
+	if h.targets, err = h.copy.targets(ctx, h.struck()); err != nil {
+		return err
+	}
+	if h.before, err = warden.TakeSnapshot(h.copy.ledger, h.copy.chronicle.knows); err != nil {
+		return err
+	}
+	if h.users, err = h.copy.generator(ctx, h.plan(weigh(h.targets, h.service.Name), longest)); err != nil || h.o.Blind {
+		return err
+	}
+	h.witness, err = h.copy.generator(ctx, h.asking())
+	return err
+}
+
+// choose picks a replica, or all of them where the hook names none.
+func (h *hooking) choose() error {
+	hook := *h.mode.Drills[0].Hook
+	hook.Lock = filepath.Join(h.o.State, "hook.lock")
+	h.victim = holdfast.Victim{ID: holdfast.ReplicaID{Service: h.service.Name}, Hook: &hook}
+	if hook.Whole {
+		return nil
+	}
+	name := holdfast.NameReplica(h.service.Name, h.rng.IntN(h.service.Replicas)+1)
+	l, ok := h.copy.chronicle.life(name)
+	if !ok {
+		return fmt.Errorf("%s is not known to the private copy", name)
+	}
+	h.victim.ID, h.victim.Address, h.victim.Pid, h.victim.Ticks = l.started.ID, l.started.Address, l.started.Pid, l.started.Ticks
+	return nil
+}
+
+// asking is the plan of the witness: the struck replicas, each by its own way.
+func (h *hooking) asking() load.Plan {
+	plan := h.plan(nil, longest)
+	plan.Timeout, plan.Late, plan.Fresh, plan.Cap = itsAnswer, itsAnswer, 1, 100
+	for ordinal := 1; ordinal <= h.service.Replicas; ordinal++ {
+		l, ok := h.copy.chronicle.life(holdfast.NameReplica(h.service.Name, ordinal))
+		if ok && (h.victim.ID.Ordinal == 0 || h.victim.ID.Ordinal == ordinal) {
+			asked := itself(h.service, l.started.ID, l.started.Address)
+			asked.Weight = 1
+			plan.Targets = append(plan.Targets, asked)
+		}
+	}
+	plan.Rate = askItself * float64(len(plan.Targets))
+	if h.victim.Pid != 0 {
+		plan.Watch = []load.Watch{{Pid: h.victim.Pid, Ticks: h.victim.Ticks}}
+	}
+	return plan
+}
+
+// stop ends both loads at once: whoever needs a record has stopped it before.
+func (h *hooking) stop() {
+	over, cancel := context.WithCancel(context.Background())
+	cancel()
+	for _, generator := range []*load.Generator{h.users, h.witness} {
+		if generator != nil {
+			generator.Stop(over)
+		}
+	}
+}
+
+// pause lets time pass, unless something ends the drill.
+func (h *hooking) pause(ctx context.Context, length time.Duration) error {
+	select {
+	case <-time.After(length):
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-h.copy.warden.Lost():
+		return h.copy.lost()
+	case <-h.users.Done():
+		return errors.New("the load ended in the middle of the drill")
+	}
+}
+
+// sick says what was wrong before anything was broken: then nothing is, since it
+// could only be made worse, and what was seen would not be the fault's doing.
+func (h *hooking) sick() string {
+	if missing := h.copy.chronicle.missing(h.o.System); len(missing) > 0 {
+		return fmt.Sprintf("%s is not whole", missing[0])
+	}
+	results := h.concerned(h.users.Snapshot())
+	if len(results) == 0 {
+		return fmt.Sprintf("nobody who needs %s was answered", h.service.Name)
+	}
+	if seen := load.Impact(results); seen.Hurt() > 0 {
+		return fmt.Sprintf("%d of %d requests were hurt, the first: %s", seen.Hurt(), seen.Sent, firstHurt(results))
+	}
+	if h.witness == nil {
+		return ""
+	}
+	for _, asked := range h.asking().Targets {
+		if !slices.ContainsFunc(h.witness.Snapshot(), func(r load.Result) bool { return r.Target == asked.Name && !r.Hurt() }) {
+			return fmt.Sprintf("%s does not answer when it is asked itself, at %s", asked.Name, asked.URL)
+		}
+	}
+	return ""
+}
+
+// inject writes the break down with its mend, runs it, and says so. The instant
+// is taken before, so that every time counted from it is rather too long than
+// too short.
+func (h *hooking) inject(ctx context.Context) error {
+	var err error
+	if h.entry, err = h.copy.warden.Arm(ctx, warden.Entry{Fault: holdfast.FaultHook, Victim: h.victim}); err != nil {
+		return err
+	}
+	h.injected = proc.Now()
+	if err := (fault.Hook{}).Inject(ctx, h.victim); err != nil {
+		return err
+	}
+	if err := h.copy.warden.Injected(ctx, h.entry); err != nil {
+		return err
+	}
+	return h.copy.client.Injected(ctx, event.FaultInjected{Mode: h.mode.Name, Fault: holdfast.FaultHook, ID: h.victim.ID})
+}
+
+// mend puts back what the hook broke, whatever else happened: the end of ctx
+// does not keep it from being run to its end.
+func (h *hooking) mend(ctx context.Context) error {
+	if h.entry == 0 {
+		return nil
+	}
+	ctx = context.WithoutCancel(ctx)
+	h.o.Say(fmt.Sprintf("%s  mend of %s: %s", h.mode.Name, h.victim.ID.Name(), h.victim.Hook.Mend))
+	h.undone = proc.Now()
+	if err := (fault.Hook{}).Undo(ctx, h.victim); err != nil {
+		h.unmended = true
+		return err
+	}
+	if err := h.copy.warden.Undone(ctx, h.entry); err != nil {
+		return err
+	}
+	h.entry = 0
+	return h.copy.client.Removed(ctx, event.FaultRemoved{Mode: h.mode.Name, Fault: holdfast.FaultHook, ID: h.victim.ID})
+}
+
+// mendAfter mends because the drill cannot go on. Where the copy was lost the
+// warden has begun to, and is waited for at the end.
+func (h *hooking) mendAfter(ctx context.Context, why error) error {
+	if errors.Is(why, ErrLost) {
+		return why
+	}
+	if err := h.mend(ctx); h.unmended {
+		return fmt.Errorf("%w: %w", errUnmended, err)
+	}
+	return why
+}
+
+// errUnmended says that what was broken in earnest is still broken.
+const errUnmended = holdfast.Refusal("what was broken is LEFT BROKEN, because its mend failed")
+
+// spoiled is the end of a drill whose break failed, perhaps midway.
+func (h *hooking) spoiled(ctx context.Context, why error) (report.Drill, error) {
+	if ctx.Err() != nil || h.entry == 0 {
+		return report.Drill{}, h.mendAfter(ctx, why)
+	}
+	select {
+	case <-h.copy.warden.Lost():
+		return report.Drill{}, h.copy.lost()
+	default:
+	}
+	if err := h.mend(ctx); err != nil {
+		return h.leftBroken(fmt.Errorf("%w; %w", why, err))
+	}
+	drill := undecided(h.mode, "it could not be broken, and was mended: "+why.Error())
+	drill.Strikes = h.victim.ID.Name()
+	return drill, nil
+}
+
+// leftBroken is the end of a drill, and of the run, whose mend failed, or could
+// not be recorded because the warden was lost. The warden tries again when the
+// run ends, and heal after that.
+func (h *hooking) leftBroken(why error) (report.Drill, error) {
+	if !h.unmended {
+		return report.Drill{}, why
+	}
+	drill := h.facts(proc.Now()).judge()
+	drill.Verdict, drill.Reason = holdfast.Fail, fmt.Sprintf("%v; it is tried again now, and by holdfast heal: %v", errUnmended, why)
+	h.add(drill)
+	return drill, fmt.Errorf("%w (%s); nothing more is drilled", errUnmended, h.mode.Name)
+}
+
+// watch looks until it has seen what there is to see, or it will not come.
+func (h *hooking) watch(ctx context.Context, enough func() bool) error {
+	heard, when := 0, proc.Now()
+	for {
+		slept := proc.Now()
+		if err := h.pause(ctx, lookLive); err != nil {
+			return err
+		}
+		h.stalled = max(h.stalled, proc.Now()-slept-lookLive)
+		if n := len(h.users.Snapshot()); n != heard {
+			heard, when = n, proc.Now()
+		}
+		if proc.Now()-when > silent {
+			return fmt.Errorf("the load reported nothing for %s, although every request ends within %s: it is stuck", silent, patience)
+		}
+		if enough() {
+			return nil
+		}
+	}
+}
+
+// seenEnough tells whether it was broken for long enough: it was noticed and
+// users are whole in spite of it, or a remedy has ended it, or none of that
+// comes. What runs in earnest is broken no longer than that.
+func (h *hooking) seenEnough() bool {
+	passed := proc.Now() - h.injected
+	f := h.facts(proc.Now())
+	switch {
+	case passed >= hookSeen && f.witness == "", passed >= longestHold(h.mode):
+		return true
+	case passed < brokenAtLeast || f.reached < minReached:
+		return false
+	case slices.Contains(h.mode.Remedies, holdfast.RemedyRestart):
+		return f.tell().whole() && usersWhole(f.results, h.injected)
+	default:
+		return f.tell().detected != 0 && usersWhole(f.results, h.injected)
+	}
+}
+
+// wholeAgain tells whether the service was whole again for long enough after the
+// mend, or will not be.
+func (h *hooking) wholeAgain() bool {
+	now := proc.Now()
+	f := h.facts(now)
+	return f.tell().whole() && usersWhole(f.results, h.undone) || now-h.undone >= h.mode.Bounds.Restore+watchBeyond
+}
+
+func usersWhole(results []load.Result, from time.Duration) bool {
+	_, whole := load.Whole(results, int64(from), wholeFor)
+	return whole
+}
+
+// facts are what is known until now.
+func (h *hooking) facts(now time.Duration) hookFacts {
+	f := hookFacts{
+		mode: h.mode, service: h.service, victim: h.victim.ID, injected: h.injected, undone: h.undone, ended: now,
+		entries: h.copy.chronicle.all(), stalled: h.stalled,
+	}
+	users := h.users.Snapshot()
+	f.results, f.reached = h.concerned(users), h.reached(users)
+	f.witness = h.saw()
+	return f
+}
+
+// saw is what the witness saw: the end of a process of the copy, or what became
+// of questions to the struck replicas themselves.
+func (h *hooking) saw() string {
+	if h.witness == nil {
+		return ""
+	}
+	for _, exit := range h.witness.Exits() {
+		if exit.Seen >= int64(h.injected) {
+			return fmt.Sprintf("exit of pid %d seen by load", exit.Pid)
+		}
+	}
+	return sawItself(h.witness.Snapshot(), h.injected)
+}
+
+// concerned are the requests whose answer needs the struck service.
+func (h *hooking) concerned(results []load.Result) []load.Result {
+	needs := map[string]bool{}
+	for _, t := range h.targets {
+		needs[t.name] = t.service == h.service.Name || slices.Contains(topology.Required(h.o.System, t.service), h.service.Name)
+	}
+	var picked []load.Result
+	for _, result := range results {
+		if needs[result.Target] {
+			picked = append(picked, result)
+		}
+	}
+	return picked
+}
+
+// reached counts the requests sent to the struck service itself while it was
+// broken.
+func (h *hooking) reached(results []load.Result) int {
+	until := h.undone
+	if until == 0 {
+		until = proc.Now()
+	}
+	n := 0
+	for _, result := range results {
+		if result.Intended < int64(h.injected) || result.Intended >= int64(until) {
+			continue
+		}
+		if slices.ContainsFunc(h.targets, func(t target) bool { return t.name == result.Target && t.service == h.service.Name }) {
+			n++
+		}
+	}
+	return n
+}
+
+// conclude ends the loads, looks for what was left behind, and judges.
+func (h *hooking) conclude(ctx context.Context, ended time.Duration) (report.Drill, error) {
+	record, err := h.users.Stop(ctx)
+	if ctx.Err() != nil {
+		return report.Drill{}, ctx.Err()
+	}
+	f := h.facts(ended)
+	if err != nil {
+		f.broken = err.Error()
+	}
+	f.results, f.lagP99, f.capped = h.concerned(record.Results), record.LagP99, record.Capped
+	after, err := warden.TakeSnapshot(h.copy.ledger, h.copy.chronicle.knows)
+	if err != nil {
+		return report.Drill{}, err
+	}
+	f.residue = warden.Residue(h.before, after)
+	return f.judge(), nil
+}

@@ -1,0 +1,300 @@
+package prove
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"holdfast"
+	"holdfast/event"
+	"holdfast/load"
+	"holdfast/report"
+)
+
+// hookFacts are all that the verdict of a drill by a hook rests on. Instants are
+// by the boot clock.
+type hookFacts struct {
+	mode     holdfast.FailureMode
+	service  holdfast.Service
+	victim   holdfast.ReplicaID // ordinal 0: all of them
+	injected time.Duration
+	undone   time.Duration // when the mend began; 0: not yet
+	ended    time.Duration
+	entries  []event.Entry // of the copy's journal, in order
+	results  []load.Result // of requests that needed the service
+	reached  int           // of those sent to it while it was broken
+	witness  string        // what the witness saw; empty: nothing
+	lagP99   time.Duration
+	stalled  time.Duration
+	capped   int
+	broken   string // why the measurement cannot be used; empty: it can
+	residue  []string
+}
+
+// A telling is what the copy's journal says of what a hook broke. Instants are 0
+// where nothing of the kind was said.
+type telling struct {
+	ejected, detected, back time.Duration
+	out                     map[holdfast.ReplicaName]holdfast.Ejected // that look bad at the end, used or not
+	remedies, withheld      []string
+	escalated               bool
+	entries                 []event.Entry
+}
+
+// whole says that every replica that looked bad is trusted again.
+func (t telling) whole() bool { return len(t.out) == 0 }
+
+func (f hookFacts) tell() telling {
+	t := telling{out: map[holdfast.ReplicaName]holdfast.Ejected{}}
+	for _, entry := range f.entries {
+		if entry.At.Boot >= f.injected && t.take(f, entry) {
+			t.entries = append(t.entries, entry)
+		}
+	}
+	return t
+}
+
+// take tells whether an entry belongs to the story.
+func (t *telling) take(f hookFacts, entry event.Entry) bool {
+	at := entry.At.Boot
+	ours := func(mode holdfast.ModeName, id holdfast.ReplicaID) bool {
+		return mode == f.mode.Name || id.Service == f.service.Name
+	}
+	switch b := entry.Body.(type) {
+	case holdfast.Ejected:
+		if b.ID.Service != f.service.Name {
+			return false
+		}
+		t.out[b.ID.Name()] = b
+		if t.ejected == 0 && !b.Kept {
+			t.ejected = at
+		}
+	case holdfast.Exited:
+		if b.ID.Service != f.service.Name {
+			return false
+		}
+		t.out[b.ID.Name()] = holdfast.Ejected{ID: b.ID, Sign: holdfast.SignExit, Detail: b.Status.String()}
+	case holdfast.Admitted:
+		if b.ID.Service != f.service.Name {
+			return false
+		}
+		delete(t.out, b.ID.Name())
+		t.back = at
+	case event.Detected:
+		if !ours(b.Mode, b.ID) {
+			return false
+		}
+		if t.detected == 0 {
+			t.detected = at
+		}
+	case event.Decided:
+		if b.Mode != f.mode.Name {
+			return false
+		}
+		t.remedies = append(t.remedies, string(b.Do))
+	case event.Withheld:
+		if b.Mode != f.mode.Name {
+			return false
+		}
+		t.withheld = append(t.withheld, string(b.Guardrail))
+	case event.Escalated:
+		if !ours(b.Mode, b.ID) {
+			return false
+		}
+		t.escalated = true
+	case event.Restored:
+		return ours(b.Mode, b.ID)
+	default:
+		return false
+	}
+	return true
+}
+
+// lines is the story as a timeline counted from the break.
+func (t telling) lines(f hookFacts, limit int) []string {
+	at := func(instant time.Duration, text string) string {
+		return fmt.Sprintf("%7s  %s", event.Short(instant-f.injected), text)
+	}
+	lines, mended := []string{at(f.injected, "break: "+f.mode.Drills[0].Hook.Break)}, false
+	for _, entry := range t.entries {
+		if !mended && f.undone != 0 && entry.At.Boot >= f.undone {
+			lines, mended = append(lines, at(f.undone, "mend: "+f.mode.Drills[0].Hook.Mend)), true
+		}
+		lines = append(lines, at(entry.At.Boot, event.Text(entry.Body)))
+	}
+	if !mended && f.undone != 0 {
+		lines = append(lines, at(f.undone, "mend: "+f.mode.Drills[0].Hook.Mend))
+	}
+	if over := len(lines) - limit; over > 0 {
+		head := limit / 2
+		lines = slices.Concat(lines[:head], []string{fmt.Sprintf("         … %d more …", over+1)}, lines[head+over+1:])
+	}
+	return lines
+}
+
+// sawItself is what the struck replicas themselves showed, asked by nobody's way
+// but their own: no answer, a bad one, or one much later than before.
+func sawItself(asked []load.Result, injected time.Duration) string {
+	usual := time.Duration(0)
+	for _, r := range asked {
+		if r.Ended < int64(injected) && !r.Failed {
+			usual = max(usual, r.Took())
+		}
+	}
+	slow := max(100*time.Millisecond, 4*usual)
+	for _, r := range asked {
+		if r.Intended < int64(injected) {
+			continue
+		}
+		after := event.Short(time.Duration(r.Ended) - injected)
+		switch {
+		case r.Error != "":
+			return fmt.Sprintf("%s, asked itself: %s after %s, seen by load", r.Target, r.Error, after)
+		case r.Failed:
+			return fmt.Sprintf("%s, asked itself: status %d after %s, seen by load", r.Target, r.Status, after)
+		case r.Took() > slow:
+			return fmt.Sprintf("%s, asked itself: an answer in %s where %s was usual, seen by load", r.Target, event.Short(r.Took()), event.Short(usual))
+		}
+	}
+	return ""
+}
+
+// judge makes the verdict. It is pure.
+func (f hookFacts) judge() report.Drill {
+	drill, told := blank(f.mode), f.tell()
+	drill.Strikes, drill.Witness = f.victim.Name(), f.witness
+	drill.Detect, drill.Eject = f.since(told.detected), f.since(told.ejected)
+	drill.Mitigate = f.mitigated()
+	drill.Restore = f.restored(told)
+	hurt := load.Impact(load.During(f.results, int64(f.injected), int64(f.ended)))
+	drill.Sent, drill.Failed, drill.Late, drill.Impact, drill.Below = hurt.Sent, hurt.Failed, hurt.Late, hurt.Share(), hurt.Below()
+	drill.Remedies = append(drill.Remedies, told.remedies...)
+	drill.Withheld = append(drill.Withheld, told.withheld...)
+	drill.Escalated = told.escalated
+	drill.Verdict, drill.Reason = f.verdict(told, drill)
+	if drill.Verdict == holdfast.Fail {
+		drill.Evidence = told.lines(f, evidenceLines)
+	}
+	return drill
+}
+
+// since is the time from the break to an instant, nil for one that never came.
+func (f hookFacts) since(at time.Duration) *report.Millis {
+	if at == 0 {
+		return nil
+	}
+	return since(f.injected, at)
+}
+
+// mitigated is when users were whole: while it was broken, if they were to the
+// mend's beginning; what a mend itself does to them is not the fault's.
+func (f hookFacts) mitigated() *report.Millis {
+	var during []load.Result
+	for _, r := range f.results {
+		if r.Intended < int64(f.undone) {
+			during = append(during, r)
+		}
+	}
+	for _, results := range [][]load.Result{during, f.results} {
+		if whole, ok := load.Whole(results, int64(f.injected), wholeFor); ok {
+			return since(f.injected, time.Duration(whole))
+		}
+	}
+	return nil
+}
+
+// restored is when every replica was trusted again and users were whole: counted
+// from the break if somebody else mended it before we did, from the mend if only
+// we could.
+func (f hookFacts) restored(told telling) *report.Millis {
+	from := f.undone
+	if told.back != 0 && told.back < f.undone {
+		from = f.injected
+	}
+	whole, ok := load.Whole(f.results, int64(from), wholeFor)
+	if !ok || !told.whole() {
+		return nil
+	}
+	return since(from, max(told.back, time.Duration(whole), from))
+}
+
+// verdict weighs what was measured: what cannot be believed is INVALID, before
+// any bound is looked at. What was left behind is there, whatever was measured.
+func (f hookFacts) verdict(told telling, d report.Drill) (holdfast.Verdict, string) {
+	left := strings.Join(f.residue, ", ")
+	switch why := f.invalid(d); {
+	case left != "" && why != "":
+		return holdfast.Fail, "the drill left something behind: " + left + "; beside that it shows nothing: " + why
+	case why != "":
+		return holdfast.Invalid, why
+	}
+	var reasons []string
+	if left != "" {
+		reasons = append(reasons, "the drill left something behind: "+left)
+	}
+	for _, reason := range []string{overDetect(d), f.overRestore(told, d), overMitigate(facts{}, d), f.overImpact(d)} {
+		if reason != "" {
+			reasons = append(reasons, reason)
+		}
+	}
+	if len(reasons) == 0 {
+		return holdfast.Pass, ""
+	}
+	return holdfast.Fail, strings.Join(reasons, "; ")
+}
+
+func (f hookFacts) invalid(d report.Drill) string {
+	allowed := max(50*time.Millisecond, f.mode.Bounds.Detect/10)
+	switch {
+	case f.broken != "":
+		return f.broken
+	case f.witness == "":
+		return fmt.Sprintf("nobody but the hook saw the fault: %s answered well, asked itself, after %q had ended well", f.victim.Name(), f.mode.Drills[0].Hook.Break)
+	case f.capped > 0:
+		return fmt.Sprintf("the load could not send %d of its requests", f.capped)
+	case f.lagP99 > allowed:
+		return lagging + fmt.Sprintf("%s late at the 99th percentile, %s allowed", event.Short(f.lagP99), event.Short(allowed))
+	case f.stalled > stallRuinous:
+		return starved + fmt.Sprintf("an idle process waited %s for a processor meanwhile", event.Short(f.stalled))
+	case f.reached < minReached:
+		return fmt.Sprintf("only %d requests were meant for %s while it was broken, and %d are needed to say anything; next: a higher --rate", f.reached, f.service.Name, minReached)
+	default:
+		return ""
+	}
+}
+
+func (f hookFacts) overRestore(told telling, d report.Drill) string {
+	switch {
+	case d.Restore != nil && *d.Restore > d.Bounds.Restore:
+		return fmt.Sprintf("it was whole again only after %s", report.Short(*d.Restore))
+	case d.Restore != nil:
+		return ""
+	}
+	reason := fmt.Sprintf("%s was not whole again %s after %q, which had ended well", f.service.Name, event.Short(f.ended-f.undone), f.mode.Drills[0].Hook.Mend)
+	for _, name := range slices.Sorted(maps.Keys(told.out)) {
+		reason += strings.TrimSuffix(fmt.Sprintf("; %s by %s: %s", name, told.out[name].Sign, told.out[name].Detail), ": ")
+	}
+	return reason
+}
+
+func (f hookFacts) overImpact(d report.Drill) string {
+	if d.Impact <= d.Bounds.Impact {
+		return ""
+	}
+	reason := fmt.Sprintf("%d of %d requests were hurt", d.Failed+d.Late, d.Sent)
+	switch {
+	case f.service.Replicas == 1:
+		reason += fmt.Sprintf(", because there is one %s and nothing else to ask", f.service.Name)
+	case f.victim.Ordinal == 0:
+		reason += fmt.Sprintf(", because the hook strikes all of %s", f.service.Name)
+	case f.service.Manage == holdfast.Observe:
+		reason += ", because nobody of ours stands in the way of its users; with `manage: route` and `ports` the others would be asked"
+	}
+	first := slices.IndexFunc(f.results, func(r load.Result) bool { return r.Hurt() && r.Ended >= int64(f.injected) })
+	if first >= 0 {
+		reason += "; the first: " + describe(f.results[first])
+	}
+	return reason
+}

@@ -1,0 +1,56 @@
+package prove
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"time"
+
+	verdicts "holdfast/proof"
+	"holdfast/report"
+)
+
+// inspect notes what verdicts will rest on, before a copy starts what it names.
+func (p *proof) inspect(ctx context.Context) {
+	if p.bases == nil {
+		p.bases = verdicts.NewBases(p.o.State, os.Environ())
+	}
+	p.on = p.bases.Of(ctx, p.o.System)
+}
+
+// keep writes a verdict down where an agent finds it, unless nobody could say
+// what it was made on. A drill without a witness is a drill of the drill, and no
+// proof of anything.
+func (p *proof) keep(ctx context.Context, drill report.Drill) {
+	if p.o.Blind {
+		return
+	}
+	basis := p.on[drill.Mode]
+	if basis.Why == "" && p.bases.Of(ctx, p.o.System)[drill.Mode] != basis {
+		basis.Why = "what it was made on changed meanwhile"
+	}
+	if basis.Why != "" {
+		p.notKept(drill, basis.Why)
+		return
+	}
+	err := verdicts.Keep(p.o.State, verdicts.Kept{
+		Mode: drill.Mode, Basis: basis.Digest, Verdict: drill.Verdict, At: time.Now().UTC().Round(0),
+		Detect: span(drill.Detect), Mitigate: span(drill.Mitigate), Restore: span(drill.Restore),
+		Sent: drill.Sent, Hurt: drill.Failed + drill.Late, Witness: drill.Witness, Reason: drill.Reason,
+	})
+	if err != nil {
+		p.notKept(drill, err.Error())
+	}
+}
+
+func (p *proof) notKept(drill report.Drill, why string) {
+	p.o.Say(fmt.Sprintf("%s  this verdict is not kept, and arms nothing: %s", drill.Mode, why))
+}
+
+func span(m *report.Millis) *time.Duration {
+	if m == nil {
+		return nil
+	}
+	took := time.Duration(float64(*m) * float64(time.Millisecond))
+	return &took
+}
