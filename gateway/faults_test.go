@@ -24,7 +24,11 @@ type faults struct {
 func (f *faults) faulty(h http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if d := time.Duration(f.delay.Load()); d > 0 {
-			<-time.After(d)
+			select {
+			case <-time.After(d):
+			case <-r.Context().Done():
+				return
+			}
 		}
 		if r.UserAgent() == "holdfast-check" {
 			h.ServeHTTP(w, r)

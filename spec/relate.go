@@ -60,11 +60,11 @@ func serviceNames(drafts []*draft) []holdfast.ServiceName {
 func (r *reader) relateVariables(d *draft, byName map[holdfast.ServiceName]*draft) {
 	ours := givenVariables(d, byName)
 	for _, raw := range d.texts {
+		raw.mayBeKept = raw.given == nil && len(d.service.EnvFiles) > 0
 		given := ours
 		if raw.given != nil {
 			given = raw.given
 		}
-		raw.mayBeKept = len(d.service.EnvFiles) > 0
 		all := command.Pieces(raw.text)
 		r.reportUnreadable(raw, command.Unreadable(all))
 		for _, p := range r.unset(all, raw, given) {

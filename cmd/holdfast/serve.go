@@ -74,6 +74,7 @@ func (a *agent) Declare(ctx context.Context, file api.File) error {
 	a.mu.Unlock()
 	if a.private {
 		arm(system)
+		unfix(system)
 	} else if err := a.proofs.of(ctx, *system); err != nil {
 		return err
 	}
@@ -163,6 +164,17 @@ func (a *agent) Compare(_ context.Context, file api.File) (api.Difference, error
 func arm(system *holdfast.System) {
 	for i := range system.Modes {
 		system.Modes[i].Armed = true
+	}
+}
+
+// unfix lets the replicas of a private copy listen anywhere, as its published
+// ports do, so that it meets nobody: where the command says that it listens on
+// $PORT. What does not is left at its port, and is refused it when that is taken.
+func unfix(system *holdfast.System) {
+	for i, service := range system.Services {
+		if strings.Contains(service.Command, "$PORT") || strings.Contains(service.Command, "${PORT") {
+			system.Services[i].Listen = nil
+		}
 	}
 }
 

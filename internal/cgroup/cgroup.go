@@ -71,7 +71,10 @@ func Find(root string) Tree {
 	return t
 }
 
-// find prefers the group we are in: what bounds us is to bound what we start.
+// find prefers the group we are in: what bounds us is to bound what we start. In
+// version 2 a group that holds processes can have none below it with controllers
+// of their own; then the one above ours may do, which systemd delegates with
+// DelegateSubgroup=.
 func find(root string, c Controller, mounts []mount, own map[string]string) (branch, error) {
 	failure := errors.New("no control groups are mounted with the controller " + string(c))
 	for _, m := range mounts {
@@ -82,7 +85,12 @@ func find(root string, c Controller, mounts []mount, own map[string]string) (bra
 		if m.version == 1 {
 			mine = own[string(c)]
 		}
-		for _, under := range []string{filepath.Join(root, m.at, strings.TrimPrefix(mine, m.root)), filepath.Join(root, m.at)} {
+		ours := filepath.Join(root, m.at, strings.TrimPrefix(mine, m.root))
+		top := filepath.Join(root, m.at)
+		for _, under := range []string{ours, filepath.Dir(ours), top} {
+			if !strings.HasPrefix(under, top) {
+				continue // we are in the top one, and above it is something else
+			}
 			b := branch{version: m.version, under: under}
 			if failure = b.usable(c); failure == nil {
 				return b, nil
