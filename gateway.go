@@ -44,6 +44,9 @@ type RoutedService struct {
 	Minimum     int         `json:"minimum"`
 	Healthcheck Healthcheck `json:"healthcheck"`
 	Endpoints   []Endpoint  `json:"endpoints"`
+	// Elsewhere is set when somebody else runs it: nothing of ours stands in the
+	// way to it but the gateway, also in a private copy.
+	Elsewhere bool `json:"elsewhere,omitempty"`
 	// Emptied is set when the file itself took the last replica away. Without
 	// it a gateway refuses a table that empties a service it has replicas for.
 	Emptied bool `json:"emptied,omitempty"`

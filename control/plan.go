@@ -25,6 +25,7 @@ func (m *Mind) Plan() Plan {
 	for _, service := range m.System.Services {
 		routed := holdfast.RoutedService{
 			Name: service.Name, Protocol: service.Protocol, Minimum: service.Minimum, Healthcheck: service.Healthcheck,
+			Elsewhere: service.Manage != holdfast.Full,
 		}
 		for ordinal := range service.Replicas {
 			r := m.Replicas[holdfast.NameReplica(service.Name, ordinal+1)]

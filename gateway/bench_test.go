@@ -19,6 +19,14 @@ func BenchmarkProxy(b *testing.B) {
 	benchmarkGet(b, r.published)
 }
 
+// BenchmarkProxyOfThree is the same with replicas to choose from, each of which
+// may be asked while another is waited for.
+func BenchmarkProxyOfThree(b *testing.B) {
+	r := newRig(b, tableOf(1, newReplica(b, 1, named("hello")), newReplica(b, 2, named("hello")), newReplica(b, 3, named("hello"))))
+	r.untilAdmitted(3)
+	benchmarkGet(b, r.published)
+}
+
 func BenchmarkDirect(b *testing.B) { benchmarkGet(b, newReplica(b, 1, named("hello")).address) }
 
 // BenchmarkReverseProxy is the standard library's proxy on the same path, which

@@ -239,6 +239,9 @@ func (q *inquiry) ask(ctx context.Context) sighting {
 	seen.sign = q.sign(err)
 	seen.mute = seen.sign == holdfast.SignMissed && q.conn.received == 0 && timedOut(err)
 	seen.detail = q.question() + ": " + plain(err)
+	if seen.sign == holdfast.SignUnreachable {
+		seen.detail = "connect: " + plain(err)
+	}
 	return seen
 }
 

@@ -23,13 +23,15 @@ const maxTable = 16 << 20
 // disk is what takes longest.
 const controlTime = 5 * time.Second
 
-// Control serves the control socket until ctx ends: PUT /table, GET /state, and
-// GET /observations, one JSON object per line. It closes l and returns nil once
-// nothing it started is left, or the reason why it could not serve.
+// Control serves the control socket until ctx ends: PUT /table, GET /state,
+// DELETE /guards, and GET /observations, one JSON object per line. It closes l
+// and returns nil once nothing it started is left, or the reason why it could
+// not serve.
 func (g *Gateway) Control(ctx context.Context, l net.Listener) error {
 	mux := http.NewServeMux()
 	mux.HandleFunc("PUT /table", g.putTable)
 	mux.HandleFunc("GET /state", g.getState)
+	mux.HandleFunc("DELETE /guards", g.deleteGuards)
 	mux.HandleFunc("GET /observations", g.getObservations)
 	handling := newFlights()
 	server := &http.Server{
@@ -95,6 +97,11 @@ func (g *Gateway) putTable(w http.ResponseWriter, r *http.Request) {
 func (g *Gateway) getState(w http.ResponseWriter, r *http.Request) {
 	state, _ := g.State(r.Context()) // ours has no way to fail
 	reply(w, http.StatusOK, state)
+}
+
+func (g *Gateway) deleteGuards(w http.ResponseWriter, r *http.Request) {
+	g.ResetGuards()
+	g.getState(w, r)
 }
 
 func reply(w http.ResponseWriter, status int, body any) {
@@ -169,6 +176,15 @@ func (c *Client) State(ctx context.Context) (holdfast.GatewayState, error) {
 		return state, fmt.Errorf("read the gateway's state: %w", err)
 	}
 	return state, nil
+}
+
+// ResetGuards is Gateway.ResetGuards.
+func (c *Client) ResetGuards(ctx context.Context) error {
+	body, err := c.call(ctx, http.MethodDelete, "/guards", nil)
+	if err != nil {
+		return err
+	}
+	return body.Close()
 }
 
 // Follow implements holdfast.Gateway.

@@ -24,7 +24,11 @@ type faults struct {
 func (f *faults) faulty(h http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if d := time.Duration(f.delay.Load()); d > 0 {
-			<-time.After(d)
+			select {
+			case <-time.After(d):
+			case <-r.Context().Done():
+				return
+			}
 		}
 		if r.UserAgent() == "holdfast-check" {
 			h.ServeHTTP(w, r)
@@ -47,12 +51,12 @@ func (f *faults) stop() { f.gate.shut() }
 func (f *faults) blackhole(t testing.TB) {
 	f.stop()
 	f.backlog(t, 0)
-	for {
-		c, err := net.DialTimeout("tcp", f.listener.Addr().String(), 50*time.Millisecond)
-		if err != nil {
-			return
+	// Full more than once: whoever was just accepting takes one out.
+	for full := 0; full < 3; full++ {
+		c, err := net.DialTimeout("tcp", f.listener.Addr().String(), 30*time.Millisecond)
+		if err == nil {
+			f.fillers, full = append(f.fillers, c), 0
 		}
-		f.fillers = append(f.fillers, c)
 	}
 }
 

@@ -103,7 +103,7 @@ func (m *message) idempotent() bool {
 		return true
 	}
 	for _, f := range m.fields {
-		if f.name == "Idempotency-Key" {
+		if f.name == "Idempotency-Key" && f.value != "" {
 			return true
 		}
 	}

@@ -69,15 +69,15 @@ func (r *replica) track(c net.Conn, state http.ConnState) {
 
 func (r *replica) kill() {
 	r.mu.Lock()
-	defer r.mu.Unlock()
 	r.dead = true
 	for c := range r.conns {
 		if g, ok := c.(gatedConn); ok {
 			g.Conn.(*net.TCPConn).SetLinger(0)
 		}
 	}
+	r.mu.Unlock()
+	r.resume() // Close waits for whoever accepts, who may have to be tracked first
 	r.server.Close()
-	r.resume()
 }
 
 func (r *replica) exited() holdfast.Process {

@@ -76,6 +76,7 @@ type endpoint struct {
 type evidence struct {
 	checks    detect.Checks
 	took      time.Duration // by the last check
+	lateBy    time.Duration // what the last check took whose answer came too late
 	quiet     detect.Quiet
 	suspected time.Duration // CLOCK_BOOTTIME of when waiting requests last asked for checks
 	held      time.Duration // CLOCK_BOOTTIME before which it is not admitted again

@@ -17,6 +17,15 @@ import (
 	"holdfast"
 )
 
+// checked asks an address once.
+func checked(t *testing.T, address string, protocol holdfast.Protocol, check holdfast.Healthcheck) sighting {
+	t.Helper()
+	e := newEndpoint(&service{}, holdfast.Endpoint{Address: address})
+	q := &inquiry{endpoint: e, protocol: protocol, check: check, within: check.Timeout, connect: connectTime}
+	defer q.close()
+	return q.ask(t.Context())
+}
+
 // What speaks TLS is asked over TLS, by the name its certificate has.
 func TestACheckOverTLS(t *testing.T) {
 	server := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -32,21 +41,21 @@ func TestACheckOverTLS(t *testing.T) {
 	t.Setenv("SSL_CERT_FILE", trusted) // read once per process, and nothing else here speaks TLS
 	address := server.Listener.Addr().String()
 	check := holdfast.Healthcheck{Path: "/up", TLS: true, Timeout: patience}
-	if seen := checkOnce(t.Context(), address, holdfast.HTTP, check); seen.sign != "" || !strings.Contains(seen.detail, "GET /up 200") {
+	if seen := checked(t, address, holdfast.HTTP, check); seen.sign != "" || !strings.Contains(seen.detail, "GET /up 200") {
 		t.Errorf("over TLS it saw %+v", seen)
 	}
 	check.Path = "/down"
-	if seen := checkOnce(t.Context(), address, holdfast.HTTP, check); seen.sign == "" || !strings.Contains(seen.detail, "404") {
+	if seen := checked(t, address, holdfast.HTTP, check); seen.sign == "" || !strings.Contains(seen.detail, "404") {
 		t.Errorf("another path: it saw %+v", seen)
 	}
 	check.Path = "/up"
 	stranger := strings.Replace(address, "127.0.0.1", "localhost", 1)
-	if seen := checkOnce(t.Context(), stranger, holdfast.HTTP, check); seen.sign == "" || !strings.Contains(seen.detail, "certificate") {
+	if seen := checked(t, stranger, holdfast.HTTP, check); seen.sign == "" || !strings.Contains(seen.detail, "certificate") {
 		t.Errorf("by a name its certificate does not have: it saw %+v", seen)
 	}
 	check.TLS = false
 	check.Timeout = time.Second
-	if seen := checkOnce(t.Context(), address, holdfast.HTTP, check); seen.sign == "" {
+	if seen := checked(t, address, holdfast.HTTP, check); seen.sign == "" {
 		t.Errorf("without TLS it saw %+v", seen)
 	}
 }
@@ -85,7 +94,7 @@ func TestACheckByWords(t *testing.T) {
 		"no words are declared": {at: mute.Addr()},
 	} {
 		check := holdfast.Healthcheck{Send: c.send, Expect: c.expect, Timeout: 300 * time.Millisecond}
-		if seen := checkOnce(t.Context(), c.at.String(), holdfast.TCP, check); seen.sign != c.sign {
+		if seen := checked(t, c.at.String(), holdfast.TCP, check); seen.sign != c.sign {
 			t.Errorf("%s: it saw %+v", name, seen)
 		}
 	}

@@ -67,7 +67,7 @@ func (g *Gateway) judge(s *service, e *endpoint, seen sighting) {
 	switch {
 	case seen.late:
 		e.ledger.check(seen.took)
-		e.checks = e.checks.Late(at)
+		e.checks, e.lateBy = e.checks.Late(at), seen.took
 		return
 	case seen.sign == "":
 		e.ledger.check(seen.took)
@@ -130,7 +130,7 @@ func (g *Gateway) missed(s *service, e *endpoint, seen sighting, at time.Duratio
 	e.checks = e.checks.Miss(seen.sign, seen.mute, at)
 	sign, detail := e.checks.Sign(), seen.detail
 	if sign == holdfast.SignSlow {
-		detail += ", but later"
+		detail = "answers come after " + short(e.lateBy).String() + ": " + detail
 	}
 	switch e.standing {
 	case admitted:

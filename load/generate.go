@@ -9,6 +9,7 @@ import (
 	"io"
 	"net/http"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"holdfast/internal/proc"
@@ -56,6 +57,13 @@ func Generate(ctx context.Context, plan Plan, in io.Reader, out io.Writer) error
 		defer route.close()
 		g.routes = append(g.routes, route)
 	}
+	for _, probe := range plan.Probes {
+		route, err := newRoute(Target{Name: probe.Name, URL: probe.url()})
+		if err != nil {
+			return fmt.Errorf("probe %s: %w", probe.Name, err)
+		}
+		g.asks = append(g.asks, route)
+	}
 	written := make(chan struct{})
 	finished := make(chan struct{})
 	go func() {
@@ -85,6 +93,9 @@ type generation struct {
 	slots  chan struct{}   // one taken by every request under way
 	told   <-chan struct{} // closed when the parent says stop, or is gone
 	sheet  sheet
+	asks   []*route     // one per probe, in the plan's order
+	probed atomic.Int64 // outcomes of probes so far
+	states atomic.Int64 // changes of state seen so far
 }
 
 // work witnesses, asks, and returns when every request has ended.
@@ -93,6 +104,9 @@ func (g *generation) work(ctx context.Context) {
 	var witnesses, requests sync.WaitGroup
 	for _, watch := range g.plan.Watch {
 		g.witness(watching, &witnesses, watch)
+	}
+	for i, probe := range g.plan.Probes {
+		g.probe(watching, &witnesses, probe, g.asks[i])
 	}
 	began := proc.Now()
 	g.sheet.report(line{Began: int64(began)})
@@ -110,7 +124,8 @@ func (g *generation) work(ctx context.Context) {
 	}
 }
 
-// witness takes hold of a process, says whether it could, and reports its exit.
+// witness takes hold of a process, says whether it could, and reports when it
+// stops, goes on and exits.
 func (g *generation) witness(ctx context.Context, witnesses *sync.WaitGroup, watch Watch) {
 	handle, err := proc.Open(watch.Pid, watch.Ticks)
 	if err != nil {
@@ -118,12 +133,15 @@ func (g *generation) witness(ctx context.Context, witnesses *sync.WaitGroup, wat
 		return
 	}
 	g.sheet.report(line{Watched: &Watched{Watch: watch}})
+	living, ended := context.WithCancel(ctx)
 	witnesses.Go(func() {
 		defer handle.Close()
+		defer ended() // from there on the pid may be a stranger's
 		if handle.Wait(ctx) == nil {
 			g.sheet.report(line{Exit: &Exit{Pid: watch.Pid, Seen: int64(proc.Now())}})
 		}
 	})
+	witnesses.Go(func() { g.lookAt(living, watch.Pid) })
 }
 
 // wait returns true at an instant, false when the load is to end before. A load

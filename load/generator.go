@@ -145,6 +145,21 @@ func (g *Generator) Exits() []Exit {
 	return slices.Clone(g.record.Exits)
 }
 
+// Probed is what came of the plan's probes so far, in the order they ended. The
+// slice is shared: it never changes, and must not be changed.
+func (g *Generator) Probed() []Probed {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return slices.Clip(g.record.Probed)
+}
+
+// States are the stops of watched processes seen so far, and when they went on.
+func (g *Generator) States() []StateChange {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return slices.Clone(g.record.States)
+}
+
 // Watched says, for each process of the plan, whether it is held.
 func (g *Generator) Watched() []Watched {
 	g.mu.Lock()
@@ -259,6 +274,10 @@ func (g *Generator) take(l line) error {
 		g.settled = l.Settled
 	case l.Exit != nil && len(r.Exits) < len(g.plan.Watch):
 		r.Exits = append(r.Exits, *l.Exit)
+	case l.Probed != nil && len(r.Probed) < maxProbed:
+		r.Probed = append(r.Probed, *l.Probed)
+	case l.State != nil && len(r.States) < maxStates:
+		r.States = append(r.States, *l.State)
 	case l.Watched != nil && len(r.Watched) < len(g.plan.Watch):
 		r.Watched = append(r.Watched, *l.Watched)
 	case l.Began != 0 && r.Began == 0:

@@ -11,12 +11,14 @@ import (
 // A line is what generator and parent say to each other: one JSON object with
 // one of these. The last line of a whole record is End.
 type line struct {
-	Watched *Watched `json:"watched,omitempty"`
-	Began   int64    `json:"began,omitempty"`
-	Result  *Result  `json:"result,omitempty"`
-	Exit    *Exit    `json:"exit,omitempty"`
-	Settled int64    `json:"settled,omitempty"` // every arrival due before this instant has its result above
-	End     *ending  `json:"end,omitempty"`
+	Watched *Watched     `json:"watched,omitempty"`
+	Began   int64        `json:"began,omitempty"`
+	Result  *Result      `json:"result,omitempty"`
+	Exit    *Exit        `json:"exit,omitempty"`
+	Probed  *Probed      `json:"probed,omitempty"`
+	State   *StateChange `json:"state,omitempty"`
+	Settled int64        `json:"settled,omitempty"` // every arrival due before this instant has its result above
+	End     *ending      `json:"end,omitempty"`
 }
 
 // An ending lets the parent tell a whole record from one that broke off.

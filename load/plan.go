@@ -38,7 +38,7 @@ const (
 )
 
 // A Plan is everything a generator needs to know. Every field but Poisson,
-// Fresh and Watch must be set. The same plan gives the same schedule.
+// Fresh, Watch and Probes must be set. The same plan gives the same schedule.
 type Plan struct {
 	Seed    uint64         `json:"seed"`
 	Rate    float64        `json:"rate"` // arrivals per second over all targets
@@ -50,6 +50,7 @@ type Plan struct {
 	Fresh   holdfast.Share `json:"fresh"`   // of the requests on a connection of their own; the rest share kept ones
 	Cap     int            `json:"cap"`     // requests under way at most; an arrival beyond it is failed and counted
 	Watch   []Watch        `json:"watch,omitempty"`
+	Probes  []Probe        `json:"probes,omitempty"`
 }
 
 // A Target is one thing users ask for: GET URL over http or https, or, for
@@ -64,7 +65,7 @@ type Target struct {
 	Weight int    `json:"weight"`           // at least 1
 }
 
-// A Watch is a process whose exit the generator is to witness, named by pid and
+// A Watch is a process whose stops and exit the generator is to witness, named by pid and
 // start time in clock ticks since boot.
 type Watch struct {
 	Pid   int    `json:"pid"`
@@ -93,6 +94,9 @@ func (p Plan) Check() error {
 		demand(target.Weight > 0 && target.Weight <= maxWeight, "target %s: weight %d: want 1 to %d", target.Name, target.Weight, maxWeight)
 		demand(target.askable(), "target %s: %q: want http[s]://host[:port]/path or tcp://host:port", target.Name, target.URL)
 		demand(len(target.Send)+len(target.Expect) <= maxWords, "target %s: what it is told and must say is longer than %d bytes", target.Name, maxWords)
+	}
+	if err := p.checkProbes(); err != nil {
+		wrong = append(wrong, err)
 	}
 	if err := errors.Join(wrong...); err != nil {
 		return fmt.Errorf("plan of the load: %w", err)

@@ -47,12 +47,14 @@ type Exit struct {
 
 // A Record is everything a load brought to light.
 type Record struct {
-	Began   int64     `json:"began"` // instant the schedule counts from
-	Ended   int64     `json:"ended"` // instant the last straggler had ended
-	Results []Result  `json:"results"`
-	Watched []Watched `json:"watched,omitempty"`
-	Exits   []Exit    `json:"exits,omitempty"`
-	Capped  int       `json:"capped"` // arrivals not sent because Cap was reached; they are among Results, failed
+	Began   int64         `json:"began"` // instant the schedule counts from
+	Ended   int64         `json:"ended"` // instant the last straggler had ended
+	Results []Result      `json:"results"`
+	Watched []Watched     `json:"watched,omitempty"`
+	Exits   []Exit        `json:"exits,omitempty"`
+	States  []StateChange `json:"states,omitempty"`
+	Probed  []Probed      `json:"probed,omitempty"`
+	Capped  int           `json:"capped"` // arrivals not sent because Cap was reached; they are among Results, failed
 
 	// How late the generator itself was: Sent − Intended. A generator that lags
 	// measures itself, and what it measured decides nothing.

@@ -14,6 +14,7 @@ import (
 	"holdfast"
 	"holdfast/api"
 	"holdfast/fault"
+	"holdfast/fault/proxy"
 	"holdfast/internal/files"
 	"holdfast/internal/proc"
 	"holdfast/load"
@@ -41,6 +42,7 @@ type private struct {
 	ledger    string
 	warden    *warden.Warden
 	client    *api.Client
+	proxy     *proxy.Client
 	chronicle *chronicle
 	following context.CancelFunc
 	followed  chan struct{}
@@ -64,6 +66,7 @@ func startPrivate(ctx context.Context, o Options) (*private, error) {
 	if err != nil {
 		return c, err
 	}
+	c.proxy = proxy.Dial(filepath.Join(c.dir, proxy.SocketName))
 	c.client = api.NewClient(filepath.Join(c.dir, "api.sock"))
 	if err := c.declare(ctx); err != nil {
 		return c, err

@@ -2,9 +2,12 @@ package prove
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"time"
 
 	"holdfast"
+	"holdfast/fault/proxy"
 	"holdfast/load"
 )
 
@@ -15,32 +18,67 @@ const (
 	delay = time.Second
 )
 
-// observe has the load look at the victim itself.
-func (d *drilling) observe(plan *load.Plan) {
-	if d.victim.Pid != 0 {
-		plan.Watch = []load.Watch{{Pid: d.victim.Pid, Ticks: d.victim.Ticks}}
-	}
-}
-
 // A path is the way to one replica on which the fault proxy stands.
 type path struct {
 	id    holdfast.ReplicaID
 	front string // where the proxy listens for it
 }
 
-// A glimpse is what became of one request that the load sent on a path itself.
-type glimpse struct {
-	id      holdfast.ReplicaID
-	at      time.Duration
-	took    time.Duration // to the first byte
-	status  int           // 0 where no answer came
-	refused bool
-	silent  bool // neither accepted nor refused, or accepted and not answered
+// A detour is the fault proxy of a copy and the paths to those that are struck.
+type detour struct {
+	proxy proxy.Identity
+	paths []path
 }
 
-// No fault proxy stands in the path yet: nothing on it can be seen, and a drill
-// of what happens there is INVALID for want of a witness.
+// detourTo asks the copy's fault proxy which process it is, and on which ways it
+// stands to a victim.
+func (c *private) detourTo(ctx context.Context, victim holdfast.ReplicaID) (detour, error) {
+	state, err := c.proxy.State(ctx)
+	if err != nil {
+		return detour{}, err
+	}
+	to := detour{proxy: state.Identity}
+	for _, p := range state.Paths {
+		l, ok := c.chronicle.life(p.ID.Name())
+		if ok && l.started.ID == p.ID && (p.ID == victim || victim.Ordinal == 0 && p.ID.Service == victim.Service) {
+			to.paths = append(to.paths, path{id: p.ID, front: p.Front})
+		}
+	}
+	if len(to.paths) == 0 {
+		return to, fmt.Errorf("the fault proxy stands on no way to %s", victim)
+	}
+	return to, nil
+}
 
-func (d *drilling) sameProxy(context.Context) error { return nil }
-func (d *drilling) sawStop() string                 { return "" }
-func (d *drilling) probed() []glimpse               { return nil }
+// errProxyLost says that every path of a copy was down for a reason that is not
+// the fault.
+const errProxyLost = holdfast.Refusal("the fault proxy died in the middle of the drill, and with it every path to every replica")
+
+// sameProxy insists that the proxy is the process that it was.
+func (d *drilling) sameProxy(ctx context.Context) error {
+	state, err := d.copy.proxy.State(ctx)
+	switch {
+	case errors.Is(err, proxy.ErrNoProxy):
+		return errProxyLost
+	case err != nil:
+		return fmt.Errorf("the fault proxy does not answer: %w", err)
+	case state.Identity != d.detour.proxy:
+		return errProxyLost
+	default:
+		return nil
+	}
+}
+
+// observe has the load look at the victim itself: at its process, and on its
+// paths where the fault is there.
+func (d *drilling) observe(plan *load.Plan) {
+	if d.victim.Pid != 0 {
+		plan.Watch = []load.Watch{{Pid: d.victim.Pid, Ticks: d.victim.Ticks}}
+	}
+	if d.victim.Proxy == "" {
+		return
+	}
+	for _, p := range d.detour.paths[:min(len(d.detour.paths), mostProbed)] {
+		plan.Probes = append(plan.Probes, load.Probe{Name: p.id.String(), Address: p.front, Path: "/", Every: probeEvery, Timeout: probePatience})
+	}
+}

@@ -50,7 +50,7 @@ type drilling struct {
 	loss      *loss
 	targets   []target
 	stakes    map[string]stake
-	paths     []path // to the victim, through the fault proxy
+	detour    detour // to the victim, through the fault proxy
 	generator *load.Generator
 	entry     warden.EntryID
 	before    warden.Snapshot

@@ -35,6 +35,9 @@ const (
 	// brokenAtLeast is how long it stays broken at least, as any fault that is
 	// watched.
 	brokenAtLeast = 3 * time.Second
+	// bearable is how long something stays broken for no other reason than that
+	// too few have asked.
+	bearable = 15 * time.Second
 )
 
 // holdFor is how long a mode stays broken by a hook when all goes well.
@@ -42,13 +45,16 @@ func holdFor(holdfast.FailureMode) time.Duration { return brokenAtLeast }
 
 // longestHold is the longest that it stays broken by us: until the bounds are
 // over in which somebody should have noticed and mitigated it, and, where a
-// remedy of ours should end it, restored it.
-func longestHold(mode holdfast.FailureMode) time.Duration {
+// remedy of ours should end it, restored it; and until enough was asked to say
+// anything, of which half goes to the struck service itself, unless that takes
+// longer than anybody should bear for it.
+func longestHold(mode holdfast.FailureMode, rate float64) time.Duration {
 	b := mode.Bounds
 	if slices.Contains(mode.Remedies, holdfast.RemedyRestart) {
 		return max(b.Restore+watchBeyond, brokenAtLeast)
 	}
-	return max(b.Detect, b.Mitigate, brokenAtLeast) + time.Second
+	asked := min(time.Duration(2*minReached/rate*float64(time.Second)), bearable)
+	return max(b.Detect, b.Mitigate, brokenAtLeast, asked) + time.Second
 }
 
 // A hooking is one drill by a hook under way.
@@ -102,13 +108,15 @@ func (p *proof) drillByHook(ctx context.Context, mode holdfast.FailureMode) (rep
 // prepare chooses whom to strike, and starts the load and the witness.
 func (h *hooking) prepare(ctx context.Context) error {
 	h.service, _ = h.o.System.Service(h.mode.Strikes.Service)
-	var err error
-	if err = h.choose(); err != nil {
+	if err := h.choose(); err != nil {
 		return err
 	}
-	if h.targets, err = h.copy.targets(ctx, h.struck()); err != nil {
+	all, err := h.copy.targets(ctx, h.struck())
+	if err != nil {
 		return err
 	}
+	// What runs in earnest is asked no more than the drill needs.
+	h.targets = slices.DeleteFunc(all, func(t target) bool { return !h.needs(t) })
 	if h.before, err = warden.TakeSnapshot(h.copy.ledger, h.copy.chronicle.knows); err != nil {
 		return err
 	}
@@ -186,7 +194,7 @@ func (h *hooking) sick() string {
 	if missing := h.copy.chronicle.missing(h.o.System); len(missing) > 0 {
 		return fmt.Sprintf("%s is not whole", missing[0])
 	}
-	results := h.concerned(h.users.Snapshot())
+	results := h.users.Snapshot()
 	if len(results) == 0 {
 		return fmt.Sprintf("nobody who needs %s was answered", h.service.Name)
 	}
@@ -285,6 +293,7 @@ func (h *hooking) leftBroken(why error) (report.Drill, error) {
 	drill := h.facts(proc.Now()).judge()
 	drill.Verdict, drill.Reason = holdfast.Fail, fmt.Sprintf("%v; it is tried again now, and by holdfast heal: %v", errUnmended, why)
 	h.add(drill)
+	h.keep(context.Background(), drill)
 	return drill, fmt.Errorf("%w (%s); nothing more is drilled", errUnmended, h.mode.Name)
 }
 
@@ -316,7 +325,7 @@ func (h *hooking) seenEnough() bool {
 	passed := proc.Now() - h.injected
 	f := h.facts(proc.Now())
 	switch {
-	case passed >= hookSeen && f.witness == "", passed >= longestHold(h.mode):
+	case passed >= hookSeen && f.witness == "", passed >= longestHold(h.mode, h.rate):
 		return true
 	case passed < brokenAtLeast || f.reached < minReached:
 		return false
@@ -347,7 +356,7 @@ func (h *hooking) facts(now time.Duration) hookFacts {
 		entries: h.copy.chronicle.all(), stalled: h.stalled,
 	}
 	users := h.users.Snapshot()
-	f.results, f.reached = h.concerned(users), h.reached(users)
+	f.results, f.reached = users, h.reached(users)
 	f.witness = h.saw()
 	return f
 }
@@ -366,19 +375,9 @@ func (h *hooking) saw() string {
 	return sawItself(h.witness.Snapshot(), h.injected)
 }
 
-// concerned are the requests whose answer needs the struck service.
-func (h *hooking) concerned(results []load.Result) []load.Result {
-	needs := map[string]bool{}
-	for _, t := range h.targets {
-		needs[t.name] = t.service == h.service.Name || slices.Contains(topology.Required(h.o.System, t.service), h.service.Name)
-	}
-	var picked []load.Result
-	for _, result := range results {
-		if needs[result.Target] {
-			picked = append(picked, result)
-		}
-	}
-	return picked
+// needs tells whether an answer there needs the struck service.
+func (h *hooking) needs(t target) bool {
+	return t.service == h.service.Name || slices.Contains(topology.Required(h.o.System, t.service), h.service.Name)
 }
 
 // reached counts the requests sent to the struck service itself while it was
@@ -410,7 +409,7 @@ func (h *hooking) conclude(ctx context.Context, ended time.Duration) (report.Dri
 	if err != nil {
 		f.broken = err.Error()
 	}
-	f.results, f.lagP99, f.capped = h.concerned(record.Results), record.LagP99, record.Capped
+	f.results, f.lagP99, f.capped = record.Results, record.LagP99, record.Capped
 	after, err := warden.TakeSnapshot(h.copy.ledger, h.copy.chronicle.knows)
 	if err != nil {
 		return report.Drill{}, err

@@ -167,7 +167,7 @@ func (f hookFacts) judge() report.Drill {
 	drill.Strikes, drill.Witness = f.victim.Name(), f.witness
 	drill.Detect, drill.Eject = f.since(told.detected), f.since(told.ejected)
 	drill.Mitigate = f.mitigated()
-	drill.Restore = f.restored(told)
+	drill.Restore, drill.From = f.restored(told)
 	hurt := load.Impact(load.During(f.results, int64(f.injected), int64(f.ended)))
 	drill.Sent, drill.Failed, drill.Late, drill.Impact, drill.Below = hurt.Sent, hurt.Failed, hurt.Late, hurt.Share(), hurt.Below()
 	drill.Remedies = append(drill.Remedies, told.remedies...)
@@ -208,16 +208,16 @@ func (f hookFacts) mitigated() *report.Millis {
 // restored is when every replica was trusted again and users were whole: counted
 // from the break if somebody else mended it before we did, from the mend if only
 // we could.
-func (f hookFacts) restored(told telling) *report.Millis {
-	from := f.undone
+func (f hookFacts) restored(told telling) (*report.Millis, string) {
+	from, word := f.undone, fromUndo
 	if told.back != 0 && told.back < f.undone {
-		from = f.injected
+		from, word = f.injected, fromInjection
 	}
 	whole, ok := load.Whole(f.results, int64(from), wholeFor)
 	if !ok || !told.whole() {
-		return nil
+		return nil, word
 	}
-	return since(from, max(told.back, time.Duration(whole), from))
+	return since(from, max(told.back, time.Duration(whole), from)), word
 }
 
 // verdict weighs what was measured: what cannot be believed is INVALID, before
@@ -294,7 +294,15 @@ func (f hookFacts) overImpact(d report.Drill) string {
 	}
 	first := slices.IndexFunc(f.results, func(r load.Result) bool { return r.Hurt() && r.Ended >= int64(f.injected) })
 	if first >= 0 {
-		reason += "; the first: " + describe(f.results[first])
+		reason += "; the first: " + f.describe(f.results[first])
 	}
 	return reason
+}
+
+// describe is one that was hurt, as its user saw it.
+func (f hookFacts) describe(r load.Result) string {
+	if f.service.Protocol == holdfast.TCP {
+		return strings.Replace(describe(r), "GET ", "a connection to ", 1)
+	}
+	return describe(r)
 }

@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 
 	"holdfast"
+	"holdfast/fault/proxy"
 )
 
 // choose finds out whom the fault strikes: one replica, or everything that there
@@ -21,9 +22,11 @@ func (d *drilling) choose(ctx context.Context) error {
 		d.victim = holdfast.Victim{ID: l.started.ID, Address: l.started.Address, Pid: l.started.Pid, Ticks: l.started.Ticks}
 	}
 	if _, ok := d.fault.(holdfast.Leased); ok {
-		d.victim.Proxy, d.victim.Spare = filepath.Join(d.copy.dir, "proxy.sock"), d.service.Healthcheck.Path
+		d.victim.Proxy, d.victim.Spare = filepath.Join(d.copy.dir, proxy.SocketName), d.service.Healthcheck.Path
 	}
-	return nil
+	var err error
+	d.detour, err = d.copy.detourTo(ctx, d.victim.ID)
+	return err
 }
 
 // next is the replica of a service that is struck next: one after the other,

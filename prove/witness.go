@@ -21,8 +21,8 @@ const (
 	probeEvery = 100 * time.Millisecond
 	// probePatience is how long it waits: longer than a delayed answer takes.
 	probePatience = 1500 * time.Millisecond
-	// maxProbed bounds the replicas of a service that are asked at once.
-	maxProbed = 10
+	// mostProbed bounds the replicas of a service that are asked at once.
+	mostProbed = 10
 	// mostOfIt is the part of a delay that an answer must have taken to show it.
 	mostOfIt = 0.8
 )
@@ -66,7 +66,7 @@ func (d *drilling) witness() string {
 	case stops:
 		return d.sawStop()
 	default:
-		return sawOnTheWay(d.fault.Name(), d.injected, d.paths, d.probed())
+		return sawOnTheWay(d.fault.Name(), d.injected, d.detour.paths, d.generator.Probed())
 	}
 }
 
@@ -78,11 +78,21 @@ func (d *drilling) sawExit() string {
 	return ""
 }
 
+func (d *drilling) sawStop() string {
+	states := d.generator.States()
+	if slices.ContainsFunc(states, func(s load.StateChange) bool {
+		return s.Pid == d.victim.Pid && s.Stopped() && s.Seen >= int64(d.injected)
+	}) {
+		return fmt.Sprintf("pid %d seen to stand still by load", d.victim.Pid)
+	}
+	return ""
+}
+
 // sawOnTheWay is the witness of a fault in the path: what became of requests that
 // went to the victim by no gateway.
-func sawOnTheWay(name holdfast.FaultName, since time.Duration, paths []path, probed []glimpse) string {
+func sawOnTheWay(name holdfast.FaultName, since time.Duration, paths []path, probed []load.Probed) string {
 	var seen []string
-	for _, p := range paths {
+	for _, p := range paths[:min(len(paths), mostProbed)] {
 		what := saw(name, since, p, probed)
 		if what == "" {
 			return ""
@@ -103,24 +113,30 @@ func whom(paths []path) string {
 }
 
 // saw is the first of the requests to one replica that shows a fault.
-func saw(name holdfast.FaultName, since time.Duration, p path, probed []glimpse) string {
+func saw(name holdfast.FaultName, since time.Duration, p path, probed []load.Probed) string {
 	refused := false
 	for _, one := range probed {
-		if one.id != p.id || one.at < since {
+		if one.Probe != p.id.String() || one.At < int64(since) {
 			continue
 		}
 		switch {
-		case name == delays && one.status != 0 && one.took >= time.Duration(mostOfIt*float64(delay)):
-			return "an answer after " + event.Short(one.took)
-		case name == fails && one.status >= 500:
-			return fmt.Sprintf("status %d", one.status)
-		case name == silences && one.silent:
+		case name == delays && one.Status != 0 && one.Took >= time.Duration(mostOfIt*float64(delay)):
+			return "an answer after " + event.Short(one.Took)
+		case name == fails && one.Status >= 500:
+			return fmt.Sprintf("status %d", one.Status)
+		case name == silences && gotNothing(one):
 			return "silence"
-		case name == severs && one.refused:
+		case name == severs && one.Failed == load.Refused:
 			refused = true
-		case name == severs && refused && one.silent:
+		case name == severs && refused && gotNothing(one):
 			return "refusal, then silence"
 		}
 	}
 	return ""
+}
+
+// gotNothing tells a request that was neither accepted nor refused, or that was
+// accepted and not answered.
+func gotNothing(p load.Probed) bool {
+	return p.Failed == load.Unreachable || p.Failed == load.NoAnswer
 }

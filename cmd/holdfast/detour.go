@@ -47,10 +47,15 @@ func (d detour) Apply(ctx context.Context, table holdfast.RoutingTable) error {
 	return nil
 }
 
-// pathsOf are the paths that a table needs.
+// pathsOf are the paths that a table needs: to what runs in the copy. What runs
+// elsewhere is known by its own name and address, and no fault of ours is made
+// on the way to it.
 func pathsOf(table holdfast.RoutingTable) []proxy.Path {
 	paths := []proxy.Path{}
 	for _, service := range table.Services {
+		if service.Elsewhere {
+			continue
+		}
 		for _, endpoint := range service.Endpoints {
 			paths = append(paths, proxy.Path{ID: endpoint.ID, Address: endpoint.Address, Protocol: service.Protocol})
 		}
@@ -68,7 +73,9 @@ func through(table holdfast.RoutingTable, fronts []proxy.Front) holdfast.Routing
 	for i, service := range table.Services {
 		endpoints := make([]holdfast.Endpoint, len(service.Endpoints))
 		for j, endpoint := range service.Endpoints {
-			endpoint.Address = at[endpoint.ID]
+			if !service.Elsewhere {
+				endpoint.Address = at[endpoint.ID]
+			}
 			endpoints[j] = endpoint
 		}
 		service.Endpoints = endpoints

@@ -55,7 +55,7 @@ func newSite(t *testing.T, n int) *site {
 	}
 	for i := range n {
 		s.ports = append(s.ports, freePort(t))
-		if out, err := exec.Command(filepath.Join(s.dir, "site.sh"), "start", s.name(i), strconv.Itoa(s.ports[i])).CombinedOutput(); err != nil {
+		if out, err := exec.Command("sh", filepath.Join(s.dir, "site.sh"), "start", s.name(i), strconv.Itoa(s.ports[i])).CombinedOutput(); err != nil {
 			t.Fatalf("%v: %s", err, out)
 		}
 		t.Cleanup(func() { syscall.Kill(s.pid(i), syscall.SIGKILL) })
@@ -107,7 +107,9 @@ func (s *site) file(kind, breaks, mends string, keys ...string) string {
 	for _, port := range s.ports {
 		urls = append(urls, fmt.Sprintf("%q", fmt.Sprintf("http://127.0.0.1:%d", port)))
 	}
-	do := func(word string) string { return filepath.Join(s.dir, "site.sh") + " " + word + " $REPLICA $PORT" }
+	do := func(word string) string {
+		return "sh " + filepath.Join(s.dir, "site.sh") + " " + word + " $REPLICA $PORT"
+	}
 	text := fmt.Sprintf(`name: site
 owner: web
 prove: {allow: [web]}
@@ -146,7 +148,7 @@ func TestAnObservedHangIsFelt(t *testing.T) {
 	t.Parallel()
 	s := newSite(t, 1)
 	h := newHouse(t, s.file("hang", "stop", "cont"))
-	said, run := h.decided("--live")
+	said, run := h.decidedOf("hang", "--live")
 	said.exits(exitFound)
 	drill := run.Drills[0]
 	if drill.Verdict != holdfast.Fail || drill.Detect == nil || drill.Restore == nil || !drill.Escalated || !strings.Contains(drill.Reason, "there is one web and nothing else to ask") {
@@ -326,7 +328,7 @@ func TestTwoLiveProofsDoNotMeet(t *testing.T) {
 func TestAHookStrikesThePrivateCopy(t *testing.T) {
 	t.Parallel()
 	h := newHouse(t, catalogAlone("", "failure_modes: {crash: {break: kill -KILL $PID, mend: kill -0 $PID}}"))
-	said, run := h.decided("catalog.crash")
+	said, run := h.decidedOf("catalog.crash")
 	said.exits(exitGood)
 	if drill := run.Drills[0]; drill.Verdict != holdfast.Pass || len(drill.Remedies) != 1 || drill.Witness == "" || !strings.HasPrefix(string(drill.Strikes), "catalog-") {
 		t.Errorf("want PASS by a restart, got:\n%s", said.stdout)
@@ -370,7 +372,7 @@ func TestUpWatchesAndRoutesWhatRunsElsewhere(t *testing.T) {
 	if all := h.run("events").stdout; strings.Contains(all, "decided restart") || strings.Contains(all, "started web-1#2") {
 		t.Errorf("what we did not start was restarted:\n%s", all)
 	}
-	if out, err := exec.Command(filepath.Join(s.dir, "site.sh"), "start", s.name(0), strconv.Itoa(s.ports[0])).CombinedOutput(); err != nil {
+	if out, err := exec.Command("sh", filepath.Join(s.dir, "site.sh"), "start", s.name(0), strconv.Itoa(s.ports[0])).CombinedOutput(); err != nil {
 		t.Fatalf("%v: %s", err, out)
 	}
 	await(t, "it is whole again", events("restored web-1#1 web.crash"))

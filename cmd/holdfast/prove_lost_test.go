@@ -57,7 +57,7 @@ func TestNothingOutlivesALostProveAndItsWarden(t *testing.T) {
 // be a PASS only if the drill could be brought to its end.
 func TestProveEndsByItselfWhoeverIsLost(t *testing.T) {
 	t.Parallel()
-	for _, role := range []string{"agent", "gateway", "keeper", "warden", "load"} {
+	for _, role := range []string{"agent", "gateway", "proxy", "keeper", "warden", "load"} {
 		for _, signal := range []syscall.Signal{syscall.SIGKILL, syscall.SIGSTOP} {
 			t.Run(role+" "+word(signal), func(t *testing.T) {
 				t.Parallel()
@@ -68,7 +68,7 @@ func TestProveEndsByItselfWhoeverIsLost(t *testing.T) {
 				run := s.document()
 				t.Logf("exit %d, %s: %s", s.code, run.Verdict, reason(run))
 				wantCodes := []int{exitFound, exitCouldNot, exitAborted}
-				if slices.Contains([]string{"agent", "gateway"}, role) {
+				if slices.Contains([]string{"agent", "gateway", "proxy"}, role) {
 					wantCodes = append(wantCodes, exitGood) // the copy mends these by itself
 				}
 				if !slices.Contains(wantCodes, s.code) || (s.code == exitGood) != (run.Verdict == holdfast.Pass) {

@@ -54,10 +54,16 @@ services:
 // returns what was said last.
 func (h *house) decided(args ...string) (said, report.Run) {
 	h.t.Helper()
+	return h.decidedOf("crash", args...)
+}
+
+// decidedOf does the same with another kind of failure, or one mode.
+func (h *house) decidedOf(modes string, args ...string) (said, report.Run) {
+	h.t.Helper()
 	var s said
 	var run report.Run
 	for range 4 {
-		s = h.run(append([]string{"prove", "crash", "--json"}, args...)...)
+		s = h.run(append([]string{"prove", modes, "--json"}, args...)...)
 		run = s.document()
 		if !noisy(run) {
 			break

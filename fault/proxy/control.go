@@ -88,7 +88,7 @@ type nothing struct{}
 
 // control serves the control socket until ctx ends, and returns when every
 // question is answered.
-func (p *Proxy) control(ctx context.Context, l net.Listener) error {
+func (p *proxy) control(ctx context.Context, l net.Listener) error {
 	mux := http.NewServeMux()
 	var asked sync.WaitGroup
 	handle(mux, &asked, "lay", p.lay)

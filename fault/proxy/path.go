@@ -35,7 +35,7 @@ type path struct {
 	port    int
 	anchor  *os.File // nil where the system cannot
 	posture atomic.Pointer[posture]
-	proxy   *Proxy
+	proxy   *proxy
 
 	mu       sync.Mutex // guards what follows
 	listener *net.TCPListener
@@ -117,9 +117,17 @@ func (p *path) hush(silent bool) error {
 	for c := range p.conns {
 		if c.over.Err() == nil {
 			errs = append(errs, deafen(c.client, silent))
+			c.client.SetKeepAliveConfig(afterSilence(silent))
 		}
 	}
 	return errors.Join(errs...)
+}
+
+// afterSilence asks clients that were not heard whether they are still there: a
+// reset that was dropped is not repeated, and whoever sent it is gone without
+// our knowing. During silence nobody is asked, since nobody could answer.
+func afterSilence(silent bool) net.KeepAliveConfig {
+	return net.KeepAliveConfig{Enable: !silent, Idle: time.Second, Interval: time.Second, Count: 5}
 }
 
 func (p *path) open() error {

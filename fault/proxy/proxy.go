@@ -60,8 +60,8 @@ type Options struct {
 	Log    io.Writer // takes what a person may want to know; nil discards
 }
 
-// A Proxy is what Run runs.
-type Proxy struct {
+// A proxy is what Run runs.
+type proxy struct {
 	options     Options
 	identity    Identity
 	running     context.Context // ends the connections
@@ -85,10 +85,14 @@ type Identity struct {
 // carries traffic until ctx ends. When it returns nothing that it started is
 // left. It closes control.
 func Run(ctx context.Context, control net.Listener, o Options) error {
+	return newProxy(o).run(ctx, control)
+}
+
+func newProxy(o Options) *proxy {
 	if o.Log == nil {
 		o.Log = io.Discard
 	}
-	p := &Proxy{
+	p := &proxy{
 		options:  o,
 		identity: Identity{Pid: os.Getpid(), Began: int64(proc.Now())},
 		news:     make(chan struct{}, 1),
@@ -98,6 +102,10 @@ func Run(ctx context.Context, control net.Listener, o Options) error {
 	if ticks, err := proc.Ticks(os.Getpid()); err == nil {
 		p.identity.Ticks = ticks
 	}
+	return p
+}
+
+func (p *proxy) run(ctx context.Context, control net.Listener) error {
 	running, stop := context.WithCancel(context.WithoutCancel(ctx))
 	p.running = running
 	p.recall()
@@ -116,7 +124,7 @@ func Run(ctx context.Context, control net.Listener, o Options) error {
 }
 
 // pause waits, and says whether the proxy still runs.
-func (p *Proxy) pause(length time.Duration) bool {
+func (p *proxy) pause(length time.Duration) bool {
 	timer := time.NewTimer(length)
 	defer timer.Stop()
 	select {
@@ -127,7 +135,7 @@ func (p *Proxy) pause(length time.Duration) bool {
 	}
 }
 
-func (p *Proxy) wake() {
+func (p *proxy) wake() {
 	select {
 	case p.news <- struct{}{}:
 	default:
@@ -136,7 +144,7 @@ func (p *Proxy) wake() {
 
 // tend does what falls due: it lets rules turn and lapse, asks replicas that
 // refused again, and forgets paths that nobody uses any more.
-func (p *Proxy) tend(ctx context.Context) {
+func (p *proxy) tend(ctx context.Context) {
 	for {
 		due := p.turn(time.Now())
 		if p.look(ctx) {
@@ -158,7 +166,7 @@ func (p *Proxy) tend(ctx context.Context) {
 const idle = time.Minute
 
 // turn puts in force what holds at an instant, and says how long it does.
-func (p *Proxy) turn(now time.Time) time.Duration {
+func (p *proxy) turn(now time.Time) time.Duration {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for key, rule := range p.rules {
@@ -184,7 +192,7 @@ func (p *Proxy) turn(now time.Time) time.Duration {
 }
 
 // apply gives every path its posture.
-func (p *Proxy) apply(now time.Time) error {
+func (p *proxy) apply(now time.Time) error {
 	var errs []error
 	for _, path := range p.paths {
 		errs = append(errs, path.take(compose(p.rules, path.ID, now)))
@@ -193,7 +201,7 @@ func (p *Proxy) apply(now time.Time) error {
 }
 
 // look asks again what refused, and says whether some still does.
-func (p *Proxy) look(ctx context.Context) (again bool) {
+func (p *proxy) look(ctx context.Context) (again bool) {
 	p.mu.Lock()
 	paths := make([]*path, 0, len(p.paths))
 	for _, path := range p.paths {
@@ -208,12 +216,12 @@ func (p *Proxy) look(ctx context.Context) (again bool) {
 	return again
 }
 
-func (p *Proxy) say(format string, args ...any) {
+func (p *proxy) say(format string, args ...any) {
 	fmt.Fprintf(p.options.Log, "proxy: "+format+"\n", args...)
 }
 
 // lay makes the paths there are not yet, and says where each begins.
-func (p *Proxy) lay(paths []Path) ([]Front, error) {
+func (p *proxy) lay(paths []Path) ([]Front, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	fronts := make([]Front, 0, len(paths))
@@ -242,7 +250,7 @@ func (p *Proxy) lay(paths []Path) ([]Front, error) {
 }
 
 // build makes a path whose front is on a port, any for 0.
-func (p *Proxy) build(wanted Path, port int) (*path, error) {
+func (p *proxy) build(wanted Path, port int) (*path, error) {
 	if len(p.paths) >= maxPaths {
 		return nil, fmt.Errorf("path to %s: there are %d already", wanted.ID, maxPaths)
 	}
@@ -268,7 +276,7 @@ func (p *Proxy) build(wanted Path, port int) (*path, error) {
 
 // keep takes out every path but those named. Their connections go on until they
 // end by themselves, as those of a replica that is taken out of rotation do.
-func (p *Proxy) keep(ids []holdfast.ReplicaID) error {
+func (p *proxy) keep(ids []holdfast.ReplicaID) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	kept := map[holdfast.ReplicaID]bool{}
@@ -294,7 +302,7 @@ type written struct {
 
 // remember writes the fronts down. A disk that does not take them costs a new
 // start of the proxy its fronts, and nothing now.
-func (p *Proxy) remember() {
+func (p *proxy) remember() {
 	all := []written{}
 	for _, path := range p.paths {
 		if !path.gone() {
@@ -312,7 +320,7 @@ func (p *Proxy) remember() {
 
 // recall lays the paths of the proxy before, at the same fronts: the gateway
 // has their addresses.
-func (p *Proxy) recall() {
+func (p *proxy) recall() {
 	text, err := os.ReadFile(p.options.Record)
 	if errors.Is(err, fs.ErrNotExist) {
 		return
@@ -338,7 +346,7 @@ func (p *Proxy) recall() {
 
 // set puts a rule in force, or renews it when it is the same. A rule that
 // cannot be made true is taken back.
-func (p *Proxy) set(rule Rule) error {
+func (p *proxy) set(rule Rule) error {
 	if err := rule.Check(); err != nil {
 		return err
 	}
@@ -365,7 +373,7 @@ func (p *Proxy) set(rule Rule) error {
 }
 
 // leads tells whether a path is in a scope.
-func (p *Proxy) leads(scope Scope) bool {
+func (p *proxy) leads(scope Scope) bool {
 	for id, path := range p.paths {
 		if covers(scope, id) && !path.retired() {
 			return true
@@ -375,7 +383,7 @@ func (p *Proxy) leads(scope Scope) bool {
 }
 
 // renew lets a rule hold for another lease.
-func (p *Proxy) renew(key ruleKey) error {
+func (p *proxy) renew(key ruleKey) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	held, now := p.rules[key], time.Now()
@@ -387,7 +395,7 @@ func (p *Proxy) renew(key ruleKey) error {
 }
 
 // clear ends a rule, in force or not.
-func (p *Proxy) clear(key ruleKey) error {
+func (p *proxy) clear(key ruleKey) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	delete(p.rules, key)
@@ -395,7 +403,7 @@ func (p *Proxy) clear(key ruleKey) error {
 }
 
 // state says everything.
-func (p *Proxy) state() State {
+func (p *proxy) state() State {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	s := State{Identity: p.identity, Paths: []PathState{}, Rules: []RuleState{}}

@@ -45,6 +45,11 @@ func until(t testing.TB, what string, holds func() bool) {
 // serveIn runs a proxy in a directory until the test ends or stop is called.
 func serveIn(t testing.TB, dir string) (client *Client, stop func()) {
 	t.Helper()
+	return serve(t, dir, newProxy(Options{Record: filepath.Join(dir, "fronts.json"), Log: t.Output()}))
+}
+
+func serve(t testing.TB, dir string, p *proxy) (client *Client, stop func()) {
+	t.Helper()
 	control, err := unixsock.Listen(filepath.Join(dir, SocketName))
 	if err != nil {
 		t.Fatal(err)
@@ -52,7 +57,7 @@ func serveIn(t testing.TB, dir string) (client *Client, stop func()) {
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
 	go func() {
-		ended <- Run(ctx, control, Options{Record: filepath.Join(dir, "fronts.json"), Log: t.Output()})
+		ended <- p.run(ctx, control)
 	}()
 	stop = sync.OnceFunc(func() {
 		cancel()
@@ -431,5 +436,52 @@ func TestWhatCannotBeARuleIsRefused(t *testing.T) {
 	}
 	if rules := r.state().Rules; len(rules) > 0 || !r.well() {
 		t.Errorf("in force: %+v", rules)
+	}
+}
+
+func TestBeyondTheBoundConnectionsAreResetAndCounted(t *testing.T) {
+	server := httptest.NewServer(http.HandlerFunc(well))
+	defer server.Close()
+	dir := t.TempDir()
+	p := newProxy(Options{Record: filepath.Join(dir, "fronts.json"), Log: t.Output()})
+	p.connections.Store(maxConnections - 1)
+	client, _ := serve(t, dir, p)
+	r := &rig{Client: client, t: t, front: lay(t, client, replica(1), server.Listener.Addr().String(), holdfast.HTTP)}
+	conn, _ := r.kept()
+	if _, _, err := r.fresh("/", 5*time.Second); !errors.Is(err, syscall.ECONNRESET) && !errors.Is(err, syscall.EPIPE) {
+		t.Errorf("one too many saw %v", err)
+	}
+	if s := r.state(); s.Paths[0].Refused != 1 || s.Paths[0].Connections != 1 {
+		t.Errorf("%+v", s.Paths[0])
+	}
+	conn.Close()
+	until(t, "there is room again", r.well)
+}
+
+// TestAReplicaThatDoesNotAcceptHoldsUpNobodyElse: its backlog is full, and
+// connecting to it takes for ever.
+func TestAReplicaThatDoesNotAcceptHoldsUpNobodyElse(t *testing.T) {
+	r := newRig(t, well)
+	full, err := syscall.Socket(syscall.AF_INET, syscall.SOCK_STREAM, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer syscall.Close(full)
+	if err := errors.Join(syscall.Bind(full, &syscall.SockaddrInet4{Addr: [4]byte{127, 0, 0, 1}}), syscall.Listen(full, 0)); err != nil {
+		t.Fatal(err)
+	}
+	at, err := syscall.Getsockname(full)
+	if err != nil {
+		t.Fatal(err)
+	}
+	address := fmt.Sprintf("127.0.0.1:%d", at.(*syscall.SockaddrInet4).Port)
+	stuck := &rig{Client: r.Client, t: t, front: lay(t, r.Client, replica(2), address, holdfast.HTTP)}
+	for range 5 {
+		io.WriteString(stuck.dial(), get)
+	}
+	for range 5 {
+		if status, _, err := r.fresh("/", time.Second); err != nil || status != 200 {
+			t.Errorf("beside it: %d, %v", status, err)
+		}
 	}
 }

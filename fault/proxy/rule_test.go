@@ -244,6 +244,25 @@ func TestSilence(t *testing.T) {
 	until(t, "new ones are well", r.well)
 }
 
+// TestWhoGoesDuringSilenceIsMissedAfterIt: a reset that is dropped is not sent
+// again.
+func TestWhoGoesDuringSilenceIsMissedAfterIt(t *testing.T) {
+	if runtime.GOOS != "linux" {
+		t.Skip("needs Linux")
+	}
+	r := newRig(t, well)
+	conn, _ := r.kept()
+	r.set(Rule{Kind: Silence})
+	conn.SetLinger(0)
+	conn.Close()
+	until(t, "it was dropped", func() bool {
+		_, _, err := r.fresh("/", 100*time.Millisecond)
+		return isTimeout(err) && r.state().Paths[0].Connections == 1
+	})
+	r.clear(Silence)
+	until(t, "nobody is left", func() bool { return r.state().Paths[0].Connections == 0 })
+}
+
 func isTimeout(err error) bool {
 	var timeout net.Error
 	return errors.As(err, &timeout) && timeout.Timeout()

@@ -1,0 +1,222 @@
+package load
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/url"
+	"strings"
+	"sync"
+	"syscall"
+	"time"
+
+	"holdfast"
+	"holdfast/internal/proc"
+)
+
+// Bounds of probes, which are to be seen by nobody but who asked for them.
+const (
+	maxProbes = 16
+	maxProbed = 200_000 // outcomes of one load
+	minEvery  = 10 * time.Millisecond
+)
+
+// A Probe asks one address itself, past every gateway, so that somebody other
+// than the injector sees what a fault in its path does. It asks twice each time:
+// on a connection of its own, and on one that is kept, which sees a lost link
+// very differently. Each waits for its answer before it asks again, so that a
+// probe is never more than two requests.
+type Probe struct {
+	Name    string        `json:"name"`
+	Address string        `json:"address"`        // host:port
+	Path    string        `json:"path,omitempty"` // of a GET; without one it only connects
+	Every   time.Duration `json:"every"`          // at least 10 ms
+	Timeout time.Duration `json:"timeout"`        // from the first packet to the end of the answer; at most a minute
+}
+
+func (p Probe) url() string { return "http://" + p.Address + p.Path }
+
+func (p Probe) check() error {
+	var wrong []error
+	demand := func(ok bool, format string, args ...any) {
+		if !ok {
+			wrong = append(wrong, fmt.Errorf("probe %s: "+format, append([]any{p.Name}, args...)...))
+		}
+	}
+	demand(len(p.Name) > 0 && len(p.Name) <= maxName, "want a name of 1 to %d bytes", maxName)
+	_, _, err := net.SplitHostPort(p.Address)
+	demand(err == nil, "%q: want host:port", p.Address)
+	_, err = url.Parse(p.url())
+	demand(err == nil && (p.Path == "" || strings.HasPrefix(p.Path, "/")), "%q at %q: want a path or none", p.Path, p.Address)
+	demand(p.Every >= minEvery, "every %s: want at least %s", p.Every, minEvery)
+	demand(p.Timeout > 0 && p.Timeout <= maxTimeout, "timeout %s: want more than 0 and at most %s", p.Timeout, maxTimeout)
+	return errors.Join(wrong...)
+}
+
+// checkProbes says what is wrong with a plan's probes.
+func (p Plan) checkProbes() error {
+	if len(p.Probes) > maxProbes {
+		return fmt.Errorf("%d probes: want at most %d", len(p.Probes), maxProbes)
+	}
+	var wrong []error
+	outcomes := 0.0
+	for _, probe := range p.Probes {
+		wrong = append(wrong, probe.check())
+		outcomes += 2 * p.For.Seconds() / max(probe.Every, minEvery).Seconds()
+	}
+	if outcomes > maxProbed {
+		wrong = append(wrong, fmt.Errorf("probes of %.0f outcomes: want at most %d", outcomes, maxProbed))
+	}
+	return errors.Join(wrong...)
+}
+
+// A Failure is how a probe was not answered.
+type Failure string
+
+// The ways. Every other is said in the words of the error.
+const (
+	Refused     Failure = "refused"
+	Unreachable Failure = "connect timed out"
+	NoAnswer    Failure = "no answer" // nor the rest of one, within the time-out
+	Broken      Failure = "reset"
+	CutShort    Failure = "cut short" // closed before the answer's end, or before its first byte
+)
+
+// A Probed is what came of one probe.
+type Probed struct {
+	Probe  string        `json:"probe"`
+	Kept   bool          `json:"kept,omitempty"` // on the kept connection, once that is made
+	At     int64         `json:"at"`             // CLOCK_BOOTTIME of the asking, nanoseconds
+	Took   time.Duration `json:"took"`           // to the first byte of the answer, or, without one, to the failure
+	Status int           `json:"status,omitempty"`
+	Failed Failure       `json:"failed,omitempty"`
+}
+
+// probe asks by a probe until ctx ends.
+func (g *generation) probe(ctx context.Context, all *sync.WaitGroup, probe Probe, route *route) {
+	all.Go(func() { g.probing(ctx, &probing{Probe: probe, route: route}) })
+	if probe.Path != "" { // who only connects has no use for a connection that is kept
+		all.Go(func() { g.probing(ctx, &probing{Probe: probe, route: route, keeps: true}) })
+	}
+}
+
+// probing asks again and again, each time when it is due or as soon after as
+// the last is answered.
+func (g *generation) probing(ctx context.Context, p *probing) {
+	defer p.close()
+	tick := time.NewTicker(p.Every)
+	defer tick.Stop()
+	for {
+		outcome := p.ask(ctx)
+		if ctx.Err() != nil {
+			return // it was cut, and says nothing
+		}
+		if g.probed.Add(1) > maxProbed {
+			return // the load goes on longer than was planned
+		}
+		g.sheet.report(line{Probed: &outcome})
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+	}
+}
+
+// A probing is one of the two ways a probe asks.
+type probing struct {
+	Probe
+	route *route
+	keeps bool
+	conn  *connection // kept
+}
+
+func (p *probing) close() {
+	if p.conn != nil {
+		p.conn.Close()
+		p.conn = nil
+	}
+}
+
+func (p *probing) ask(ctx context.Context) Probed {
+	began := proc.Now()
+	outcome := Probed{Probe: p.Name, Kept: p.keeps, At: int64(began)}
+	deadline := time.Now().Add(p.Timeout)
+	first, status, err := p.exchange(ctx, deadline)
+	if first == 0 {
+		first = proc.Now()
+	}
+	outcome.Took, outcome.Status = first-began, status
+	if err != nil {
+		outcome.Failed = failure(err)
+		p.close()
+	}
+	return outcome
+}
+
+// errConnect tells a connection that was not made from one that failed.
+const errConnect = holdfast.Refusal("connect")
+
+// exchange asks once. first is when the answer began, 0 if it did not.
+func (p *probing) exchange(ctx context.Context, deadline time.Time) (first time.Duration, status int, err error) {
+	if p.conn == nil {
+		if p.conn, err = p.route.connect(ctx, true, deadline); err != nil {
+			return 0, 0, fmt.Errorf("%w: %w", errConnect, err)
+		}
+	}
+	if !p.keeps {
+		defer p.close()
+	}
+	if p.Path == "" {
+		return 0, 0, nil
+	}
+	conn := p.conn
+	conn.SetDeadline(deadline)
+	cut := context.AfterFunc(ctx, func() { conn.SetDeadline(time.Unix(1, 0)) })
+	defer cut()
+	request := p.route.once
+	if p.keeps {
+		request = p.route.again
+	}
+	if _, err := conn.Write(request); err != nil {
+		return 0, 0, err
+	}
+	conn.limit.N = maxHead
+	if _, err := conn.reader.Peek(1); err != nil {
+		return 0, 0, err
+	}
+	first = proc.Now()
+	response, err := conn.head()
+	if err != nil {
+		return first, 0, err
+	}
+	if _, err = io.CopyBuffer(onlyWriter{io.Discard}, response.Body, conn.scratch[:]); err == nil && response.Close {
+		p.close()
+	}
+	return first, response.StatusCode, err
+}
+
+// An onlyWriter hides that a writer could read by itself, with a buffer of its
+// own for every answer.
+type onlyWriter struct{ io.Writer }
+
+// failure names what went wrong.
+func failure(err error) Failure {
+	var timeout net.Error
+	timedOut := errors.As(err, &timeout) && timeout.Timeout()
+	switch {
+	case timedOut && errors.Is(err, errConnect):
+		return Unreachable
+	case timedOut:
+		return NoAnswer
+	case errors.Is(err, syscall.ECONNREFUSED):
+		return Refused
+	case errors.Is(err, syscall.ECONNRESET), errors.Is(err, syscall.EPIPE):
+		return Broken
+	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
+		return CutShort
+	}
+	return Failure(printable(err.Error(), maxError))
+}
