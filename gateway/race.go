@@ -253,7 +253,7 @@ func (t *try) lose() {
 	o := outcome{took: now() - t.began}
 	switch {
 	case t.err == nil:
-		o.took = t.conn.first - t.began
+		o.took, o.failed = t.conn.first-t.began, t.failing()
 	case errors.Is(t.err, errOver), errors.Is(t.err, context.Canceled):
 		return // the connect was cut short by us
 	case t.conn == nil, !errors.Is(t.err, os.ErrDeadlineExceeded):
@@ -267,6 +267,13 @@ func (t *try) lose() {
 	if t.conn != nil {
 		t.conn.close()
 	}
+}
+
+// failing says whether the answer that has begun to come is a failure, by the
+// first digit of its status: more of it is not waited for.
+func (t *try) failing() bool {
+	line, _ := t.conn.in.Peek(min(t.conn.in.Buffered(), len("HTTP/1.1 5")))
+	return len(line) == len("HTTP/1.1 5") && line[len(line)-1] == '5'
 }
 
 // stragglers are the tries that lost a race and still run.

@@ -379,3 +379,21 @@ func TestWhenAllAreSlowMostAreUsed(t *testing.T) {
 	}
 	r.untilAdmitted(3)
 }
+
+// What loses a race shows that it fails all the same: else a replica that is both
+// slow and broken would look well.
+func TestALoserThatFailsIsAFailure(t *testing.T) {
+	first, second := newReplica(t, 1, named("1")), newReplica(t, 2, named("2"))
+	r := newRig(t, tableOf(1, first, second))
+	r.untilAdmitted(2)
+	first.delay.Store(int64(200 * time.Millisecond))
+	first.failing.Store(100)
+	for range 20 {
+		r.get("/item")
+	}
+	r.until("the slow one's answers are known", func(s holdfast.GatewayState) bool { return s.Endpoints[0].ErrorShare > 0 })
+	r.until("none of them was good", func(s holdfast.GatewayState) bool {
+		e := s.Endpoints[0]
+		return e.InFlight == 0 && e.ErrorShare == 1
+	})
+}
