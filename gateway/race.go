@@ -98,6 +98,7 @@ func (x *exchange) race(first *try, other *endpoint) (*try, *failure) {
 	timer := time.NewTimer(x.hedgeDelay())
 	defer timer.Stop()
 	var last *failure
+	var enough <-chan time.Time // a bad answer that took long is kept no longer
 	for hedges := 1; len(r.running) > 0; {
 		select {
 		case <-x.r.Context().Done():
@@ -111,11 +112,18 @@ func (x *exchange) race(first *try, other *endpoint) (*try, *failure) {
 				}
 			}
 			timer.Reset(x.hedgeDelay())
+		case <-enough:
+			r.end(lingerTime)
+			return x.held, nil
 		case t := <-r.results:
 			a, f := r.finish(t)
+			late := f == nil && a.failedLate()
 			if f == nil && r.wins(a) {
 				r.end(lingerTime)
 				return a, nil
+			}
+			if enough == nil && late && x.held == a {
+				enough = time.After(longFailing)
 			}
 			if f != nil && last != nil {
 				x.blame(last)
