@@ -168,8 +168,9 @@ type roleRecord struct {
 	Since int64    `json:"since"`
 }
 
-// save writes the table, which is of this boot only. When it cannot be written the work goes on: what is
-// lost is that the next keeper ends what it would have adopted.
+// save writes the table, which is of this boot only. When it cannot be written
+// the work goes on: what is lost is that the next keeper ends what it would have
+// adopted.
 func (k *keeper) save() {
 	t := table{Boot: proc.BootID(), Place: k.place.identity, Epoch: k.epoch, Processes: []processRecord{}, Roles: []roleRecord{}}
 	for _, p := range k.processes {
