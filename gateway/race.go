@@ -31,19 +31,20 @@ func (x *exchange) mayHedge() bool {
 	return reads && m.length == 0 && m.upgrade == "" && len(x.service.lineup.Load().usable) > 1
 }
 
-// hedgeDelay is how long an answer's first byte usually takes at most.
-func (s *service) hedgeDelay() time.Duration {
-	usual := time.Duration(s.tempo.p95.Load())
+// hedgeDelay is how long an answer's first byte usually takes at most. A gateway
+// that is starved itself waits longer, but not until the answer is late.
+func (x *exchange) hedgeDelay() time.Duration {
+	usual := time.Duration(x.service.tempo.p95.Load())
 	if usual == 0 {
 		return hedgeCap
 	}
-	return min(max(usual, hedgeFloor), hedgeCap)
+	return min(x.gateway.patience(max(usual, hedgeFloor)), hedgeCap)
 }
 
 // await waits for the first byte of an answer, on the request's own goroutine.
 // It returns another replica when that is to be asked, too.
 func (x *exchange) await(t *try) (*endpoint, error) {
-	for delay := x.service.hedgeDelay(); ; delay = min(2*delay, time.Second) {
+	for delay := x.hedgeDelay(); ; delay = min(2*delay, time.Second) {
 		until := time.Now().Add(delay)
 		if !x.headBy.IsZero() && x.headBy.Before(until) {
 			until = x.headBy
@@ -94,9 +95,10 @@ func (x *exchange) race(first *try, other *endpoint) (*try, *failure) {
 	first.conn.readBy(x.headBy)
 	r.enter(first, func() error { return nil })
 	r.ask(other)
-	timer := time.NewTimer(x.service.hedgeDelay())
+	timer := time.NewTimer(x.hedgeDelay())
 	defer timer.Stop()
 	var last *failure
+	var enough <-chan time.Time // a bad answer that took long is kept no longer
 	for hedges := 1; len(r.running) > 0; {
 		select {
 		case <-x.r.Context().Done():
@@ -109,12 +111,19 @@ func (x *exchange) race(first *try, other *endpoint) (*try, *failure) {
 					r.ask(e)
 				}
 			}
-			timer.Reset(x.service.hedgeDelay())
+			timer.Reset(x.hedgeDelay())
+		case <-enough:
+			r.end(lingerTime)
+			return x.held, nil
 		case t := <-r.results:
 			a, f := r.finish(t)
+			late := f == nil && a.failedLate()
 			if f == nil && r.wins(a) {
 				r.end(lingerTime)
 				return a, nil
+			}
+			if enough == nil && late && x.held == a {
+				enough = time.After(longFailing)
 			}
 			if f != nil && last != nil {
 				x.blame(last)

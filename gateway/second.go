@@ -11,6 +11,11 @@ import (
 const (
 	heldBytes = 64 << 10
 	heldTime  = 100 * time.Millisecond
+	// longFailing is how long a bad answer may have taken for another replica to
+	// be asked after it: one that took longer waited for something behind the
+	// replica, which the next one would wait for too, and its user twice. Who is
+	// asked already is waited for so much longer.
+	longFailing = 250 * time.Millisecond
 )
 
 // second is the replica to ask after a bad answer, or nil when there is to be no
@@ -20,7 +25,7 @@ func (x *exchange) second(a *try) *endpoint {
 		return nil
 	}
 	a.endpoint.failures.Add(1)
-	if x.held != nil || x.late() || !x.message.idempotent() || !x.body.delivered(a.conn) || x.body.spilled {
+	if x.held != nil || x.late() || a.failedLate() || !x.message.idempotent() || !x.body.delivered(a.conn) || x.body.spilled {
 		return nil
 	}
 	tried := append(x.tried, a.endpoint)
@@ -31,6 +36,9 @@ func (x *exchange) second(a *try) *endpoint {
 	x.tried = tried
 	return e
 }
+
+// failedLate tells a bad answer that took long.
+func (t *try) failedLate() bool { return t.conn.first-t.waiter.began > longFailing }
 
 // preferred is the answer to pass on when there may be a bad one from before:
 // the first of two bad ones, since nobody knows which is meant, and whoever

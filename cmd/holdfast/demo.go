@@ -44,6 +44,7 @@ func demoCommand() *cobra.Command {
 		Short: "see one failure break a promise, mend the file, see it hold",
 		Long:  "Runs a small shop of real processes in a folder of its own, breaks it in some twenty\nways under load, and shows what users saw; then changes two lines and proves again\nwhat failed. It takes about two minutes and leaves nothing behind.",
 	}
+	brief := c.Flags().Bool("brief", false, "drill only what fails and one more, half a minute in all")
 	keep := c.Flags().Bool("keep", false, "leave the folder, to look at or to start from")
 	c.RunE = func(c *cobra.Command, _ []string) error {
 		dir, err := demoFolder()
@@ -56,7 +57,11 @@ func demoCommand() *cobra.Command {
 			defer os.RemoveAll(dir)
 		}
 		p := proving{out: c.OutOrStdout(), notices: c.ErrOrStderr(), options: prove.Options{Rate: 200, Repeat: 1, Seed: 8812}}
-		return demo(c.Context(), p, dir)
+		modes := demoModes()
+		if *brief {
+			modes = modes[len(modes)-2:]
+		}
+		return demo(c.Context(), p, dir, modes)
 	}
 	return c
 }
@@ -76,11 +81,11 @@ func demoFolder() (string, error) {
 
 // demo proves the shop, which fails honestly, mends it, and proves again what
 // failed.
-func demo(ctx context.Context, p proving, dir string) error {
+func demo(ctx context.Context, p proving, dir string, modes []string) error {
 	file := filepath.Join(dir, defaultFile)
 	fmt.Fprintf(p.out, "A shop, in one file:\n\n%s\n", indent(shop.File))
-	fmt.Fprintf(p.out, "What do users see when its parts crash, hang, answer slowly or with errors, cannot be\nreached or are gone altogether, while 200 requests a second come in? %d drills:\n\n", len(demoModes()))
-	if err := p.demoProof(ctx, file, shop.File, holdfast.Fail, demoModes()...); err != nil {
+	fmt.Fprintf(p.out, "What do users see when its parts crash, hang, answer slowly or with errors, cannot be\nreached or are gone altogether, while 200 requests a second come in? %d drills:\n\n", len(modes))
+	if err := p.demoProof(ctx, file, shop.File, holdfast.Fail, modes...); err != nil {
 		return err
 	}
 	mended := strings.Replace(shop.File, demoBroken, demoFixed, 1)

@@ -17,6 +17,10 @@ func demoHouse(t *testing.T) *house {
 	return h
 }
 
+// demoTime is what the brief demo may take. The whole one is what CI runs at its
+// end, alone on its machine; TestTheDemosStoryFitsItsFile holds it to its story.
+const demoTime = time.Minute
+
 // leftNoFolder looks for what a demo made.
 func (h *house) leftNoFolder() {
 	h.t.Helper()
@@ -29,19 +33,19 @@ func TestTheDemoFailsHonestlyAndThenPasses(t *testing.T) {
 	t.Parallel()
 	h := demoHouse(t)
 	began := time.Now()
-	s := h.run("demo")
-	if strings.Contains(s.all(), "without any fault") || strings.Contains(s.all(), "too slow to measure") {
+	s := h.run("demo", "--brief")
+	if strings.Contains(s.all(), "without any fault") || strings.Contains(s.all(), "too slow to measure") || strings.Contains(s.all(), "too busy to judge by") {
 		t.Skipf("this machine is too busy to decide anything:\n%s", s.all())
 	}
 	s.exits(exitGood)
-	if took := time.Since(began); took > time.Minute {
-		t.Errorf("it took %s, more than a minute", took)
+	if took := time.Since(began); took > demoTime {
+		t.Errorf("it took %s, more than %s", took, demoTime)
 	}
-	fails, passes := linesThatBegin(s.stdout, "FAIL     cart.crash"), linesThatBegin(s.stdout, "PASS     cart.crash")
+	fails, passes := linesThatBegin(s.stdout, "FAIL     "+demoFails), linesThatBegin(s.stdout, "PASS     "+demoFails)
 	if len(fails) != 1 || len(passes) != 1 || len(linesThatBegin(s.stdout, "FAIL ")) != 2 {
-		t.Errorf("want cart.crash to fail and then to pass, and nothing else to fail:\n%s", s.stdout)
+		t.Errorf("want %s to fail and then to pass, and nothing else to fail:\n%s", demoFails, s.stdout)
 	}
-	s.tells("because cart has one replica", "+    replicas: 2", "hurt 0 of ")
+	s.tells("although the file says that storefront can do without recommendations", "+        fallback: {json: []}", "by a fallback", "hurt 0 of ")
 	if left := h.living(); len(left) > 0 {
 		t.Errorf("it has ended and these live: %v", left)
 	}

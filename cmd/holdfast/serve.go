@@ -12,6 +12,7 @@ import (
 	"holdfast"
 	"holdfast/api"
 	"holdfast/event"
+	"holdfast/gateway"
 	"holdfast/journal/view"
 	"holdfast/keeper"
 	"holdfast/spec"
@@ -178,8 +179,17 @@ func unfix(system *holdfast.System) {
 	}
 }
 
-// Tell implements api.Agent.
-func (a *agent) Tell(ctx context.Context, in event.Body) error { return a.tell(ctx, in) }
+// Tell implements api.Agent. What is held against replicas is held in two places:
+// the mind has budgets and back-offs, the gateway hold-downs and what it knows of
+// flapping.
+func (a *agent) Tell(ctx context.Context, in event.Body) error {
+	if _, is := in.(event.GuardsReset); is && a.private {
+		if err := gateway.Dial(a.state.gatewaySocket()).ResetGuards(ctx); err != nil {
+			return err
+		}
+	}
+	return a.tell(ctx, in)
+}
 
 // Private implements api.Agent.
 func (a *agent) Private() bool { return a.private }
