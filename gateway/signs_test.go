@@ -141,6 +141,9 @@ func TestEachFaultHasItsSign(t *testing.T) {
 					t.Errorf("%d failed, the first: %s", len(l.failed), l.failed[0])
 				}
 			}
+			for _, s := range h.ejections(all[0]) {
+				t.Logf("after %s: %s", s.after.Round(time.Millisecond), s.is.(holdfast.Ejected).Sign)
+			}
 			for _, b := range c.told {
 				h.wanted(t, all[0], b.within, b.signs...)
 			}
