@@ -63,7 +63,7 @@ const maxShots = 16
 
 // New makes an actor; Run runs it.
 func New(o Options) *Actor {
-	return &Actor{o: o, news: make(chan struct{}, 1)}
+	return &Actor{o: o, news: make(chan struct{}, 1), shots: make(chan event.Entry, maxShots)}
 }
 
 // Carry takes over a recorded frame, and the plan if it changed. It does not

@@ -37,7 +37,7 @@ func (m *Mind) Plan() Plan {
 			}
 			// An endpoint stays listed after its replica's end until the next
 			// incarnation takes its place: a gateway refuses to lose its last.
-			if r.Endpoint.Address != "" {
+			if r.Endpoint.Address != "" && r.Phase != draining {
 				routed.Endpoints = append(routed.Endpoints, r.Endpoint)
 			}
 		}

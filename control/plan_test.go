@@ -3,6 +3,7 @@ package control
 import (
 	"encoding/json"
 	"slices"
+	"strings"
 	"testing"
 
 	"holdfast"
@@ -91,6 +92,33 @@ func TestANeedTakenAwayStaysUntilItsCallersAreReplaced(t *testing.T) {
 		edge := slices.ContainsFunc(plan.Table.Routes, func(e holdfast.RouteEntry) bool { return e.Listener == "web/ads" })
 		if runs != c.runs || serves != c.routed || edge != c.routed {
 			t.Errorf("%s: ads runs %v, serves %v, is routed %v; want %v and %v", c.line, runs, serves, edge, c.runs, c.routed)
+		}
+	}
+}
+
+func TestADrainingReplicaIsNotListedUnlessItIsNeeded(t *testing.T) {
+	stage := &stage{mind: New("a"), boot: "boot-1"}
+	for _, c := range []struct {
+		line string
+		want string
+	}{
+		{line: "declare catalog*2"},
+		{line: "settle", want: "catalog-1#1 catalog-2#1"},
+		{line: "at 10s declare catalog*2 as v2", want: "catalog-2#1"},
+		{line: "at 10.5s exited catalog-2#1 SIGKILL", want: "catalog-1#1 catalog-2#1"},
+		{line: "admitted catalog-1#1", want: "catalog-1#1 catalog-2#1"},
+		{line: "started catalog-2#3 127.0.0.1:20002", want: "catalog-1#1 catalog-2#3"},
+		{line: "admitted catalog-2#3", want: "catalog-2#3"},
+		{line: "at 12s wait", want: "catalog-2#3"},
+		{line: "started catalog-1#2 127.0.0.1:20001", want: "catalog-1#2 catalog-2#3"},
+	} {
+		stage.play(t, c.line)
+		var listed []string
+		for _, e := range stage.mind.Plan().Table.Services[0].Endpoints {
+			listed = append(listed, e.ID.String())
+		}
+		if got := strings.Join(listed, " "); got != c.want {
+			t.Errorf("%s: listed are %q, want %q", c.line, got, c.want)
 		}
 	}
 }

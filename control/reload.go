@@ -126,7 +126,7 @@ func (m *Mind) replace(r *replica, cause event.ID) {
 	}
 	m.Roll.Cause = m.say(cause, event.Decided{Do: event.ActDrain, Level: holdfast.Local, ID: r.id()})
 	r.withdraw()
-	r.Endpoint, r.Failure = holdfast.Endpoint{}, nil
+	r.Failure = nil
 	r.DrainBy = m.now.Boot + drainFor
 	m.enter(r, draining)
 }
@@ -154,11 +154,24 @@ func (m *Mind) freshen(r *replica) {
 	r.DrainBy = 0
 }
 
+// undrain takes a replica back into use that was about to be replaced, when the
+// last of those that answered in its place goes. It is its turn again when that
+// one is back.
+func (m *Mind) undrain(service holdfast.Service) {
+	r := m.Replicas[m.Roll.Replica]
+	if r == nil || r.Service != service.Name || r.Phase != draining || m.answering(service) > 0 {
+		return
+	}
+	m.Roll.Replica, r.DrainBy = "", 0
+	m.enter(r, running)
+}
+
 // drained ends what was taken out of use.
 func (m *Mind) drained(r *replica) {
 	r.DrainBy = 0
 	switch r.Phase {
 	case draining:
+		r.Endpoint = holdfast.Endpoint{} // others are listed: nobody is to ask here until the next one is there
 		m.renew(r)
 	case leaving:
 		if name := r.id().Name(); m.Leaving[name] == r {

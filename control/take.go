@@ -99,6 +99,7 @@ func (m *Mind) takeEnd(id holdfast.ReplicaID, in event.Body, detail string) {
 		return
 	}
 	m.enter(r, exited)
+	m.undrain(m.service(r))
 	m.rolledBadly(r, said, detail)
 	m.evidence(r, holdfast.SignExit, detail, said)
 	m.weighLosses(m.service(r), said)
@@ -124,6 +125,7 @@ func (m *Mind) takeEjected(in holdfast.Ejected) {
 		r.withdraw()
 	}
 	r.Kept = in.Kept
+	m.undrain(m.service(r))
 	// What was never ready is not yet a failure; ReadyBy bounds that. What is out
 	// already may be told again, with other evidence.
 	if wasAdmitted || in.Kept || r.Failure != nil {

@@ -89,9 +89,11 @@ func (c Checks) Agreed(retries int) bool {
 func (c Checks) Mute(retries int) bool { return c.mute >= retries }
 
 // silentAfter is for how long not one byte may come before that is silence. It
-// is what a process needs to be ended for: 1 s is four times what a starved
-// machine was seen to keep an honest one from answering.
-const silentAfter = time.Second
+// is what a process needs to be ended for: four times what a starved machine was
+// seen to keep an honest one from answering, and a little more than a second,
+// because a second is what people let things wait for: what answers after one is
+// slow.
+const silentAfter = 1100 * time.Millisecond
 
 // Quiet is for how long something has waited for a replica and not one byte has
 // come, on any of its connections. The zero Quiet says that nothing waits.
@@ -112,7 +114,16 @@ func (q Quiet) Look(oldest, heard time.Duration) Quiet {
 
 // Silent says whether it has been long enough, for an observer of this health.
 func (q Quiet) Silent(now time.Duration, factor int) bool {
-	return q.since > 0 && now-q.since >= silentAfter*time.Duration(factor)
+	return q.since > 0 && now >= q.Due(factor)
+}
+
+// Due is when it will have been long enough, if nothing comes; 0 while nothing
+// waits.
+func (q Quiet) Due(factor int) time.Duration {
+	if q.since == 0 {
+		return 0
+	}
+	return q.since + silentAfter*time.Duration(factor)
 }
 
 // For is how long it has been quiet.

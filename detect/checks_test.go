@@ -77,12 +77,12 @@ func TestQuiet(t *testing.T) {
 		want   bool
 	}{
 		{"nothing waits", [][2]time.Duration{{0, 0}}, 9000 * ms, 1, false},
-		{"a request waits for a second", [][2]time.Duration{{100 * ms, 50 * ms}}, 1100 * ms, 1, true},
-		{"not yet", [][2]time.Duration{{100 * ms, 50 * ms}}, 1099 * ms, 1, false},
-		{"a byte came on another connection", [][2]time.Duration{{100 * ms, 50 * ms}, {100 * ms, 600 * ms}}, 1100 * ms, 1, false},
-		{"one waits after the other", [][2]time.Duration{{100 * ms, 0}, {500 * ms, 0}, {900 * ms, 0}}, 1100 * ms, 1, true},
-		{"nobody waited in between", [][2]time.Duration{{100 * ms, 0}, {0, 0}, {900 * ms, 0}}, 1100 * ms, 1, false},
-		{"the observer is ill", [][2]time.Duration{{100 * ms, 0}}, 1100 * ms, 2, false},
+		{"a request waits for more than a second", [][2]time.Duration{{100 * ms, 50 * ms}}, 1200 * ms, 1, true},
+		{"not yet", [][2]time.Duration{{100 * ms, 50 * ms}}, 1199 * ms, 1, false},
+		{"a byte came on another connection", [][2]time.Duration{{100 * ms, 50 * ms}, {100 * ms, 600 * ms}}, 1200 * ms, 1, false},
+		{"one waits after the other", [][2]time.Duration{{100 * ms, 0}, {500 * ms, 0}, {900 * ms, 0}}, 1200 * ms, 1, true},
+		{"nobody waited in between", [][2]time.Duration{{100 * ms, 0}, {0, 0}, {900 * ms, 0}}, 1200 * ms, 1, false},
+		{"the observer is ill", [][2]time.Duration{{100 * ms, 0}}, 1200 * ms, 2, false},
 	} {
 		var q Quiet
 		for _, look := range c.looks {

@@ -2,12 +2,17 @@ package gateway
 
 import (
 	"bufio"
+	"fmt"
 	"io"
 	"net"
 	"net/http"
 	"net/http/httputil"
 	"net/url"
 	"testing"
+	"time"
+
+	"holdfast"
+	"holdfast/detect"
 )
 
 // BenchmarkProxy is a small GET over one kept connection: client, gateway and
@@ -60,5 +65,48 @@ func benchmarkGet(b *testing.B, address string) {
 			b.Fatal(err)
 		}
 		io.Copy(io.Discard, response.Body)
+	}
+}
+
+// BenchmarkBeat is what ten pulses a second cost with ten services of ten
+// replicas that all have traffic.
+func BenchmarkBeat(b *testing.B) {
+	g := newGateway(b, b.TempDir())
+	table := holdfast.RoutingTable{Revision: 1, System: "shop"}
+	for i := range 10 {
+		name := holdfast.ServiceName(fmt.Sprintf("service%d", i))
+		routed := holdfast.RoutedService{Name: name, Protocol: holdfast.HTTP, Minimum: 1}
+		for j := range 10 {
+			routed.Endpoints = append(routed.Endpoints, holdfast.Endpoint{ID: holdfast.ReplicaID{Service: name, Ordinal: j + 1, Incarnation: 1}, Address: "127.0.0.1:1"})
+		}
+		table.Services = append(table.Services, routed)
+	}
+	if err := g.Apply(b.Context(), table); err != nil {
+		b.Fatal(err)
+	}
+	for _, s := range g.services {
+		for _, e := range s.endpoints {
+			g.judge(s, e, sighting{detail: "fine"})
+		}
+	}
+	at := now()
+	b.ReportAllocs()
+	for b.Loop() {
+		for _, s := range g.services {
+			s.endpoints[0].learn(outcome{took: time.Millisecond})
+		}
+		at += detect.Pulse
+		g.beat(at)
+	}
+}
+
+// BenchmarkLearn is what a try's end costs the request.
+func BenchmarkLearn(b *testing.B) {
+	s := newService("catalog", nil)
+	e := newEndpoint(s, holdfast.Endpoint{})
+	e.ledger.weigh(detect.Against(0))
+	b.ReportAllocs()
+	for b.Loop() {
+		e.learn(outcome{took: 3 * time.Millisecond})
 	}
 }

@@ -2,10 +2,10 @@
 // between services, judges replicas by itself, and serves on when nobody talks
 // to it.
 //
-// A request goes down one line, a file each: route, admission, pick, try,
-// retry, respond. In front stands net/http; behind stands our own HTTP/1.1
-// client, because what makes a retry safe (was a byte written, was one read,
-// was the connection a used one) cannot be had through http.Transport.
+// A request goes down one line, a file each: route, admission, pick, try, race,
+// second, retry, respond, fallback. In front stands net/http; behind stands our
+// own HTTP/1.1 client, because what makes a retry safe (was a byte written, was
+// one read, was the connection a used one) cannot be had through http.Transport.
 package gateway
 
 import (

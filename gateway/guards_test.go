@@ -45,9 +45,38 @@ func TestErrorsPutOutHalfAtMost(t *testing.T) {
 		g, s := allAdmitted(t, n)
 		for i := range n {
 			serve(g, s, 200, s.endpoints[i])
+			noneUsedAgain(t, s)
 		}
 		if out := n - len(s.lineup.Load().usable); out != want {
 			t.Errorf("%d replicas: %d are out, want %d", n, out, want)
+		}
+	}
+}
+
+// noneUsedAgain fails if somebody was put out who had to be taken back.
+func noneUsedAgain(t *testing.T, s *service) {
+	t.Helper()
+	for _, e := range s.endpoints {
+		if strings.Contains(e.reason, "used again") {
+			t.Errorf("of %d replicas: %s", len(s.endpoints), e.reason)
+		}
+	}
+}
+
+// The same by checks that are answered too late: whoever is slow is not out and
+// in again.
+func TestSlowChecksPutOutHalfAtMost(t *testing.T) {
+	for n := 2; n <= 5; n++ {
+		g, s := allAdmitted(t, n)
+		for _, e := range s.endpoints {
+			e.checks = e.checks.Late(now())
+			for range s.check.Retries {
+				g.judge(s, e, sighting{sign: holdfast.SignMissed, detail: "no answer in time"})
+			}
+			noneUsedAgain(t, s)
+		}
+		if out := n - s.count(admitted); out != n/2 {
+			t.Errorf("%d replicas: %d are out", n, out)
 		}
 	}
 }

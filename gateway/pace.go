@@ -18,9 +18,10 @@ const (
 	paceFloor = 20 * time.Millisecond
 	// recent is how many outcomes an average is over, where it is one of counts.
 	recent = 16
-	// failureCost is how much more a replica costs that always fails. It need
-	// only outweigh that failing is fast.
-	failureCost = 100
+	// failureCost is how much more a replica costs that always fails; it grows
+	// with the square of their share, so that one in a hundred is next to nothing.
+	// It must outweigh that failing is fast, also when the others have queues.
+	failureCost = 1000
 	// suspectTimes is how many times its typical time a replica may be silent
 	// while somebody waits for it.
 	suspectTimes = 4
@@ -60,7 +61,7 @@ func (p *pace) note(o outcome, at time.Duration) {
 		p.mean += (took - p.mean) / recent
 		p.typical.Store(int64(p.mean * float64(time.Second)))
 	}
-	p.cost.Store(math.Float64bits(max(p.peak, paceFloor.Seconds()) * (1 + failureCost*p.failing)))
+	p.cost.Store(math.Float64bits(max(p.peak, paceFloor.Seconds()) * (1 + failureCost*p.failing*p.failing)))
 }
 
 // silence is how long not one byte has come from an endpoint although somebody

@@ -122,7 +122,7 @@ func TestTheColdGetsATenthOfItsShareAndTheRestLater(t *testing.T) {
 			for _, e := range all[1:] {
 				e.admittedAt.Store(int64(now() - time.Hour))
 			}
-			want := of / float64(n)
+			want := (of*(byLot-1) + 1) / byLot / float64(n)
 			if share := shares(all, draws)[0]; share < want-0.03 || share > want+0.03 {
 				t.Errorf("%d replicas, admitted %s ago: got %.3f, want %.3f", n, since, share, want)
 			}

@@ -15,8 +15,8 @@ const (
 	// whoever is never asked can neither show that it is well again nor that it
 	// is bad enough to be ejected.
 	byLot = 10
-	// A replica that was admitted a moment ago is cold: it gets a tenth of its
-	// share, and more from second to second.
+	// A replica that was admitted a moment ago is cold: beside its part of the picks
+	// by lot it gets a tenth of its share, and more from second to second.
 	slowStart = 10 * time.Second
 	coldShare = 0.1
 )
@@ -93,9 +93,9 @@ func better(a, b *endpoint, at time.Duration) *endpoint {
 		if e := cheaper(a, b, at); e != nil {
 			return e
 		}
-	}
-	if e := warmer(a, b, at); e != nil {
-		return e
+		if e := warmer(a, b, at); e != nil {
+			return e
+		}
 	}
 	if b.inFlight.Load() < a.inFlight.Load() {
 		return b

@@ -24,24 +24,32 @@ const memory = 5 * time.Second
 // enough answers make a usual pace.
 const enough = 5
 
-// pulse reviews every service ten times a second, and at once when a score
-// alarms. The pulse is also by what the gateway feels how late it is itself.
+// pulse reviews every service ten times a second, at once when a score alarms,
+// and when what is out for missed checks becomes silent. The pulse is also by
+// what the gateway feels how late it is itself.
 func (g *Gateway) pulse(ctx context.Context) {
 	tick := time.NewTicker(detect.Pulse)
 	defer tick.Stop()
+	silence := time.NewTimer(detect.Pulse)
+	defer silence.Stop()
 	for {
 		select {
 		case <-ctx.Done():
 			return
 		case <-tick.C:
-			g.beat(now())
+			if due := g.beat(now()); due > 0 {
+				silence.Reset(due - now())
+			}
+		case <-silence.C:
+			g.reviewSilence(now())
 		case <-g.alarms:
 			g.reviewErrors(now())
 		}
 	}
 }
 
-func (g *Gateway) beat(at time.Duration) {
+// beat reviews everything, and says when the next silence is due; 0 is never.
+func (g *Gateway) beat(at time.Duration) (due time.Duration) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.health = g.health.Tick(at)
@@ -49,9 +57,20 @@ func (g *Gateway) beat(at time.Duration) {
 	for _, s := range g.services {
 		s.weigh(at)
 		g.reviewPace(s, at)
-		g.listen(s, at)
+		if next := g.listen(s, at); next > 0 && (due == 0 || next < due) {
+			due = next
+		}
 		g.compare(s)
 		g.settle(s)
+	}
+	return due
+}
+
+func (g *Gateway) reviewSilence(at time.Duration) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	for _, s := range g.services {
+		g.listen(s, at)
 	}
 }
 
@@ -96,8 +115,8 @@ func (g *Gateway) compare(s *service) {
 		if e.standing != admitted || s.check.Disabled {
 			continue
 		}
-		if contrast, mine, theirs := e.ledger.suspect(all); contrast == detect.Apart && s.fleet().MayEject() {
-			g.doubt(s, e, holdfast.SignErrors, fmt.Sprintf("%d of %d requests failed, %d of %d on the others", mine.Failed, mine.All, theirs.Failed, theirs.All))
+		if contrast, mine, theirs := e.ledger.suspect(all); contrast == detect.Apart {
+			g.outdone(s, e, holdfast.SignErrors, fmt.Sprintf("%d of %d requests failed, %d of %d on the others", mine.Failed, mine.All, theirs.Failed, theirs.All))
 		}
 	}
 }
@@ -154,12 +173,12 @@ func (g *Gateway) follow(s *service, e *endpoint, all, usual *detect.Pace, at ti
 	if tempo == detect.Even {
 		return
 	}
-	if tempo == detect.Slow && s.fleet().MayEject() {
+	if tempo == detect.Slow {
 		what := "first byte"
 		if lag.Checks {
 			what = "health check"
 		}
-		g.doubt(s, e, holdfast.SignSlow, fmt.Sprintf("median time to the %s %s, %s on the others", what, short(lag.Own), short(lag.Others)))
+		g.outdone(s, e, holdfast.SignSlow, fmt.Sprintf("median time to the %s %s, %s on the others", what, short(lag.Own), short(lag.Others)))
 		return
 	}
 	itself, others := e.slowness.Needs(&e.last, all)
@@ -179,8 +198,9 @@ func short(d time.Duration) time.Duration {
 }
 
 // listen follows how long not a byte has come while something waits: it makes a
-// suspect first, and silence of what is out for missed checks in the end.
-func (g *Gateway) listen(s *service, at time.Duration) {
+// suspect first, and silence of what is out for missed checks in the end. It says
+// when that is due next; 0 is never.
+func (g *Gateway) listen(s *service, at time.Duration) (due time.Duration) {
 	limit := max(overdue, overdueTimes*time.Duration(s.typical.Load()))
 	for _, e := range s.endpoints {
 		e.listen(at)
@@ -194,8 +214,12 @@ func (g *Gateway) listen(s *service, at time.Duration) {
 			if g.hearsNothing(s, e, at) {
 				g.retell(s, e, holdfast.SignSilent, e.soSilent(at))
 			}
+			if next := e.quiet.Due(g.health.Factor()); e.sign == holdfast.SignMissed && next > at && (due == 0 || next < due) {
+				due = next
+			}
 		}
 	}
+	return due
 }
 
 // listen takes in what waits, requests and checks, and when a byte last came.

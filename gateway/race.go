@@ -31,19 +31,20 @@ func (x *exchange) mayHedge() bool {
 	return reads && m.length == 0 && m.upgrade == "" && len(x.service.lineup.Load().usable) > 1
 }
 
-// hedgeDelay is how long an answer's first byte usually takes at most.
-func (s *service) hedgeDelay() time.Duration {
-	usual := time.Duration(s.tempo.p95.Load())
+// hedgeDelay is how long an answer's first byte usually takes at most. A gateway
+// that is starved itself waits longer, but not until the answer is late.
+func (x *exchange) hedgeDelay() time.Duration {
+	usual := time.Duration(x.service.tempo.p95.Load())
 	if usual == 0 {
 		return hedgeCap
 	}
-	return min(max(usual, hedgeFloor), hedgeCap)
+	return min(x.gateway.patience(max(usual, hedgeFloor)), hedgeCap)
 }
 
 // await waits for the first byte of an answer, on the request's own goroutine.
 // It returns another replica when that is to be asked, too.
 func (x *exchange) await(t *try) (*endpoint, error) {
-	for delay := x.service.hedgeDelay(); ; delay = min(2*delay, time.Second) {
+	for delay := x.hedgeDelay(); ; delay = min(2*delay, time.Second) {
 		until := time.Now().Add(delay)
 		if !x.headBy.IsZero() && x.headBy.Before(until) {
 			until = x.headBy
@@ -94,7 +95,7 @@ func (x *exchange) race(first *try, other *endpoint) (*try, *failure) {
 	first.conn.readBy(x.headBy)
 	r.enter(first, func() error { return nil })
 	r.ask(other)
-	timer := time.NewTimer(x.service.hedgeDelay())
+	timer := time.NewTimer(x.hedgeDelay())
 	defer timer.Stop()
 	var last *failure
 	var enough <-chan time.Time // a bad answer that took long is kept no longer
@@ -104,13 +105,13 @@ func (x *exchange) race(first *try, other *endpoint) (*try, *failure) {
 			r.end(0)
 			return nil, &failure{endpoint: first.endpoint, how: clientGone, sent: true}
 		case <-timer.C:
-			if hedges < maxHedges {
+			if hedges < maxHedges && enough == nil {
 				if e := x.hedge(r.running[0]); e != nil {
 					hedges++
 					r.ask(e)
 				}
 			}
-			timer.Reset(x.service.hedgeDelay())
+			timer.Reset(x.hedgeDelay())
 		case <-enough:
 			r.end(lingerTime)
 			return x.held, nil
@@ -261,7 +262,7 @@ func (t *try) lose() {
 	o := outcome{took: now() - t.began}
 	switch {
 	case t.err == nil:
-		o.took = t.conn.first - t.began
+		o.took, o.failed = t.conn.first-t.began, t.failing()
 	case errors.Is(t.err, errOver), errors.Is(t.err, context.Canceled):
 		return // the connect was cut short by us
 	case t.conn == nil, !errors.Is(t.err, os.ErrDeadlineExceeded):
@@ -275,6 +276,13 @@ func (t *try) lose() {
 	if t.conn != nil {
 		t.conn.close()
 	}
+}
+
+// failing says whether the answer that has begun to come is a failure, by the
+// first digit of its status: more of it is not waited for.
+func (t *try) failing() bool {
+	line, _ := t.conn.in.Peek(min(t.conn.in.Buffered(), len("HTTP/1.1 5")))
+	return len(line) == len("HTTP/1.1 5") && line[len(line)-1] == '5'
 }
 
 // stragglers are the tries that lost a race and still run.

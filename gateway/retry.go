@@ -70,15 +70,18 @@ func (x *exchange) next(f *failure) *endpoint {
 	}
 	x.tried = append(x.tried, f.endpoint)
 	x.fresh = f.stale
+	if f.how == unreachable {
+		x.unreached = f.endpoint
+	}
 	e := x.service.pick(x.tried)
 	switch {
 	case e != nil:
 		return e
 	case f.stale:
 		return f.endpoint // there is no other, and its next connection may be as good as new
-	case f.how == unreachable && !x.patient:
+	case x.unreached != nil && !x.patient:
 		x.patient = true
-		return f.endpoint
+		return x.unreached
 	default:
 		return nil
 	}

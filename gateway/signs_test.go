@@ -150,15 +150,24 @@ func TestEachFaultHasItsSign(t *testing.T) {
 // comes back when its checks are as quick as the others', not before.
 func TestTheWayBackFromSlow(t *testing.T) {
 	all, r := three(t)
+	table := tableOf(2, all...)
+	table.Services[0].Healthcheck = holdfast.Healthcheck{Timeout: 3 * time.Second}
+	if err := r.gateway.Apply(t.Context(), table); err != nil {
+		t.Fatal(err)
+	}
 	h := r.hear()
-	all[0].delay.Store(int64(150 * time.Millisecond))
-	r.drive(4*time.Second, r.edge, all[2], nil)
+	const slow = 900 * time.Millisecond
+	all[0].delay.Store(int64(slow))
+	r.drive(4500*time.Millisecond, r.edge, all[2], nil)
 	if h.after(all[0], holdfast.SignSlow) == 0 {
 		t.Fatalf("not ejected: %v", h.ejections(all[0]))
 	}
-	// Its checks are in time, again and again, and no pass among them counts.
+	// Its checks are in time, again and again, and no pass among them counts, even
+	// when it is held no more.
+	r.until("nothing holds it", func(s holdfast.GatewayState) bool { return s.Endpoints[0].HeldUntil == 0 })
+	<-time.After(2 * time.Second)
 	state, _ := r.gateway.State(t.Context())
-	if e := state.Endpoints[0]; e.Admitted || e.Sign != holdfast.SignSlow || e.Check < 150*time.Millisecond {
+	if e := state.Endpoints[0]; e.Admitted || e.Sign != holdfast.SignSlow || e.Check < slow {
 		t.Errorf("%+v", e)
 	}
 	all[0].delay.Store(0)
@@ -229,6 +238,41 @@ func TestAVerdictIsToldAgainWhenItsEvidenceChanges(t *testing.T) {
 	next := newReplicaAt(t, first.id, first.address, http.HandlerFunc(func(w http.ResponseWriter, q *http.Request) { w.WriteHeader(500) }))
 	r.until("it is ill", func(holdfast.GatewayState) bool { return h.signs(first) == "missed silent refused unhealthy" })
 	next.kill()
+}
+
+// A hung process's queue fills up, and from then on nobody can connect. It is
+// hung all the same.
+func TestAFullQueueIsNoPartition(t *testing.T) {
+	all, r := three(t)
+	h := r.hear()
+	all[0].stop()
+	r.until("it is silent", func(holdfast.GatewayState) bool { return h.after(all[0], holdfast.SignSilent) > 0 })
+	all[0].blackhole(t)
+	r.until("nobody can connect", func(s holdfast.GatewayState) bool { return s.Endpoints[0].Check < 290*time.Millisecond })
+	<-time.After(2 * time.Second)
+	if got := h.signs(all[0]); got != "missed silent" {
+		t.Errorf("told by %s", got)
+	}
+	all[0].resume()
+}
+
+// What waits for a stopped replica and may be sent again is sent again when it
+// is ejected, also what is never asked of two at a time.
+func TestAnEjectionMovesWhatWaits(t *testing.T) {
+	all, r := three(t)
+	all[0].stop()
+	var group sync.WaitGroup
+	for range 20 {
+		group.Go(func() {
+			began := time.Now()
+			got, err := r.do("PUT", r.published, "/item", strings.NewReader("a thing"))
+			if took := time.Since(began); err != nil || got.status != http.StatusOK || took > 3*time.Second {
+				t.Errorf("%v %+v after %s", err, got, took)
+			}
+		})
+	}
+	group.Wait()
+	all[0].resume()
 }
 
 // slowly answers what asks for /slow after a time, and reads what it is sent.
@@ -307,13 +351,13 @@ func trickle(took time.Duration) io.Reader {
 	return read
 }
 
-// All are a second slow, checks included: half of them are used at least, in the
+// All are slow, checks included: half of them are used at least, in the
 // end, and nobody is called hung.
 func TestWhenAllAreSlowMostAreUsed(t *testing.T) {
 	all, r := three(t)
 	h := r.hear()
 	for _, v := range all {
-		v.delay.Store(int64(time.Second))
+		v.delay.Store(int64(700 * time.Millisecond))
 	}
 	r.until("it is known that they are slow", func(s holdfast.GatewayState) bool {
 		return h.after(all[0], holdfast.SignSlow)+h.after(all[1], holdfast.SignSlow)+h.after(all[2], holdfast.SignSlow) > 0 && admittedIn(s) >= 2
@@ -334,4 +378,22 @@ func TestWhenAllAreSlowMostAreUsed(t *testing.T) {
 		v.delay.Store(0)
 	}
 	r.untilAdmitted(3)
+}
+
+// What loses a race shows that it fails all the same: else a replica that is both
+// slow and broken would look well.
+func TestALoserThatFailsIsAFailure(t *testing.T) {
+	first, second := newReplica(t, 1, named("1")), newReplica(t, 2, named("2"))
+	r := newRig(t, tableOf(1, first, second))
+	r.untilAdmitted(2)
+	first.delay.Store(int64(200 * time.Millisecond))
+	first.failing.Store(100)
+	for range 20 {
+		r.get("/item")
+	}
+	r.until("the slow one's answers are known", func(s holdfast.GatewayState) bool { return s.Endpoints[0].ErrorShare > 0 })
+	r.until("none of them was good", func(s holdfast.GatewayState) bool {
+		e := s.Endpoints[0]
+		return e.InFlight == 0 && e.ErrorShare == 1
+	})
 }

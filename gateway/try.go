@@ -31,19 +31,20 @@ type exchange struct {
 	message message
 	body    body
 
-	headBy   time.Time   // when the head of an answer must have come; zero for never
-	first    try         // most requests need no other
-	tried    []*endpoint // that are not to be picked again
-	held     *try        // a bad answer, whole, that is passed on if no other replica has a better one
-	story    []string    // what went wrong so far, a part of a sentence each
-	fresh    bool        // the next try takes no used connection
-	patient  bool        // every replica was asked and none could be connected to: the last try takes its time
-	unpaid   bool        // the budget refused it a second try
-	moves    int         // tries of which nothing was sent, or that were given up at an ejection
-	retries  int         // second tries of what was sent
-	renewals int         // tries on a fresh connection because a used one had died
-	failed   bool        // the client got no good answer
-	hijacked bool        // the client's connection was taken from net/http
+	headBy    time.Time   // when the head of an answer must have come; zero for never
+	first     try         // most requests need no other
+	tried     []*endpoint // that are not to be picked again
+	held      *try        // a bad answer, whole, that is passed on if no other replica has a better one
+	story     []string    // what went wrong so far, a part of a sentence each
+	unreached *endpoint   // that could not be connected to in time
+	fresh     bool        // the next try takes no used connection
+	patient   bool        // every replica was asked, and the last try takes its time
+	unpaid    bool        // the budget refused it a second try
+	moves     int         // tries of which nothing was sent, or that were given up at an ejection
+	retries   int         // second tries of what was sent
+	renewals  int         // tries on a fresh connection because a used one had died
+	failed    bool        // the client got no good answer
+	hijacked  bool        // the client's connection was taken from net/http
 }
 
 // prepare takes the request over.
@@ -162,15 +163,16 @@ func (x *exchange) send(t *try) error {
 // watch ends the try when the client goes.
 func (x *exchange) watch(t *try) { t.unwatch = context.AfterFunc(x.r.Context(), t.conn.abort) }
 
-// connectTime is how long a connect to a replica may take.
+// connectTime is how long a connect to a replica may take. A gateway that is
+// starved itself hears of it later.
 func (x *exchange) connectTime(to *endpoint) time.Duration {
 	switch {
 	case x.patient:
 		return lastConnectTime
 	case x.service.others(append(x.tried, to)):
-		return briefConnectTime
+		return min(x.gateway.patience(briefConnectTime), connectTime)
 	default:
-		return connectTime
+		return min(x.gateway.patience(connectTime), lastConnectTime)
 	}
 }
 

@@ -148,18 +148,17 @@ func (g *Gateway) missed(s *service, e *endpoint, seen sighting, at time.Duratio
 }
 
 // reconsider tells of an ejection again when as many checks in a row as it takes
-// say something else. Two things are not something else: a miss of what is
-// silent, and a connect that nobody answers while earlier ones still wait for
-// their first byte, because a hung process's queue has filled up.
+// say something else. What is silent does not become anything else by more of the
+// same, nor by connects that nobody answers: a hung process's queue fills up.
 func (g *Gateway) reconsider(s *service, e *endpoint, sign holdfast.Sign, detail string, at time.Duration) {
-	hung := e.sign == holdfast.SignSilent || e.sign == holdfast.SignMissed
+	more := sign == holdfast.SignMissed || sign == holdfast.SignUnreachable
 	e.listen(at)
 	switch {
 	case g.hearsNothing(s, e, at):
 		g.retell(s, e, holdfast.SignSilent, e.soSilent(at)+": "+detail)
 	case sign == e.sign || !e.checks.Agreed(s.check.Retries):
-	case e.sign == holdfast.SignSilent && sign == holdfast.SignMissed:
-	case hung && sign == holdfast.SignUnreachable && e.quiet.For(at) > 0:
+	case more && e.sign == holdfast.SignSilent:
+	case more && e.sign == holdfast.SignMissed && e.quiet.For(at) > 0:
 	default:
 		g.retell(s, e, sign, detail)
 	}
@@ -189,20 +188,30 @@ func (g *Gateway) refused(e *endpoint, detail string) {
 	e.nudge()
 }
 
-// doubt ejects an admitted endpoint, unless it is the last, or the evidence is
-// relative and enough are out by such already.
+// doubt ejects an admitted endpoint, unless it is the last. One that is only as
+// slow as those that are out for it is not even that.
 func (g *Gateway) doubt(s *service, e *endpoint, sign holdfast.Sign, detail string) {
 	switch fleet := s.fleet(); {
-	case fleet.Admitted > 1 && (!relative(sign) || fleet.MayEject()):
-		g.eject(s, e, sign, detail)
-	case fleet.Admitted > 1:
-		e.reason = bounded("looks bad, but as many as may be are out: " + detail)
-	default:
+	case fleet.Admitted == 1 && !(relative(sign) && fleet.Passive > 0):
 		e.stand(kept, detail)
 		e.sign = sign
 		e.checks = e.checks.Forget()
 		g.announce(e.verdict(g.name, s))
+	case relative(sign):
+		g.outdone(s, e, sign, detail)
+	default:
+		g.eject(s, e, sign, detail)
 	}
+}
+
+// outdone ejects an endpoint that does worse than the others, unless as many are
+// out as such evidence may put out.
+func (g *Gateway) outdone(s *service, e *endpoint, sign holdfast.Sign, detail string) {
+	if s.fleet().MayEject() {
+		g.eject(s, e, sign, detail)
+		return
+	}
+	e.reason = bounded("looks bad, but as many as may be are out: " + detail)
 }
 
 // relative signs are those that say how a replica stands beside the others.

@@ -31,6 +31,9 @@ func group(t *testing.T, name string, limits cgroup.Limits, needs ...cgroup.Cont
 	t.Cleanup(func() {
 		endGroup(dirs)
 		eventually(t, "the group is removed", func() bool { return cgroup.Remove(dirs) })
+		for _, dir := range dirs {
+			cgroup.RemoveFamily(filepath.Dir(dir)) // refused while other tests have groups there
+		}
 	})
 	return dirs
 }
@@ -200,6 +203,32 @@ func TestAGroupThatIsNotOursIsRefused(t *testing.T) {
 		spec.Groups = []string{dir}
 		if _, err := c.Start(t.Context(), spec); err == nil || !strings.Contains(err.Error(), "not all ours") {
 			t.Errorf("%s: %v", dir, err)
+		}
+	}
+}
+
+// At its end a keeper leaves no group behind, not even one that was made for a
+// start it refused.
+func TestTheEndLeavesNoControlGroups(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t)
+	c := h.begin()
+	tree := cgroup.Find("/")
+	if _, why := tree.Can(cgroup.Processes); why != "" {
+		t.Skip(why)
+	}
+	family := fmt.Sprintf("%send-%d", cgroup.Family, os.Getpid())
+	spec := h.spec("last-1", 1, "sleep 600")
+	spec.Groups, _ = tree.Make(family, "last-1", cgroup.Limits{Processes: 20})
+	tree.Make(family, "refused-1", cgroup.Limits{Processes: 20})
+	start(t, c, spec)
+	if err := c.Hurry(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	for _, dir := range spec.Groups {
+		if _, err := os.Stat(filepath.Dir(dir)); !os.IsNotExist(err) {
+			t.Errorf("%s is still there: %v", filepath.Dir(dir), err)
+			cgroup.RemoveFamily(filepath.Dir(dir))
 		}
 	}
 }

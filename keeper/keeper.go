@@ -78,6 +78,7 @@ type keeper struct {
 	roles     []*role
 	sockets   sockets
 	remains   remains
+	families  map[string]bool // directories in which control groups of ours were made
 	clients   map[*client]bool
 	changed   []holdfast.Process // not yet told to followers
 	epoch     uint64             // the highest an agent has shown
@@ -114,6 +115,7 @@ func Run(ctx context.Context, o Options) error {
 		children:  map[int]*process{},
 		sockets:   sockets{held: map[holdfast.ListenerName]*held{}, followers: map[follower]bool{}},
 		remains:   remains{},
+		families:  map[string]bool{},
 		clients:   map[*client]bool{},
 	}
 	defer func() { k.place.leave() }()
@@ -273,6 +275,7 @@ func (k *keeper) farewell(err error) {
 	close(k.over)
 	k.tell()
 	k.save()
+	k.removeFamilies()
 	k.lifeline.close()
 	k.sockets.closeAll()
 	k.place.leave()

@@ -64,6 +64,7 @@ func (k *keeper) start(spec holdfast.ProcessSpec) (holdfast.Process, error) {
 	}
 	k.processes[spec.ID.Name()] = p
 	k.children[l.pid] = p
+	k.knowFamilies(p.groups)
 	k.note(p)
 	// Before the answer: a keeper that finds a process nobody recorded takes it
 	// for a stray, and the agent must not have been told of it.
@@ -184,6 +185,7 @@ func (k *keeper) adoptProcess(watching context.Context, recorded processRecord) 
 		p.stopSignal = number
 	}
 	k.processes[recorded.ID.Name()] = p
+	k.knowFamilies(p.groups)
 	if !p.running() {
 		if !p.state.Gone {
 			k.ended(p, *p.state.Exit)

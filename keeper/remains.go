@@ -2,6 +2,7 @@ package keeper
 
 import (
 	"os"
+	"path/filepath"
 	"slices"
 	"syscall"
 	"time"
@@ -181,4 +182,31 @@ func endGroup(dirs []string) (left bool) {
 		}
 	}
 	return left || !cgroup.Remove(dirs)
+}
+
+// knowFamilies remembers where control groups were made.
+func (k *keeper) knowFamilies(groups []string) {
+	for _, dir := range groups {
+		k.families[filepath.Dir(dir)] = true
+	}
+}
+
+// The kernel keeps a group for a moment after its last process, and its parent
+// for a moment after it: at most this often is it tried.
+const (
+	familyTries = 50
+	familyPause = 2 * time.Millisecond
+)
+
+// removeFamilies leaves no control groups behind, not even one that an agent had
+// made for a start that was refused at the end.
+func (k *keeper) removeFamilies() {
+	for parent := range k.families {
+		for range familyTries {
+			if cgroup.RemoveFamily(parent) {
+				break
+			}
+			time.Sleep(familyPause)
+		}
+	}
 }

@@ -21,13 +21,15 @@ const (
 	maxProbes = 16
 	maxProbed = 200_000 // outcomes of one load
 	minEvery  = 10 * time.Millisecond
+	maxAsked  = 100 // requests of one probe under way on connections of their own; what is due beyond is not asked
 )
 
 // A Probe asks one address itself, past every gateway, so that somebody other
-// than the injector sees what a fault in its path does. It asks twice each time:
-// on a connection of its own, and on one that is kept, which sees a lost link
-// very differently. Each waits for its answer before it asks again, so that a
-// probe is never more than two requests.
+// than the injector sees what a fault in its path does. It asks in two ways: on
+// connections of their own, which do not wait for each other, so that what began
+// while an earlier one hangs is seen as soon; and, between those, on one that is
+// kept, which sees a lost link very differently and waits for its answer before
+// it asks again.
 type Probe struct {
 	Name    string        `json:"name"`
 	Address string        `json:"address"`        // host:port
@@ -96,32 +98,64 @@ type Probed struct {
 
 // probe asks by a probe until ctx ends.
 func (g *generation) probe(ctx context.Context, all *sync.WaitGroup, probe Probe, route *route) {
-	all.Go(func() { g.probing(ctx, &probing{Probe: probe, route: route}) })
+	all.Go(func() { g.askAnew(ctx, probe, route) })
 	if probe.Path != "" { // who only connects has no use for a connection that is kept
-		all.Go(func() { g.probing(ctx, &probing{Probe: probe, route: route, keeps: true}) })
+		all.Go(func() { g.askOn(ctx, &probing{Probe: probe, route: route, keeps: true}) })
 	}
 }
 
-// probing asks again and again, each time when it is due or as soon after as
-// the last is answered.
-func (g *generation) probing(ctx context.Context, p *probing) {
-	defer p.close()
-	tick := time.NewTicker(p.Every)
+// askAnew asks on a connection of its own whenever it is due.
+func (g *generation) askAnew(ctx context.Context, probe Probe, route *route) {
+	var under sync.WaitGroup
+	defer under.Wait()
+	slots := make(chan struct{}, maxAsked)
+	tick := time.NewTicker(probe.Every)
 	defer tick.Stop()
 	for {
-		outcome := p.ask(ctx)
-		if ctx.Err() != nil {
-			return // it was cut, and says nothing
+		select {
+		case slots <- struct{}{}:
+			under.Go(func() {
+				defer func() { <-slots }()
+				g.tell(ctx, (&probing{Probe: probe, route: route}).ask(ctx))
+			})
+		default:
 		}
-		if g.probed.Add(1) > maxProbed {
-			return // the load goes on longer than was planned
-		}
-		g.sheet.report(line{Probed: &outcome})
 		select {
 		case <-ctx.Done():
 			return
 		case <-tick.C:
 		}
+	}
+}
+
+// askOn asks on one connection, each time when it is due or as soon after as
+// the last is answered.
+func (g *generation) askOn(ctx context.Context, p *probing) {
+	defer p.close()
+	aside := time.NewTimer(p.Every / 2) // so that the two ways are not both under way at the instant of a fault
+	defer aside.Stop()
+	select {
+	case <-ctx.Done():
+		return
+	case <-aside.C:
+	}
+	tick := time.NewTicker(p.Every)
+	defer tick.Stop()
+	for {
+		g.tell(ctx, p.ask(ctx))
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+	}
+}
+
+// tell reports an outcome, unless it was cut, or the load goes on for so much
+// longer than was planned that there are too many.
+func (g *generation) tell(ctx context.Context, outcome Probed) {
+	if ctx.Err() == nil && g.probed.Add(1) <= maxProbed {
+		g.sheet.report(line{Probed: &outcome})
 	}
 }
 

@@ -102,7 +102,7 @@ func TestAProbeKeepsOneConnectionAndMakesOthers(t *testing.T) {
 	until(t, "both ways have asked", func() bool { return len(outcomes(g, false)) > 5 && len(outcomes(g, true)) > 5 })
 	stop(t, g)
 	fresh := len(outcomes(g, false))
-	if made := s.connections(); made < fresh || made > fresh+2 { // one that is kept, and one cut at the end
+	if made := s.connections(); made < fresh || made > fresh+3 { // one that is kept, and those cut at the end
 		t.Errorf("%d connections for %d on their own and one kept", made, fresh)
 	}
 	s.route(t)
@@ -157,6 +157,23 @@ func TestProbesToldFromEachOther(t *testing.T) {
 				t.Errorf("%+v; want %q", outcome, want)
 			}
 		}
+	}
+}
+
+// TestAHangingProbeHidesNothing: what is asked while an earlier one waits is
+// asked on time.
+func TestAHangingProbeHidesNothing(t *testing.T) {
+	url := serve(t, func(w http.ResponseWriter, r *http.Request) { io.WriteString(w, "ok") })
+	silent := play(t, func(conn net.Conn, requests *bufio.Reader) { io.Copy(io.Discard, requests) })
+	p := probed(url, silent.listener.Addr().String(), "/")
+	p.Probes[0].Timeout = 500 * time.Millisecond
+	g := start(t, p)
+	until(t, "ten asked in one another's time", func() bool { return len(outcomes(g, false)) >= 10 })
+	stop(t, g)
+	silent.route(t)
+	fresh := outcomes(g, false)
+	if first, tenth := fresh[0].At, fresh[9].At; time.Duration(tenth-first) > 450*time.Millisecond {
+		t.Errorf("the tenth was asked %v after the first, want it before the first was given up", time.Duration(tenth-first))
 	}
 }
 

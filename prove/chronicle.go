@@ -22,8 +22,9 @@ type chronicle struct {
 
 // A life is the newest incarnation of a replica.
 type life struct {
-	started  holdfast.Started
-	admitted bool
+	started   holdfast.Started
+	admitted  bool
+	completed bool // it ended, and well
 }
 
 func newChronicle() *chronicle {
@@ -64,6 +65,7 @@ func (c *chronicle) take(entry event.Entry) error {
 		c.mark(b.ID, b.Kept)
 	case holdfast.Exited:
 		c.mark(b.ID, false)
+		c.complete(b)
 	case event.Escalated:
 		c.called = true
 	}
@@ -75,6 +77,15 @@ func (c *chronicle) take(entry event.Entry) error {
 func (c *chronicle) begin(started holdfast.Started) {
 	if l, ok := c.lives[started.ID.Name()]; !ok || l.started.ID.Incarnation < started.ID.Incarnation {
 		c.lives[started.ID.Name()] = life{started: started}
+	}
+}
+
+// complete remembers who ended well: of what runs once that is all there is to
+// wait for.
+func (c *chronicle) complete(exited holdfast.Exited) {
+	if l := c.lives[exited.ID.Name()]; l.started.ID == exited.ID {
+		l.completed = exited.Status == holdfast.ExitStatus{}
+		c.lives[exited.ID.Name()] = l
 	}
 }
 
@@ -107,13 +118,14 @@ func (c *chronicle) escalated() bool {
 	return c.called
 }
 
-// missing are the replicas of a system that are not admitted.
+// missing are the replicas of a system that are not admitted, or, of what runs
+// once, not completed.
 func (c *chronicle) missing(system *holdfast.System) []holdfast.ReplicaName {
 	var names []holdfast.ReplicaName
 	for _, service := range system.Services {
 		for ordinal := range service.Replicas {
 			name := holdfast.NameReplica(service.Name, ordinal+1)
-			if l, ok := c.life(name); !ok || !l.admitted {
+			if l, ok := c.life(name); !ok || !l.admitted && !(service.Once && l.completed) {
 				names = append(names, name)
 			}
 		}

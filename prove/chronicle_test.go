@@ -86,3 +86,18 @@ func TestTheChronicleGoesOnWhereItStopped(t *testing.T) {
 		t.Errorf("life %+v", l)
 	}
 }
+
+// What runs once is there when it has ended well, and not before.
+func TestWhatRunsOnceIsMissingUntilItIsCompleted(t *testing.T) {
+	system := &holdfast.System{Services: []holdfast.Service{{Name: "migrate", Replicas: 1, Once: true}}}
+	for want, c := range map[int]*chronicle{
+		0: reads(started("migrate-1#1"), holdfast.Exited{ID: id("migrate-1#1")}),
+		1: reads(started("migrate-1#1")),
+		2: reads(started("migrate-1#1"), holdfast.Exited{ID: id("migrate-1#1"), Status: holdfast.ExitStatus{Code: 1}}),
+		3: reads(started("migrate-1#1"), holdfast.Exited{ID: id("migrate-1#1"), Status: holdfast.ExitStatus{Unknown: true}}),
+	} {
+		if missing := c.missing(system); (len(missing) == 0) != (want == 0) {
+			t.Errorf("story %d: missing %v", want, missing)
+		}
+	}
+}

@@ -75,7 +75,7 @@ func TestAHangIsKilledOnlyWhenItsDrillHasPassed(t *testing.T) {
 
 	s.strike(before["cart-2"], syscall.SIGSTOP)
 	at := s.said(0, "the kill is withheld", withheldByShadow)
-	s.run("status").exits(0).tells("withheld by shadow")
+	s.run("status").exits(0).tells("restart withheld")
 	evidence := s.said(0, "evidence is kept", func(body event.Body) bool {
 		b, ok := body.(event.Captured)
 		return ok && strings.Contains(b.Summary, "state T (stopped)") && b.Path != ""

@@ -4,6 +4,7 @@ package main
 
 import (
 	"bytes"
+	"encoding/json"
 	"fmt"
 	"io/fs"
 	"os"
@@ -128,15 +129,37 @@ func TestAForkBombWithinLimits(t *testing.T) {
 	if n := len(s.marked("bomb-1")); n == 0 || n > 60 {
 		t.Errorf("%d processes of the bomb", n)
 	}
+	groups := s.groupsOf("bomb-1")
 	s.down()
-	for _, dir := range []string{"/sys/fs/cgroup", "/sys/fs/cgroup/pids", "/sys/fs/cgroup/memory"} {
-		left, _ := filepath.Glob(filepath.Join(dir, cgroup.Family+"*", "*-1"))
-		for _, group := range left {
-			if members := cgroup.Members([]string{group}); len(members) > 0 && strings.HasSuffix(group, "bomb-1") {
-				t.Errorf("%s still holds %v", group, members)
-			}
+	if members := cgroup.Members(groups); len(groups) == 0 || len(members) > 0 {
+		t.Errorf("%q hold %v", groups, members)
+	}
+	for _, dir := range groups {
+		if _, err := os.Stat(filepath.Dir(dir)); !os.IsNotExist(err) {
+			t.Errorf("%s is still there: %v", dir, err)
 		}
 	}
+}
+
+// groupsOf are the directories of a replica's control groups, as the keeper wrote
+// them down.
+func (s *system) groupsOf(name string) []string {
+	s.Helper()
+	text, err := os.ReadFile(s.state.path("processes.json"))
+	s.must(err)
+	var table struct {
+		Processes []struct {
+			ID     holdfast.ReplicaID `json:"id"`
+			Groups []string           `json:"groups"`
+		} `json:"processes"`
+	}
+	s.must(json.Unmarshal(text, &table))
+	for _, p := range table.Processes {
+		if string(p.ID.Name()) == name {
+			return p.Groups
+		}
+	}
+	return nil
 }
 
 // marked are the processes of a replica, by its mark.

@@ -145,7 +145,7 @@ func (t Tree) make(c Controller, family, name string, limits Limits) (string, er
 	dir := filepath.Join(parent, name)
 	err := b.grow(c, parent, dir)
 	if errors.Is(err, fs.ErrNotExist) {
-		err = b.grow(c, parent, dir) // the family's last member went, and it with it
+		err = b.grow(c, parent, dir) // a keeper that ended took the family away meanwhile
 	}
 	if err != nil {
 		return "", fmt.Errorf("%s: %w", c, plainly(err))

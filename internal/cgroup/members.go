@@ -71,15 +71,13 @@ func Seal(dirs []string) {
 	}
 }
 
-// Remove removes an empty group, and its family with its last member. It says
-// whether nothing of the group is left; the kernel keeps it for a moment after
-// its last process.
+// Remove removes an empty group. It says whether nothing of it is left; the
+// kernel keeps it for a moment after its last process.
 func Remove(dirs []string) bool {
 	gone := true
 	for _, dir := range dirs {
 		err := os.Remove(dir)
 		gone = gone && (err == nil || errors.Is(err, fs.ErrNotExist))
-		_ = os.Remove(filepath.Dir(dir)) // refused while it has others
 	}
 	return gone
 }
@@ -87,13 +85,19 @@ func Remove(dirs []string) bool {
 // Sweep removes the empty groups of a family: what a keeper that was killed left.
 func (t Tree) Sweep(family string) {
 	for _, b := range t.branches {
-		parent := filepath.Join(b.under, family)
-		entries, _ := os.ReadDir(parent)
-		for _, entry := range entries {
-			if entry.IsDir() {
-				_ = os.Remove(filepath.Join(parent, entry.Name())) // refused while somebody is in it
-			}
-		}
-		_ = os.Remove(parent)
+		RemoveFamily(filepath.Join(b.under, family))
 	}
+}
+
+// RemoveFamily removes the empty groups below a family's directory, and that if
+// nothing is left in it. It says whether the directory is gone.
+func RemoveFamily(parent string) bool {
+	entries, _ := os.ReadDir(parent)
+	for _, entry := range entries {
+		if entry.IsDir() {
+			_ = os.Remove(filepath.Join(parent, entry.Name())) // refused while somebody is in it
+		}
+	}
+	err := os.Remove(parent)
+	return err == nil || errors.Is(err, fs.ErrNotExist)
 }
