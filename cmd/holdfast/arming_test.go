@@ -70,7 +70,7 @@ func TestAHangIsKilledOnlyWhenItsDrillHasPassed(t *testing.T) {
 	t.Parallel()
 	s := newSystem(t, hangs)
 	s.own("shop", "1")
-	s.detached().tells("shadow")
+	s.detached().tells("in shadow")
 	before := s.whole()
 
 	s.strike(before["cart-2"], syscall.SIGSTOP)

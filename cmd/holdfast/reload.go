@@ -199,7 +199,7 @@ func (r *reload) waitingFor(v view.Status) []holdfast.ReplicaName {
 			name := replica.ID.Name()
 			there := replica.State == view.Admitted || replica.State == view.Completed || replica.State == view.Running && (service.Unchecked || service.Watched)
 			switch {
-			case replica.Outdated, !there && (r.awaited[name] || r.before[name] == 0):
+			case replica.Outdated, !there && (r.awaited[name] || r.before[name] == 0 || replica.ID.Incarnation > r.before[name]):
 				waiting, r.awaited[name] = append(waiting, name), true
 			case there && replica.ID.Incarnation > r.before[name]:
 				r.before[name] = replica.ID.Incarnation

@@ -44,6 +44,9 @@ func TestAChangedFileRollsUnderLoad(t *testing.T) {
 			t.Errorf("%s had pid %d and has %d", name, pid, after[name])
 		}
 	}
+	if t.Failed() {
+		t.Log(s.run("events").all())
+	}
 	visitors.unhurtAfter(20)
 	s.run("reload").exits(0).tells("nothing is changed", "done after")
 	if again := s.whole(); again["catalog-1"] != after["catalog-1"] {

@@ -319,8 +319,22 @@ func (u *up) showAddresses(status api.Status) {
 	for _, line := range lacking(status.View) {
 		fmt.Fprintf(u.out, "%s %s\n", view.Bad, line)
 	}
-	fmt.Fprintf(u.out, "serving %s\n", strings.Join(serving, " "))
-	fmt.Fprint(u.out, shadowText(status.View.Arms))
+	fmt.Fprintf(u.out, "serving %s%s\n", strings.Join(serving, " "), inShadow(status.View.Arms))
+}
+
+// inShadow says in half a line how many remedies would only be recorded; status
+// says which, and why.
+func inShadow(arms []view.Arm) string {
+	n := 0
+	for _, arm := range arms {
+		if !arm.Armed {
+			n++
+		}
+	}
+	if n == 0 {
+		return ""
+	}
+	return fmt.Sprintf("; in shadow: %s of %d that would end a living process (holdfast prove arms what passes)", count(n, "remedy"), len(arms))
 }
 
 // errGaveUp says that a replica cannot be started by trying.
