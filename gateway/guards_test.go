@@ -21,7 +21,7 @@ func allAdmitted(t *testing.T, n int) (*Gateway, *service) {
 }
 
 // serve lets each endpoint answer so many requests, of which those of the given
-// ones fail, and a pulse goes by after each round.
+// ones fail, and a pulse goes by after each round. All checks are good.
 func serve(g *Gateway, s *service, requests int, failing ...*endpoint) {
 	for range requests {
 		for _, e := range s.endpoints {
@@ -32,6 +32,32 @@ func serve(g *Gateway, s *service, requests int, failing ...*endpoint) {
 			e.learn(outcome{took: time.Millisecond, failed: failed})
 		}
 		g.reviewErrors(now())
+		for _, e := range s.endpoints {
+			if e.apart > 0 {
+				g.judge(s, e, sighting{detail: "fine", began: now()})
+			}
+		}
+	}
+}
+
+// Requests fail where nobody can be reached. That is for the checks to say.
+func TestErrorsWaitForACheck(t *testing.T) {
+	g, s := allAdmitted(t, 3)
+	first := s.endpoints[0]
+	for range 50 {
+		for _, e := range s.endpoints {
+			e.learn(outcome{took: time.Millisecond, failed: e == first})
+		}
+		g.reviewErrors(now())
+	}
+	if first.standing != admitted {
+		t.Fatalf("ejected by %s before any check", first.sign)
+	}
+	for range s.check.Retries {
+		g.judge(s, first, sighting{sign: holdfast.SignUnreachable, detail: "connect: no answer in time"})
+	}
+	if first.standing != ejected || first.sign != holdfast.SignUnreachable {
+		t.Errorf("standing %d by %q", first.standing, first.sign)
 	}
 }
 

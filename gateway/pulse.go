@@ -60,7 +60,7 @@ func (g *Gateway) beat(at time.Duration) (due time.Duration) {
 		if next := g.listen(s, at); next > 0 && (due == 0 || next < due) {
 			due = next
 		}
-		g.compare(s)
+		g.compare(s, at)
 		g.settle(s)
 	}
 	return due
@@ -84,7 +84,7 @@ func (g *Gateway) reviewErrors(at time.Duration) {
 	defer g.mu.Unlock()
 	for _, s := range g.services {
 		s.weigh(at)
-		g.compare(s)
+		g.compare(s, at)
 		g.settle(s)
 	}
 }
@@ -108,14 +108,24 @@ func (s *service) weigh(at time.Duration) {
 	}
 }
 
-// compare ejects an endpoint whose failures stand out from the others'.
-func (g *Gateway) compare(s *service) {
+// compare ejects an endpoint whose failures stand out from the others', once a
+// check that was begun after it did so has passed: who cannot be reached or does
+// not answer fails requests, too, and is to be called that. It is waited for no
+// longer than a check takes.
+func (g *Gateway) compare(s *service, at time.Duration) {
 	all := s.outcomes()
 	for _, e := range s.endpoints {
 		if e.standing != admitted || s.check.Disabled {
 			continue
 		}
-		if contrast, mine, theirs := e.ledger.suspect(all); contrast == detect.Apart {
+		contrast, mine, theirs := e.ledger.suspect(all)
+		switch {
+		case contrast != detect.Apart:
+			e.apart = 0
+		case e.apart == 0:
+			e.apart = at
+			e.nudge()
+		case e.passedFrom >= e.apart || at-e.apart > 2*g.patience(s.check.Timeout):
 			g.outdone(s, e, holdfast.SignErrors, fmt.Sprintf("%d of %d requests failed, %d of %d on the others", mine.Failed, mine.All, theirs.Failed, theirs.All))
 		}
 	}

@@ -105,7 +105,7 @@ func (x *exchange) race(first *try, other *endpoint) (*try, *failure) {
 			r.end(0)
 			return nil, &failure{endpoint: first.endpoint, how: clientGone, sent: true}
 		case <-timer.C:
-			if hedges < maxHedges {
+			if hedges < maxHedges && enough == nil {
 				if e := x.hedge(r.running[0]); e != nil {
 					hedges++
 					r.ask(e)

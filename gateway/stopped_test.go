@@ -80,11 +80,13 @@ func TestAStoppedProcess(t *testing.T) {
 	if err := stopped.Signal(syscall.SIGSTOP); err != nil {
 		t.Fatal(err)
 	}
-	if l, _ := r.drive(2*time.Second, r.edge, second, nil); len(l.failed) > 0 {
+	l, control := r.drive(2*time.Second, r.edge, second, nil)
+	r.needsAMachine(t, control)
+	if len(l.failed) > 0 {
 		t.Errorf("%d failed, the first: %s", len(l.failed), l.failed[0])
 	}
-	h.wanted(t, r, victim, 700*time.Millisecond, holdfast.SignMissed)
-	h.wanted(t, r, victim, 1200*time.Millisecond, holdfast.SignSilent)
+	h.wanted(t, victim, 700*time.Millisecond, holdfast.SignMissed)
+	h.wanted(t, victim, 1200*time.Millisecond, holdfast.SignSilent)
 	if got := h.signs(victim); !strings.HasPrefix(got, "missed silent") {
 		t.Errorf("told by %s", got)
 	}

@@ -71,7 +71,9 @@ func (g *Gateway) judge(s *service, e *endpoint, seen sighting) {
 		return
 	case seen.sign == "":
 		e.ledger.check(seen.took)
+		e.passedFrom = seen.began
 		g.passed(s, e, seen, at)
+		g.compare(s, at)
 	case waited && !g.health.Trustworthy(seen.began, at):
 		e.nudge() // we stood still ourselves: nothing was seen, look again
 	default:
@@ -235,7 +237,7 @@ func (g *Gateway) eject(s *service, e *endpoint, sign holdfast.Sign, detail stri
 
 func (g *Gateway) admit(e *endpoint, detail string) {
 	e.stand(admitted, detail)
-	e.sign, e.held = "", 0
+	e.sign, e.held, e.apart = "", 0, 0
 	e.checks = e.checks.Begin()
 	e.ledger.begin()
 	e.admittedAt.Store(int64(e.since))

@@ -84,7 +84,7 @@ func (p *proof) drill(ctx context.Context, mode holdfast.FailureMode) (report.Dr
 			return report.Drill{}, err
 		}
 		if err := d.takeAway(ctx); err != nil {
-			return report.Drill{}, err
+			return d.stuck(ctx, err)
 		}
 	}
 	if err := d.watch(ctx, d.wholeAgain); err != nil {
@@ -92,9 +92,27 @@ func (p *proof) drill(ctx context.Context, mode holdfast.FailureMode) (report.Dr
 	}
 	ended := proc.Now()
 	if err := d.undo(ctx); err != nil {
-		return report.Drill{}, err
+		return d.stuck(ctx, err)
 	}
 	return d.conclude(ctx, ended)
+}
+
+// stuck is the end of a drill whose fault could not be taken away. One that is
+// leased lapses by itself, with the proxy that does not answer: the drill decides
+// nothing, and its copy is thrown away.
+func (d *drilling) stuck(ctx context.Context, why error) (report.Drill, error) {
+	if _, leased := d.fault.(holdfast.Leased); !leased || ctx.Err() != nil {
+		return report.Drill{}, why
+	}
+	select {
+	case <-d.copy.warden.Lost():
+		return report.Drill{}, d.copy.lost()
+	default:
+	}
+	d.copy.spoiled = true
+	drill := undecided(d.mode, "the fault proxy did not answer when the fault was to be taken away, and all paths with it: "+why.Error())
+	drill.Strikes, drill.Witness = strikes(facts{mode: d.mode, victim: d.victim}), d.witness()
+	return drill, nil
 }
 
 // announcement says what is about to be broken.

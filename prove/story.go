@@ -64,8 +64,10 @@ func (s *story) take(f facts, entry event.Entry) {
 		if b.Mode != f.mode.Name {
 			return
 		}
-		s.remedies = append(s.remedies, string(b.Do))
-		s.decided = at
+		if b.Do != event.ActCapture { // evidence mends nothing
+			s.remedies = append(s.remedies, string(b.Do))
+			s.decided = at
+		}
 	case holdfast.Started:
 		if b.ID.Name() != f.victim.ID.Name() || b.ID == f.victim.ID {
 			return // struck, it is only told again by an agent that woke up

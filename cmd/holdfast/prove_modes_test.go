@@ -1,0 +1,81 @@
+package main
+
+import (
+	"slices"
+	"strings"
+	"syscall"
+	"testing"
+
+	"holdfast"
+	"holdfast/report"
+)
+
+// pairOfCatalogs has a health path, so that failing answers can be told from a
+// failing service.
+func pairOfCatalogs(flags string) string {
+	return catalogAlone(flags, "healthcheck: {path: /healthz}")
+}
+
+// Every way in which one replica of a pair can fail is broken for real, is seen by
+// the load, is noticed, and costs users nothing.
+func TestEveryStandardFailureOfAPairProves(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t, pairOfCatalogs(""))
+	var s said
+	var run report.Run
+	for range 4 {
+		s = h.run("prove", "--json", "--seed", "8812")
+		if run = s.document(); !noisy(run) {
+			break
+		}
+	}
+	s.exits(exitGood)
+	for i, want := range []struct{ kind, witness, from, remedies string }{
+		{"crash", "exit of pid ", "injection", "restart"},
+		{"hang", "pid ", "injection", "restart"},
+		{"slow", "an answer after 1", "undo", ""},
+		{"errors", "status 500 seen by load on the way to catalog-", "undo", ""},
+		{"partition", "silence seen by load on the way to catalog-", "undo", ""},
+	} {
+		if i >= len(run.Drills) {
+			t.Fatalf("there are %d drills:\n%s", len(run.Drills), s.stdout)
+		}
+		d := run.Drills[i]
+		if string(d.Kind) != want.kind || d.Verdict != holdfast.Pass || !strings.HasPrefix(d.Witness, want.witness) || d.From != want.from || strings.Join(d.Remedies, " ") != want.remedies {
+			t.Errorf("%s: %+v, want %+v", d.Mode, d, want)
+		}
+		if d.Detect == nil || d.Eject == nil || d.Restore == nil || *d.Eject > *d.Restore+*d.Detect+10_000 {
+			t.Errorf("%s: a time is missing or out of order: %+v", d.Mode, d)
+		}
+	}
+	h.keeps(run)
+	h.isEmptyWithin(lease)
+	h.keepsNothingOfTheCopy()
+}
+
+// A fault proxy that is killed or stopped takes every path with it, for a reason
+// that is not the fault: nothing is decided, and nothing is left behind.
+func TestAFaultProxyThatIsLostDecidesNothing(t *testing.T) {
+	t.Parallel()
+	for _, signal := range []syscall.Signal{syscall.SIGKILL, syscall.SIGSTOP} {
+		t.Run(word(signal), func(t *testing.T) {
+			t.Parallel()
+			h := newHouse(t, pairOfCatalogs(""))
+			r := h.start("prove", "catalog.partition", "--json")
+			r.says("silence on catalog-")
+			h.strike(h.one("proxy"), signal)
+			s := r.ends()
+			run := s.document()
+			t.Logf("exit %d, %s: %s", s.code, run.Verdict, reason(run))
+			if !slices.Contains([]int{exitCouldNot, exitAborted}, s.code) || run.Verdict == holdfast.Pass || run.Verdict == holdfast.Fail {
+				t.Errorf("exit %d with %s:\n%s", s.code, run.Verdict, s.all())
+			}
+			if !strings.Contains(reason(run), "proxy") && !strings.Contains(reason(run), "silence") {
+				t.Errorf("the reason does not name what was lost: %s", reason(run))
+			}
+			h.onlyLivesWithin(lease)
+			h.keepsNothingOfTheCopy()
+			h.run("heal").exits(exitGood).tells("nothing was left behind")
+		})
+	}
+}
