@@ -77,9 +77,3 @@ const (
 	ErrNotRunning = Refusal("this incarnation does not run")
 	ErrPast       = Refusal("a later incarnation of this replica has run already")
 )
-
-// A Refusal is an error that is a rule, not a mishap. Refusals are constants
-// and survive the way through a socket: compare them with errors.Is.
-type Refusal string
-
-func (r Refusal) Error() string { return string(r) }
