@@ -37,11 +37,14 @@ type place struct {
 	server   *net.UnixListener
 }
 
-// SocketName is the keeper's socket in its state directory.
-const SocketName = "keeper.sock"
+// What of the place others look at.
+const (
+	SocketName = "keeper.sock"
+	LockName   = "lock"
+)
 
 func settle(dir string) (place, error) {
-	lock, err := takeLock(filepath.Join(dir, "lock"))
+	lock, err := takeLock(filepath.Join(dir, LockName))
 	if err != nil {
 		return place{}, err
 	}
@@ -61,7 +64,7 @@ func (p *place) furnish() error {
 	if p.identity, err = identify(p.dir); err != nil {
 		return err
 	}
-	path := filepath.Join(p.dir, "keep")
+	path := filepath.Join(p.dir, proc.KeepFile)
 	if p.copied = p.isCopy(); p.copied {
 		if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return err
