@@ -38,7 +38,7 @@ const (
 
 // A drilling is one drill under way.
 type drilling struct {
-	*proof
+	*proving
 	mode      holdfast.FailureMode
 	service   holdfast.Service
 	victim    holdfast.Victim
@@ -61,7 +61,7 @@ type drilling struct {
 // drill exercises one failure mode: a clean second, the fault, its witness,
 // what users saw until the system was whole, the undo, the residue, the
 // verdict. Where only we can end the fault the undo comes in the middle.
-func (p *proof) drill(ctx context.Context, mode holdfast.FailureMode) (report.Drill, error) {
+func (p *proving) drill(ctx context.Context, mode holdfast.FailureMode) (report.Drill, error) {
 	d, err := p.prepare(ctx, mode)
 	if err != nil {
 		return report.Drill{}, err
@@ -122,8 +122,8 @@ func (d *drilling) announcement() string {
 }
 
 // prepare picks the victim and starts the load that will witness its end.
-func (p *proof) prepare(ctx context.Context, mode holdfast.FailureMode) (*drilling, error) {
-	d := &drilling{proof: p, mode: mode, byUndo: onlyWeEnd(mode)}
+func (p *proving) prepare(ctx context.Context, mode holdfast.FailureMode) (*drilling, error) {
+	d := &drilling{proving: p, mode: mode, byUndo: onlyWeEnd(mode)}
 	d.service, _ = p.o.System.Service(mode.Strikes.Service)
 	found, ok := fault.Find(mode.Drills[0].Fault)
 	if !ok {

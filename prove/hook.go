@@ -59,7 +59,7 @@ func longestHold(mode holdfast.FailureMode, rate float64) time.Duration {
 
 // A hooking is one drill by a hook under way.
 type hooking struct {
-	*proof
+	*proving
 	mode     holdfast.FailureMode
 	service  holdfast.Service
 	victim   holdfast.Victim
@@ -77,8 +77,8 @@ type hooking struct {
 // drillByHook exercises one failure mode by the file's own commands: a clean
 // second, or nothing is broken; the break; what users and the witness see; the
 // mend, in any case; what users see until the service is whole; the verdict.
-func (p *proof) drillByHook(ctx context.Context, mode holdfast.FailureMode) (report.Drill, error) {
-	h := &hooking{proof: p, mode: mode}
+func (p *proving) drillByHook(ctx context.Context, mode holdfast.FailureMode) (report.Drill, error) {
+	h := &hooking{proving: p, mode: mode}
 	defer h.stop()
 	if err := h.prepare(ctx); err != nil {
 		return report.Drill{}, err

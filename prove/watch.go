@@ -15,7 +15,7 @@ import (
 const silent = patience + 2*time.Second
 
 // pause lets time pass, unless something ends the drill.
-func (p *proof) pause(ctx context.Context, under *load.Generator, length time.Duration) error {
+func (p *proving) pause(ctx context.Context, under *load.Generator, length time.Duration) error {
 	select {
 	case <-time.After(length):
 		return nil
@@ -31,7 +31,7 @@ func (p *proof) pause(ctx context.Context, under *load.Generator, length time.Du
 // lookOn looks now and then until it has seen enough, and says what was the
 // longest that looking waited for a processor. A load that falls silent is an
 // error: nothing that is looked at changes any more.
-func (p *proof) lookOn(ctx context.Context, under *load.Generator, every time.Duration, enough func() bool) (stalled time.Duration, err error) {
+func (p *proving) lookOn(ctx context.Context, under *load.Generator, every time.Duration, enough func() bool) (stalled time.Duration, err error) {
 	heard, when := 0, proc.Now()
 	for {
 		slept := proc.Now()
