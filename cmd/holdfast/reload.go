@@ -22,8 +22,8 @@ func reloadCommand() *cobra.Command {
 		Use: "reload [FILE]", Args: cobra.MaximumNArgs(1), Short: "put a changed file in force, replica by replica",
 		Long: "Shows what the file changes, then puts it in force. Replicas that are started\n" +
 			"with other things are replaced one at a time: the next one when the last is\n" +
-			"admitted. What did not change is not touched. A file with an error is refused,\n" +
-			"and the old one stays in force.",
+			"admitted. What did not change is not touched, but for what was given up: that is\n" +
+			"tried again. A file with an error is refused, and the old one stays in force.",
 	}
 	flag := stateFlag(c)
 	dryRun := c.Flags().Bool("dry-run", false, "show the difference and change nothing")
@@ -214,7 +214,8 @@ func (r *reload) waitingFor(v view.Status) []holdfast.ReplicaName {
 // are waited for.
 func failedFor(v view.Status, waiting []holdfast.ReplicaName) error {
 	for _, failure := range v.Failures {
-		if failure.NeedsYou && failure.Mode == "" && slices.Contains(waiting, failure.ID.Name()) {
+		givenUp := failure.Mode == "" || failure.Withheld == holdfast.RailAttempts
+		if failure.NeedsYou && givenUp && slices.Contains(waiting, failure.ID.Name()) {
 			return exit(exitFound, fmt.Errorf("%w: %s %s\n  next: see holdfast logs %s; mend the file, or put the old one back, and holdfast reload",
 				errRollStopped, failure.ID.Name(), failure.Doing, failure.ID.Name()))
 		}
