@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"strconv"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -233,6 +234,7 @@ func diagnosisText(d api.Diagnosis) string {
 	if d.Address != "" {
 		fmt.Fprintf(&text, "    tried    %s (%s)\n", d.Address, heard(d))
 	}
+	text.WriteString(misled(d))
 	fmt.Fprintf(&text, "    log      %s\n", d.Log)
 	for _, line := range d.Lines {
 		fmt.Fprintf(&text, "    | %s\n", line)
@@ -249,4 +251,18 @@ func heard(d api.Diagnosis) string {
 	default:
 		return "nothing listens there"
 	}
+}
+
+// misled says where a replica listens instead of where it was told to: the
+// mistake that is made first.
+func misled(d api.Diagnosis) string {
+	var ports []string
+	for _, port := range d.Elsewhere {
+		ports = append(ports, strconv.Itoa(int(port)))
+	}
+	if len(ports) == 0 {
+		return ""
+	}
+	return fmt.Sprintf("    listens  on port %s\n    next     have it listen on $PORT, as `--port $PORT` in the command or from its environment; or write `listen: %s`\n",
+		strings.Join(ports, ", "), ports[0])
 }
