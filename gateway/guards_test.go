@@ -1,8 +1,11 @@
 package gateway
 
 import (
+	"net/http"
 	"path/filepath"
+	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -29,7 +32,7 @@ func serve(g *Gateway, s *service, requests int, failing ...*endpoint) {
 			for _, f := range failing {
 				failed = failed || f == e
 			}
-			e.learn(outcome{took: time.Millisecond, failed: failed})
+			e.learn(outcome{took: time.Nanosecond, failed: failed})
 		}
 		g.reviewErrors(now())
 		for _, e := range s.endpoints {
@@ -46,7 +49,7 @@ func TestErrorsWaitForACheck(t *testing.T) {
 	first := s.endpoints[0]
 	for range 50 {
 		for _, e := range s.endpoints {
-			e.learn(outcome{took: time.Millisecond, failed: e == first})
+			e.learn(outcome{took: time.Nanosecond, failed: e == first})
 		}
 		g.reviewErrors(now())
 	}
@@ -175,6 +178,7 @@ func TestWhoeverStoodStillBlamesNobody(t *testing.T) {
 		t.Errorf("patience for 100ms is %s", p)
 	}
 	miss.began = at + time.Millisecond
+	g.judge(s, s.endpoints[1], sighting{detail: "fine", began: at + 2*time.Millisecond})
 	for range 2 {
 		g.judge(s, s.endpoints[0], miss)
 	}
@@ -269,4 +273,46 @@ func TestGuardsAreResetOverTheControlSocket(t *testing.T) {
 	if held := fall(g, s, e); held != 0 {
 		t.Errorf("held for %s", held)
 	}
+}
+
+// Three replicas ask a dependency in their health checks, and it is gone: each of
+// them answers too late, and none is put out for it. One that hangs alone is.
+func TestWhatTheirChecksWaitForIsNobodysFault(t *testing.T) {
+	var gone atomic.Bool
+	asks := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if gone.Load() {
+			select {
+			case <-r.Context().Done():
+			case <-time.After(time.Second):
+			}
+		}
+		w.WriteHeader(http.StatusOK)
+	})
+	all := []*replica{newReplica(t, 1, asks), newReplica(t, 2, asks), newReplica(t, 3, asks)}
+	table := tableOf(3, all...)
+	table.Services[0].Healthcheck.Timeout = 300 * time.Millisecond
+	r := newRig(t, table)
+	r.untilAdmitted(3)
+	heard := r.hear()
+	gone.Store(true)
+	r.until("all have missed", func(s holdfast.GatewayState) bool {
+		n := 0
+		for _, e := range s.Endpoints {
+			if strings.HasPrefix(e.Reason, "looks bad, and so do the others") {
+				n++
+			}
+		}
+		return n == 3
+	})
+	gone.Store(false)
+	r.until("all answer again", func(s holdfast.GatewayState) bool {
+		return !slices.ContainsFunc(s.Endpoints, func(e holdfast.EndpointState) bool { return strings.HasPrefix(e.Reason, "looks bad") })
+	})
+	for _, one := range all {
+		if told := heard.ejections(one); len(told) > 0 {
+			t.Errorf("%s was ejected: %+v", one.id, told)
+		}
+	}
+	all[0].stop()
+	r.until("the one that hangs alone is out", func(s holdfast.GatewayState) bool { return !s.Endpoints[0].Admitted })
 }

@@ -18,7 +18,9 @@ type ledger struct {
 }
 
 // learn takes the outcome of a try into account. A failure's time is kept as a
-// lower bound: a quick one would make the replica look fast.
+// lower bound: a quick one would make the replica look fast. A replica that was
+// used for want of a better one, and comes back, still owes the answers of that
+// time: they come late, and say nothing about now.
 func (e *endpoint) learn(o outcome) {
 	l := &e.ledger
 	l.mu.Lock()
@@ -28,8 +30,8 @@ func (e *endpoint) learn(o outcome) {
 	} else {
 		l.pace.Answered.Add(o.took)
 	}
-	if o.givenUp {
-		return
+	if o.givenUp || now()-o.took < time.Duration(e.admittedAt.Load()) {
+		return // what it was asked before it was put on trial is no part of the trial
 	}
 	before := l.errors.Alarmed()
 	l.errors = l.errors.Add(l.odds, o.failed, l.counts, e.service.outcomes().Since(l.counts))

@@ -129,6 +129,11 @@ func (s *service) usualCheck(but *endpoint) time.Duration {
 }
 
 func (g *Gateway) missed(s *service, e *endpoint, seen sighting, at time.Duration) {
+	if e.checks.Misses == 0 {
+		e.missedFrom = seen.began
+		s.askOthers(e)
+	}
+	e.missedAt = seen.began
 	e.checks = e.checks.Miss(seen.sign, seen.mute, at)
 	sign, detail := e.checks.Sign(), seen.detail
 	if sign == holdfast.SignSlow {
@@ -136,7 +141,11 @@ func (g *Gateway) missed(s *service, e *endpoint, seen sighting, at time.Duratio
 	}
 	switch e.standing {
 	case admitted:
-		if e.checks.Bad(s.check.Retries) {
+		switch {
+		case !e.checks.Bad(s.check.Retries):
+		case s.alike(e, sign, at):
+			e.reason = bounded("looks bad, and so do the others: " + detail)
+		default:
 			g.doubt(s, e, sign, detail)
 		}
 	case kept, ejected:
@@ -145,6 +154,48 @@ func (g *Gateway) missed(s *service, e *endpoint, seen sighting, at time.Duratio
 		e.reason = detail
 		if late := at - e.since; s.check.StartPeriod > 0 && late > s.check.StartPeriod && e.checks.Misses >= s.check.Retries {
 			g.eject(s, e, sign, "not ready within "+s.check.StartPeriod.String()+": "+detail)
+		}
+	}
+}
+
+// alikeTime is how long replicas that all miss their checks at once are left in
+// use: what they have in common (a dependency they ask in their health check, the
+// machine) is over by then, or is theirs.
+const alikeTime = 3 * time.Second
+
+// alike says whether most of the others miss their checks with this one: then it
+// is what they wait for that does not answer, and to put one after the other out
+// of use mends nothing and hurts whoever waits there.
+func (s *service) alike(e *endpoint, sign holdfast.Sign, at time.Duration) bool {
+	if sign != holdfast.SignMissed && sign != holdfast.SignSlow || at-e.missedFrom > alikeTime {
+		return false
+	}
+	others, well := 0, 0
+	for _, other := range s.endpoints {
+		if other == e || other.standing != admitted {
+			continue
+		}
+		others++
+		if other.outdoes(e) {
+			well++
+		}
+	}
+	return others > 0 && 2*well < others
+}
+
+// outdoes says whether an endpoint passed a check while another missed its own.
+// One that missed, too, and passes again, has only recovered first, until the
+// other misses a check that was begun after that.
+func (e *endpoint) outdoes(other *endpoint) bool {
+	passed := e.passedFrom >= other.missedFrom
+	return passed && (e.missedAt < other.missedFrom || other.missedAt > e.passedFrom)
+}
+
+// askOthers has the others checked beside one that missed its check.
+func (s *service) askOthers(e *endpoint) {
+	for _, other := range s.endpoints {
+		if other != e && other.standing == admitted {
+			other.nudge()
 		}
 	}
 }

@@ -274,7 +274,7 @@ func TestACopyThatNeverGetsReadyIsExplained(t *testing.T) {
 
 func TestWhatFailsWithoutAFaultDecidesNothing(t *testing.T) {
 	t.Parallel()
-	h := newHouse(t, catalogAlone("--fail-share 0.05"))
+	h := newHouse(t, catalogAlone("--fail-share 0.6"))
 	s := h.run("prove", "--json").exits(exitCouldNot)
 	if run := s.document(); run.Verdict != holdfast.Invalid || len(run.Drills) != 0 || run.Control.Failed == 0 || !strings.Contains(run.Reason, "without any fault") {
 		t.Errorf("want INVALID because of the control run, got:\n%s", s.stdout)

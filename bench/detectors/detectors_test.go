@@ -1,4 +1,4 @@
-package detect
+package detectors
 
 import (
 	"fmt"
@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"holdfast"
+	"holdfast/detect"
 )
 
 // Simulations of the detectors, in simulated time, from fixed seeds: the figures
@@ -19,8 +20,8 @@ import (
 // anew.
 
 const (
-	page      = "../docs/detectors.md"
-	pageBegin = "<!-- simulated: REWRITE=1 go test ./detect -run Figures -->\n"
+	page      = "../../docs/detectors.md"
+	pageBegin = "<!-- simulated: REWRITE=1 go test ./bench/detectors -->\n"
 	pageEnd   = "<!-- end -->\n"
 )
 
@@ -123,10 +124,10 @@ func oneIn(outcomes, alarms int) string {
 
 // scoreDelay is how many requests a score of 0 needs to alarm.
 func scoreDelay(chance *rand.Rand, share float64) int {
-	var e Errors
-	odds := Against(0.01)
+	var e detect.Errors
+	odds := detect.Against(0.01)
 	for n := 1; ; n++ {
-		if e = e.Add(odds, chance.Float64() < share, Outcomes{}, Outcomes{}); e.Alarmed() {
+		if e = e.Add(odds, chance.Float64() < share, detect.Outcomes{}, detect.Outcomes{}); e.Alarmed() {
 			return n
 		}
 	}
@@ -135,13 +136,13 @@ func scoreDelay(chance *rand.Rand, share float64) int {
 // scoreAlarms counts alarms among healthy requests; each begins anew.
 func scoreAlarms(outcomes int, share float64) (int, int) {
 	chance := rand.New(rand.NewPCG(2, 3))
-	odds := Against(0.01)
-	var e Errors
+	odds := detect.Against(0.01)
+	var e detect.Errors
 	alarms := 0
 	for range outcomes {
-		if e = e.Add(odds, chance.Float64() < share, Outcomes{}, Outcomes{}); e.Alarmed() {
+		if e = e.Add(odds, chance.Float64() < share, detect.Outcomes{}, detect.Outcomes{}); e.Alarmed() {
 			alarms++
-			e = Errors{}
+			e = detect.Errors{}
 		}
 	}
 	return outcomes, alarms
@@ -151,32 +152,31 @@ func scoreAlarms(outcomes int, share float64) (int, int) {
 // second, spread by chance, and every 40 requests a pulse.
 type town struct {
 	chance *rand.Rand
-	errors []Errors
-	counts []Outcomes
-	told   []Outcomes
-	rates  []Rate
-	odds   []Odds
-	all    Outcomes
+	errors []detect.Errors
+	counts []detect.Outcomes
+	told   []detect.Outcomes
+	rates  []detect.Rate
+	odds   []detect.Odds
+	all    detect.Outcomes
 	n      int
 }
 
 func newTown(chance *rand.Rand, n int) *town {
-	t := &town{chance: chance, errors: make([]Errors, n), counts: make([]Outcomes, n), told: make([]Outcomes, n), rates: make([]Rate, n), odds: make([]Odds, n)}
+	t := &town{chance: chance, errors: make([]detect.Errors, n), counts: make([]detect.Outcomes, n), told: make([]detect.Outcomes, n), rates: make([]detect.Rate, n), odds: make([]detect.Odds, n)}
 	t.pulse()
 	return t
 }
 
 func (t *town) pulse() {
 	now := time.Duration(t.n) * time.Second / 400
-	var all Rate
+	var all detect.Rate
 	for i := range t.rates {
 		t.rates[i] = t.rates[i].Add(t.counts[i].Since(t.told[i]), now)
 		t.told[i] = t.counts[i]
-		all = all.Plus(t.rates[i])
+		all = t.rates[i].Plus(all)
 	}
-	all.at = now
 	for i := range t.odds {
-		t.odds[i] = Against(all.Less(t.rates[i]).Share())
+		t.odds[i] = detect.Against(all.Less(t.rates[i]).Share())
 	}
 }
 
@@ -195,10 +195,10 @@ func (t *town) request(share func(replica int) float64) int {
 			continue
 		}
 		switch t.errors[who].Compare(t.counts[who], t.all.Since(t.counts[who])) {
-		case Apart:
+		case detect.Apart:
 			return who
-		case Alike:
-			t.errors[who] = Errors{}
+		case detect.Alike:
+			t.errors[who] = detect.Errors{}
 		}
 	}
 	return -1
@@ -236,7 +236,7 @@ func alike(chance *rand.Rand, n int, share float64, requests, healthy int) (ejec
 	for range requests {
 		if who := t.request(func(int) float64 { return share }); who >= 0 {
 			ejections++
-			t.errors[who] = Errors{}
+			t.errors[who] = detect.Errors{}
 		}
 	}
 	return ejections
@@ -251,8 +251,8 @@ type street struct {
 	took    func(replica int, now time.Duration) time.Duration
 	check   func(replica int, now time.Duration) time.Duration
 
-	pace, old, older []Pace
-	slow             []Slowness
+	pace, old, older []detect.Pace
+	slow             []detect.Slowness
 	checked          []time.Duration
 	lagging          []bool
 	waiting          []answering
@@ -267,10 +267,10 @@ type answering struct {
 
 // run goes on until somebody is ejected or the time is over, pulse by pulse.
 func (s *street) run(over time.Duration) (who int, at time.Duration) {
-	s.pace, s.old, s.older = make([]Pace, s.n), make([]Pace, s.n), make([]Pace, s.n)
-	s.slow, s.checked, s.lagging = make([]Slowness, s.n), make([]time.Duration, s.n), make([]bool, s.n)
-	for now := Pulse; now < over; now += Pulse {
-		for range int(s.rate*Pulse.Seconds() + s.chance.Float64()) {
+	s.pace, s.old, s.older = make([]detect.Pace, s.n), make([]detect.Pace, s.n), make([]detect.Pace, s.n)
+	s.slow, s.checked, s.lagging = make([]detect.Slowness, s.n), make([]time.Duration, s.n), make([]bool, s.n)
+	for now := detect.Pulse; now < over; now += detect.Pulse {
+		for range int(s.rate*detect.Pulse.Seconds() + s.chance.Float64()) {
 			i := s.pick()
 			took := s.took(i, now)
 			s.waiting = append(s.waiting, answering{at: now + took, took: took, replica: i})
@@ -292,7 +292,7 @@ func (s *street) pick() int {
 }
 
 func (s *street) pulse(now time.Duration) int {
-	var all, old Pace
+	var all, old detect.Pace
 	for i := range s.pace {
 		if now-s.checked[i] >= time.Second {
 			s.ask(i, now)
@@ -304,13 +304,13 @@ func (s *street) pulse(now time.Duration) int {
 		usual, mine := all.Since(&old), s.pace[i].Since(&s.older[i])
 		usual = usual.Since(&mine)
 		tempo, _ := s.slow[i].Look(now, &s.pace[i], &all, &usual)
-		s.lagging[i] = tempo != Even
-		if tempo == Slow {
+		s.lagging[i] = tempo != detect.Even
+		if tempo == detect.Slow {
 			return i
 		}
 		itself, others := s.slow[i].Needs(&s.pace[i], &all)
 		for j := range s.n {
-			if (j == i && itself || j != i && others) && now-s.checked[j] >= 2*Pulse {
+			if (j == i && itself || j != i && others) && now-s.checked[j] >= 2*detect.Pulse {
 				s.ask(j, now)
 			}
 		}
@@ -450,12 +450,12 @@ func picks(avoided bool) string {
 // begun 100 ms later.
 func checkFigures() string {
 	chance := rand.New(rand.NewPCG(8, 9))
-	var c Checks
+	var c detect.Checks
 	ejections, three, silent := 0, 0, 0
 	const timeouts, year = 0.01, 365 * 86400
 	for second := 0; second < year; second++ {
 		now := time.Duration(second) * time.Second
-		for c = (Checks{}); chance.Float64() < timeouts; now += 100 * time.Millisecond {
+		for c = (detect.Checks{}); chance.Float64() < timeouts; now += 100 * time.Millisecond {
 			c = c.Miss(holdfast.SignMissed, true, now)
 			switch c.Misses {
 			case 2:
@@ -493,8 +493,8 @@ func flapFigures() string {
 }
 
 func flap(down, up time.Duration, perMinute *[15]int) (falls int) {
-	var f Flapping
-	var h HoldDown
+	var f detect.Flapping
+	var h detect.HoldDown
 	out, until := false, time.Duration(0)
 	const step = 50 * time.Millisecond
 	good := time.Duration(0) // for how long it has been up
