@@ -82,7 +82,8 @@ type Diagnosis struct {
 	State     string             `json:"state"` // "running, pid 4711", "exit 1 after 3ms"
 	Address   string             `json:"address"`
 	Listening bool               `json:"listening"`
-	Tried     string             `json:"tried,omitempty"` // what the gateway last saw there
+	Elsewhere []uint16           `json:"elsewhere,omitempty"` // the ports it listens on instead
+	Tried     string             `json:"tried,omitempty"`     // what the gateway last saw there
 	Log       string             `json:"log"`
 	Lines     []string           `json:"lines"` // its last
 }

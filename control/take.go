@@ -195,6 +195,21 @@ func (m *Mind) takeDeclared(in event.Declared) {
 	m.Replicas = kept
 	m.rearm(said)
 	m.beginRoll(outdated, said)
+	m.retry(said)
+}
+
+// retry starts again what ended and was given up: whoever declares the file once
+// more has mended what is not in it. If that does not help, a person is called
+// once more.
+func (m *Mind) retry(cause event.ID) {
+	for _, service := range m.System.Services {
+		m.each(service, func(r *replica) {
+			if f := r.Failure; f != nil && r.Phase == exited && f.Withheld == holdfast.RailAttempts {
+				r.Attempts, r.Streak, f.Escalated = nil, 0, false
+				m.consider(r, cause)
+			}
+		})
+	}
 }
 
 // removeServices remembers which services the file no longer names: a gateway

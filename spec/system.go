@@ -176,6 +176,10 @@ func (r *reader) guardrails(into *holdfast.Guardrails) func(value) {
 // healthcheck reads over what into holds already, and returns where each key
 // stands.
 func (r *reader) healthcheck(v value, into *holdfast.Healthcheck) map[string]place {
+	if path, alone := v.node.(*ast.StringNode); alone && strings.HasPrefix(path.Value, "/") {
+		r.reportType(v, "a mapping: the keys of a health check", "write "+tick("healthcheck: {path: "+path.Value+"}"))
+		return nil
+	}
 	return r.keys(v, "a health check", []key{
 		{name: "path", read: scalar(r, &into.Path, healthPath)},
 		{name: "send", read: r.spoken(&into.Send)},

@@ -32,16 +32,21 @@ func eventsCommand() *cobra.Command {
 	c.RunE = func(c *cobra.Command, _ []string) error {
 		var timeline view.Timeline
 		out := json.NewEncoder(c.OutOrStdout())
+		show := func(entry event.Entry) error {
+			if *asJSON {
+				return out.Encode(entry)
+			}
+			_, err := fmt.Fprintln(c.OutOrStdout(), timeline.Add(entry).Line(time.Local))
+			return err
+		}
 		return call(c.Context(), *flag, func(ctx context.Context, client *api.Client) error {
-			err := client.Entries(ctx, *after, *follow, func(entry event.Entry) error {
-				if *asJSON {
-					return out.Encode(entry)
-				}
-				_, err := fmt.Fprintln(c.OutOrStdout(), timeline.Add(entry).Line(time.Local))
-				return err
-			})
+			err := client.Entries(ctx, *after, *follow, show)
 			if ctx.Err() != nil {
 				return nil
+			}
+			if state, over := leftBy(*flag, err); over && !*follow {
+				state.notice(c.ErrOrStderr())
+				return state.leftEvents(*after, show)
 			}
 			return err
 		})
@@ -63,6 +68,10 @@ func logsCommand() *cobra.Command {
 			if ctx.Err() != nil {
 				return nil
 			}
+			if state, over := leftBy(*flag, err); over && !*follow {
+				state.notice(c.ErrOrStderr())
+				return state.leftLog(holdfast.ReplicaName(args[0]), *lines, c.OutOrStdout())
+			}
 			return err
 		})
 	}
@@ -71,7 +80,7 @@ func logsCommand() *cobra.Command {
 
 func oneReplica(_ *cobra.Command, args []string) error {
 	if len(args) != 1 {
-		return fmt.Errorf("logs are of one replica, and %s were named (holdfast status SERVICE lists them)", count(len(args), "replica"))
+		return exit(exitUsage, errors.New("logs are of one replica\n  next: name one, such as catalog-2; holdfast status SERVICE lists them"))
 	}
 	return nil
 }

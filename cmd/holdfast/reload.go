@@ -22,8 +22,8 @@ func reloadCommand() *cobra.Command {
 		Use: "reload [FILE]", Args: cobra.MaximumNArgs(1), Short: "put a changed file in force, replica by replica",
 		Long: "Shows what the file changes, then puts it in force. Replicas that are started\n" +
 			"with other things are replaced one at a time: the next one when the last is\n" +
-			"admitted. What did not change is not touched. A file with an error is refused,\n" +
-			"and the old one stays in force.",
+			"admitted. What did not change is not touched, but for what was given up: that is\n" +
+			"tried again. A file with an error is refused, and the old one stays in force.",
 	}
 	flag := stateFlag(c)
 	dryRun := c.Flags().Bool("dry-run", false, "show the difference and change nothing")
@@ -73,7 +73,7 @@ func (r *reload) run(ctx context.Context, file api.File, dryRun bool) error {
 	}
 	// The file is put in force although it says the same: what failed is tried
 	// again with it.
-	r.before, r.awaited = incarnations(status.View), map[holdfast.ReplicaName]bool{}
+	r.before, r.awaited = incarnations(status.View), givenUp(status.View)
 	if err := r.client.Declare(ctx, file); err != nil {
 		return err
 	}
@@ -142,8 +142,29 @@ func incarnations(v view.Status) map[holdfast.ReplicaName]holdfast.Incarnation {
 	return found
 }
 
+// givenUp are the replicas that have ended and are started again with the file,
+// by the budget they have left or by the one they are given.
+func givenUp(v view.Status) map[holdfast.ReplicaName]bool {
+	found := map[holdfast.ReplicaName]bool{}
+	for _, service := range v.Services {
+		for _, replica := range service.Replicas {
+			ended := replica.State == view.Exited || replica.State == view.NotStarted
+			open := slices.ContainsFunc(v.Failures, func(f view.Failure) bool {
+				return f.ID.Name() == replica.ID.Name() && (f.Withheld == "" || f.Withheld == holdfast.RailAttempts)
+			})
+			if ended && open {
+				found[replica.ID.Name()] = true
+			}
+		}
+	}
+	return found
+}
+
 // errRollStopped says that a changed file does not work.
 const errRollStopped = holdfast.Refusal("the changed file does not work")
+
+// errAgainInVain says that what was given up failed once more.
+const errAgainInVain = holdfast.Refusal("it was tried again in vain")
 
 // follow says what is replaced until all is, or until a person is needed.
 func (r *reload) follow(ctx context.Context) error {
@@ -157,7 +178,7 @@ func (r *reload) follow(ctx context.Context) error {
 				r.say("done after %s: %s is in force\n", event.Short(time.Since(began)), status.System)
 				return nil
 			}
-			if err := failedFor(status.View, waiting); err != nil {
+			if err := r.failedFor(status.View, waiting); err != nil {
 				return err
 			}
 		}
@@ -198,11 +219,17 @@ func (r *reload) waitingFor(v view.Status) []holdfast.ReplicaName {
 
 // failedFor ends the wait when a person is called for one of the replicas that
 // are waited for.
-func failedFor(v view.Status, waiting []holdfast.ReplicaName) error {
+func (r *reload) failedFor(v view.Status, waiting []holdfast.ReplicaName) error {
 	for _, failure := range v.Failures {
-		if failure.NeedsYou && failure.Mode == "" && slices.Contains(waiting, failure.ID.Name()) {
+		name := failure.ID.Name()
+		again := failure.Withheld == holdfast.RailAttempts && failure.ID.Incarnation > r.before[name]
+		switch {
+		case !failure.NeedsYou || !slices.Contains(waiting, name):
+		case again:
+			return exit(exitFound, fmt.Errorf("%w: %s %s\n  next: see holdfast logs %s; mend it, and holdfast reload", errAgainInVain, name, failure.Doing, name))
+		case failure.Mode == "":
 			return exit(exitFound, fmt.Errorf("%w: %s %s\n  next: see holdfast logs %s; mend the file, or put the old one back, and holdfast reload",
-				errRollStopped, failure.ID.Name(), failure.Doing, failure.ID.Name()))
+				errRollStopped, name, failure.Doing, name))
 		}
 	}
 	return nil

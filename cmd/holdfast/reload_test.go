@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 
 	"holdfast/journal/view"
@@ -173,5 +174,29 @@ func TestAMigrationThatFailsHoldsUpAndCallsAPerson(t *testing.T) {
 	s.write("migrate", "exit 0\n")
 	s.run("reload").exits(0).tells("migrate-1#2 completed")
 	s.waitAdmitted("cart-1", "cart-2")
+	s.down()
+}
+
+// A program lost its execute bit: the person who mended that had no word for it,
+// and waited until the budget had room again.
+func TestWhatAPersonMendedIsTriedAgainByAReload(t *testing.T) {
+	t.Parallel()
+	s := newSystem(t, strings.Replace(pair, "./holdfast", "./cart", 1)+"guardrails: {max_actions: 1 per 10m}\n")
+	program := filepath.Join(s.dir, "cart")
+	s.must(os.WriteFile(program, []byte("#!/bin/sh\nexec ./holdfast \"$@\"\n"), 0o700))
+	s.detached()
+	before := s.whole()
+	s.must(os.Chmod(program, 0o600))
+	s.strike(before["cart-1"], syscall.SIGKILL)
+	await(t, "the budget is spent", func() bool {
+		return strings.Contains(s.run("status").stdout, "holdfast reload tries again")
+	})
+
+	s.run("reload").exits(1).tells("tried again in vain", "not executable", "next: ")
+	s.must(os.Chmod(program, 0o700))
+	s.run("reload").exits(0).tells("nothing is changed", "cart-1#4 admitted", "done after")
+	if after := s.whole(); after["cart-2"] != before["cart-2"] {
+		t.Errorf("who ran was replaced: %v, before %v", after, before)
+	}
 	s.down()
 }

@@ -246,7 +246,8 @@ func (a *agent) Diagnose(ctx context.Context, name holdfast.ReplicaName) (api.Di
 	found := a.processes.Diagnose(replica.ID)
 	diagnosis := api.Diagnosis{
 		ID: replica.ID, Command: found.Command, Run: found.Run, Dir: found.Dir, State: found.State,
-		Address: found.Address, Listening: found.Listening, Log: found.LogPath, Lines: found.Log,
+		Address: found.Address, Listening: found.Listening, Elsewhere: found.Elsewhere,
+		Log: found.LogPath, Lines: found.Log,
 	}
 	if state, err := a.gateway.State(ctx); err == nil {
 		for _, endpoint := range state.Endpoints {

@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 	"syscall"
 	"time"
 
@@ -150,8 +151,19 @@ func (s stateDir) unreachable(err error) error {
 	defer cancel()
 	client, dialErr := s.dialKeeper(ctx)
 	if dialErr != nil {
-		return fmt.Errorf("nothing answers in %s: the keeper does not run\n  next: holdfast up (it adopts what still runs)", s)
+		return s.unkept()
 	}
 	client.Close()
 	return fmt.Errorf("the agent does not answer: %w\n  next: the keeper starts it again; see %s", err, s.log("agent"))
+}
+
+// unkept explains a state directory without a keeper: its system was stopped, or
+// lost its keeper and serves on.
+func (s stateDir) unkept() error {
+	keep, _ := os.ReadFile(s.path("keep"))
+	left, _ := proc.Marked(strings.TrimSpace(string(keep)), "")
+	if len(left) > 0 {
+		return fmt.Errorf("the keeper in %s is gone, and %d of its processes run on\n  next: holdfast up adopts them, holdfast down ends them", s, len(left))
+	}
+	return fmt.Errorf("nothing runs in %s any more\n  next: holdfast up starts it; holdfast events and holdfast logs show what it left", s)
 }

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"strconv"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -62,7 +63,8 @@ func printStatus(out io.Writer, status api.Status) {
 		fmt.Fprintf(out, "paused   %s, by %s: no remedy is carried out; holdfast resume ends it\n", everythingOr(pause.Service), pause.By)
 	}
 	for _, failure := range v.Failures {
-		fmt.Fprintf(out, "failing  %s: %s\n", strings.TrimSpace(string(failure.ID.Name())+" "+string(failure.Mode)), failure.Doing)
+		fmt.Fprintf(out, "failing  %s: %s\n", strings.TrimSpace(string(failure.ID.Name())+" "+string(failure.Mode)), cmp.Or(failure.Doing, failure.Detail))
+		fmt.Fprint(out, personText(failure))
 	}
 	fmt.Fprint(out, shadowText(v.Arms))
 	for _, line := range lacking(v) {
@@ -78,6 +80,21 @@ func printStatus(out io.Writer, status api.Status) {
 		fmt.Fprintf(out, "journal  NOT RECORDING: %s; what is decided is acted upon all the same (%s unrecorded so far)\n  next: make room on the disk of the state directory; recording goes on by itself\n",
 			status.Journal.Trouble, count(int(status.Journal.Unrecorded), "frame"))
 	}
+}
+
+// personText is what the person that a failure calls for can look at and do.
+func personText(f view.Failure) string {
+	if !f.NeedsYou {
+		return ""
+	}
+	look := "holdfast status " + string(f.ID.Service)
+	if f.Evidence != "" {
+		look += "; what was seen of it is " + f.Evidence + " in the state directory"
+	}
+	if f.Withheld == holdfast.RailAttempts {
+		look += ", holdfast logs " + string(f.ID.Name()) + "; when it is mended, holdfast reload tries again at once"
+	}
+	return "  next: " + look + "\n"
 }
 
 // shadowText says which remedies would only be recorded, and what would arm
@@ -221,7 +238,7 @@ func printReplica(out io.Writer, status api.Status, replica view.ReplicaStatus) 
 	}
 	for _, failure := range status.View.Failures {
 		if failure.ID.Name() == replica.ID.Name() {
-			fmt.Fprintf(out, "  %-16s %s: %s\n", "", failure.Mode, failure.Doing)
+			fmt.Fprintf(out, "  %-16s %s: %s\n", "", failure.Mode, cmp.Or(failure.Doing, failure.Detail))
 		}
 	}
 }
@@ -238,6 +255,7 @@ func diagnosisText(d api.Diagnosis) string {
 	if d.Address != "" {
 		fmt.Fprintf(&text, "    tried    %s (%s)\n", d.Address, heard(d))
 	}
+	text.WriteString(misled(d))
 	fmt.Fprintf(&text, "    log      %s\n", d.Log)
 	for _, line := range d.Lines {
 		fmt.Fprintf(&text, "    | %s\n", line)
@@ -254,4 +272,18 @@ func heard(d api.Diagnosis) string {
 	default:
 		return "nothing listens there"
 	}
+}
+
+// misled says where a replica listens instead of where it was told to: the
+// mistake that is made first.
+func misled(d api.Diagnosis) string {
+	var ports []string
+	for _, port := range d.Elsewhere {
+		ports = append(ports, strconv.Itoa(int(port)))
+	}
+	if len(ports) == 0 {
+		return ""
+	}
+	return fmt.Sprintf("    listens  on port %s\n    next     have it listen on $PORT, as `--port $PORT` in the command or from its environment; or write `listen: %s`\n",
+		strings.Join(ports, ", "), ports[0])
 }

@@ -355,7 +355,7 @@ func (u *up) showFailures(ctx context.Context, status api.Status, explained map[
 	}
 	for _, failure := range status.View.Failures {
 		if failure.NeedsYou && !failure.Mitigated {
-			return fmt.Errorf("%w: %s %s (%s)\n  next: see holdfast status and holdfast logs %s; then holdfast down, mend it, and holdfast up",
+			return fmt.Errorf("%w: %s %s (%s)\n  next: see holdfast status and holdfast logs %s; mend it, then holdfast reload, which tries again (or holdfast down)",
 				errGaveUp, failure.ID.Name(), failure.Doing, someone(failure.Escalated), failure.ID.Name())
 		}
 	}

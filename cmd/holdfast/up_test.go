@@ -126,7 +126,11 @@ func TestADetachedUpServesOn(t *testing.T) {
 	}
 	s.down()
 	s.run("status").exits(3).tells("next: holdfast up")
-	s.run("events").exits(3).tells("next: holdfast up")
+	s.run("events", "--follow").exits(3).tells("next: holdfast up")
+	s.run("events").exits(0).tells("declared shop", "exited storefront-3#1", "nothing answers")
+	s.run("logs", "catalog-1", "-n", "1").exits(0).tells("nothing answers")
+	s.run("logs", "catalog-9").exits(2).tells("catalog-9", "next: ")
+	s.run("logs", "../lock").exits(2).tells("next: ")
 }
 
 func TestCtrlCWhileItStartsLeavesNothing(t *testing.T) {

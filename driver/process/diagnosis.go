@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"holdfast"
+	"holdfast/internal/proc"
 )
 
 // diagnosedLines is how much of the log a diagnosis shows: a stack trace's head
@@ -21,11 +22,12 @@ type Diagnosis struct {
 	Command   string   // as written
 	Run       []string // as run; empty when it cannot be worked out
 	Dir       string
-	State     string // "running, pid 4711", "exit 1 after 3ms", "not started: …"
-	Pid       int    // 0 unless this incarnation runs
-	Dumps     string // the signal on which it prints what it does; empty: none
-	Address   string // where it should listen; empty while it has no address
-	Listening bool   // somebody does
+	State     string   // "running, pid 4711", "exit 1 after 3ms", "not started: …"
+	Pid       int      // 0 unless this incarnation runs
+	Dumps     string   // the signal on which it prints what it does; empty: none
+	Address   string   // where it should listen; empty while it has no address
+	Listening bool     // somebody does
+	Elsewhere []uint16 // the ports on which it listens although nobody does at its address
 	LogPath   string
 	Log       []string // its last 20 lines
 }
@@ -78,6 +80,9 @@ func (d *Driver) Diagnose(id holdfast.ReplicaID) Diagnosis {
 	}
 	if last.id == id && last.exit == nil {
 		found.Pid = last.pid
+	}
+	if found.Pid != 0 && !found.Listening {
+		found.Elsewhere = proc.Listens(found.Pid)
 	}
 	if !desired {
 		return found

@@ -14,6 +14,11 @@ const (
 	// dialTime bounds connecting to a replica. On loopback only one whose
 	// backlog is full takes longer than an instant.
 	dialTime = 10 * time.Second
+	// firstDial is how long a connect may take before it is begun anew, and then
+	// twice as long. A replica whose backlog is full drops it, the kernel repeats
+	// it a second later, and requests would be late on our account: the gateway,
+	// which without us would ask another replica by then, sees them connected.
+	firstDial = 50 * time.Millisecond
 	// pieceSize is how much is passed on at once.
 	pieceSize = 16 << 10
 	// maxPending is how many requests may wait for their answers on one
@@ -55,8 +60,7 @@ func (c *conn) serve() {
 // there for a moment: the kernel answered before we could know. It gets a reset
 // at once, and until the replica is back the front refuses as it does.
 func (c *conn) connect() bool {
-	dialer := net.Dialer{Timeout: dialTime, KeepAlive: -1}
-	made, err := dialer.DialContext(c.over, "tcp", c.path.Address)
+	made, err := dial(c.over, c.path.Address)
 	if err != nil {
 		if refused(err) {
 			c.path.shutDown()
@@ -72,6 +76,18 @@ func (c *conn) connect() bool {
 		return false
 	}
 	return true
+}
+
+func dial(ctx context.Context, address string) (net.Conn, error) {
+	ctx, cancel := context.WithTimeout(ctx, dialTime)
+	defer cancel()
+	for patience := firstDial; ; patience *= 2 {
+		dialer := net.Dialer{Timeout: patience, KeepAlive: -1}
+		made, err := dialer.DialContext(ctx, "tcp", address)
+		if late, timed := errors.AsType[net.Error](err); err == nil || ctx.Err() != nil || !timed || !late.Timeout() {
+			return made, err
+		}
+	}
 }
 
 // reset ends both legs with a reset.

@@ -3,8 +3,10 @@ package proxy
 import (
 	"io"
 	"net"
+	"strconv"
 	"syscall"
 	"testing"
+	"time"
 	"unsafe"
 )
 
@@ -58,4 +60,69 @@ func sentAgain(t *testing.T, conn *net.TCPConn) int {
 		return errno
 	})
 	return int(info[2])
+}
+
+// TestAFullBacklogIsNotASecondLost: a replica with a backlog of five drops what
+// comes sixth. It is asked again long before the kernel would.
+func TestAFullBacklogIsNotASecondLost(t *testing.T) {
+	address, accept := crowded(t)
+	done := make(chan error, 1)
+	began := time.Now()
+	go func() {
+		conn, err := dial(t.Context(), address)
+		if err == nil {
+			conn.Close()
+		}
+		done <- err
+	}()
+	select {
+	case err := <-done:
+		t.Fatalf("the backlog is full, and the connect ended with %v", err)
+	case <-time.After(2 * firstDial):
+	}
+	accept()
+	if err := <-done; err != nil {
+		t.Fatal(err)
+	}
+	if took := time.Since(began); took > 900*time.Millisecond {
+		t.Errorf("it took %s: that was the kernel's second try", took)
+	}
+}
+
+// crowded listens with the smallest backlog there is, and fills it. accept makes
+// room.
+func crowded(t *testing.T) (address string, accept func()) {
+	t.Helper()
+	fd, err := syscall.Socket(syscall.AF_INET, syscall.SOCK_STREAM|syscall.SOCK_CLOEXEC, 0)
+	if err == nil {
+		err = syscall.Bind(fd, &syscall.SockaddrInet4{Addr: [4]byte{127, 0, 0, 1}})
+	}
+	if err == nil {
+		err = syscall.Listen(fd, 0)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { syscall.Close(fd) })
+	name, err := syscall.Getsockname(fd)
+	if err != nil {
+		t.Fatal(err)
+	}
+	address = net.JoinHostPort("127.0.0.1", strconv.Itoa(name.(*syscall.SockaddrInet4).Port))
+	full := false
+	for range 8 {
+		conn, err := net.DialTimeout("tcp", address, 20*time.Millisecond)
+		if full = err != nil; full {
+			break
+		}
+		t.Cleanup(func() { conn.Close() })
+	}
+	if !full {
+		t.Skip("this kernel takes more than its backlog")
+	}
+	return address, func() {
+		if taken, _, err := syscall.Accept(fd); err == nil {
+			syscall.Close(taken)
+		}
+	}
 }

@@ -1,9 +1,10 @@
 package proc
 
 import (
-	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -16,8 +17,10 @@ const stateListen = "0A"
 // are root.
 func Holder(port uint16) (pid int, program string, ok bool) {
 	sockets := map[string]bool{}
-	for _, table := range []string{"/proc/net/tcp", "/proc/net/tcp6"} {
-		listening(table, port, sockets)
+	for socket, at := range listening() {
+		if at == port {
+			sockets[socket] = true
+		}
 	}
 	if len(sockets) == 0 {
 		return 0, "", false
@@ -34,21 +37,45 @@ func Holder(port uint16) (pid int, program string, ok bool) {
 	return 0, "", false
 }
 
-// listening adds the sockets of a table that listen on a port, as links in
-// /proc/PID/fd name them.
-func listening(table string, port uint16, into map[string]bool) {
-	text, err := os.ReadFile(table)
-	if err != nil {
-		return
-	}
-	suffix := fmt.Sprintf(":%04X", port)
-	for line := range strings.Lines(string(text)) {
-		const local, state, inode = 1, 3, 9
-		fields := strings.Fields(line)
-		if len(fields) > inode && fields[state] == stateListen && strings.HasSuffix(fields[local], suffix) {
-			into["socket:["+fields[inode]+"]"] = true
+// Listens finds the TCP ports on which a process listens, or others that carry
+// its mark: what a program was started through need not be what listens.
+func Listens(pid int) []uint16 {
+	pids := map[int]string{pid: ""}
+	if keep, name, marked := MarkOf(pid); marked {
+		if found, err := Marked(keep, name); err == nil {
+			pids = found
 		}
 	}
+	ports := map[uint16]bool{}
+	for socket, port := range listening() {
+		for pid := range pids {
+			if holds(pid, map[string]bool{socket: true}) {
+				ports[port] = true
+			}
+		}
+	}
+	return slices.Sorted(maps.Keys(ports))
+}
+
+// listening are the ports of the sockets that listen, by their name as the links
+// in /proc/PID/fd have it.
+func listening() map[string]uint16 {
+	ports := map[string]uint16{}
+	for _, table := range []string{"/proc/net/tcp", "/proc/net/tcp6"} {
+		text, _ := os.ReadFile(table)
+		for line := range strings.Lines(string(text)) {
+			const local, state, inode = 1, 3, 9
+			fields := strings.Fields(line)
+			if len(fields) <= inode || fields[state] != stateListen {
+				continue
+			}
+			_, hex, _ := strings.Cut(fields[local], ":")
+			if port, err := strconv.ParseUint(hex, 16, 16); err == nil {
+				ports["socket:["+fields[inode]+"]"] = uint16(port)
+			}
+		}
+	}
+	return ports
 }
 
 func holds(pid int, sockets map[string]bool) bool {

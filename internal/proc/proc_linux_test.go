@@ -6,6 +6,7 @@ import (
 	"net"
 	"os"
 	"os/exec"
+	"slices"
 	"syscall"
 	"testing"
 	"time"
@@ -139,7 +140,13 @@ func TestTheHolderOfAPortIsNamed(t *testing.T) {
 	if pid, program, ok := Holder(port); !ok || pid != os.Getpid() || program == "" {
 		t.Errorf("found %d %q %v, and it is us, %d", pid, program, ok, os.Getpid())
 	}
+	if ports := Listens(os.Getpid()); !slices.Contains(ports, port) {
+		t.Errorf("we listen on %d, and %v was found", port, ports)
+	}
 	listener.Close()
+	if ports := Listens(os.Getpid()); slices.Contains(ports, port) {
+		t.Errorf("we no longer listen on %d, and %v was found", port, ports)
+	}
 	if pid, program, ok := Holder(port); ok {
 		t.Errorf("nobody listens, and %d %q was found", pid, program)
 	}

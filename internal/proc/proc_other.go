@@ -34,6 +34,8 @@ func Marked(string, string) (map[int]string, error) { return map[int]string{}, n
 
 func Holder(uint16) (pid int, program string, ok bool) { return 0, "", false }
 
+func Listens(int) []uint16 { return nil }
+
 func MarkOf(int) (keep, name string, ok bool) { return "", "", false }
 
 // Handle is a process by its pid alone, polled.

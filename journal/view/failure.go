@@ -66,6 +66,9 @@ func (s *Status) decide(b event.Decided, at event.At) {
 		return // a start or stop, not a remedy
 	}
 	f := s.open(b.Mode, b.ID, at)
+	if b.Do == event.ActCapture && f.Doing != "" {
+		return // evidence mends nothing: what was said last still holds
+	}
 	f.Attempt, f.Of = b.Attempt, b.Of
 	f.Until, f.Withheld = time.Time{}, ""
 	f.Doing = string(b.Do) + " " + b.ID.String()

@@ -39,3 +39,21 @@ func TestWhatRunsOnceIsCompletedOrOpen(t *testing.T) {
 		t.Fatalf("replica %+v, serving %v", r, s.Serving)
 	}
 }
+
+// A person was called, and then evidence was kept: the screen went on to say
+// that something is being captured, and no longer whom it waits for.
+func TestEvidenceDoesNotHideWhoIsCalled(t *testing.T) {
+	var s Status
+	add := func(body event.Body) {
+		s.Add(event.Entry{ID: event.ID{Writer: "agent", Seq: s.Seq + 1}, Body: body})
+	}
+	id := holdfast.ReplicaID{Service: "cache", Ordinal: 1, Incarnation: 1}
+	add(event.Declared{System: shop("cache*1:8080")})
+	add(event.Detected{Mode: "cache.hang", ID: id, Sign: holdfast.SignMissed})
+	add(event.Escalated{Mode: "cache.hang", ID: id, Owner: "me", Why: "no remedy is declared"})
+	add(event.Decided{Do: event.ActCapture, Mode: "cache.hang", ID: id})
+	add(event.Captured{ID: id, Path: "evidence/cache-1"})
+	if f := s.Failures; len(f) != 1 || f[0].Doing != "escalated to me: no remedy is declared" || f[0].Evidence != "evidence/cache-1" {
+		t.Errorf("failures %+v", f)
+	}
+}
