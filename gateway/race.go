@@ -122,7 +122,7 @@ func (x *exchange) race(first *try, other *endpoint) (*try, *failure) {
 				r.end(lingerTime)
 				return a, nil
 			}
-			if enough == nil && late && x.held == a {
+			if enough == nil && late && x.held != nil {
 				enough = time.After(longFailing)
 			}
 			if f != nil && last != nil {
