@@ -18,6 +18,9 @@ import (
 // maxFallback bounds the file of a fallback.
 const maxFallback = 1 << 20
 
+// degraded marks an answer that stands in for a replica's.
+const degraded = "Holdfast-Degraded"
+
 // A fallback is due when four fifths of the edge's time have passed: the rest is
 // for it to reach the caller.
 const fallbackShare = 0.8
@@ -108,7 +111,7 @@ func (x *exchange) answerStale(c *copied) {
 func (x *exchange) answerDegraded(how string, body []byte) {
 	x.closeUnread()
 	h := x.w.Header()
-	h.Set("Holdfast-Degraded", how)
+	h.Set(degraded, how)
 	h.Set("Content-Length", strconv.Itoa(len(body)))
 	x.w.WriteHeader(http.StatusOK)
 	x.w.Write(body)

@@ -2,7 +2,7 @@ package gateway
 
 import (
 	"fmt"
-
+	"io"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -209,15 +209,24 @@ func TestWhatIsNotForEverybodyIsNotKept(t *testing.T) {
 		{path: "/no-store", set: []string{"X-Answer", "Cache-Control=max-age=5, No-Store"}},
 		{path: "/private", set: []string{"X-Answer", `Cache-Control=private="x"`}},
 		{path: "/vary-all", set: []string{"X-Answer", "Vary=*"}},
+		{path: "/vary-much", set: []string{"X-Answer", "Vary=" + strings.Repeat("Accept, ", maxVary) + "Accept"}},
+		{path: "/degraded", set: []string{"X-Answer", "Holdfast-Degraded=fallback"}},
+		{path: "/asked-in-a-body"},
 		{path: "/404"},
 		{path: "/long"},
 	} {
-		if _, err := r.do("GET", r.edge, c.path, nil, c.set...); err != nil {
+		var body io.Reader
+		if c.path == "/asked-in-a-body" {
+			body = strings.NewReader("mine")
+		}
+		if _, err := r.do("GET", r.edge, c.path, body, c.set...); err != nil {
 			t.Fatal(err)
 		}
 		key := copyKey{listener: "storefront/catalog", host: r.edge, target: c.path}
 		if got := r.gateway.copies.find(key); (got != nil) != c.kept {
 			t.Errorf("%s: kept %v", c.path, got != nil)
+		} else if c.kept && got.weight() < copyWeighs+len(got.body)+fieldWeigh+len("Content-Length") {
+			t.Errorf("%s: its head weighs nothing", c.path)
 		}
 	}
 	if _, err := r.do("GET", r.published, "/published", nil); err != nil || len(r.gateway.copies.byKey) != 3 {
@@ -260,6 +269,10 @@ func TestCopiesAreBounded(t *testing.T) {
 	}
 	if weight := c.weight; weight > maxCopies {
 		t.Errorf("%d bytes", weight)
+	}
+	heads := copied{head: maxHead, key: copyKey{target: strings.Repeat("x", 100)}, vary: []field{{name: "Accept", value: strings.Repeat("y", 1000)}}}
+	if heads.weight() < maxHead+1100 {
+		t.Errorf("a copy of %d bytes weighs %d", maxHead+1100, heads.weight())
 	}
 	var k copied
 	for range 3 {

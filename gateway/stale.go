@@ -14,7 +14,9 @@ import (
 const (
 	maxCopy    = 64 << 10 // of one answer's body; a longer one has none
 	maxCopies  = 32 << 20 // of all, heads included
-	copyWeighs = 1 << 10  // what a copy takes beside its body, roughly
+	copyWeighs = 1 << 10  // what a copy takes beside what it holds, roughly
+	fieldWeigh = 100      // what a field takes beside its text: slices, and a place in a map
+	maxVary    = 16       // fields that an answer may depend on; one that names more has no copy
 )
 
 // A copyKey is what an answer is a copy of the answer to.
@@ -29,6 +31,7 @@ type copied struct {
 	key    copyKey
 	at     time.Duration // CLOCK_BOOTTIME
 	header http.Header
+	head   int     // what the head takes, which the values in header are parts of
 	vary   []field // of the request, that the answer depended on
 	body   []byte
 	long   bool // the body is too long to keep
@@ -46,7 +49,17 @@ func (k *copied) add(piece []byte) {
 	k.body = append(k.body, piece...)
 }
 
-func (k *copied) weight() int { return len(k.body) + copyWeighs }
+// weight is what a copy takes, all of it: a head is as long as its replica
+// pleases, a target and a field as long as a client does.
+func (k *copied) weight() int {
+	bytes := copyWeighs + cap(k.body) + k.head + len(k.key.host) + len(k.key.target)
+	for _, f := range k.vary {
+		bytes += f.weight()
+	}
+	return bytes
+}
+
+func (f field) weight() int { return fieldWeigh + len(f.name) + len(f.value) }
 
 // copies are those of all routes. The one that was longest not used goes first.
 type copies struct {
@@ -96,7 +109,7 @@ func (c *copies) find(key copyKey) *copied {
 
 // staleCopy is a copy that the fallback allows to be answered, or nil.
 func (x *exchange) staleCopy(f *holdfast.Fallback) *copied {
-	if f.Stale <= 0 || !everybodys(x.r) || x.r.Method != http.MethodGet && x.r.Method != http.MethodHead {
+	if f.Stale <= 0 || !x.everybodys() || x.r.Method != http.MethodGet && x.r.Method != http.MethodHead {
 		return nil
 	}
 	k := x.gateway.copies.find(x.copyKey())
@@ -116,16 +129,18 @@ func (x *exchange) copyKey() copyKey {
 }
 
 // beginCopy is a copy to be, if the answer is one that may be answered to others,
-// or later. An answer is somebody's own when the request said who asks.
+// or later. An answer is somebody's own when the request said who asks, and not a
+// good one when it stands in for another itself.
 func (x *exchange) beginCopy(a *try) *copied {
 	f := x.entry.Fallback
-	if f == nil || f.Stale <= 0 || x.r.Method != http.MethodGet || a.head.status != http.StatusOK || !everybodys(x.r) {
+	if f == nil || f.Stale <= 0 || x.r.Method != http.MethodGet || a.head.status != http.StatusOK || !x.everybodys() {
 		return nil
 	}
 	k := &copied{key: x.copyKey(), at: now(), header: http.Header{}}
 	for _, f := range a.head.fields {
+		k.head += f.weight()
 		switch f.name {
-		case "Set-Cookie":
+		case "Set-Cookie", degraded:
 			return nil
 		case "Cache-Control":
 			if mentions(f.value, "no-store") || mentions(f.value, "private") {
@@ -134,7 +149,7 @@ func (x *exchange) beginCopy(a *try) *copied {
 		case "Vary":
 			for name := range strings.SplitSeq(f.value, ",") {
 				name = http.CanonicalHeaderKey(strings.TrimSpace(name))
-				if name == "*" {
+				if name == "*" || len(k.vary) == maxVary {
 					return nil
 				}
 				k.vary = append(k.vary, field{name: name, value: strings.Join(x.r.Header[name], ",")})
@@ -145,15 +160,15 @@ func (x *exchange) beginCopy(a *try) *copied {
 	return k
 }
 
-// everybodys says whether the answer to a request may be the same for another
-// sender of it.
-func everybodys(r *http.Request) bool {
+// everybodys says whether the answer to the request may be the same for another
+// sender of it. What is asked in a body is not in the key of a copy.
+func (x *exchange) everybodys() bool {
 	for _, name := range []string{"Authorization", "Cookie", "Range"} {
-		if len(r.Header[name]) > 0 {
+		if len(x.r.Header[name]) > 0 {
 			return false
 		}
 	}
-	return !mentions(strings.Join(r.Header["Cache-Control"], ","), "no-store")
+	return x.message.length == 0 && !mentions(strings.Join(x.r.Header["Cache-Control"], ","), "no-store")
 }
 
 // mentions says whether a Cache-Control field names a directive, with or without
