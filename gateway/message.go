@@ -31,7 +31,9 @@ type message struct {
 	attempt  int       // from 1
 }
 
-// newMessage takes a request over from net/http.
+// newMessage takes a request over from net/http. An upgrade to HTTP/2 is not
+// passed on, which a server may always ignore: behind it would come requests that
+// nobody here sees, counts, bounds, or says the sender of.
 func newMessage(r *http.Request, entry holdfast.RouteEntry) message {
 	m := message{
 		method: r.Method,
@@ -49,7 +51,7 @@ func newMessage(r *http.Request, entry holdfast.RouteEntry) message {
 		m.trailer = strings.Join(slices.Sorted(maps.Keys(r.Trailer)), ", ")
 	}
 	connection := r.Header["Connection"]
-	if m.length == 0 && listed(connection, "Upgrade") {
+	if m.length == 0 && listed(connection, "Upgrade") && !listed(r.Header["Upgrade"], "h2c") {
 		m.upgrade = r.Header.Get("Upgrade")
 	}
 	m.expects = m.length != 0 && strings.EqualFold(r.Header.Get("Expect"), "100-continue")

@@ -136,6 +136,25 @@ func TestAnUpgradedConnectionCarriesBytesBothWays(t *testing.T) {
 	}
 }
 
+// Behind an upgrade to HTTP/2 a client could say of any number of requests that
+// they come from somebody else.
+func TestAnUpgradeToHTTP2IsNotPassedOn(t *testing.T) {
+	r := serving(t, func(w http.ResponseWriter, q *http.Request) {
+		fmt.Fprintf(w, "%q %q %q", q.Header.Get("Upgrade"), q.Header.Get("Connection"), q.Header.Get("Http2-Settings"))
+	})
+	for _, upgrade := range []string{"h2c", "H2C", "echo, h2c", "echo\r\nUpgrade: h2c"} {
+		c, in := r.raw()
+		io.WriteString(c, "GET / HTTP/1.1\r\nHost: shop\r\nConnection: Upgrade, HTTP2-Settings\r\nHTTP2-Settings: AAMAAABkAARAAAAA\r\nUpgrade: "+upgrade+"\r\n\r\n")
+		response, err := http.ReadResponse(in, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if text, err := io.ReadAll(response.Body); err != nil || response.StatusCode != 200 || string(text) != `"" "" ""` {
+			t.Errorf("%q: %d, the replica was told %s, %v", upgrade, response.StatusCode, text, err)
+		}
+	}
+}
+
 func TestTrailersPassBothWays(t *testing.T) {
 	r := serving(t, func(w http.ResponseWriter, q *http.Request) {
 		text, _ := io.ReadAll(q.Body)
