@@ -30,10 +30,13 @@ type Victim struct {
 //
 // Inject makes the fault true and returns when it is: the return is the instant
 // of injection. It returns an error, having changed nothing, when the victim is
-// no longer the process it was or the host cannot do it. Undo puts everything
-// back; it may be called any number of times, by any process, with the victim
-// as it was written down before Inject, and a victim that is gone counts as
-// undone. Neither signals a process whose start time differs from the victim's.
+// no longer the process it was or the host cannot do it. FaultHook alone may
+// have done half its work when it returns an error, and is to be undone all the
+// same: what a command of the file did before it failed nobody knows. Undo puts
+// everything back; it may be called any number of times, by any process, with
+// the victim as it was written down before Inject, and a victim that is gone
+// counts as undone. Neither signals a process whose start time differs from the
+// victim's.
 type Fault interface {
 	Name() FaultName
 	Inject(ctx context.Context, victim Victim) error

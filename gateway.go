@@ -66,9 +66,11 @@ type Endpoint struct {
 // connections and its streams. It is refused with ErrStale when the revision is
 // older than the one held (the same one again is accepted and changes nothing),
 // and with ErrEmpty when it would take the last replica of a service away that
-// the file still wants. Follow hands over the gateway's verdicts: first those
-// that hold now, then each change, until ctx ends or the gateway is lost, in
-// which case it returns an error. State says what the gateway believes.
+// the file still wants. Follow hands over the gateway's verdicts (Admitted,
+// Ejected): first those that hold now, then each change, until ctx ends or the
+// gateway is lost, in which case it returns an error. An ejection that stands is
+// told again when its evidence becomes another. State says what the gateway
+// believes.
 type Gateway interface {
 	Apply(ctx context.Context, table RoutingTable) error
 	Follow(ctx context.Context, emit func(Observation)) error

@@ -38,7 +38,8 @@ type Exited struct {
 }
 
 // Ejected says that a gateway sends no more requests to an incarnation, and
-// why. Remaining is how many replicas of the service it still uses.
+// why. It is said again when the evidence becomes another (missed checks, then
+// silence). Remaining is how many replicas of the service it still uses.
 type Ejected struct {
 	Gateway   GatewayName `json:"gateway"`
 	ID        ReplicaID   `json:"id"`

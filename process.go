@@ -57,11 +57,12 @@ type Process struct {
 // gone, and with ErrPast for an incarnation lower than the last that ran;
 // starting the same incarnation twice returns the first one's process.
 // Signal goes to the whole process group, or with "SIGKILL" to everything that
-// carries the mark or is in the control groups, and is refused with ErrNotRunning when the incarnation is
-// not the living one. Forget drops the record of an incarnation that is gone.
-// Follow calls emit with the state of every process known, then with each
-// change, until ctx ends or the keeper is lost, in which case it returns an
-// error. All methods may be called concurrently.
+// carries the mark or is in the control groups, and is refused with
+// ErrNotRunning when the incarnation is not the living one. Forget drops the
+// record of an incarnation that is gone. Follow calls emit with the state of
+// every process known, then with each change, until ctx ends or the keeper is
+// lost, in which case it returns an error. All methods may be called
+// concurrently.
 type Keeper interface {
 	Start(ctx context.Context, spec ProcessSpec) (Process, error)
 	Signal(ctx context.Context, id ReplicaID, signal string) error
@@ -76,9 +77,3 @@ const (
 	ErrNotRunning = Refusal("this incarnation does not run")
 	ErrPast       = Refusal("a later incarnation of this replica has run already")
 )
-
-// A Refusal is an error that is a rule, not a mishap. Refusals are constants
-// and survive the way through a socket: compare them with errors.Is.
-type Refusal string
-
-func (r Refusal) Error() string { return string(r) }

@@ -1,6 +1,9 @@
 package holdfast_test
 
 import (
+	"encoding/json"
+	"errors"
+	"fmt"
 	"testing"
 
 	"holdfast"
@@ -37,6 +40,19 @@ func TestSharesAreWrittenShort(t *testing.T) {
 	for share, want := range map[holdfast.Share]string{0.999: "99.9%", 0.001: "0.1%", 1: "100%", 0: "0%", 0.9995: "99.95%"} {
 		if got := share.String(); got != want {
 			t.Errorf("%v is written %s, want %s", float64(share), got, want)
+		}
+	}
+}
+
+func TestARefusalIsFoundBehindASocket(t *testing.T) {
+	for _, err := range []error{holdfast.ErrStale, fmt.Errorf("apply table 3: %w", holdfast.ErrStale), errors.New("disk full")} {
+		text, failed := json.Marshal(holdfast.RefusedBy(err))
+		back := &holdfast.Refused{}
+		if failed = errors.Join(failed, json.Unmarshal(text, back)); failed != nil {
+			t.Fatal(failed)
+		}
+		if back.Error() != err.Error() || errors.Is(back, holdfast.ErrStale) != errors.Is(err, holdfast.ErrStale) {
+			t.Errorf("%v came as %v, %s", err, back, text)
 		}
 	}
 }

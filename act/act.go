@@ -54,7 +54,7 @@ type Actor struct {
 	plan  *control.Plan
 	begun []event.ID // remedies recorded with the plan or before it, not yet reported
 	news  chan struct{}
-	shots chan event.Entry // decisions to capture; what finds no room is not captured
+	shots chan event.Entry // decisions to capture; what finds no room is complained of
 }
 
 // maxShots bounds the captures that wait. A zone of replicas that hang together

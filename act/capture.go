@@ -2,16 +2,18 @@ package act
 
 import (
 	"context"
+	"fmt"
 
 	"holdfast/event"
 )
 
-// shoot hands a decision to capture over, unless too many wait: the mind does
-// not wait for evidence for ever.
+// shoot hands a decision to capture over, or complains that too many wait: the
+// mind does not wait for evidence for ever.
 func (a *Actor) shoot(entry event.Entry) {
 	select {
 	case a.shots <- entry:
 	default:
+		a.o.Complain(fmt.Errorf("no evidence of %s is kept: %d captures wait already", entry.Body.(event.Decided).ID, maxShots))
 	}
 }
 

@@ -33,8 +33,9 @@ type File struct {
 
 // Open takes hold of the agreement in dir, which must exist, and makes its
 // epoch higher than every one before, and than above, durably. Above is the
-// highest epoch others have seen: the file may have been removed since. It does not wait: while another
-// process holds it, the error is ErrHeld and names that process.
+// highest epoch others have seen: the file may have been removed since. It does
+// not wait: while another process holds it, the error is ErrHeld and names that
+// process.
 //
 // The kernel lets go of the lock when its holder dies, however it dies. The
 // file is written in place and never grows, so a full disk is no reason to fail

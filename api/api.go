@@ -15,6 +15,9 @@ import (
 // renamed.
 const Version = 0
 
+// SocketName is the agent's socket in a state directory.
+const SocketName = "api.sock"
+
 // A Status is what is true now.
 type Status struct {
 	Version   int                     `json:"version"`

@@ -57,8 +57,8 @@ func (m *Mind) redeclare(r *replica, before, now holdfast.Service) (outdated boo
 	return r.Old != nil
 }
 
-// beginRoll says and counts what is to be replaced, and begins. What is being replaced already goes
-// on, unless the file has changed its mind.
+// beginRoll says and counts what is to be replaced, and begins. What is being
+// replaced already goes on, unless the file has changed its mind.
 func (m *Mind) beginRoll(outdated []holdfast.ReplicaID, cause event.ID) {
 	if len(outdated) > 0 {
 		cause = m.say(cause, event.Outdated{IDs: outdated})

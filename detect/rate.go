@@ -40,6 +40,6 @@ func (r Rate) Seen() float64 {
 	return r.failed / r.all
 }
 
-// Share is the part that failed, for a baseline. Ten outcomes that passed are assumed before
-// there are any, so that a few say little.
+// Share is the part that failed, for a baseline. Ten outcomes that passed are
+// assumed before there are any, so that a few say little.
 func (r Rate) Share() float64 { return r.failed / (r.all + 10) }

@@ -4,9 +4,10 @@
 // A fault changes one victim and nothing else. One in the path to a replica is a
 // rule of the fault proxy there, which withdraws it by itself when nobody renews
 // it. One that strikes a process names it by pid and start time together, so
-// that a stranger who was given the pid since is never touched. What cannot be put back by a process other than the one that broke
-// it does not belong here: the injector may be killed at any moment, and then
-// the warden undoes by name and victim alone.
+// that a stranger who was given the pid since is never touched. What cannot be
+// put back by a process other than the one that broke it does not belong here:
+// the injector may be killed at any moment, and then the warden undoes by name
+// and victim alone.
 //
 // fault/faulttest holds every fault to this.
 package fault

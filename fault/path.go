@@ -10,8 +10,8 @@ import (
 	"holdfast/internal/proc"
 )
 
-// ErrNoProxy refuses an injection into a path where no fault proxy stands.
-const ErrNoProxy = holdfast.Refusal("no fault proxy stands in the victim's path")
+// errNoDetour refuses an injection into a path where no fault proxy stands.
+const errNoDetour = holdfast.Refusal("no fault proxy stands in the victim's path")
 
 // An inPath is a fault that the proxy in the victim's path carries out as a
 // rule of its own, for as long as it is renewed.
@@ -36,7 +36,7 @@ func (f inPath) Inject(ctx context.Context, victim holdfast.Victim) error {
 func (f inPath) inject(ctx context.Context, victim holdfast.Victim) error {
 	switch {
 	case victim.Proxy == "":
-		return ErrNoProxy
+		return errNoDetour
 	case victim.Pid != 0 && !proc.Alive(victim.Pid, victim.Ticks):
 		return ErrVictimGone
 	}
@@ -72,7 +72,7 @@ func (f inPath) Undo(ctx context.Context, victim holdfast.Victim) error {
 // Renew implements holdfast.Leased.
 func (f inPath) Renew(ctx context.Context, victim holdfast.Victim) error {
 	if victim.Proxy == "" {
-		return fmt.Errorf("renew %s in the path to %s: %w", f.name, victim.ID, ErrNoProxy)
+		return fmt.Errorf("renew %s in the path to %s: %w", f.name, victim.ID, errNoDetour)
 	}
 	if err := proxy.Dial(victim.Proxy).Renew(ctx, scope(victim), f.rule.Kind); err != nil {
 		return fmt.Errorf("renew %s in the path to %s: %w", f.name, victim.ID, err)

@@ -5,7 +5,6 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -61,34 +60,16 @@ func (g *Gateway) Control(ctx context.Context, l net.Listener) error {
 	return nil
 }
 
-// A refusalOnWire is an error as the control socket answers it. Refusal is the
-// rule behind it, if there is one; Text is all of it.
-type refusalOnWire struct {
-	Text    string           `json:"error"`
-	Refusal holdfast.Refusal `json:"refusal,omitempty"`
-}
-
-func (r *refusalOnWire) Error() string { return r.Text }
-
-func (r *refusalOnWire) Unwrap() error {
-	if r.Refusal == "" {
-		return nil
-	}
-	return r.Refusal
-}
-
 func (g *Gateway) putTable(w http.ResponseWriter, r *http.Request) {
 	var table holdfast.RoutingTable
 	decoder := json.NewDecoder(http.MaxBytesReader(w, r.Body, maxTable))
 	decoder.DisallowUnknownFields()
 	if err := decoder.Decode(&table); err != nil {
-		reply(w, http.StatusBadRequest, refusalOnWire{Text: "read the routing table: " + err.Error()})
+		reply(w, http.StatusBadRequest, holdfast.Refused{Text: "read the routing table: " + err.Error()})
 		return
 	}
 	if err := g.Apply(r.Context(), table); err != nil {
-		var refusal holdfast.Refusal
-		errors.As(err, &refusal)
-		reply(w, http.StatusConflict, refusalOnWire{Text: err.Error(), Refusal: refusal})
+		reply(w, http.StatusConflict, holdfast.RefusedBy(err))
 		return
 	}
 	g.getState(w, r)
@@ -239,7 +220,7 @@ func (c *Client) call(ctx context.Context, method, path string, body []byte) (io
 		return answer.Body, nil
 	}
 	defer answer.Body.Close()
-	refusal := &refusalOnWire{}
+	refusal := &holdfast.Refused{}
 	if err := json.NewDecoder(io.LimitReader(answer.Body, maxTable)).Decode(refusal); err != nil || refusal.Text == "" {
 		return nil, fmt.Errorf("ask the gateway: it answered %s", answer.Status)
 	}

@@ -2,7 +2,6 @@ package gateway
 
 import (
 	"bufio"
-	"context"
 	"encoding/pem"
 	"io"
 	"net"
@@ -98,12 +97,4 @@ func TestACheckByWords(t *testing.T) {
 			t.Errorf("%s: it saw %+v", name, seen)
 		}
 	}
-}
-
-// checkOnce asks whoever listens at an address once.
-func checkOnce(ctx context.Context, address string, protocol holdfast.Protocol, check holdfast.Healthcheck) sighting {
-	e := newEndpoint(&service{name: "asked"}, holdfast.Endpoint{Address: address})
-	q := &inquiry{endpoint: e, protocol: protocol, check: check, within: check.Timeout, connect: connectTime}
-	defer q.close()
-	return q.ask(ctx)
 }

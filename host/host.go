@@ -135,7 +135,7 @@ func sync(dir string) Fact {
 	var took []time.Duration
 	for range syncs {
 		began := time.Now()
-		if _, err := file.WriteAt(make([]byte, 4096), 0); err == nil {
+		if _, err = file.WriteAt(make([]byte, 4096), 0); err == nil {
 			err = file.Sync()
 		}
 		if err != nil {

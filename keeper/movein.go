@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"holdfast/internal/files"
+	"holdfast/internal/proc"
 	"holdfast/internal/unixsock"
 )
 
@@ -86,13 +87,13 @@ func (p *place) relock() error {
 	if err := os.Mkdir(p.dir, 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
 		return err
 	}
-	lock, err := takeLock(filepath.Join(p.dir, "lock"))
+	lock, err := takeLock(filepath.Join(p.dir, LockName))
 	if err != nil {
 		return err
 	}
 	identity, err := identify(p.dir)
 	if err == nil {
-		err = files.Replace(filepath.Join(p.dir, "keep"), []byte(p.keep+"\n"))
+		err = files.Replace(filepath.Join(p.dir, proc.KeepFile), []byte(p.keep+"\n"))
 	}
 	if err != nil {
 		lock.Close()

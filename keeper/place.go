@@ -37,11 +37,14 @@ type place struct {
 	server   *net.UnixListener
 }
 
-// SocketName is the keeper's socket in its state directory.
-const SocketName = "keeper.sock"
+// What of the place others look at.
+const (
+	SocketName = "keeper.sock"
+	LockName   = "lock"
+)
 
 func settle(dir string) (place, error) {
-	lock, err := takeLock(filepath.Join(dir, "lock"))
+	lock, err := takeLock(filepath.Join(dir, LockName))
 	if err != nil {
 		return place{}, err
 	}
@@ -61,7 +64,7 @@ func (p *place) furnish() error {
 	if p.identity, err = identify(p.dir); err != nil {
 		return err
 	}
-	path := filepath.Join(p.dir, "keep")
+	path := filepath.Join(p.dir, proc.KeepFile)
 	if p.copied = p.isCopy(); p.copied {
 		if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return err
@@ -168,8 +171,9 @@ type roleRecord struct {
 	Since int64    `json:"since"`
 }
 
-// save writes the table, which is of this boot only. When it cannot be written the work goes on: what is
-// lost is that the next keeper ends what it would have adopted.
+// save writes the table, which is of this boot only. When it cannot be written
+// the work goes on: what is lost is that the next keeper ends what it would have
+// adopted.
 func (k *keeper) save() {
 	t := table{Boot: proc.BootID(), Place: k.place.identity, Epoch: k.epoch, Processes: []processRecord{}, Roles: []roleRecord{}}
 	for _, p := range k.processes {

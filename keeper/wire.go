@@ -67,7 +67,7 @@ type request struct {
 type answer struct {
 	ID        uint64              `json:"id"`
 	Error     string              `json:"error,omitempty"`
-	Refusal   string              `json:"refusal,omitempty"` // what errors.Is is to find in Error
+	Refusal   holdfast.Refusal    `json:"refusal,omitempty"` // what errors.Is is to find in Error
 	Processes []holdfast.Process  `json:"processes,omitempty"`
 	Listeners []holdfast.Listener `json:"listeners,omitempty"`
 	Roles     []RoleState         `json:"roles,omitempty"`
@@ -81,36 +81,17 @@ func failed(err error) answer {
 	if err == nil {
 		return answer{}
 	}
-	a := answer{Error: err.Error()}
-	var refusal holdfast.Refusal
-	if errors.As(err, &refusal) {
-		a.Refusal = string(refusal)
-	}
-	return a
+	refused := holdfast.RefusedBy(err)
+	return answer{Error: refused.Text, Refusal: refused.Rule}
 }
 
 // err is the error an answer carries.
 func (a answer) err() error {
-	switch {
-	case a.Error == "":
+	if a.Error == "" {
 		return nil
-	case a.Refusal == a.Error:
-		return holdfast.Refusal(a.Refusal)
-	case a.Refusal != "":
-		return &refused{text: a.Error, refusal: holdfast.Refusal(a.Refusal)}
-	default:
-		return errors.New(a.Error)
 	}
+	return &holdfast.Refused{Text: a.Error, Rule: a.Refusal}
 }
-
-// refused is a refusal with what it was about.
-type refused struct {
-	text    string
-	refusal holdfast.Refusal
-}
-
-func (r *refused) Error() string { return r.text }
-func (r *refused) Unwrap() error { return r.refusal }
 
 // A wire reads and writes lines with sockets beside them. One goroutine reads,
 // one at a time writes.

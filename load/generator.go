@@ -167,13 +167,9 @@ func (g *Generator) Watched() []Watched {
 	return slices.Clone(g.record.Watched)
 }
 
-// Whole is Whole for a load that still runs. Arrivals after the first one that
-// waits for its answer do not count yet: users who wait are not whole.
-func (g *Generator) Whole(from int64, window time.Duration) (int64, bool) {
-	return g.WholeOf(func(Result) bool { return true }, from, window)
-}
-
-// WholeOf is Whole for those users alone whose requests a function picks.
+// WholeOf is Whole for a load that still runs, and for those users alone whose
+// requests a function picks. Arrivals after the first one that waits for its
+// answer do not count yet: users who wait are not whole.
 func (g *Generator) WholeOf(those func(Result) bool, from int64, window time.Duration) (int64, bool) {
 	g.mu.Lock()
 	results, settled := slices.Clip(g.record.Results), g.settled

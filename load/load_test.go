@@ -241,6 +241,8 @@ func TestTheCapIsReported(t *testing.T) {
 	}
 }
 
+func anybody(Result) bool { return true }
+
 // TestWhoeverWaitsIsNotWhole holds back one answer among many good ones.
 func TestWhoeverWaitsIsNotWhole(t *testing.T) {
 	t.Parallel()
@@ -257,11 +259,11 @@ func TestWhoeverWaitsIsNotWhole(t *testing.T) {
 		_, ok := Whole(g.Snapshot(), g.Began(), time.Second/2)
 		return ok
 	})
-	if at, ok := g.Whole(g.Began(), time.Second/2); ok {
+	if at, ok := g.WholeOf(anybody, g.Began(), time.Second/2); ok {
 		t.Errorf("whole at %s while somebody waits", time.Duration(at-g.Began()))
 	}
 	close(release)
-	until(t, "users to be whole", func() bool { _, ok := g.Whole(g.Began(), time.Second/2); return ok })
+	until(t, "users to be whole", func() bool { _, ok := g.WholeOf(anybody, g.Began(), time.Second/2); return ok })
 }
 
 func TestAGeneratorEndsWithItsContext(t *testing.T) {

@@ -65,8 +65,8 @@ type Target struct {
 	Weight int    `json:"weight"`           // at least 1
 }
 
-// A Watch is a process whose stops and exit the generator is to witness, named by pid and
-// start time in clock ticks since boot.
+// A Watch is a process whose stops and exit the generator is to witness, named
+// by pid and start time in clock ticks since boot.
 type Watch struct {
 	Pid   int    `json:"pid"`
 	Ticks uint64 `json:"ticks"`

@@ -37,7 +37,7 @@ const errNoLoad = holdfast.Refusal("no published HTTP route and no edge leads to
 // control asks the copy without breaking it. What fails now would be blamed on
 // the fault later, so it must be clean; a copy that cannot bear the rate gets
 // less, and it is said.
-func (p *proof) control(ctx context.Context) error {
+func (p *proving) control(ctx context.Context) error {
 	all, err := p.copy.targets(ctx, p.struck())
 	if err != nil {
 		return err
@@ -66,7 +66,7 @@ func (p *proof) control(ctx context.Context) error {
 	return fmt.Errorf("the control run failed: %d of %d requests were hurt without any fault", p.run.Control.Failed+p.run.Control.Late, p.run.Control.Sent)
 }
 
-func (p *proof) ask(ctx context.Context, all []target) (load.Record, error) {
+func (p *proving) ask(ctx context.Context, all []target) (load.Record, error) {
 	generator, err := p.copy.generator(ctx, p.plan(weigh(all, ""), controlFor))
 	if err != nil {
 		return load.Record{}, err
@@ -86,7 +86,7 @@ func (p *proof) ask(ctx context.Context, all []target) (load.Record, error) {
 	return record, err
 }
 
-func (p *proof) plan(targets []load.Target, length time.Duration) load.Plan {
+func (p *proving) plan(targets []load.Target, length time.Duration) load.Plan {
 	return load.Plan{
 		Seed: p.o.Seed, Rate: p.rate, For: length, Targets: targets,
 		Timeout: patience, Late: late, Fresh: fresh, Cap: underWay,

@@ -67,7 +67,7 @@ func startPrivate(ctx context.Context, o Options) (*private, error) {
 		return c, err
 	}
 	c.proxy = proxy.Dial(filepath.Join(c.dir, proxy.SocketName))
-	c.client = api.NewClient(filepath.Join(c.dir, "api.sock"))
+	c.client = api.NewClient(filepath.Join(c.dir, api.SocketName))
 	if err := c.declare(ctx); err != nil {
 		return c, err
 	}
@@ -91,14 +91,14 @@ func newPrivate(o Options) (*private, error) {
 	c := &private{
 		o: o, keep: keep, chronicle: newChronicle(),
 		dir:    filepath.Join(o.State, "prove", keep),
-		ledger: filepath.Join(o.State, "ledgers", keep+warden.Suffix),
+		ledger: filepath.Join(o.State, warden.Ledgers, keep+warden.Suffix),
 	}
 	for _, dir := range []string{c.dir, filepath.Dir(c.ledger)} {
 		if err := os.MkdirAll(dir, 0o700); err != nil {
 			return nil, fmt.Errorf("make the private copy: %w", err)
 		}
 	}
-	return c, os.WriteFile(filepath.Join(c.dir, "keep"), []byte(keep+"\n"), 0o600)
+	return c, os.WriteFile(filepath.Join(c.dir, proc.KeepFile), []byte(keep+"\n"), 0o600)
 }
 
 // declare puts the file in force as soon as the copy's agent answers.

@@ -21,9 +21,6 @@ const (
 	// clean is how long the load runs before the fault: what is broken already
 	// is seen in it.
 	clean = time.Second
-	// silent is how long a load that works may report nothing: what is asked is
-	// answered or given up within its patience.
-	silent = patience + 2*time.Second
 	// watchAtLeast is how long a fault is watched even when all is well at
 	// once: at the default rate some 500 requests, half of them sent to the struck
 	// service itself, of which none hurt shows that fewer than one in 100 would be.
@@ -41,7 +38,7 @@ const (
 
 // A drilling is one drill under way.
 type drilling struct {
-	*proof
+	*proving
 	mode      holdfast.FailureMode
 	service   holdfast.Service
 	victim    holdfast.Victim
@@ -64,7 +61,7 @@ type drilling struct {
 // drill exercises one failure mode: a clean second, the fault, its witness,
 // what users saw until the system was whole, the undo, the residue, the
 // verdict. Where only we can end the fault the undo comes in the middle.
-func (p *proof) drill(ctx context.Context, mode holdfast.FailureMode) (report.Drill, error) {
+func (p *proving) drill(ctx context.Context, mode holdfast.FailureMode) (report.Drill, error) {
 	d, err := p.prepare(ctx, mode)
 	if err != nil {
 		return report.Drill{}, err
@@ -72,7 +69,7 @@ func (p *proof) drill(ctx context.Context, mode holdfast.FailureMode) (report.Dr
 	over, cancel := context.WithCancel(context.Background())
 	cancel()
 	defer d.generator.Stop(over) // at once: whoever needs its record has stopped it before
-	if err := d.pause(ctx, clean); err != nil {
+	if err := d.pause(ctx, d.generator, clean); err != nil {
 		return report.Drill{}, err
 	}
 	p.o.Say(d.announcement())
@@ -125,8 +122,8 @@ func (d *drilling) announcement() string {
 }
 
 // prepare picks the victim and starts the load that will witness its end.
-func (p *proof) prepare(ctx context.Context, mode holdfast.FailureMode) (*drilling, error) {
-	d := &drilling{proof: p, mode: mode, byUndo: onlyWeEnd(mode)}
+func (p *proving) prepare(ctx context.Context, mode holdfast.FailureMode) (*drilling, error) {
+	d := &drilling{proving: p, mode: mode, byUndo: onlyWeEnd(mode)}
 	d.service, _ = p.o.System.Service(mode.Strikes.Service)
 	found, ok := fault.Find(mode.Drills[0].Fault)
 	if !ok {
@@ -185,20 +182,6 @@ func (d *drilling) lossOf(plan load.Plan) *loss {
 	return l
 }
 
-// pause lets time pass, unless something ends the drill.
-func (d *drilling) pause(ctx context.Context, length time.Duration) error {
-	select {
-	case <-time.After(length):
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-d.copy.warden.Lost():
-		return d.copy.lost()
-	case <-d.generator.Done():
-		return fmt.Errorf("the load ended in the middle of the drill")
-	}
-}
-
 // inject writes the fault down with its undo, makes it true, and says so. The
 // instant is taken before the fault, so that every time counted from it is
 // rather too long than too short.
@@ -221,24 +204,12 @@ func (d *drilling) inject(ctx context.Context) error {
 // watch looks until it has seen what there is to see, or it will not come.
 // A leased fault is kept in force meanwhile.
 func (d *drilling) watch(ctx context.Context, enough func() bool) error {
-	heard, when := 0, proc.Now()
-	for {
-		slept := proc.Now()
-		if err := d.pause(ctx, look); err != nil {
-			return err
-		}
-		d.stalled = max(d.stalled, proc.Now()-slept-look)
-		if n := len(d.generator.Snapshot()); n != heard {
-			heard, when = n, proc.Now()
-		}
+	stalled, err := d.lookOn(ctx, d.generator, look, func() bool {
 		d.renew(ctx)
-		switch {
-		case proc.Now()-when > silent:
-			return fmt.Errorf("the load reported nothing for %s, although every request ends within %s: it is stuck", silent, patience)
-		case d.broken != "", d.unwitnessed(), enough():
-			return nil
-		}
-	}
+		return d.broken != "" || d.unwitnessed() || enough()
+	})
+	d.stalled = max(d.stalled, stalled)
+	return err
 }
 
 // unwitnessed says that nothing that follows could be believed: by now somebody

@@ -59,7 +59,7 @@ func longestHold(mode holdfast.FailureMode, rate float64) time.Duration {
 
 // A hooking is one drill by a hook under way.
 type hooking struct {
-	*proof
+	*proving
 	mode     holdfast.FailureMode
 	service  holdfast.Service
 	victim   holdfast.Victim
@@ -77,13 +77,13 @@ type hooking struct {
 // drillByHook exercises one failure mode by the file's own commands: a clean
 // second, or nothing is broken; the break; what users and the witness see; the
 // mend, in any case; what users see until the service is whole; the verdict.
-func (p *proof) drillByHook(ctx context.Context, mode holdfast.FailureMode) (report.Drill, error) {
-	h := &hooking{proof: p, mode: mode}
+func (p *proving) drillByHook(ctx context.Context, mode holdfast.FailureMode) (report.Drill, error) {
+	h := &hooking{proving: p, mode: mode}
 	defer h.stop()
 	if err := h.prepare(ctx); err != nil {
 		return report.Drill{}, err
 	}
-	if err := h.pause(ctx, clean); err != nil {
+	if err := h.pause(ctx, h.users, clean); err != nil {
 		return report.Drill{}, err
 	}
 	if why := h.sick(); why != "" {
@@ -171,20 +171,6 @@ func (h *hooking) stop() {
 		if generator != nil {
 			generator.Stop(over)
 		}
-	}
-}
-
-// pause lets time pass, unless something ends the drill.
-func (h *hooking) pause(ctx context.Context, length time.Duration) error {
-	select {
-	case <-time.After(length):
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-h.copy.warden.Lost():
-		return h.copy.lost()
-	case <-h.users.Done():
-		return errors.New("the load ended in the middle of the drill")
 	}
 }
 
@@ -299,23 +285,9 @@ func (h *hooking) leftBroken(why error) (report.Drill, error) {
 
 // watch looks until it has seen what there is to see, or it will not come.
 func (h *hooking) watch(ctx context.Context, enough func() bool) error {
-	heard, when := 0, proc.Now()
-	for {
-		slept := proc.Now()
-		if err := h.pause(ctx, lookLive); err != nil {
-			return err
-		}
-		h.stalled = max(h.stalled, proc.Now()-slept-lookLive)
-		if n := len(h.users.Snapshot()); n != heard {
-			heard, when = n, proc.Now()
-		}
-		if proc.Now()-when > silent {
-			return fmt.Errorf("the load reported nothing for %s, although every request ends within %s: it is stuck", silent, patience)
-		}
-		if enough() {
-			return nil
-		}
-	}
+	stalled, err := h.lookOn(ctx, h.users, lookLive, enough)
+	h.stalled = max(h.stalled, stalled)
+	return err
 }
 
 // seenEnough tells whether it was broken for long enough: it was noticed and
@@ -351,10 +323,10 @@ func usersWhole(results []load.Result, from time.Duration) bool {
 
 // facts are what is known until now.
 func (h *hooking) facts(now time.Duration) hookFacts {
-	f := hookFacts{
-		mode: h.mode, service: h.service, victim: h.victim.ID, injected: h.injected, undone: h.undone, ended: now,
+	f := hookFacts{facts: facts{
+		mode: h.mode, service: h.service, victim: h.victim, injected: h.injected, undone: h.undone, ended: now,
 		entries: h.copy.chronicle.all(), stalled: h.stalled,
-	}
+	}}
 	users := h.users.Snapshot()
 	f.results, f.reached = users, h.reached(users)
 	f.witness = h.saw()

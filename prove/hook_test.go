@@ -16,23 +16,23 @@ import (
 // which all went well with: noticed after 1.5 s, nobody hurt.
 func webDown() hookFacts {
 	hook := &holdfast.Hook{Break: "stop web", Mend: "start web", Timeout: time.Minute}
-	f := hookFacts{
+	f := hookFacts{facts: facts{
 		mode: holdfast.FailureMode{
 			Name: "web.crash", Strikes: holdfast.Target{Service: "web"}, Kind: "crash", Drills: []holdfast.Drill{{Fault: "hook", Hook: hook}},
 			Bounds: holdfast.Bounds{Detect: 3 * time.Second, Mitigate: 3 * time.Second, Restore: 15 * time.Second, Impact: 0.001},
 		},
 		service:  holdfast.Service{Name: "web", Manage: holdfast.Route, Replicas: 2, URLs: []string{"http://a", "http://b"}},
-		victim:   holdfast.ReplicaID{Service: "web", Ordinal: 1, Incarnation: 1},
+		victim:   holdfast.Victim{ID: holdfast.ReplicaID{Service: "web", Ordinal: 1, Incarnation: 1}},
 		injected: 10 * time.Second, undone: 14 * time.Second, ended: 17 * time.Second,
 		witness: "web-1, asked itself: connect: connection refused", reached: 400,
-	}
+	}}
 	for at := 9 * time.Second; at < f.ended; at += 10 * time.Millisecond {
 		f.results = append(f.results, load.Result{Target: "web:80", Intended: int64(at), Sent: int64(at), Ended: int64(at + time.Millisecond), Status: 200})
 	}
-	f.say(11*time.Second, holdfast.Ejected{ID: f.victim, Sign: "refused", Detail: "GET /: connection refused", Remaining: 1})
-	f.say(11500*time.Millisecond, event.Detected{Mode: "web.crash", ID: f.victim, Sign: "refused"})
-	f.say(11500*time.Millisecond, event.Escalated{Mode: "web.crash", ID: f.victim, Owner: "me"})
-	f.say(14200*time.Millisecond, holdfast.Admitted{ID: f.victim})
+	f.say(11*time.Second, holdfast.Ejected{ID: f.victim.ID, Sign: "refused", Detail: "GET /: connection refused", Remaining: 1})
+	f.say(11500*time.Millisecond, event.Detected{Mode: "web.crash", ID: f.victim.ID, Sign: "refused"})
+	f.say(11500*time.Millisecond, event.Escalated{Mode: "web.crash", ID: f.victim.ID, Owner: "me"})
+	f.say(14200*time.Millisecond, holdfast.Admitted{ID: f.victim.ID})
 	return f
 }
 
@@ -47,6 +47,14 @@ func (f *hookFacts) hurt(from, to time.Duration) {
 		if r.Intended >= int64(from) && r.Intended < int64(to) {
 			f.results[i].Failed, f.results[i].Status, f.results[i].Error = true, 0, "connect: connection refused"
 		}
+	}
+}
+
+func TestKeptEvidenceIsNoRemedy(t *testing.T) {
+	f := webDown()
+	f.say(12*time.Second, event.Decided{Mode: "web.crash", ID: f.victim.ID, Do: event.ActCapture})
+	if drill := f.judge(); len(drill.Remedies) > 0 {
+		t.Errorf("remedies %q", drill.Remedies)
 	}
 }
 

@@ -13,25 +13,10 @@ import (
 	"holdfast/report"
 )
 
-// hookFacts are all that the verdict of a drill by a hook rests on. Instants are
-// by the boot clock.
-type hookFacts struct {
-	mode     holdfast.FailureMode
-	service  holdfast.Service
-	victim   holdfast.ReplicaID // ordinal 0: all of them
-	injected time.Duration
-	undone   time.Duration // when the mend began; 0: not yet
-	ended    time.Duration
-	entries  []event.Entry // of the copy's journal, in order
-	results  []load.Result // of requests that needed the service
-	reached  int           // of those sent to it while it was broken
-	witness  string        // what the witness saw; empty: nothing
-	lagP99   time.Duration
-	stalled  time.Duration
-	capped   int
-	broken   string // why the measurement cannot be used; empty: it can
-	residue  []string
-}
+// hookFacts are the facts of a drill by a hook. They are judged apart, because
+// nothing but a command broke it, somebody else may mend it before we do, and
+// what is struck may run elsewhere.
+type hookFacts struct{ facts }
 
 // A telling is what the copy's journal says of what a hook broke. Instants are 0
 // where nothing of the kind was said.
@@ -93,7 +78,9 @@ func (t *telling) take(f hookFacts, entry event.Entry) bool {
 		if b.Mode != f.mode.Name {
 			return false
 		}
-		t.remedies = append(t.remedies, string(b.Do))
+		if b.Do != event.ActCapture { // evidence mends nothing
+			t.remedies = append(t.remedies, string(b.Do))
+		}
 	case event.Withheld:
 		if b.Mode != f.mode.Name {
 			return false
@@ -127,11 +114,7 @@ func (t telling) lines(f hookFacts, limit int) []string {
 	if !mended && f.undone != 0 {
 		lines = append(lines, at(f.undone, "mend: "+f.mode.Drills[0].Hook.Mend))
 	}
-	if over := len(lines) - limit; over > 0 {
-		head := limit / 2
-		lines = slices.Concat(lines[:head], []string{fmt.Sprintf("         … %d more …", over+1)}, lines[head+over+1:])
-	}
-	return lines
+	return elide(lines, limit)
 }
 
 // sawItself is what the struck replicas themselves showed, asked by nobody's way
@@ -164,7 +147,7 @@ func sawItself(asked []load.Result, injected time.Duration) string {
 // judge makes the verdict. It is pure.
 func (f hookFacts) judge() report.Drill {
 	drill, told := blank(f.mode), f.tell()
-	drill.Strikes, drill.Witness = f.victim.Name(), f.witness
+	drill.Strikes, drill.Witness = f.victim.ID.Name(), f.witness
 	drill.Detect, drill.Eject = f.since(told.detected), f.since(told.ejected)
 	drill.Mitigate = f.mitigated()
 	drill.Restore, drill.From = f.restored(told)
@@ -191,13 +174,7 @@ func (f hookFacts) since(at time.Duration) *report.Millis {
 // mitigated is when users were whole: while it was broken, if they were to the
 // mend's beginning; what a mend itself does to them is not the fault's.
 func (f hookFacts) mitigated() *report.Millis {
-	var during []load.Result
-	for _, r := range f.results {
-		if r.Intended < int64(f.undone) {
-			during = append(during, r)
-		}
-	}
-	for _, results := range [][]load.Result{during, f.results} {
+	for _, results := range [][]load.Result{f.whileTrue(f.results), f.results} {
 		if whole, ok := load.Whole(results, int64(f.injected), wholeFor); ok {
 			return since(f.injected, time.Duration(whole))
 		}
@@ -221,41 +198,27 @@ func (f hookFacts) restored(told telling) (*report.Millis, string) {
 }
 
 // verdict weighs what was measured: what cannot be believed is INVALID, before
-// any bound is looked at. What was left behind is there, whatever was measured.
+// any bound is looked at.
 func (f hookFacts) verdict(told telling, d report.Drill) (holdfast.Verdict, string) {
-	left := strings.Join(f.residue, ", ")
-	switch why := f.invalid(d); {
-	case left != "" && why != "":
-		return holdfast.Fail, "the drill left something behind: " + left + "; beside that it shows nothing: " + why
-	case why != "":
-		return holdfast.Invalid, why
+	if why := f.invalid(); why != "" {
+		return undecidable(f.facts, why)
 	}
-	var reasons []string
-	if left != "" {
-		reasons = append(reasons, "the drill left something behind: "+left)
-	}
-	for _, reason := range []string{overDetect(d), f.overRestore(told, d), overMitigate(facts{}, d), f.overImpact(d)} {
-		if reason != "" {
-			reasons = append(reasons, reason)
-		}
-	}
+	reasons := said(leftBehind(f.facts), overDetect(d), f.overRestore(told, d), overMitigate(f.facts, d), f.overImpact(d))
 	if len(reasons) == 0 {
 		return holdfast.Pass, ""
 	}
 	return holdfast.Fail, strings.Join(reasons, "; ")
 }
 
-func (f hookFacts) invalid(d report.Drill) string {
-	allowed := max(50*time.Millisecond, f.mode.Bounds.Detect/10)
+func (f hookFacts) invalid() string {
+	unmeasured := unmeasured(f.facts)
 	switch {
 	case f.broken != "":
 		return f.broken
 	case f.witness == "":
-		return fmt.Sprintf("nobody but the hook saw the fault: %s answered well, asked itself, after %q had ended well", f.victim.Name(), f.mode.Drills[0].Hook.Break)
-	case f.capped > 0:
-		return fmt.Sprintf("the load could not send %d of its requests", f.capped)
-	case f.lagP99 > allowed:
-		return lagging + fmt.Sprintf("%s late at the 99th percentile, %s allowed", event.Short(f.lagP99), event.Short(allowed))
+		return fmt.Sprintf("nobody but the hook saw the fault: %s answered well, asked itself, after %q had ended well", f.victim.ID.Name(), f.mode.Drills[0].Hook.Break)
+	case unmeasured != "":
+		return unmeasured
 	case f.stalled > stallRuinous:
 		return starved + fmt.Sprintf("an idle process waited %s for a processor meanwhile", event.Short(f.stalled))
 	case f.reached < minReached:
@@ -287,13 +250,12 @@ func (f hookFacts) overImpact(d report.Drill) string {
 	switch {
 	case f.service.Replicas == 1:
 		reason += fmt.Sprintf(", because there is one %s and nothing else to ask", f.service.Name)
-	case f.victim.Ordinal == 0:
+	case f.victim.ID.Ordinal == 0:
 		reason += fmt.Sprintf(", because the hook strikes all of %s", f.service.Name)
 	case f.service.Manage == holdfast.Observe:
 		reason += ", because nobody of ours stands in the way of its users; with `manage: route` and `ports` the others would be asked"
 	}
-	first := slices.IndexFunc(f.results, func(r load.Result) bool { return r.Hurt() && r.Ended >= int64(f.injected) })
-	if first >= 0 {
+	if first := f.firstHurt(); first >= 0 {
 		reason += "; the first: " + f.describe(f.results[first])
 	}
 	return reason

@@ -165,21 +165,13 @@ func undecided(mode holdfast.FailureMode, why string) report.Drill {
 }
 
 // verdict weighs what was measured: what cannot be believed is INVALID, before
-// any bound is looked at. What was left behind is there, whatever was measured.
+// any bound is looked at.
 func verdict(f facts, s story, d report.Drill) (holdfast.Verdict, string) {
-	var reasons []string
-	switch why, left := invalid(f), leftBehind(f); {
-	case why != "" && left != "":
-		return holdfast.Fail, left + "; beside that it shows nothing: " + why
-	case why != "":
-		return holdfast.Invalid, why
+	if why := invalid(f); why != "" {
+		return undecidable(f, why)
 	}
 	harm := s.harm(f)
-	for _, reason := range []string{leftBehind(f), harm, overDetect(d), overRestore(f, s, d), overMitigate(f, d), overContained(f, d), overFallback(f), overImpact(f, d)} {
-		if reason != "" {
-			reasons = append(reasons, reason)
-		}
-	}
+	reasons := said(leftBehind(f), harm, overDetect(d), overRestore(f, s, d), overMitigate(f, d), overContained(f, d), overFallback(f), overImpact(f, d))
 	switch {
 	case len(reasons) == 0:
 		return holdfast.Pass, ""
@@ -188,6 +180,20 @@ func verdict(f facts, s story, d report.Drill) (holdfast.Verdict, string) {
 	default:
 		return holdfast.Fail, strings.Join(reasons, "; ")
 	}
+}
+
+// undecidable is the verdict on what cannot be believed. What was left behind is
+// there, whatever was measured.
+func undecidable(f facts, why string) (holdfast.Verdict, string) {
+	if left := leftBehind(f); left != "" {
+		return holdfast.Fail, left + "; beside that it shows nothing: " + why
+	}
+	return holdfast.Invalid, why
+}
+
+// said leaves out the reasons that there are none for.
+func said(reasons ...string) []string {
+	return slices.DeleteFunc(reasons, func(reason string) bool { return reason == "" })
 }
 
 // onlySlow tells whether all that was wrong is that it took long: what a machine
@@ -199,18 +205,29 @@ func onlySlow(f facts, d report.Drill) bool {
 }
 
 func invalid(f facts) string {
-	allowed := max(50*time.Millisecond, f.mode.Bounds.Detect/10)
+	unmeasured := unmeasured(f)
 	switch {
 	case f.broken != "":
 		return f.broken
 	case f.witness == "":
 		return "nobody but the injector saw the fault: " + unseen(f)
+	case unmeasured != "":
+		return unmeasured
+	case f.reached < minReached:
+		return fmt.Sprintf("only %d requests were meant for %s during the fault, and %d are needed to say anything", f.reached, f.service.Name, minReached)
+	default:
+		return ""
+	}
+}
+
+// unmeasured says why nothing can be measured by a load, if nothing can.
+func unmeasured(f facts) string {
+	allowed := max(50*time.Millisecond, f.mode.Bounds.Detect/10)
+	switch {
 	case f.capped > 0:
 		return fmt.Sprintf("the load could not send %d of its requests", f.capped)
 	case f.lagP99 > allowed:
 		return lagging + fmt.Sprintf("%s late at the 99th percentile, %s allowed", event.Short(f.lagP99), event.Short(allowed))
-	case f.reached < minReached:
-		return fmt.Sprintf("only %d requests were meant for %s during the fault, and %d are needed to say anything", f.reached, f.service.Name, minReached)
 	default:
 		return ""
 	}
@@ -311,11 +328,15 @@ func overImpact(f facts, d report.Drill) string {
 	case f.service.Replicas == 1 && f.loss == nil:
 		reason += fmt.Sprintf(", because %s has one replica and there was nothing to retry on", f.service.Name)
 	}
-	first := slices.IndexFunc(f.results, func(r load.Result) bool { return r.Hurt() && r.Ended >= int64(f.injected) })
-	if first >= 0 {
+	if first := f.firstHurt(); first >= 0 {
 		reason += "; the first: " + describe(f.results[first])
 	}
 	return reason
+}
+
+// firstHurt is the place of the first result that the fault may have hurt, or -1.
+func (f facts) firstHurt() int {
+	return slices.IndexFunc(f.results, func(r load.Result) bool { return r.Hurt() && r.Ended >= int64(f.injected) })
 }
 
 // describe is one request that was hurt, as its user saw it.

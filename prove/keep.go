@@ -6,14 +6,14 @@ import (
 	"os"
 	"time"
 
-	verdicts "holdfast/proof"
+	"holdfast/proof"
 	"holdfast/report"
 )
 
 // inspect notes what verdicts will rest on, before a copy starts what it names.
-func (p *proof) inspect(ctx context.Context) {
+func (p *proving) inspect(ctx context.Context) {
 	if p.bases == nil {
-		p.bases = verdicts.NewBases(p.o.State, os.Environ())
+		p.bases = proof.NewBases(p.o.State, os.Environ())
 	}
 	p.on = p.bases.Of(ctx, p.o.System)
 }
@@ -21,7 +21,7 @@ func (p *proof) inspect(ctx context.Context) {
 // keep writes a verdict down where an agent finds it, unless nobody could say
 // what it was made on. A drill without a witness is a drill of the drill, and no
 // proof of anything.
-func (p *proof) keep(ctx context.Context, drill report.Drill) {
+func (p *proving) keep(ctx context.Context, drill report.Drill) {
 	if p.o.Blind {
 		return
 	}
@@ -33,7 +33,7 @@ func (p *proof) keep(ctx context.Context, drill report.Drill) {
 		p.notKept(drill, basis.Why)
 		return
 	}
-	err := verdicts.Keep(p.o.State, verdicts.Kept{
+	err := proof.Keep(p.o.State, proof.Kept{
 		Mode: drill.Mode, Basis: basis.Digest, Verdict: drill.Verdict, At: time.Now().UTC().Round(0),
 		Detect: span(drill.Detect), Mitigate: span(drill.Mitigate), Restore: span(drill.Restore),
 		Sent: drill.Sent, Hurt: drill.Failed + drill.Late, Witness: drill.Witness, Reason: drill.Reason,
@@ -43,7 +43,7 @@ func (p *proof) keep(ctx context.Context, drill report.Drill) {
 	}
 }
 
-func (p *proof) notKept(drill report.Drill, why string) {
+func (p *proving) notKept(drill report.Drill, why string) {
 	p.o.Say(fmt.Sprintf("%s  this verdict is not kept, and arms nothing: %s", drill.Mode, why))
 }
 

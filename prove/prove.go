@@ -16,7 +16,7 @@ import (
 	"time"
 
 	"holdfast"
-	verdicts "holdfast/proof"
+	"holdfast/proof"
 	"holdfast/report"
 	"holdfast/spec"
 )
@@ -48,7 +48,7 @@ func Run(ctx context.Context, o Options) (report.Run, error) {
 	if !o.Live {
 		o.System = onlyPrivate(o.System)
 	}
-	p := &proof{
+	p := &proving{
 		o:        o,
 		declared: declared,
 		rng:      rand.New(rand.NewPCG(o.Seed, 0)),
@@ -63,8 +63,8 @@ func Run(ctx context.Context, o Options) (report.Run, error) {
 	return p.run, err
 }
 
-// A proof is a run under way.
-type proof struct {
+// A proving is a run under way.
+type proving struct {
 	o Options
 	// declared is the system as the file has it; that of the options allows to
 	// touch only what this run may.
@@ -73,13 +73,13 @@ type proof struct {
 	run      report.Run
 	copy     *private // nil between copies
 	rate     float64  // that the copy was seen to bear
-	bases    *verdicts.Bases
-	on       map[holdfast.ModeName]verdicts.Basis // what the copy's verdicts are made on
+	bases    *proof.Bases
+	on       map[holdfast.ModeName]proof.Basis // what the copy's verdicts are made on
 	// strikes counts, of each service, on from a replica that chance picked.
 	strikes map[holdfast.ServiceName]int
 }
 
-func (p *proof) prove(ctx context.Context) error {
+func (p *proving) prove(ctx context.Context) error {
 	if p.o.Live {
 		release, err := lockLive(p.o.State)
 		if err != nil {
@@ -114,7 +114,7 @@ func (p *proof) prove(ctx context.Context) error {
 
 // cause is why a drill could not go on. When somebody of the copy was lost the
 // rest of it is ended, and whatever of that we met first is not the cause.
-func (p *proof) cause(ctx context.Context, err error) error {
+func (p *proving) cause(ctx context.Context, err error) error {
 	if p.copy == nil || p.copy.warden == nil || errors.Is(err, ErrLost) {
 		return err
 	}
@@ -130,14 +130,14 @@ func (p *proof) cause(ctx context.Context, err error) error {
 // lossKnown is how soon after we meet what a loss has done we hear of the loss.
 const lossKnown = time.Second
 
-func (p *proof) add(drill report.Drill) {
+func (p *proving) add(drill report.Drill) {
 	p.run.Drills = append(p.run.Drills, drill)
 	p.o.Drilled(drill)
 }
 
 // once drills one mode once, in a copy that is whole. A copy that the drill
 // left otherwise serves for no other.
-func (p *proof) once(ctx context.Context, mode holdfast.FailureMode) (report.Drill, error) {
+func (p *proving) once(ctx context.Context, mode holdfast.FailureMode) (report.Drill, error) {
 	if err := p.needCopy(ctx); err != nil {
 		return report.Drill{}, err
 	}
@@ -152,7 +152,7 @@ func (p *proof) once(ctx context.Context, mode holdfast.FailureMode) (report.Dri
 }
 
 // exercise breaks by the means that a mode's drill names.
-func (p *proof) exercise(ctx context.Context, mode holdfast.FailureMode) (report.Drill, error) {
+func (p *proving) exercise(ctx context.Context, mode holdfast.FailureMode) (report.Drill, error) {
 	if mode.Drills[0].Hook != nil {
 		return p.drillByHook(ctx, mode)
 	}
@@ -160,7 +160,7 @@ func (p *proof) exercise(ctx context.Context, mode holdfast.FailureMode) (report
 }
 
 // needCopy starts a copy and makes its control run, unless one stands.
-func (p *proof) needCopy(ctx context.Context) (err error) {
+func (p *proving) needCopy(ctx context.Context) (err error) {
 	if p.copy != nil {
 		return nil
 	}
@@ -172,7 +172,7 @@ func (p *proof) needCopy(ctx context.Context) (err error) {
 	return p.control(ctx)
 }
 
-func (p *proof) endCopy() error {
+func (p *proving) endCopy() error {
 	if p.copy == nil {
 		return nil
 	}
@@ -188,7 +188,7 @@ func (p *proof) endCopy() error {
 
 // sum gives the run its verdict: that of its worst drill, unless it did not
 // come to its end.
-func (p *proof) sum(ctx context.Context, err error) {
+func (p *proving) sum(ctx context.Context, err error) {
 	var verdicts []holdfast.Verdict
 	for _, drill := range p.run.Drills {
 		verdicts = append(verdicts, drill.Verdict)
@@ -213,7 +213,7 @@ func (p *proof) sum(ctx context.Context, err error) {
 
 // struck are the services that this run's drills strike, and those that call
 // over an edge that is struck: their users have to be seen.
-func (p *proof) struck() []holdfast.ServiceName {
+func (p *proving) struck() []holdfast.ServiceName {
 	var names []holdfast.ServiceName
 	for _, mode := range p.o.Modes {
 		for _, name := range []holdfast.ServiceName{mode.Strikes.Service, mode.Strikes.Caller} {

@@ -220,13 +220,7 @@ func (s story) whyNot(f facts) string {
 	if len(f.mode.Remedies) == 0 {
 		return "no remedy is declared for " + string(f.mode.Name)
 	}
-	var reasons []string
-	for _, reason := range []string{s.stuck(f), s.forbidden(), s.others, f.diagnose} {
-		if reason != "" {
-			reasons = append(reasons, reason)
-		}
-	}
-	return strings.Join(reasons, "; ")
+	return strings.Join(said(s.stuck(f), s.forbidden(), s.others, f.diagnose), "; ")
 }
 
 // stuck says how far the struck replica came on its way back.
@@ -288,9 +282,9 @@ func (s story) undoLine() string {
 	return fmt.Sprintf("%7s  fault taken away", event.Short(s.undone-s.injected))
 }
 
-// lines is the story as a timeline counted from the injection. What does not fit
-// into a number of lines is left out of its middle: how it began says what was
-// done, how it ended says what came of it.
+// lines is the story as a timeline counted from the injection. How it began says
+// what was done, how it ended says what came of it; the rest is left out where it
+// is too long.
 func (s story) lines(limit int) []string {
 	lines := []string{"     0s  fault injected"}
 	undone := s.undone
@@ -303,10 +297,16 @@ func (s story) lines(limit int) []string {
 	if undone != 0 {
 		lines = append(lines, s.undoLine())
 	}
-	if over := len(lines) - limit; over > 0 {
-		head := limit / 2
-		left := fmt.Sprintf("         … %d more …", over+1)
-		lines = slices.Concat(lines[:head], []string{left}, lines[head+over+1:])
+	return elide(lines, limit)
+}
+
+// elide leaves lines out of the middle, unless all of them fit into a number.
+func elide(lines []string, limit int) []string {
+	over := len(lines) - limit
+	if over <= 0 {
+		return lines
 	}
-	return lines
+	head := limit / 2
+	left := fmt.Sprintf("         … %d more …", over+1)
+	return slices.Concat(lines[:head], []string{left}, lines[head+over+1:])
 }

@@ -32,7 +32,7 @@ func (d *drilling) choose(ctx context.Context) error {
 // next is the replica of a service that is struck next: one after the other,
 // from one that chance picks, so that no replica is struck so often that what
 // guards against flapping has a say in what it should only watch.
-func (p *proof) next(service holdfast.Service) int {
+func (p *proving) next(service holdfast.Service) int {
 	last, struck := p.strikes[service.Name]
 	if !struck {
 		last = p.rng.IntN(service.Replicas)

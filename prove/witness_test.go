@@ -83,7 +83,7 @@ func TestEveryFaultOfTheCatalogueHasAWitness(t *testing.T) {
 
 // Replicas are struck in turn, from one that the seed picks.
 func TestReplicasAreStruckInTurn(t *testing.T) {
-	p := &proof{strikes: map[holdfast.ServiceName]int{"catalog": 2, "cart": 1}}
+	p := &proving{strikes: map[holdfast.ServiceName]int{"catalog": 2, "cart": 1}}
 	var got []int
 	for range 4 {
 		got = append(got, p.next(holdfast.Service{Name: "catalog", Replicas: 3}))

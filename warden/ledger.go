@@ -17,8 +17,11 @@ import (
 	"holdfast/internal/proc"
 )
 
-// Suffix is how the name of a ledger ends.
-const Suffix = ".jsonl"
+// Where a state directory keeps ledgers, and how the name of one ends.
+const (
+	Ledgers = "ledgers"
+	Suffix  = ".jsonl"
+)
 
 // Bounds of a ledger: what one run may write, and what is read back.
 const (

@@ -204,10 +204,10 @@ func (w *Warden) Why() error {
 
 // Close ends the copy by its lifeline, then the warden, and returns when every
 // fault is undone and nothing of the copy lives: within 16 s, or 25 s if the
-// warden gets stuck meanwhile, and what Mending says. When ctx ends, the copy's grace does too. It
-// reports what had to be forced; the error says who was lost before, or what
-// could not be put back. It may be called again and then says the same. A copy
-// that is ended in any other way is a keeper lost.
+// warden gets stuck meanwhile, and what Mending says. When ctx ends, the copy's
+// grace does too. It reports what had to be forced; the error says who was lost
+// before, or what could not be put back. It may be called again and then says
+// the same. A copy that is ended in any other way is a keeper lost.
 func (w *Warden) Close(ctx context.Context) (Forced, error) {
 	w.wait(ticks(closeGrace, w.armed()))
 	lost := w.Why() // before it was asked to end

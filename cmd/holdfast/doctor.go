@@ -23,6 +23,7 @@ import (
 	"holdfast/host"
 	"holdfast/internal/proc"
 	"holdfast/journal/view"
+	"holdfast/keeper"
 )
 
 func doctorCommand() *cobra.Command {
@@ -128,13 +129,13 @@ func portFact(name, address string, port uint16, state stateDir) host.Fact {
 // holds tells whether a process belongs to the system of this state directory: its
 // keeper, or what carries its mark.
 func (s stateDir) holds(pid int) bool {
-	keeper, _ := os.ReadFile(s.path("lock"))
-	keep, err := os.ReadFile(s.path("keep"))
+	holder, _ := os.ReadFile(s.path(keeper.LockName))
+	keep, err := os.ReadFile(s.path(proc.KeepFile))
 	if err != nil {
 		return false
 	}
 	of, _, marked := proc.MarkOf(pid)
-	return strings.TrimSpace(string(keeper)) == strconv.Itoa(pid) || marked && of == strings.TrimSpace(string(keep))
+	return strings.TrimSpace(string(holder)) == strconv.Itoa(pid) || marked && of == strings.TrimSpace(string(keep))
 }
 
 // drillFacts say of each failure mode whether its drill can run here.

@@ -54,7 +54,7 @@ func stopSystem(ctx context.Context, state stateDir, client *api.Client, by stri
 	defer cancel()
 	k, err := state.dialKeeper(dial)
 	if err != nil {
-		if _, statErr := os.Stat(state.path("keep")); statErr != nil {
+		if _, statErr := os.Stat(state.path(proc.KeepFile)); statErr != nil {
 			return state.unreachable(err)
 		}
 		return endOrphans(ctx, state)

@@ -16,6 +16,7 @@ import (
 	"holdfast"
 	"holdfast/api"
 	"holdfast/event"
+	"holdfast/internal/proc"
 	"holdfast/journal"
 	"holdfast/journal/view"
 	"holdfast/loop"
@@ -131,7 +132,7 @@ func running(ctx context.Context, flag string, service holdfast.ServiceName) (st
 	if err != nil {
 		return "", exit(exitCouldNot, err)
 	}
-	if _, err := os.Stat(state.path("keep")); err != nil {
+	if _, err := os.Stat(state.path(proc.KeepFile)); err != nil {
 		return "", exit(exitCouldNot, state.unreachable(err))
 	}
 	client := api.NewClient(state.apiSocket())

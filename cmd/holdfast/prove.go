@@ -8,6 +8,7 @@ import (
 	"maps"
 	"math/rand/v2"
 	"os"
+	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -18,6 +19,7 @@ import (
 	"holdfast"
 	"holdfast/fault"
 	"holdfast/internal/proc"
+	"holdfast/mode"
 	"holdfast/prove"
 	"holdfast/report"
 	"holdfast/warden"
@@ -32,7 +34,7 @@ func proveCommand() *cobra.Command {
 			"requests, breaks it and passes or fails each failure mode. Nothing of a running\n" +
 			"system is touched, but with --live: that drills what runs elsewhere (urls) by the\n" +
 			"hooks of the file, where prove.allow names it, and says first what it will touch.\n\n" + exitHelp,
-		Example: "  holdfast prove --live --dry-run\n  holdfast prove\n  holdfast prove catalog.crash --repeat 20 --rate 400/s",
+		Example: "  holdfast prove --live --dry-run\n  holdfast prove\n  holdfast prove catalog.crash --repeat 20 --rate 400/s\n  holdfast prove storefront/catalog.loss",
 	}
 	flag := stateFlag(c)
 	asJSON := jsonFlag(c)
@@ -73,10 +75,20 @@ func proveCommand() *cobra.Command {
 
 // splitArguments tells the file from the modes: it is first, and is no mode.
 func splitArguments(args []string) (name string, modes []string) {
-	if len(args) > 0 && (strings.HasSuffix(args[0], ".yaml") || strings.HasSuffix(args[0], ".yml") || strings.ContainsRune(args[0], os.PathSeparator)) {
+	if len(args) == 0 || isModeName(args[0]) {
+		return "", args
+	}
+	if strings.HasSuffix(args[0], ".yaml") || strings.HasSuffix(args[0], ".yml") || strings.ContainsRune(args[0], os.PathSeparator) {
 		return args[0], args[1:]
 	}
 	return "", args
+}
+
+// isModeName tells "storefront/catalog.loss", which looks like a path, by the
+// kind of failure that it ends with.
+func isModeName(text string) bool {
+	_, known := mode.Find(holdfast.Kind(strings.TrimPrefix(filepath.Ext(text), ".")))
+	return known
 }
 
 func parseRate(text string) (float64, error) {

@@ -79,3 +79,23 @@ func TestAFaultProxyThatIsLostDecidesNothing(t *testing.T) {
 		})
 	}
 }
+
+// The name of an edge's mode has a slash in it, and is no path.
+func TestTheFileIsToldFromTheModes(t *testing.T) {
+	for _, c := range []struct {
+		args  []string
+		name  string
+		modes []string
+	}{
+		{},
+		{args: []string{"catalog.crash"}, modes: []string{"catalog.crash"}},
+		{args: []string{"storefront/catalog.loss", "hang"}, modes: []string{"storefront/catalog.loss", "hang"}},
+		{args: []string{"shop.yaml", "storefront/catalog.loss"}, name: "shop.yaml", modes: []string{"storefront/catalog.loss"}},
+		{args: []string{"../shop/file", "loss"}, name: "../shop/file", modes: []string{"loss"}},
+		{args: []string{"catalog"}, modes: []string{"catalog"}},
+	} {
+		if name, modes := splitArguments(c.args); name != c.name || !slices.Equal(modes, c.modes) {
+			t.Errorf("%q: file %q and modes %q, want %q and %q", c.args, name, modes, c.name, c.modes)
+		}
+	}
+}

@@ -49,9 +49,9 @@ services:
 	return text
 }
 
-// decided proves what becomes of crashes, until the machine was quiet enough to say something: what is
-// INVALID because of the load or the control run is no answer to a test. It
-// returns what was said last.
+// decided proves what becomes of crashes, until the machine was quiet enough to
+// say something: what is INVALID because of the load or the control run is no
+// answer to a test. It returns what was said last.
 func (h *house) decided(args ...string) (said, report.Run) {
 	h.t.Helper()
 	return h.decidedOf("crash", args...)

@@ -123,27 +123,13 @@ func changeText(c api.Change) string {
 	case c.Alone:
 		line += fmt.Sprintf("  (%s is replaced; it is the only one, so its requests fail meanwhile)", c.Replaced[0])
 	case len(c.Replaced) > 0:
-		line += fmt.Sprintf("  (replaced one at a time: %s)", replicaList(c.Replaced))
+		line += fmt.Sprintf("  (replaced one at a time: %s)", someOf(c.Replaced))
 	case c.What == "changed":
 		line += "  (nothing is restarted)"
 	case c.What == "removed":
 		line += "  (answers what it has, then it is stopped)"
 	}
 	return line
-}
-
-// replicaList names a few and counts the rest.
-func replicaList(all []holdfast.ReplicaName) string {
-	const most = 6
-	var words []string
-	for _, name := range all[:min(len(all), most)] {
-		words = append(words, string(name))
-	}
-	text := strings.Join(words, ", ")
-	if len(all) > most {
-		text += fmt.Sprintf(" and %d more", len(all)-most)
-	}
-	return text
 }
 
 func incarnations(v view.Status) map[holdfast.ReplicaName]holdfast.Incarnation {

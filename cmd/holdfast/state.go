@@ -17,6 +17,7 @@ import (
 	"holdfast/fault/proxy"
 	"holdfast/internal/proc"
 	"holdfast/keeper"
+	"holdfast/warden"
 )
 
 // A stateDir is where one system's processes meet and remember: .holdfast
@@ -27,12 +28,12 @@ func (s stateDir) path(name ...string) string {
 	return filepath.Join(append([]string{string(s)}, name...)...)
 }
 
-func (s stateDir) apiSocket() string      { return s.path("api.sock") }
+func (s stateDir) apiSocket() string      { return s.path(api.SocketName) }
 func (s stateDir) keeperSocket() string   { return s.path(keeper.SocketName) }
 func (s stateDir) gatewaySocket() string  { return s.path("gateway.sock") }
 func (s stateDir) proxySocket() string    { return s.path(proxy.SocketName) }
 func (s stateDir) pauses() string         { return s.path("paused") }
-func (s stateDir) ledgers() string        { return s.path("ledgers") }
+func (s stateDir) ledgers() string        { return s.path(warden.Ledgers) }
 func (s stateDir) journal() string        { return s.path("journal") }
 func (s stateDir) log(name string) string { return s.path("log", name+".log") }
 
@@ -143,7 +144,7 @@ func (s stateDir) dialKeeper(ctx context.Context) (*keeper.Client, error) {
 
 // unreachable explains why the agent does not answer.
 func (s stateDir) unreachable(err error) error {
-	if _, statErr := os.Stat(s.path("keep")); statErr != nil {
+	if _, statErr := os.Stat(s.path(proc.KeepFile)); statErr != nil {
 		return fmt.Errorf("nothing runs here: there is no system in %s\n  next: holdfast up, in the folder of holdfast.yaml (or name the state directory with --state)", s)
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), time.Second)

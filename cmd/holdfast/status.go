@@ -101,7 +101,7 @@ func personText(f view.Failure) string {
 // them: one line for each reason.
 func shadowText(arms []view.Arm) string {
 	var reasons []string
-	modes := map[string][]string{}
+	modes := map[string][]holdfast.ModeName{}
 	for _, arm := range arms {
 		if arm.Armed {
 			continue
@@ -109,7 +109,7 @@ func shadowText(arms []view.Arm) string {
 		if modes[arm.Why] == nil {
 			reasons = append(reasons, arm.Why)
 		}
-		modes[arm.Why] = append(modes[arm.Why], string(arm.Mode))
+		modes[arm.Why] = append(modes[arm.Why], arm.Mode)
 	}
 	var text strings.Builder
 	for _, why := range reasons {
@@ -121,13 +121,18 @@ func shadowText(arms []view.Arm) string {
 	return text.String()
 }
 
-// someOf lists names, the first few where there are many.
-func someOf(names []string) string {
-	const most = 4
-	if len(names) <= most {
-		return strings.Join(names, ", ")
+// someOf names a few and counts the rest.
+func someOf[Name ~string](names []Name) string {
+	const most = 6
+	var few []string
+	for _, name := range names[:min(len(names), most)] {
+		few = append(few, string(name))
 	}
-	return fmt.Sprintf("%s and %d more", strings.Join(names[:most], ", "), len(names)-most)
+	text := strings.Join(few, ", ")
+	if len(names) > most {
+		text += fmt.Sprintf(" and %d more", len(names)-most)
+	}
+	return text
 }
 
 // lacking says, once per service and reason, which limits do not hold.

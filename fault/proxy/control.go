@@ -113,22 +113,6 @@ func (p *proxy) control(ctx context.Context, l net.Listener) error {
 	return nil
 }
 
-// A refusalOnWire is an error as the control socket answers it. Refusal is the
-// rule behind it, if there is one.
-type refusalOnWire struct {
-	Text    string           `json:"error"`
-	Refusal holdfast.Refusal `json:"refusal,omitempty"`
-}
-
-func (r *refusalOnWire) Error() string { return r.Text }
-
-func (r *refusalOnWire) Unwrap() error {
-	if r.Refusal == "" {
-		return nil
-	}
-	return r.Refusal
-}
-
 // handle answers one question.
 func handle[Q, A any](mux *http.ServeMux, asked *sync.WaitGroup, verb string, answer func(Q) (A, error)) {
 	mux.HandleFunc("POST /"+verb, func(w http.ResponseWriter, r *http.Request) {
@@ -138,14 +122,12 @@ func handle[Q, A any](mux *http.ServeMux, asked *sync.WaitGroup, verb string, an
 		decoder := json.NewDecoder(http.MaxBytesReader(w, r.Body, maxMessage))
 		decoder.DisallowUnknownFields()
 		if err := decoder.Decode(&question); err != nil {
-			reply(w, http.StatusBadRequest, refusalOnWire{Text: verb + ": " + err.Error()})
+			reply(w, http.StatusBadRequest, holdfast.Refused{Text: verb + ": " + err.Error()})
 			return
 		}
 		said, err := answer(question)
 		if err != nil {
-			var refusal holdfast.Refusal
-			errors.As(err, &refusal)
-			reply(w, http.StatusConflict, refusalOnWire{Text: err.Error(), Refusal: refusal})
+			reply(w, http.StatusConflict, holdfast.RefusedBy(err))
 			return
 		}
 		reply(w, http.StatusOK, said)
@@ -261,7 +243,7 @@ func (c *Client) once(ctx context.Context, verb string, question, answer any) er
 	if got.StatusCode == http.StatusOK {
 		return body.Decode(answer)
 	}
-	refusal := &refusalOnWire{}
+	refusal := &holdfast.Refused{}
 	if err := body.Decode(refusal); err != nil || refusal.Text == "" {
 		return fmt.Errorf("it answered %s", got.Status)
 	}

@@ -307,12 +307,12 @@ func TestAResetIsPassedOnEitherWay(t *testing.T) {
 	seen := make(chan error, 2)
 	r := play(t, holdfast.HTTP, func(conn *net.TCPConn) {
 		text := make([]byte, 100)
-		n, err := conn.Read(text)
+		n, _ := conn.Read(text)
 		if strings.HasPrefix(string(text[:n]), "GET /reset") {
 			conn.SetLinger(0)
 			return
 		}
-		if _, err = conn.Read(text); err != nil {
+		if _, err := conn.Read(text); err != nil {
 			seen <- err
 		}
 	})

@@ -15,6 +15,10 @@ import (
 // directory.
 const Mark = "HOLDFAST_PROCESS"
 
+// KeepFile is the file of a state directory that holds the first half of all
+// its processes' marks.
+const KeepFile = "keep"
+
 // ErrGone says that there is no such process any more: it ended, or the pid is
 // somebody else's now.
 const ErrGone = refusal("no such process")
