@@ -73,7 +73,7 @@ func (e *explanation) service(system *holdfast.System, s holdfast.Service) {
 		e.standard("replicas", fmt.Sprint(s.Replicas), "1")
 		e.say("working_dir", s.WorkingDir, "the file's own folder "+unless)
 		if len(s.Inputs) == 0 {
-			e.say("inputs", "what git knows of "+s.WorkingDir, "no `inputs`: a kept verdict holds while the mode's part of the file, the program and these are the same")
+			e.say("inputs", "what git knows of "+s.WorkingDir, "no `inputs`: a kept verdict holds while the mode's part of the file, the program and these are the same; without git the program alone")
 		}
 		e.standard("stop_signal", s.StopSignal, "SIGTERM")
 		e.standard("stop_grace_period", spanText(s.StopGrace), spanText(standardGrace))

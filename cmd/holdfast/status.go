@@ -232,8 +232,8 @@ func printReplica(out io.Writer, status api.Status, replica view.ReplicaStatus) 
 			if endpoint.Admitted {
 				in = "in"
 			}
-			fmt.Fprintf(out, "  %-16s %s: %s for %s, %d requests, %d failed, %d under way; %s\n", "", gateway.Gateway, in,
-				event.Short(proc.Now()-time.Duration(endpoint.Since)), endpoint.Tries, endpoint.Failures, endpoint.InFlight, endpoint.Reason)
+			fmt.Fprintf(out, "  %-16s %s: %s for %s, %s, %d failed, %d under way; %s\n", "", gateway.Gateway, in,
+				event.Short(proc.Now()-time.Duration(endpoint.Since)), count(int(endpoint.Tries), "request"), endpoint.Failures, endpoint.InFlight, endpoint.Reason)
 		}
 	}
 	for _, failure := range status.View.Failures {
