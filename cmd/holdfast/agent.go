@@ -101,7 +101,11 @@ func newAgent(ctx context.Context, state stateDir, private bool) (*agent, error)
 	if err := a.remember(); err != nil {
 		return nil, err
 	}
-	a.processes, err = process.New(process.Options{Keeper: a.keeper, State: string(state), Environ: os.Environ()})
+	options := process.Options{Keeper: a.keeper, State: string(state), Environ: os.Environ()}
+	if private {
+		options.Above = state.above()
+	}
+	a.processes, err = process.New(options)
 	if err != nil {
 		return nil, err
 	}

@@ -71,6 +71,13 @@ func (s stateDir) close() error {
 	return os.Chmod(string(s), 0o700)
 }
 
+// above are the directories of Holdfast's that a private copy's lies in: that of
+// the system it is a copy of, and the one for all copies.
+func (s stateDir) above() []string {
+	copies := filepath.Dir(string(s))
+	return []string{filepath.Dir(copies), copies}
+}
+
 // owned refuses a directory, or a link to one, that another user made: whoever
 // owns it may put links in it to files of ours, which we would then overwrite,
 // and sockets that we would then obey.

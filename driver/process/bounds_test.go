@@ -68,6 +68,68 @@ func TestAUserGetsItsNumbersItsHomeAndItsData(t *testing.T) {
 	}
 }
 
+// A private copy lies within the state directory of what it is a copy of, which
+// is closed like its own.
+func TestAUserReachesItsDataInACopy(t *testing.T) {
+	if os.Geteuid() != 0 {
+		t.Skip("only root may start a process as another user")
+	}
+	above := filepath.Join(t.TempDir(), "above")
+	if err := os.Mkdir(above, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	d, err := New(Options{Keeper: newKeeper(t), State: filepath.Join(above, "copy"), Above: []string{above}, Environ: os.Environ()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := running("catalog", 1, 1, "sleep 600")
+	r.Service.User = "nobody"
+	if _, err := d.prepare(r); err != nil {
+		t.Fatal(err)
+	}
+	for _, way := range []string{above, d.state, filepath.Dir(d.dataDir("x"))} {
+		if info, err := os.Stat(way); err != nil || info.Mode().Perm() != 0o711 {
+			t.Errorf("%s: %v %v", way, info.Mode(), err)
+		}
+	}
+}
+
+// The last user's process may be alive, and may have put links in its data that
+// lead elsewhere: to what the next user must not be given.
+func TestOnlyWhatWasTheLastUsersIsHandedOver(t *testing.T) {
+	if os.Geteuid() != 0 {
+		t.Skip("only root may give files away")
+	}
+	const last, next = 4711, 4712
+	dir := t.TempDir()
+	data, secret := filepath.Join(dir, "data"), filepath.Join(dir, "secret")
+	for _, each := range []error{
+		os.MkdirAll(filepath.Join(data, "own"), 0o700), os.WriteFile(secret, nil, 0o600), os.WriteFile(filepath.Join(data, "own", "kept"), nil, 0o600),
+		os.Symlink(dir, filepath.Join(data, "way-out")), os.Link(secret, filepath.Join(data, "a-name-for-it")),
+		os.Chown(data, last, last), os.Chown(filepath.Join(data, "own"), last, last), os.Chown(filepath.Join(data, "own", "kept"), last, last),
+	} {
+		if each != nil {
+			t.Fatal(each)
+		}
+	}
+	tree, err := os.OpenRoot(data)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer tree.Close()
+	if err := handOver(tree, last, holdfast.ProcessUser{UID: next, GID: next}); err != nil {
+		t.Fatal(err)
+	}
+	if err := tree.Lchown("way-out/secret", next, next); err == nil {
+		t.Error("a link was followed out of the tree")
+	}
+	for path, want := range map[string]int{data: next, filepath.Join(data, "own"): next, filepath.Join(data, "own", "kept"): next, dir: 0, secret: 0} {
+		if uid, _, err := owner(path); uid != want || err != nil {
+			t.Errorf("%s belongs to %d, %v, want %d", path, uid, err, want)
+		}
+	}
+}
+
 func TestUsersAreFoundByNameAndNumber(t *testing.T) {
 	if os.Geteuid() != 0 {
 		t.Skip("only root may become another user")

@@ -28,6 +28,9 @@ type Options struct {
 	// log/<replica>.log. Drivers that follow one another over the same keeper
 	// share it; two at a time must not.
 	State string
+	// Above are directories above State that are Holdfast's own and closed, too.
+	// A user of the file's has to pass through them.
+	Above []string
 	// Environ is the caller's environment. Of it a process gets PATH, HOME,
 	// LANG and TZ, and what its service names.
 	Environ []string
@@ -42,6 +45,7 @@ type Options struct {
 type Driver struct {
 	keeper    holdfast.Keeper
 	state     string
+	above     []string
 	caller    map[string]string
 	addresses *addresses
 	groups    *groups
@@ -72,6 +76,7 @@ func New(o Options) (*Driver, error) {
 	d := &Driver{
 		keeper:  o.Keeper,
 		state:   state,
+		above:   o.Above,
 		caller:  byName(o.Environ),
 		groups:  newGroups(state),
 		changed: make(chan struct{}, 1),

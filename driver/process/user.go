@@ -99,6 +99,10 @@ func owner(dir string) (uid, gid int, err error) {
 	if err != nil {
 		return 0, 0, err
 	}
+	return ownerOf(info)
+}
+
+func ownerOf(info fs.FileInfo) (uid, gid int, err error) {
 	on, ok := info.Sys().(*syscall.Stat_t)
 	if !ok {
 		return 0, 0, errors.New("its owner cannot be told")
@@ -110,7 +114,7 @@ func owner(dir string) (uid, gid int, err error) {
 // user left in it, and opens the way to it: others may pass through the state
 // directory then, and still not list it.
 func (d *Driver) settleIn(dir string, who holdfast.ProcessUser) error {
-	for _, way := range []string{d.state, filepath.Dir(dir)} {
+	for _, way := range append([]string{d.state, filepath.Dir(dir)}, d.above...) {
 		if err := os.Chmod(way, 0o711); err != nil {
 			return err
 		}
@@ -119,10 +123,34 @@ func (d *Driver) settleIn(dir string, who holdfast.ProcessUser) error {
 	if err != nil || uid == who.UID && gid == who.GID {
 		return err
 	}
-	return filepath.WalkDir(dir, func(path string, _ fs.DirEntry, err error) error {
+	tree, err := os.OpenRoot(dir)
+	if err != nil {
+		return err
+	}
+	defer tree.Close()
+	return handOver(tree, uid, who)
+}
+
+// handOver gives what one user has in a tree to another. The old one may still
+// be at work in it, against us: no link is followed out of it, and what was not
+// theirs, such as a file of root's that they made a name for, stays whose it is.
+// The tree itself comes last, so that what was cut short is begun anew.
+func handOver(tree *os.Root, from int, to holdfast.ProcessUser) error {
+	err := fs.WalkDir(tree.FS(), ".", func(path string, entry fs.DirEntry, err error) error {
+		if err != nil || path == "." {
+			return err
+		}
+		info, err := entry.Info()
 		if err != nil {
 			return err
 		}
-		return os.Lchown(path, who.UID, who.GID) // never the file a link leads to
+		if uid, _, err := ownerOf(info); err != nil || uid != from {
+			return err
+		}
+		return tree.Lchown(path, to.UID, to.GID)
 	})
+	if err != nil {
+		return err
+	}
+	return tree.Chown(".", to.UID, to.GID)
 }
