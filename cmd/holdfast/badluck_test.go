@@ -3,6 +3,7 @@
 package main
 
 import (
+	"fmt"
 	"net"
 	"os"
 	"path/filepath"
@@ -16,6 +17,7 @@ import (
 
 	"holdfast"
 	"holdfast/api"
+	"holdfast/internal/proc"
 )
 
 func TestACommandThatDoesNotExistIsExplained(t *testing.T) {
@@ -121,6 +123,18 @@ func TestAStateDirectoryOfAnotherUserIsRefused(t *testing.T) {
 	stranger(state)
 	s.run("up").exits(3).tells("belongs to another user", "next: ", "--state")
 	s.run("prove").exits(3).tells("belongs to another user", "next: ", "--state")
+	s.must(os.MkdirAll(filepath.Join(state, "ledgers"), 0o777))
+	s.write(".holdfast/keep", "0123456789abcdef\n")
+	s.write(".holdfast/ledgers/run.jsonl", fmt.Sprintf(`{"state":"run","run":{"prove":{"pid":1,"ticks":2},"warden":{"pid":1,"ticks":2},"boot_id":%q}}`+"\n"+
+		`{"state":"armed","entry":{"id":1,"fault":"hook","victim":{"id":{"service":"v","ordinal":1,"incarnation":1},"address":"","hook":{"mend":"touch mended","dir":%q,"timeout":1000000000}}}}`+"\n", proc.BootID(), s.dir))
+	s.must(os.MkdirAll(filepath.Join(state, "paused"), 0o777))
+	s.must(os.Symlink(victim, filepath.Join(state, "paused", "_everything")))
+	for _, act := range []string{"heal", "pause", "resume", "down"} {
+		s.run(act).exits(3).tells("belongs to another user", "next: ", "--state")
+	}
+	if _, err := os.Stat(filepath.Join(s.dir, "mended")); err == nil {
+		t.Error("a stranger's command was run")
+	}
 
 	s.must(os.Rename(state, filepath.Join(s.dir, "elsewhere")))
 	s.must(os.Chown(filepath.Join(s.dir, "elsewhere"), 0, 0))

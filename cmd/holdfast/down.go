@@ -173,6 +173,9 @@ func askToStop(ctx context.Context, client *api.Client, by string) error {
 // endOrphans ends what a dead keeper left running: a new one adopts it first,
 // so that everything is ended in the one way there is.
 func endOrphans(ctx context.Context, state stateDir) error {
+	if err := state.owned(); err != nil {
+		return err
+	}
 	asked := context.WithoutCancel(ctx)
 	u := &up{state: state}
 	if err := u.replaceStuckKeeper(asked); err != nil {

@@ -23,6 +23,9 @@ func healCommand() *cobra.Command {
 		if err != nil {
 			return exit(exitCouldNot, err)
 		}
+		if err := state.owned(); err != nil {
+			return exit(exitCouldNot, err)
+		}
 		healed, err := warden.Heal(c.Context(), state.ledgers(), fault.All())
 		if *asJSON {
 			if err := json.NewEncoder(c.OutOrStdout()).Encode(healed); err != nil {

@@ -135,6 +135,9 @@ func running(ctx context.Context, flag string, service holdfast.ServiceName) (st
 	if _, err := os.Stat(state.path(proc.KeepFile)); err != nil {
 		return "", exit(exitCouldNot, state.unreachable(err))
 	}
+	if err := state.owned(); err != nil {
+		return "", exit(exitCouldNot, err)
+	}
 	client := api.NewClient(state.apiSocket())
 	defer client.Close()
 	ctx, cancel := context.WithTimeout(ctx, time.Second)

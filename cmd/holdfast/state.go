@@ -80,10 +80,14 @@ func (s stateDir) above() []string {
 
 // owned refuses a directory, or a link to one, that another user made: whoever
 // owns it may put links in it to files of ours, which we would then overwrite,
-// and sockets that we would then obey.
+// sockets that we would then obey, and commands to mend with that we would then
+// run. One that is not there is nobody's.
 func (s stateDir) owned() error {
 	for _, look := range []func(string) (fs.FileInfo, error){os.Lstat, os.Stat} {
 		info, err := look(string(s))
+		if errors.Is(err, fs.ErrNotExist) {
+			return nil
+		}
 		if err != nil {
 			return fmt.Errorf("the state directory cannot be used: %w\n  next: name another with --state", err)
 		}
