@@ -99,7 +99,7 @@ func readAll(dir string) ([]found, error) {
 
 // over says that there is nothing to do for a run, now or later.
 func (a *account) over() bool {
-	return a.settled() || a.run != nil && a.run.BootID != proc.BootID()
+	return a.settled() || a.rebooted() && len(a.open()) == 0
 }
 
 // livingKeeps are the marks of copies that belong to runs that go on: a state
@@ -107,7 +107,7 @@ func (a *account) over() bool {
 func livingKeeps(all []found) []string {
 	var keeps []string
 	for _, l := range all {
-		if l.account.run != nil && !l.account.over() && l.account.run.Prove.alive() {
+		if !l.account.over() && l.account.goesOn() {
 			keeps = append(keeps, l.account.place.Keep)
 		}
 	}
@@ -128,7 +128,7 @@ func (h *healing) heal(ctx context.Context, l found) error {
 		return nil // torn before the first line was whole: nothing was ever armed
 	case l.account.over():
 		return nil
-	case l.account.run.Prove.alive():
+	case l.account.goesOn():
 		h.healed.Living = append(h.healed.Living, l.path)
 		return nil
 	}
@@ -154,6 +154,9 @@ func (h *healing) putBack(ctx context.Context, book *ledger) *account {
 	if slices.Contains(h.keeps, left.keep) {
 		left.keep = ""
 	}
+	if book.rebooted() {
+		left.keeper = Identity{}
+	}
 	work := restoration{
 		book:    book,
 		faults:  h.faults,
@@ -173,6 +176,9 @@ func (h *healing) putBack(ctx context.Context, book *ledger) *account {
 // outlive waits for a warden that lost its prove to finish, and ends one that
 // does not, or cannot because it is stopped.
 func outlive(ctx context.Context, a *account) error {
+	if a.rebooted() {
+		return nil
+	}
 	warden := a.run.Warden
 	handle, err := proc.Open(warden.Pid, warden.Ticks)
 	if errors.Is(err, proc.ErrGone) {

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"syscall"
 	"testing"
 
@@ -196,6 +197,43 @@ func TestAfterARebootThereIsNothingToUndo(t *testing.T) {
 	}
 	if !isStopped(t, stranger) {
 		t.Error("undid a fault of another boot")
+	}
+}
+
+// The machine lost power while the file's own command had something stopped that
+// does not come back by itself.
+func TestWhatACommandBrokeIsMendedAfterAReboot(t *testing.T) {
+	bystander := faulttest.Victim(t)
+	hooked := func(id, pid int, service string) string {
+		return fmt.Sprintf(`{"state":"armed","entry":{"id":%d,"fault":"hook","victim":{"id":{"service":%q,"ordinal":1,"incarnation":1},"address":"","pid":%d,"hook":{"break":"false","mend":"touch $REPLICA","dir":"DIR","timeout":10000000000}}}}`+"\n", id, service, pid)
+	}
+	dir := writeLedger(t, "another boot",
+		fmt.Sprintf(`{"state":"keeper","keeper":{"pid":%d,"ticks":%d}}`+"\n", bystander.Pid, bystander.Ticks),
+		hooked(1, 0, "broken"), hooked(2, 0, "mended"), hooked(3, bystander.Pid, "copy"), `{"state":"undone","id":2}`+"\n")
+	path := filepath.Join(dir, "run"+Suffix)
+	text, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	text = []byte(strings.ReplaceAll(string(text), "DIR", dir))
+	text = []byte(strings.Replace(string(text), `"warden":{"pid":1,"ticks":999999999}`, fmt.Sprintf(`"warden":{"pid":%d,"ticks":%d}`, bystander.Pid, bystander.Ticks), 1))
+	if err := os.WriteFile(path, text, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	healed, err := Heal(t.Context(), dir, fault.All())
+	if err != nil || len(healed.Undone) != 1 || len(healed.Killed) > 0 {
+		t.Errorf("%+v, %v; want the one that was not undone mended", healed, err)
+	}
+	for name, want := range map[string]bool{"broken-1": true, "mended-1": false, "copy-1": false} {
+		if _, err := os.Stat(filepath.Join(dir, name)); (err == nil) != want {
+			t.Errorf("mended %s: %v, want %v", name, err == nil, want)
+		}
+	}
+	if !proc.Alive(bystander.Pid, bystander.Ticks) {
+		t.Error("who was given a pid of the last boot was ended")
+	}
+	if again, err := Heal(t.Context(), dir, fault.All()); err != nil || !again.Clean() {
+		t.Errorf("%+v, %v; want nothing left to do", again, err)
 	}
 }
 

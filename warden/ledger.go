@@ -183,16 +183,32 @@ func (l line) whole() bool {
 	return true
 }
 
-// open lists the entries nobody said to be undone for good.
+// open lists the entries nobody said to be undone for good. Of a run of another
+// boot, in which nobody can inject again, these are the ones not undone that
+// outlast it.
 func (a *account) open() []Entry {
 	var open []Entry
 	for _, e := range a.entries {
-		if e.state != isUndone || !e.final {
+		switch undone := e.state == isUndone; {
+		case undone && (e.final || a.rebooted()), a.rebooted() && !e.outlastsBoot():
+		default:
 			open = append(open, e.Entry)
 		}
 	}
 	return open
 }
+
+// outlastsBoot says that what was broken may still be so after a reboot: a
+// service that a command stopped or disabled, say. What was done to a process,
+// or in a private copy, ended with it.
+func (e Entry) outlastsBoot() bool { return e.Victim.Hook != nil && e.Victim.Pid == 0 }
+
+// rebooted says that the run was before the machine's last boot: none of its
+// processes lives, whoever has their pids now.
+func (a *account) rebooted() bool { return a.run != nil && a.run.BootID != proc.BootID() }
+
+// goesOn says that the run's prove lives.
+func (a *account) goesOn() bool { return a.run != nil && !a.rebooted() && a.run.Prove.alive() }
 
 // settled says that there is nothing left to do, now or later.
 func (a *account) settled() bool { return a.ended && a.final && len(a.open()) == 0 }
