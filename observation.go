@@ -71,15 +71,22 @@ type ExitStatus struct {
 	Code    int    `json:"code"`
 	Signal  string `json:"signal,omitempty"` // "SIGKILL"
 	Unknown bool   `json:"unknown,omitempty"`
+	// Memory is set when it was the kernel that ended it, at its limit of memory:
+	// who reads SIGKILL looks for a person or a remedy that sent it.
+	Memory bool `json:"memory,omitempty"`
 }
 
-// String is "exit 1", "SIGKILL" or "exit unknown".
+// String is "exit 1", "SIGKILL", "SIGKILL at its memory limit" or "exit unknown".
 func (s ExitStatus) String() string {
+	how := ""
+	if s.Memory {
+		how = " at its memory limit"
+	}
 	switch {
 	case s.Unknown:
-		return "exit unknown"
+		return "exit unknown" + how
 	case s.Signal != "":
-		return s.Signal
+		return s.Signal + how
 	default:
 		return fmt.Sprintf("exit %d", s.Code)
 	}

@@ -187,11 +187,29 @@ func TestMemoryIsBounded(t *testing.T) {
 	spec := h.spec("glutton-1", 1, `x=x; while :; do x=$x$x; done`)
 	spec.Groups = group(t, filepath.Base(h.orders.State), cgroup.Limits{Memory: 32 << 20}, cgroup.Memory)
 	p := start(t, c, spec)
-	if got := told.find(t, "the exit", exited(p.ID)); got.Exit.Signal != "SIGKILL" {
+	if got := told.find(t, "the exit", exited(p.ID)); got.Exit.String() != "SIGKILL at its memory limit" {
 		t.Errorf("ended with %s: %s", got.Exit, logOf(t, spec))
 	}
 	told.find(t, "gone", gone(p.ID))
 	isGroupGone(t, spec.Groups)
+}
+
+// Somebody's SIGKILL is not the kernel's, with a limit or without.
+func TestAKillWithinTheLimitIsNotCalledMemory(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t)
+	c := h.begin()
+	told := follow(t, c)
+	spec := h.spec("modest-1", 1, `sleep 600`)
+	spec.Groups = group(t, filepath.Base(h.orders.State), cgroup.Limits{Memory: 32 << 20}, cgroup.Memory)
+	p := start(t, c, spec)
+	if err := syscall.Kill(p.Pid, syscall.SIGKILL); err != nil {
+		t.Fatal(err)
+	}
+	if got := told.find(t, "the exit", exited(p.ID)); got.Exit.String() != "SIGKILL" {
+		t.Errorf("ended with %s", got.Exit)
+	}
+	told.find(t, "gone", gone(p.ID))
 }
 
 func TestAGroupThatIsNotOursIsRefused(t *testing.T) {

@@ -23,6 +23,7 @@ type process struct {
 	stopSignal syscall.Signal
 	stopGrace  time.Duration
 	groups     []string  // directories of its control groups
+	struck     bool      // we were asked for its SIGKILL
 	killAt     time.Time // while everything is being ended
 }
 
@@ -110,6 +111,7 @@ func (k *keeper) signal(id holdfast.ReplicaID, name string) error {
 	} else if err != nil {
 		return err
 	}
+	p.struck = p.struck || number == syscall.SIGKILL
 	return nil
 }
 
@@ -131,6 +133,8 @@ func (k *keeper) forget(id holdfast.ReplicaID) error {
 // ended takes note of an exit. What is left of the process is ended before it
 // counts as gone.
 func (k *keeper) ended(p *process, status holdfast.ExitStatus) {
+	killed := status.Unknown || status.Signal == nameSignal(syscall.SIGKILL)
+	status.Memory = status.Memory || killed && !p.struck && cgroup.OutOfMemory(p.groups)
 	p.state.Exit, p.state.Ended = &status, int64(proc.Now())
 	k.note(p)
 	name := p.state.ID.String()

@@ -98,3 +98,22 @@ func TestOnlyAGroupOfAFamilyIsOurs(t *testing.T) {
 		}
 	}
 }
+
+func TestOutOfMemoryIsReadOfBothVersions(t *testing.T) {
+	for file, want := range map[string]bool{
+		"memory.events\nlow 0\noom 3\noom_kill 2\noom_group_kill 0\n": true,
+		"memory.events\noom 3\noom_kill 0\noom_group_kill 7\n":        false,
+		"memory.oom_control\nunder_oom 1\noom_kill 1\n":               true,
+		"memory.oom_control\noom_kill_disable 1\nunder_oom 1\n":       false,
+		"pids.events\noom_kill 1\n":                                   false,
+	} {
+		dir := t.TempDir()
+		name, text, _ := strings.Cut(file, "\n")
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if got := OutOfMemory([]string{t.TempDir(), dir}); got != want {
+			t.Errorf("%q: %v", file, got)
+		}
+	}
+}
