@@ -29,6 +29,7 @@ type Status struct {
 	Listeners []holdfast.Listener     `json:"listeners"`
 	Gateways  []holdfast.GatewayState `json:"gateways"`
 	Roles     []Role                  `json:"roles"`
+	Mute      []string                `json:"mute,omitempty"` // "keeper", "gateway": those of our own processes that did not answer
 	Journal   Journal                 `json:"journal"`
 }
 

@@ -12,6 +12,7 @@ import (
 	"net/http"
 	"net/url"
 	"strconv"
+	"time"
 
 	"holdfast"
 	"holdfast/event"
@@ -20,6 +21,11 @@ import (
 
 // maxLine bounds one entry of a stream; the largest holds a whole system.
 const maxLine = 16 << 20
+
+// statusWithin bounds how long the status may take. An agent asks others for a
+// part of it, for four seconds at most; one that takes longer is stopped or stuck
+// itself, and who waits wants to know that.
+const statusWithin = 10 * time.Second
 
 // A Client calls an agent. It may be used concurrently.
 type Client struct{ http *http.Client }
@@ -34,8 +40,10 @@ func NewClient(socket string) *Client {
 // Close lets go of idle connections.
 func (c *Client) Close() { c.http.CloseIdleConnections() }
 
-// Status is what is true now.
+// Status is what is true now. It takes ten seconds at most.
 func (c *Client) Status(ctx context.Context) (Status, error) {
+	ctx, cancel := context.WithTimeout(ctx, statusWithin)
+	defer cancel()
 	var status Status
 	err := c.get(ctx, "/v0/status", &status)
 	return status, err

@@ -76,6 +76,22 @@ func TestAStoppedKeeperIsReplaced(t *testing.T) {
 	s.down()
 }
 
+// A person who looks while the keeper is stopped is told so, and soon: nothing
+// that ends would be started again.
+func TestTheStatusSaysThatTheKeeperIsStopped(t *testing.T) {
+	t.Parallel()
+	s := newSystem(t, pair)
+	s.detached()
+	replicas := s.whole()
+	stopped := s.keeper()
+	s.strike(stopped, syscall.SIGSTOP)
+	s.run("status").exits(0).tells("cart", "KEEPER DOES NOT ANSWER", "next: holdfast up")
+	s.strike(stopped, syscall.SIGCONT)
+	await(t, "the keeper answers again", func() bool { return len(s.status().Mute) == 0 })
+	s.untouched(replicas)
+	s.down()
+}
+
 func TestDownEndsWhatADeadKeeperLeft(t *testing.T) {
 	t.Parallel()
 	s := newSystem(t, with(pair, "toy cart", "--setsid-child", ""))

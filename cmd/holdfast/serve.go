@@ -8,6 +8,7 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"time"
 
 	"holdfast"
 	"holdfast/api"
@@ -28,16 +29,29 @@ func (a *agent) Status(ctx context.Context) api.Status {
 	status.System = status.View.System
 	health := a.journal.Health()
 	status.Journal = api.Journal{Unrecorded: health.Unrecorded, Trouble: health.Trouble, Mended: a.mended}
-	if state, err := a.gateway.State(ctx); err == nil {
+	if state, err := answer(ctx, a.gateway.State); err == nil {
 		status.Gateways = append(status.Gateways, state)
+	} else {
+		status.Mute = append(status.Mute, string(gatewayRole))
 	}
-	roles, err := a.keeper.Roles(ctx)
-	if err == nil {
-		for _, role := range roles {
-			status.Roles = append(status.Roles, api.Role{Name: string(role.Name), Pid: role.Pid, Restarts: role.Restarts, Since: role.Since})
-		}
+	roles, err := answer(ctx, a.keeper.Roles)
+	if err != nil {
+		status.Mute = append(status.Mute, "keeper")
+	}
+	for _, role := range roles {
+		status.Roles = append(status.Roles, api.Role{Name: string(role.Name), Pid: role.Pid, Restarts: role.Restarts, Since: role.Since})
 	}
 	return status
+}
+
+// answerWithin bounds a question of the status to another process of ours, which
+// answers from memory: one that is stopped must not keep a person from the rest.
+const answerWithin = 2 * time.Second
+
+func answer[A any](ctx context.Context, ask func(context.Context) (A, error)) (A, error) {
+	ctx, cancel := context.WithTimeout(ctx, answerWithin)
+	defer cancel()
+	return ask(ctx)
 }
 
 // look is a copy of the view, which the loop goes on changing.

@@ -203,7 +203,15 @@ func controlText(status api.Status) string {
 		}
 		parts = append(parts, part)
 	}
-	return strings.Join(parts, " · ")
+	text := strings.Join(parts, " · ")
+	if slices.Contains(status.Mute, "keeper") {
+		text = "the KEEPER DOES NOT ANSWER: what serves serves on, but nothing that ends is started again\n" +
+			"  next: holdfast up puts another in its place, which adopts what runs"
+	}
+	if slices.Contains(status.Mute, string(gatewayRole)) {
+		text += "\ngateway  does not answer: what it last said is shown; the keeper ends and starts it again when it is stuck"
+	}
+	return text
 }
 
 // printService is one service, replica by replica, with the evidence.
