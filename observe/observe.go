@@ -139,7 +139,8 @@ func author(path string) (string, error) {
 	return line, err
 }
 
-// Pause forbids remedies for a service, or for everything with "".
+// Pause forbids remedies for a service, or for everything with "". A disk that is
+// full takes the file and not who asked: that is in force, and no error.
 func Pause(dir string, service holdfast.ServiceName, by string) error {
 	path, err := pauseFile(dir, service)
 	if err != nil {
@@ -148,7 +149,13 @@ func Pause(dir string, service holdfast.ServiceName, by string) error {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return err
 	}
-	return os.WriteFile(path, []byte(by+"\n"), 0o600)
+	file, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
+	if err != nil {
+		return err
+	}
+	_, _ = file.WriteString(by + "\n")
+	_ = file.Close()
+	return nil
 }
 
 // Resume allows them again; one that was not paused is no error.

@@ -157,6 +157,25 @@ func TestADirectoryThatCannotBeReadEndsNoPause(t *testing.T) {
 	})
 }
 
+// The person who pauses because the disk is full must not be told that they did
+// not.
+func TestAFullDiskTakesAPause(t *testing.T) {
+	const full = "/dev/full"
+	if _, err := os.Stat(full); err != nil {
+		t.Skip(err)
+	}
+	dir := t.TempDir()
+	if err := os.Symlink(full, filepath.Join(dir, "catalog")); err != nil {
+		t.Fatal(err)
+	}
+	if err := Pause(dir, "catalog", "ana"); err != nil {
+		t.Error(err)
+	}
+	if paused, err := ReadPauses(dir); len(paused) != 1 || err != nil {
+		t.Errorf("%v, %v", paused, err)
+	}
+}
+
 // A pause is a file, whatever is in it: the disk may have been too full to write
 // who asked, and its reader may not be its owner.
 func TestAPauseWhoseAuthorCannotBeReadIsAPause(t *testing.T) {
