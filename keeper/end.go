@@ -190,7 +190,7 @@ func (k *keeper) tendRest(time.Time) (wake time.Time, done bool) {
 // strikeRest kills what is left and names it.
 func strikeRest(keep string) []string {
 	var found []string
-	for _, p := range strikeMarked(keep, func(string) bool { return true }) {
+	for _, p := range strikeMarked(keep, func(int, string) bool { return true }) {
 		found = append(found, p.name)
 	}
 	pids, err := proc.All()

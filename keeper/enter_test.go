@@ -12,6 +12,7 @@ import (
 
 	"holdfast"
 	"holdfast/internal/cgroup"
+	"holdfast/internal/proc"
 )
 
 // group makes a control group for a test, or skips it.
@@ -84,6 +85,39 @@ func TestAProcessRunsAsItsUser(t *testing.T) {
 	told.find(t, "gone", gone(p.ID))
 	if log := logOf(t, spec); !strings.HasPrefix(log, "65534\n65534\n65534\n") || !strings.Contains(log, "ermission denied") {
 		t.Errorf("the process says %q", log)
+	}
+}
+
+// A replica sees its own mark, and may start what bears another name: that of a
+// role, as often as it is ended. The role is started all the same.
+func TestAReplicaCannotKeepARoleFromStarting(t *testing.T) {
+	t.Parallel()
+	if os.Geteuid() != 0 {
+		t.Skip("only root may start a process as another user")
+	}
+	h := newHouse(t, "agent")
+	c := h.begin()
+	spec := h.spec("impostor-1", 1, `export HOLDFAST_PROCESS=${HOLDFAST_PROCESS%/*}/agent; while :; do sleep 600; done`)
+	spec.User = &holdfast.ProcessUser{Name: "nobody", UID: 65534, GID: 65534}
+	p := start(t, c, spec)
+	eventually(t, "it bears the agent's name", func() bool {
+		marked, err := proc.Marked(h.keep(), string(Agent))
+		uids := map[int]bool{}
+		for pid := range marked {
+			uid, _ := proc.User(pid)
+			uids[uid] = true
+		}
+		return err == nil && uids[65534]
+	})
+	before := roleState(t, c, Agent).Pid
+	h.kill()
+	c = h.begin()
+	eventually(t, "the agent runs", func() bool {
+		now := roleState(t, c, Agent).Pid
+		return now != 0 && now != before
+	})
+	if !alive(p.Pid) {
+		t.Error("the replica was not adopted")
 	}
 }
 

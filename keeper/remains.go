@@ -4,6 +4,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"syscall"
 	"time"
 
@@ -91,7 +92,7 @@ func (k *keeper) tendRemains(now time.Time) time.Time {
 	dying := r.struck
 	k.work.Go(func() {
 		found := map[string]bool{}
-		hit := strikeMarked(k.place.keep, func(name string) bool { return names[name] })
+		hit := strikeMarked(k.place.keep, func(pid int, name string) bool { return names[name] && believable(pid, name) })
 		var still []struck
 		for _, p := range slices.Concat(dying, hit) {
 			if proc.Alive(p.pid, p.ticks) && !slices.Contains(still, p) {
@@ -137,14 +138,14 @@ func (k *keeper) looked(names, found map[string]bool, still []struck) {
 
 // strikeMarked kills every process under our keep's mark whose name is wanted,
 // once, and says whom it found.
-func strikeMarked(keep string, wanted func(name string) bool) []struck {
+func strikeMarked(keep string, wanted func(pid int, name string) bool) []struck {
 	marked, err := proc.Marked(keep, "")
 	if err != nil {
 		return nil
 	}
 	var found []struck
 	for pid, name := range marked {
-		if wanted(name) && !isSelf(pid) {
+		if wanted(pid, name) && !isSelf(pid) {
 			ticks := strike(pid, func() bool {
 				of, as, ok := proc.MarkOf(pid)
 				return ok && of == keep && as == name
@@ -153,6 +154,18 @@ func strikeMarked(keep string, wanted func(name string) bool) []struck {
 		}
 	}
 	return found
+}
+
+// believable says whether a mark may be true. A role runs as we do, and so does
+// all that it starts. What bears a role's name as another user is of a replica
+// that knows its own mark and makes others of it: as long as the rounds found
+// such, the role would not be started again.
+func believable(pid int, name string) bool {
+	if strings.Contains(name, "#") {
+		return true // an incarnation's
+	}
+	uid, err := proc.User(pid)
+	return err != nil || uid == os.Geteuid()
 }
 
 // strike kills the process that has this pid and of which ours holds, and no

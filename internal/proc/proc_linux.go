@@ -114,6 +114,21 @@ func Parent(pid int) (int, error) {
 	return strconv.Atoi(fields[1])
 }
 
+// User is whom a process runs as. The owner of its folder in /proc is not asked:
+// that of a process which lets nobody look into it is root.
+func User(pid int) (int, error) {
+	text, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/status")
+	if err != nil {
+		return 0, err
+	}
+	_, rest, _ := strings.Cut(string(text), "\nUid:")
+	uids := strings.Fields(rest)
+	if len(uids) == 0 {
+		return 0, fmt.Errorf("process %d: a status that names no user", pid)
+	}
+	return strconv.Atoi(uids[0])
+}
+
 // Alive tells whether pid is still the process that began at ticks, and has not
 // ended unreaped.
 func Alive(pid int, ticks uint64) bool {

@@ -26,6 +26,8 @@ func State(int) (string, error) { return "", errNeedsLinux }
 
 func Parent(int) (int, error) { return 0, errNeedsLinux }
 
+func User(int) (int, error) { return 0, errNeedsLinux }
+
 func Alive(pid int, _ uint64) bool { return syscall.Kill(pid, 0) == nil }
 
 func All() ([]int, error) { return nil, errNeedsLinux }
