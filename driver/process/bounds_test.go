@@ -203,6 +203,16 @@ func TestAnEnvFileFillsInAndIsNeverShown(t *testing.T) {
 	}
 }
 
+func TestADiagnosisMovesNoCursor(t *testing.T) {
+	s := play(t)
+	r := running("catalog", 1, 1, `printf '\033[2J\033[1;1Hall is well\r\n'`)
+	s.desire(r)
+	s.exited(r.ID)
+	if log := s.driver.Diagnose(r.ID).Log; !slices.Equal(log, []string{"[2J[1;1Hall is well"}) {
+		t.Errorf("shown is %q", log)
+	}
+}
+
 func TestAnEnvFileThatCannotBeReadIsLocated(t *testing.T) {
 	dir := t.TempDir()
 	broken, pipe := filepath.Join(dir, "broken.env"), filepath.Join(dir, "pipe")

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"holdfast"
+	"holdfast/internal/files"
 	"holdfast/internal/proc"
 )
 
@@ -94,7 +95,7 @@ func (d *Driver) Diagnose(id holdfast.ReplicaID) Diagnosis {
 		lines = []string{"holdfast: " + err.Error()}
 	}
 	for _, line := range lines {
-		found.Log = append(found.Log, l.secrets.withhold(line))
+		found.Log = append(found.Log, files.Printable(l.secrets.withhold(line)))
 	}
 	return found
 }

@@ -77,6 +77,17 @@ func TestTheEndOfAFileIsItsLastLines(t *testing.T) {
 	}
 }
 
+// A program that prints more than words must not write over what stands above.
+func TestAQuoteMovesNoCursor(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "agent.log")
+	if err := os.WriteFile(path, []byte("\x1b[2J\x1b]0;all is well\x07\rgrün\tok\x9b\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if quote := Quote(path); quote != "    | [2J]0;all is wellgrün\tok\uFFFD" {
+		t.Errorf("quoted as %q", quote)
+	}
+}
+
 func TestAQuoteIsSetOff(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "agent.log")
 	if quote := Quote(path); quote != "" {

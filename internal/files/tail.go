@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"strings"
+	"unicode"
 )
 
 // maxTail bounds how much of a file Tail reads, and with it its memory.
@@ -54,5 +55,19 @@ func Quote(path string) string {
 	if err != nil || len(last) == 0 {
 		return ""
 	}
+	for i, line := range last {
+		last[i] = Printable(line)
+	}
 	return "    | " + strings.Join(last, "\n    | ")
+}
+
+// Printable is a line of a log without what would move a cursor, colour a screen
+// or name its window: a program must not be able to write over what we say of it.
+func Printable(line string) string {
+	return strings.Map(func(r rune) rune {
+		if r == '\t' || unicode.IsPrint(r) {
+			return r
+		}
+		return -1
+	}, line)
 }
