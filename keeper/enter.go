@@ -12,6 +12,7 @@ import (
 
 	"holdfast"
 	"holdfast/internal/cgroup"
+	"holdfast/internal/proc"
 )
 
 // bounds are what a process is held to from its first instruction on.
@@ -45,6 +46,34 @@ func (b bounds) within(enter []string, path string, run []string) (string, []str
 	return enter[0], append(argv, run...), nil
 }
 
+// carriage begins the name under which a variable passes through the program
+// that binds. That one still has our rights, and the variables are another's: an
+// env_file that its user may write would have the loader of libraries, or Go's
+// own, do as it says.
+const carriage = "HOLDFAST_CARRIED_"
+
+func carried(env []string) []string {
+	var all []string
+	for _, pair := range env {
+		all = append(all, carriage+pair)
+	}
+	return all
+}
+
+// uncarried is the environment of the program to be: what was carried, and the
+// mark, by which the process was known all the way.
+func uncarried(env []string) []string {
+	var all []string
+	for _, pair := range env {
+		if was, ok := strings.CutPrefix(pair, carriage); ok {
+			all = append(all, was)
+		} else if strings.HasPrefix(pair, proc.Mark+"=") {
+			all = append(all, pair)
+		}
+	}
+	return all
+}
+
 // ExitNotEntered is what a process ends with that could not become its program:
 // the shells' "found, and cannot be run".
 const ExitNotEntered = 126
@@ -64,7 +93,7 @@ func Enter(arguments []string) error {
 		return err
 	}
 	path := arguments[1]
-	err := syscall.Exec(path, arguments[2:], os.Environ())
+	err := syscall.Exec(path, arguments[2:], uncarried(os.Environ()))
 	return fmt.Errorf("run %s%s: %w%s", path, b.as(), err, b.barred(path, err))
 }
 
@@ -86,7 +115,7 @@ func (b bounds) take() error {
 	if err := b.become(); err != nil {
 		return fmt.Errorf("become the user %s: %w", b.User.Name, err)
 	}
-	if data := os.Getenv("DATA_DIR"); data != "" && syscall.Access(data, 2) != nil {
+	if data := os.Getenv(carriage + "DATA_DIR"); data != "" && syscall.Access(data, 2) != nil {
 		fmt.Fprintf(os.Stderr, "holdfast: its DATA_DIR %s cannot be written to%s%s\n", data, b.as(), b.barred(data, syscall.EACCES))
 	}
 	return nil

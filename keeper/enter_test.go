@@ -88,6 +88,23 @@ func TestAProcessRunsAsItsUser(t *testing.T) {
 	}
 }
 
+// What a file lets a program see is not for who binds it, which may be root: of
+// its own Go runtime it would trace the start.
+func TestNothingOfAProgramsEnvironmentReachesWhoBindsIt(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t)
+	c := h.begin()
+	told := follow(t, c)
+	spec := h.spec("environ-1", 1, `echo "$GODEBUG:$HOLDFAST_PROCESS"; env | grep -c CARRIED`)
+	spec.Env = append(spec.Env, "GODEBUG=inittrace=1")
+	spec.Files = 64
+	p := start(t, c, spec)
+	told.find(t, "gone", gone(p.ID))
+	if log := logOf(t, spec); log != "inittrace=1:"+h.keep()+"/environ-1#1\n0\n" {
+		t.Errorf("the log says %q", log)
+	}
+}
+
 // A replica sees its own mark, and may start what bears another name: that of a
 // role, as often as it is ended. The role is started all the same.
 func TestAReplicaCannotKeepARoleFromStarting(t *testing.T) {

@@ -85,6 +85,10 @@ func (l launch) start() (leader, error) {
 	if err != nil {
 		return leader{}, err
 	}
+	env := unmarked(l.env)
+	if l.bounds.any() {
+		env = carried(env)
+	}
 	path, run, err := l.bounds.within(l.enter, path, l.run)
 	if err != nil {
 		return leader{}, err
@@ -96,7 +100,7 @@ func (l launch) start() (leader, error) {
 	defer nothing.Close()
 	pid, err := syscall.ForkExec(path, run, &syscall.ProcAttr{
 		Dir:   l.dir,
-		Env:   append(unmarked(l.env), l.mark),
+		Env:   append(env, l.mark),
 		Files: []uintptr{nothing.Fd(), l.log.Fd(), l.log.Fd()},
 		Sys:   &syscall.SysProcAttr{Setpgid: true},
 	})
