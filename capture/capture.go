@@ -133,11 +133,12 @@ func (c *Camera) write(name, text string) error {
 	if err := os.WriteFile(filepath.Join(c.o.Dir, name), []byte(text), 0o600); err != nil {
 		return err
 	}
-	return c.prune()
+	return c.prune(name)
 }
 
-// prune removes the oldest captures beyond those kept.
-func (c *Camera) prune() error {
+// prune removes the oldest captures beyond those kept, but never the one that was
+// just made: the clock may have been set back since the others.
+func (c *Camera) prune(made string) error {
 	entries, err := os.ReadDir(c.o.Dir)
 	if err != nil {
 		return err
@@ -148,13 +149,13 @@ func (c *Camera) prune() error {
 	}
 	var all []kept
 	for _, entry := range entries {
-		if info, err := entry.Info(); err == nil && info.Mode().IsRegular() {
+		if info, err := entry.Info(); err == nil && info.Mode().IsRegular() && entry.Name() != made {
 			all = append(all, kept{name: entry.Name(), at: info.ModTime()})
 		}
 	}
 	slices.SortFunc(all, func(a, b kept) int { return a.at.Compare(b.at) })
 	var failed error
-	for len(all) > maxFiles {
+	for len(all) >= maxFiles {
 		failed = errors.Join(failed, os.Remove(filepath.Join(c.o.Dir, all[0].name)))
 		all = all[1:]
 	}

@@ -2,6 +2,8 @@ package capture
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -114,5 +116,31 @@ func TestOnlyTheNewestAreKept(t *testing.T) {
 	}
 	if _, err := os.Stat(filepath.Join(dir, last)); err != nil {
 		t.Errorf("the newest is gone: %v", err)
+	}
+}
+
+// What is kept after the clock was set back is older than all before, and still
+// what somebody will look for.
+func TestAClockThatIsSetBackCostsNoEvidence(t *testing.T) {
+	c, dir := camera(t, func(holdfast.ReplicaID) Sight { return Sight{} })
+	if err := os.Mkdir(dir, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	later := time.Now().Add(time.Hour)
+	for i := range maxFiles {
+		path := filepath.Join(dir, fmt.Sprint(i, ".txt"))
+		if err := errors.Join(os.WriteFile(path, nil, 0o600), os.Chtimes(path, later, later)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	name, _, err := c.Keep(t.Context(), id())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := os.Stat(filepath.Join(dir, name)); err != nil {
+		t.Errorf("it is gone: %v", err)
+	}
+	if left, err := os.ReadDir(dir); err != nil || len(left) != maxFiles {
+		t.Errorf("%v, %d files, want %d", err, len(left), maxFiles)
 	}
 }
