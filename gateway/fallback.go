@@ -104,6 +104,9 @@ func (x *exchange) answerStale(c *copied) {
 		h[name] = values
 	}
 	before, _ := strconv.ParseInt(h.Get("Age"), 10, 64)
+	if _, typed := h["Content-Type"]; !typed {
+		h["Content-Type"] = nil // or net/http would guess one, which the replica did not
+	}
 	h.Set("Age", strconv.FormatInt(before+int64(age.Seconds()), 10))
 	x.answerDegraded("stale "+age.Truncate(time.Second).String(), c.body)
 }
