@@ -12,6 +12,25 @@ import (
 // body is simply not tried again.
 const replayLimit = 64 << 10
 
+// maxReplays is how much is kept of all requests together: a thousand of the
+// longest. Who sends many that take long gets no second try for the others, and
+// not all of our memory.
+const maxReplays = 64 << 20
+
+// replays are the bytes that are kept.
+type replays struct{ bytes atomic.Int64 }
+
+// take makes room for more, or says that there is none.
+func (r *replays) take(n int) bool {
+	if r.bytes.Add(int64(n)) > maxReplays {
+		r.give(n)
+		return false
+	}
+	return true
+}
+
+func (r *replays) give(n int) { r.bytes.Add(-int64(n)) }
+
 // lastBytes is how long the end of an exchange waits for a body that was read
 // from the client and only has to be written.
 const lastBytes = 100 * time.Millisecond
@@ -23,6 +42,7 @@ type body struct {
 	stall   func()      // makes a read of source that waits return
 	ended   atomic.Bool // source was read to its end; set before the last bytes are written
 	kept    []byte
+	replays *replays // what is kept is counted there
 	spilled bool
 	lost    atomic.Bool   // source failed: the client's doing
 	stalled atomic.Bool   // we gave up reading from the client
@@ -81,11 +101,26 @@ func (b *body) stream(to framed, free *freeList) bool {
 }
 
 func (b *body) keep(piece []byte) {
-	if b.spilled || len(b.kept)+len(piece) > replayLimit {
-		b.kept, b.spilled = nil, true
+	if b.spilled || len(b.kept)+len(piece) > replayLimit || !b.replays.take(len(piece)) {
+		b.forget()
+		b.spilled = true
 		return
 	}
 	b.kept = append(b.kept, piece...)
+}
+
+// forget lets go of what was kept. Nobody sends it meanwhile.
+func (b *body) forget() {
+	if len(b.kept) > 0 {
+		b.replays.give(len(b.kept))
+		b.kept = nil
+	}
+}
+
+// end ends the body with its request.
+func (b *body) end() {
+	b.finish()
+	b.forget()
 }
 
 // sending says whether somebody still sends.

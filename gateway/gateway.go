@@ -51,6 +51,7 @@ type Gateway struct {
 	routing atomic.Pointer[routing] // what requests read; replaced whole
 	flights *flights
 	free    freeList
+	replays replays
 	factor  atomic.Int64  // by our own health, from 1 to 8: how much longer others are waited for; 0 before the first pulse
 	alarms  chan struct{} // a score of errors alarms; holds one
 	copies  copies

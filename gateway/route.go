@@ -46,8 +46,9 @@ func (x *exchange) serve(r *route, listener holdfast.ListenerName) {
 		return
 	}
 	defer x.service.leave()
+	x.body.replays = &x.gateway.replays
 	x.prepare()
-	defer x.body.finish()
+	defer x.body.end()
 	x.run()
 }
 

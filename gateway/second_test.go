@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"net/http"
+	"strings"
 	"testing"
 	"time"
 
@@ -38,6 +39,22 @@ func TestAFailureThatTookLongIsNotTriedAgain(t *testing.T) {
 	}
 	if state, _ := r.gateway.State(t.Context()); state.Routes[0].Retried != 0 {
 		t.Errorf("retried %d times", state.Routes[0].Retried)
+	}
+}
+
+// What is kept for second tries is bounded over all requests: one that finds no
+// room has none, and what it took is given back.
+func TestBodiesThatAreKeptAreBoundedTogether(t *testing.T) {
+	for others, want := range map[int64]int{0: 200, maxReplays - 50: 502} {
+		all, r := quiet(t, badly(), named("2"))
+		kept := &r.gateway.replays.bytes
+		kept.Store(others)
+		r.onlyTo(all[0])
+		got, err := r.do("PUT", r.published, "/", strings.NewReader(strings.Repeat("x", 100)))
+		if err != nil || got.status != want {
+			t.Errorf("with %d bytes kept: %v, %d, want %d", others, err, got.status, want)
+		}
+		r.until("nothing of it is kept", func(holdfast.GatewayState) bool { return kept.Load() == others })
 	}
 }
 
