@@ -168,7 +168,8 @@ const alikeTime = 3 * time.Second
 // is what they wait for that does not answer, and to put one after the other out
 // of use mends nothing and hurts whoever waits there.
 func (s *service) alike(e *endpoint, sign holdfast.Sign, at time.Duration) bool {
-	if sign != holdfast.SignMissed && sign != holdfast.SignSlow || at-e.missedFrom > alikeTime {
+	common := sign == holdfast.SignMissed || sign == holdfast.SignSlow || sign == holdfast.SignUnhealthy
+	if !common || at-e.missedFrom > alikeTime {
 		return false
 	}
 	others, well := 0, 0
