@@ -70,10 +70,11 @@ func floors() []floor {
 		{pkg: "api", house: words("holdfast", "event", "journal/view", "internal/unixsock"), because: "the only way in"},
 		{pkg: "report", house: words("holdfast", "event"), because: "shows results; makes none"},
 		{pkg: "prove", house: words("holdfast", "event", "topology", "spec", "fault", "fault/proxy", "load", "proof", "warden", "api", "report", "internal/files", "internal/proc"), because: "wires a private copy, load and faults into a verdict"},
-		{pkg: "bench/crash", house: words("holdfast", "report"), because: "runs the program as a person does and reads what it prints"},
+		{pkg: "bench/rig", because: "builds the program for the benchmarks"},
+		{pkg: "bench/crash", house: words("holdfast", "bench/rig", "report"), because: "runs the program as a person does and reads what it prints"},
 		{pkg: "bench/detectors", because: "simulates the detectors; its test alone imports them"},
-		{pkg: "bench/rows", house: words("holdfast", "internal/proc", "load"), because: "breaks a running system under load, by what the program itself says of it"},
-		{pkg: "bench/starved", house: words("internal/proc", "load"), because: "starves a running system, and reads what it says it did"},
+		{pkg: "bench/rows", house: words("holdfast", "bench/rig", "internal/proc", "load"), because: "breaks a running system under load, by what the program itself says of it"},
+		{pkg: "bench/starved", house: words("bench/rig", "internal/proc", "load"), because: "starves a running system, and reads what it says it did"},
 		{pkg: "cmd/holdfast", house: words("*"), others: words("github.com/spf13/cobra", "golang.org/x/sys"), because: "wires everything"},
 	}
 }

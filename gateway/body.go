@@ -80,7 +80,9 @@ func (b *body) stream(to framed, free *freeList) bool {
 	buffer := free.take()
 	defer free.give(buffer)
 	for {
+		b.c.holdUp()
 		n, err := b.source.Read(buffer[:])
+		b.c.goOn()
 		b.keep(buffer[:n])
 		if err == io.EOF {
 			b.ended.Store(true)

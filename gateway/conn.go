@@ -37,6 +37,7 @@ type conn struct {
 	in        *bufio.Reader
 	out       *bufio.Writer
 	heard     *atomic.Int64 // told when bytes come: CLOCK_BOOTTIME, nanoseconds; nil when nobody asks
+	heldUp    *atomic.Int64 // counts who waits on a client beside it; nil when nobody asks
 	written   atomic.Int64  // bytes of the present request the kernel took
 	received  int64         // bytes of the present answer
 	first     time.Duration // CLOCK_BOOTTIME of the first of them
@@ -179,3 +180,18 @@ func (c *conn) readHead() (head, error) {
 // kernel to splice: that a stream still brings something is what tells a replica
 // with a request that takes long from one that hangs.
 func (c *conn) source() io.Reader { return c.in }
+
+// holdUp and goOn enclose what waits on a client: a replica that finds no room to
+// write, or is not given the rest of a request, is held up by that client and
+// does not hang.
+func (c *conn) holdUp() {
+	if c.heldUp != nil {
+		c.heldUp.Add(1)
+	}
+}
+
+func (c *conn) goOn() {
+	if c.heldUp != nil {
+		c.heldUp.Add(-1)
+	}
+}

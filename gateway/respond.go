@@ -123,14 +123,17 @@ func (x *exchange) copyBody(a *try, into *copied) (read, written error) {
 	out := http.NewResponseController(x.w)
 	for !p.ended {
 		if !p.ready() {
-			if err := out.Flush(); err != nil {
+			if err := a.held(out.Flush); err != nil {
 				return nil, err
 			}
 		}
 		n, err := p.Read(buffer[:])
 		if n > 0 {
 			into.add(buffer[:n])
-			if _, wrong := x.w.Write(buffer[:n]); wrong != nil {
+			a.conn.holdUp()
+			_, wrong := x.w.Write(buffer[:n])
+			a.conn.goOn()
+			if wrong != nil {
 				return nil, wrong
 			}
 		}
@@ -139,6 +142,13 @@ func (x *exchange) copyBody(a *try, into *copied) (read, written error) {
 		}
 	}
 	return nil, nil
+}
+
+// held does what waits on the client.
+func (t *try) held(do func() error) error {
+	t.conn.holdUp()
+	defer t.conn.goOn()
+	return do()
 }
 
 // close ends an answer. Its connection is kept for the next request only if

@@ -81,6 +81,10 @@ func (x *exchange) next(f *failure) *endpoint {
 	switch {
 	case e != nil:
 		return e
+	case f.how == ejectedIt:
+		// Who was tried before and is trusted now is asked again: nobody has
+		// refused, and to fail helps nobody.
+		return pickOf(x.service.lineup.Load().usable, []*endpoint{f.endpoint})
 	case f.stale:
 		return f.endpoint // there is no other, and its next connection may be as good as new
 	case x.unreached != nil && !x.patient:

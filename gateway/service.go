@@ -56,6 +56,7 @@ type endpoint struct {
 	waits    waits
 	asked    waits // health checks that are connected and wait for a byte
 	pace     pace
+	heldUp   atomic.Int64  // exchanges with it that wait on our client: for the next piece of a body, or for room to write one
 	heard    atomic.Int64  // CLOCK_BOOTTIME of the last byte that came from it, nanoseconds
 	retired  chan struct{} // closed when no table names it any more
 	nudged   chan struct{} // asks for a check now; holds one

@@ -194,7 +194,7 @@ func (x *exchange) connect(e *endpoint, within time.Duration, fresh bool) (*conn
 	if err != nil {
 		return nil, err
 	}
-	c.heard = &e.heard
+	c.heard, c.heldUp = &e.heard, &e.heldUp
 	return c, nil
 }
 

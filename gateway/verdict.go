@@ -132,6 +132,7 @@ func (g *Gateway) missed(s *service, e *endpoint, seen sighting, at time.Duratio
 	if e.checks.Misses == 0 {
 		e.missedFrom = seen.began
 		s.askOthers(e)
+		e.pool.drain() // who serves one connection at a time may be waiting on an idle one of ours
 	}
 	e.missedAt = seen.began
 	e.checks = e.checks.Miss(seen.sign, seen.mute, at)
@@ -167,7 +168,8 @@ const alikeTime = 3 * time.Second
 // is what they wait for that does not answer, and to put one after the other out
 // of use mends nothing and hurts whoever waits there.
 func (s *service) alike(e *endpoint, sign holdfast.Sign, at time.Duration) bool {
-	if sign != holdfast.SignMissed && sign != holdfast.SignSlow || at-e.missedFrom > alikeTime {
+	common := sign == holdfast.SignMissed || sign == holdfast.SignSlow || sign == holdfast.SignUnhealthy
+	if !common || at-e.missedFrom > alikeTime {
 		return false
 	}
 	others, well := 0, 0
@@ -210,16 +212,17 @@ func (g *Gateway) reconsider(s *service, e *endpoint, sign holdfast.Sign, detail
 	case g.hearsNothing(s, e, at):
 		g.retell(s, e, holdfast.SignSilent, e.soSilent(at)+": "+detail)
 	case sign == e.sign || !e.checks.Agreed(s.check.Retries):
-	case more && e.sign == holdfast.SignSilent:
-	case more && e.sign == holdfast.SignMissed && e.quiet.For(at) > 0:
+	case more && (e.sign == holdfast.SignSilent || e.sign == holdfast.SignMissed):
 	default:
 		g.retell(s, e, sign, detail)
 	}
 }
 
-// hearsNothing says whether what is out for missed checks is silent by now.
+// hearsNothing says whether what is out for missed checks is silent by now. One
+// that a client of ours holds up may be unable to do anything else, if it does
+// one thing at a time, and is not to be ended for that.
 func (g *Gateway) hearsNothing(s *service, e *endpoint, at time.Duration) bool {
-	return e.sign == holdfast.SignMissed && e.checks.Mute(s.check.Retries) && e.quiet.Silent(at, g.health.Factor())
+	return e.heldUp.Load() == 0 && e.sign == holdfast.SignMissed && e.checks.Mute(s.check.Retries) && e.quiet.Silent(at, g.health.Factor())
 }
 
 // retell announces a verdict that stands, by its new evidence.

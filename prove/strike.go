@@ -22,11 +22,20 @@ func (d *drilling) choose(ctx context.Context) error {
 		d.victim = holdfast.Victim{ID: l.started.ID, Address: l.started.Address, Pid: l.started.Pid, Ticks: l.started.Ticks}
 	}
 	if _, ok := d.fault.(holdfast.Leased); ok {
-		d.victim.Proxy, d.victim.Spare = filepath.Join(d.copy.dir, proxy.SocketName), d.service.Healthcheck.Path
+		d.victim.Proxy, d.victim.Spare = filepath.Join(d.copy.dir, proxy.SocketName), spare(d.service)
 	}
 	var err error
 	d.detour, err = d.copy.detourTo(ctx, d.victim.ID)
 	return err
+}
+
+// spare is the path a fault of answers leaves alone: the health check's, so that
+// only traffic shows it, unless that is what the load asks for, too.
+func spare(service holdfast.Service) string {
+	if service.Healthcheck.Path == "/" {
+		return ""
+	}
+	return service.Healthcheck.Path
 }
 
 // next is the replica of a service that is struck next: one after the other,

@@ -19,12 +19,12 @@ import (
 	"os"
 	"os/exec"
 	"os/signal"
-	"path/filepath"
 	"slices"
 	"strconv"
 	"sync"
 
 	"holdfast"
+	"holdfast/bench/rig"
 	"holdfast/report"
 )
 
@@ -60,22 +60,15 @@ func main() {
 
 // measure builds the program, proves as often as asked, and prints.
 func measure(ctx context.Context, rate, crashes, runs, hogs int) (good bool, err error) {
-	dir, err := os.MkdirTemp("", "holdfast-bench-")
+	built, err := rig.Build(ctx, file)
 	if err != nil {
 		return false, err
 	}
-	defer os.RemoveAll(dir)
-	program := filepath.Join(dir, "holdfast")
-	if said, err := exec.CommandContext(ctx, "go", "build", "-o", program, "holdfast/cmd/holdfast").CombinedOutput(); err != nil {
-		return false, fmt.Errorf("build: %w\n%s", err, said)
-	}
-	if err := os.WriteFile(filepath.Join(dir, "holdfast.yaml"), []byte(file), 0o600); err != nil {
-		return false, err
-	}
+	defer built.Remove()
 	defer busy(hogs)()
 	var seen sum
 	for range runs {
-		run, err := prove(ctx, dir, program, "catalog.crash", "--json", "--rate", strconv.Itoa(rate), "--repeat", strconv.Itoa(crashes))
+		run, err := prove(ctx, built.Dir, built.Program, "catalog.crash", "--json", "--rate", strconv.Itoa(rate), "--repeat", strconv.Itoa(crashes))
 		if err != nil {
 			return false, err
 		}

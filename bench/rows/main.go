@@ -17,13 +17,13 @@ import (
 	"flag"
 	"fmt"
 	"os"
-	"os/exec"
 	"os/signal"
 	"path/filepath"
 	"slices"
 	"strings"
 	"time"
 
+	"holdfast/bench/rig"
 	"holdfast/internal/proc"
 	"holdfast/load"
 )
@@ -64,27 +64,20 @@ func main() {
 	}
 }
 
-// A rig is the program built and its system running.
-type rig struct {
-	dir     string
-	program string
-	rate    float64
-	port    int
+// A bench is the program built, and what it is asked.
+type bench struct {
+	*rig.Rig
+	rate float64
+	port int
 }
 
 func measure(ctx context.Context, rate float64, port, times int, names []string) (good bool, err error) {
-	dir, err := os.MkdirTemp("", "holdfast-rows-")
+	built, err := rig.Build(ctx, fmt.Sprintf(file, port))
 	if err != nil {
 		return false, err
 	}
-	defer os.RemoveAll(dir)
-	r := rig{dir: dir, program: filepath.Join(dir, "holdfast"), rate: rate, port: port}
-	if said, err := exec.CommandContext(ctx, "go", "build", "-o", r.program, "holdfast/cmd/holdfast").CombinedOutput(); err != nil {
-		return false, fmt.Errorf("build: %w\n%s", err, said)
-	}
-	if err := os.WriteFile(filepath.Join(dir, "holdfast.yaml"), fmt.Appendf(nil, file, port), 0o600); err != nil {
-		return false, err
-	}
+	defer built.Remove()
+	r := bench{Rig: built, rate: rate, port: port}
 	good = true
 	fmt.Printf("%-10s %6s %6s %5s %10s %9s %8s %8s  %s\n", "row", "sent", "failed", "late", "last bad", "longest", "ejected", "tries/r", "")
 	for _, row := range rows() {
@@ -133,13 +126,13 @@ type sight struct {
 }
 
 // row runs the system afresh, so that no row inherits another's reputation.
-func (r rig) row(ctx context.Context, row row) (sight, error) {
-	if said, err := r.run(ctx, "up", "-d"); err != nil {
+func (r bench) row(ctx context.Context, row row) (sight, error) {
+	if said, err := r.Run(ctx, "up", "-d"); err != nil {
 		return sight{}, fmt.Errorf("up: %w\n%s", err, said)
 	}
 	defer func() {
-		r.run(context.WithoutCancel(ctx), "down")
-		os.RemoveAll(filepath.Join(r.dir, ".holdfast"))
+		r.Run(context.WithoutCancel(ctx), "down")
+		os.RemoveAll(filepath.Join(r.Dir, ".holdfast"))
 	}()
 	state, err := r.state(ctx)
 	if err != nil {
@@ -150,7 +143,7 @@ func (r rig) row(ctx context.Context, row row) (sight, error) {
 			return sight{}, err
 		}
 	}
-	generator, err := load.Start(ctx, []string{r.program, "load"}, proc.Baseline(os.Environ()), load.Plan{
+	generator, err := load.Start(ctx, []string{r.Program, "load"}, proc.Baseline(os.Environ()), load.Plan{
 		Seed: 1, Rate: r.rate, For: clean + broken + after + time.Minute, Timeout: timeout, Late: lateAt, Fresh: 0.1, Cap: 5000,
 		Targets: []load.Target{{Name: "catalog", URL: fmt.Sprintf("http://127.0.0.1:%d/", r.port), Weight: 1}},
 	})
@@ -179,7 +172,7 @@ func (r rig) row(ctx context.Context, row row) (sight, error) {
 	return r.see(ctx, record, injected)
 }
 
-func (r rig) see(ctx context.Context, record load.Record, injected time.Duration) (sight, error) {
+func (r bench) see(ctx context.Context, record load.Record, injected time.Duration) (sight, error) {
 	seen := sight{lastBad: -1, ejected: -1}
 	for _, result := range record.Results {
 		if time.Duration(result.Ended) < injected {
@@ -222,12 +215,6 @@ func (r rig) see(ctx context.Context, record load.Record, injected time.Duration
 	}
 	seen.amplification = state.amplification()
 	return seen, nil
-}
-
-func (r rig) run(ctx context.Context, args ...string) ([]byte, error) {
-	cmd := exec.CommandContext(ctx, r.program, args...)
-	cmd.Dir = r.dir
-	return cmd.CombinedOutput()
 }
 
 func sleep(ctx context.Context, d time.Duration) {

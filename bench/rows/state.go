@@ -5,7 +5,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"os/exec"
 	"time"
 )
 
@@ -31,9 +30,9 @@ type replica struct {
 	Pid     int    `json:"pid"`
 }
 
-func (r rig) state(ctx context.Context) (state, error) {
+func (r bench) state(ctx context.Context) (state, error) {
 	var s state
-	out, err := r.output(ctx, "status", "--json")
+	out, err := r.Output(ctx, "status", "--json")
 	if err == nil {
 		err = json.Unmarshal(out, &s)
 	}
@@ -68,8 +67,8 @@ type entry struct {
 	} `json:"body"`
 }
 
-func (r rig) entries(ctx context.Context) ([]entry, error) {
-	out, err := r.output(ctx, "events", "--json")
+func (r bench) entries(ctx context.Context) ([]entry, error) {
+	out, err := r.Output(ctx, "events", "--json")
 	if err != nil {
 		return nil, err
 	}
@@ -86,14 +85,4 @@ func (r rig) entries(ctx context.Context) ([]entry, error) {
 		all = append(all, e)
 	}
 	return all, nil
-}
-
-func (r rig) output(ctx context.Context, args ...string) ([]byte, error) {
-	cmd := exec.CommandContext(ctx, r.program, args...)
-	cmd.Dir = r.dir
-	out, err := cmd.Output()
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", args[0], err)
-	}
-	return out, nil
 }

@@ -23,6 +23,7 @@ import (
 	"syscall"
 	"time"
 
+	"holdfast/bench/rig"
 	"holdfast/internal/proc"
 	"holdfast/load"
 )
@@ -64,23 +65,12 @@ func main() {
 }
 
 func measure(ctx context.Context, length time.Duration, hogs int, rate float64, port int) (good bool, err error) {
-	dir, err := os.MkdirTemp("", "holdfast-starved-")
+	built, err := rig.Build(ctx, fmt.Sprintf(file, port))
 	if err != nil {
 		return false, err
 	}
-	defer os.RemoveAll(dir)
-	program := filepath.Join(dir, "holdfast")
-	if said, err := exec.CommandContext(ctx, "go", "build", "-o", program, "holdfast/cmd/holdfast").CombinedOutput(); err != nil {
-		return false, fmt.Errorf("build: %w\n%s", err, said)
-	}
-	if err := os.WriteFile(filepath.Join(dir, "holdfast.yaml"), fmt.Appendf(nil, file, port), 0o600); err != nil {
-		return false, err
-	}
-	run := func(ctx context.Context, args ...string) ([]byte, error) {
-		cmd := exec.CommandContext(ctx, program, args...)
-		cmd.Dir = dir
-		return cmd.CombinedOutput()
-	}
+	defer built.Remove()
+	run := built.Run
 	if said, err := run(ctx, "up", "-d"); err != nil {
 		return false, fmt.Errorf("up: %w\n%s", err, said)
 	}
@@ -94,11 +84,11 @@ func measure(ctx context.Context, length time.Duration, hogs int, rate float64, 
 		all.Go(func() { hog(starving) })
 	}
 	for n := range 2 {
-		all.Go(func() { storm(starving, filepath.Join(dir, fmt.Sprintf("storm-%d", n))) })
+		all.Go(func() { storm(starving, filepath.Join(built.Dir, fmt.Sprintf("storm-%d", n))) })
 	}
 	asked, hurt := 0, 0
 	for began := time.Now(); starving.Err() == nil; {
-		record, err := ask(starving, program, rate, port, min(5*time.Minute, length-time.Since(began)))
+		record, err := ask(starving, built.Program, rate, port, min(5*time.Minute, length-time.Since(began)))
 		if err != nil && starving.Err() == nil {
 			return false, err
 		}

@@ -54,9 +54,6 @@ const (
 	patience = 2 * time.Minute
 	// glance is how often a test looks at what nobody can tell it of.
 	glance = 20 * time.Millisecond
-	// sideBySide is how many parallel tests run at once: they wait for drills
-	// rather than for processors.
-	sideBySide = 5
 	// lease is how long anything of a drill may outlive who started it.
 	lease = 5 * time.Second
 )
