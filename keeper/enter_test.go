@@ -24,7 +24,9 @@ func group(t *testing.T, name string, limits cgroup.Limits, needs ...cgroup.Cont
 			t.Skip(why)
 		}
 	}
-	family := fmt.Sprintf("%stest-%d", cgroup.Family, os.Getpid())
+	// A family for each group, as each keeper has its own: one that ends removes
+	// all of its family, and what another has made and not yet entered.
+	family := fmt.Sprintf("%stest-%s", cgroup.Family, name)
 	dirs, lacks := tree.Make(family, name, limits)
 	if len(lacks) > 0 {
 		t.Fatal(lacks)
@@ -33,7 +35,7 @@ func group(t *testing.T, name string, limits cgroup.Limits, needs ...cgroup.Cont
 		endGroup(dirs)
 		eventually(t, "the group is removed", func() bool { return cgroup.Remove(dirs) })
 		for _, dir := range dirs {
-			cgroup.RemoveFamily(filepath.Dir(dir)) // refused while other tests have groups there
+			cgroup.RemoveFamily(filepath.Dir(dir))
 		}
 	})
 	return dirs
