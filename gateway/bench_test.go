@@ -93,7 +93,7 @@ func BenchmarkBeat(b *testing.B) {
 	b.ReportAllocs()
 	for b.Loop() {
 		for _, s := range g.services {
-			s.endpoints[0].learn(outcome{took: time.Millisecond})
+			s.endpoints[0].learn(outcome{took: time.Millisecond}, now())
 		}
 		at += detect.Pulse
 		g.beat(at)
@@ -107,6 +107,6 @@ func BenchmarkLearn(b *testing.B) {
 	e.ledger.weigh(detect.Against(0))
 	b.ReportAllocs()
 	for b.Loop() {
-		e.learn(outcome{took: 3 * time.Millisecond})
+		e.learn(outcome{took: 3 * time.Millisecond}, now())
 	}
 }

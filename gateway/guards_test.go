@@ -32,7 +32,7 @@ func serve(g *Gateway, s *service, requests int, failing ...*endpoint) {
 			for _, f := range failing {
 				failed = failed || f == e
 			}
-			e.learn(outcome{took: time.Nanosecond, failed: failed})
+			e.learn(outcome{took: time.Nanosecond, failed: failed}, now())
 		}
 		g.reviewErrors(now())
 		for _, e := range s.endpoints {
@@ -49,7 +49,7 @@ func TestErrorsWaitForACheck(t *testing.T) {
 	first := s.endpoints[0]
 	for range 50 {
 		for _, e := range s.endpoints {
-			e.learn(outcome{took: time.Nanosecond, failed: e == first})
+			e.learn(outcome{took: time.Nanosecond, failed: e == first}, now())
 		}
 		g.reviewErrors(now())
 	}

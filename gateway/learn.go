@@ -21,7 +21,7 @@ type ledger struct {
 // lower bound: a quick one would make the replica look fast. A replica that was
 // used for want of a better one, and comes back, still owes the answers of that
 // time: they come late, and say nothing about now.
-func (e *endpoint) learn(o outcome) {
+func (e *endpoint) learn(o outcome, at time.Duration) {
 	l := &e.ledger
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -30,7 +30,7 @@ func (e *endpoint) learn(o outcome) {
 	} else {
 		l.pace.Answered.Add(o.took)
 	}
-	if o.givenUp || now()-o.took < time.Duration(e.admittedAt.Load()) {
+	if o.givenUp || at-o.took < time.Duration(e.admittedAt.Load()) {
 		return // what it was asked before it was put on trial is no part of the trial
 	}
 	before := l.errors.Alarmed()

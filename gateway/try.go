@@ -267,7 +267,7 @@ func (e *endpoint) note(o outcome) {
 	if !o.failed && !o.givenUp {
 		e.service.tempo.note(o.took, at)
 	}
-	e.learn(o)
+	e.learn(o, at)
 }
 
 // converse reads up to the head of the final answer.
