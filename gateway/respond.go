@@ -123,7 +123,10 @@ func (x *exchange) copyBody(a *try, into *copied) (read, written error) {
 	out := http.NewResponseController(x.w)
 	for !p.ended {
 		if !p.ready() {
-			if err := a.held(out.Flush); err != nil {
+			a.conn.holdUp()
+			err := out.Flush()
+			a.conn.goOn()
+			if err != nil {
 				return nil, err
 			}
 		}
@@ -142,13 +145,6 @@ func (x *exchange) copyBody(a *try, into *copied) (read, written error) {
 		}
 	}
 	return nil, nil
-}
-
-// held does what waits on the client.
-func (t *try) held(do func() error) error {
-	t.conn.holdUp()
-	defer t.conn.goOn()
-	return do()
 }
 
 // close ends an answer. Its connection is kept for the next request only if
