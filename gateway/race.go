@@ -98,21 +98,21 @@ func (x *exchange) race(first *try, other *endpoint) (*try, *failure) {
 	timer := time.NewTimer(x.hedgeDelay())
 	defer timer.Stop()
 	var last *failure
-	var enough <-chan time.Time // a bad answer that took long is kept no longer
+	var expired <-chan time.Time // a bad answer that took long is kept no longer
 	for hedges := 1; len(r.running) > 0; {
 		select {
 		case <-x.r.Context().Done():
 			r.end(0)
 			return nil, &failure{endpoint: first.endpoint, how: clientGone, sent: true}
 		case <-timer.C:
-			if hedges < maxHedges && enough == nil {
+			if hedges < maxHedges && expired == nil {
 				if e := x.hedge(r.running[0]); e != nil {
 					hedges++
 					r.ask(e)
 				}
 			}
 			timer.Reset(x.hedgeDelay())
-		case <-enough:
+		case <-expired:
 			r.end(lingerTime)
 			return x.held, nil
 		case t := <-r.results:
@@ -122,8 +122,8 @@ func (x *exchange) race(first *try, other *endpoint) (*try, *failure) {
 				r.end(lingerTime)
 				return a, nil
 			}
-			if enough == nil && late && x.held != nil {
-				enough = time.After(longFailing)
+			if expired == nil && late && x.held != nil {
+				expired = time.After(longFailing)
 			}
 			if f != nil && last != nil {
 				x.blame(last)
