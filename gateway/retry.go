@@ -29,7 +29,7 @@ func (x *exchange) run() {
 		x.complain(http.StatusServiceUnavailable, "crowded", "%s: no replica is admitted, and %d requests wait already", x.service.name, maxCrowd)
 		return
 	}
-	if x.covered() && !x.service.lineup.Load().trusted && x.degrade() {
+	if !x.service.lineup.Load().trusted && x.degrade() {
 		x.tally.waiting.Add(-1)
 		return // nobody is believed to answer: their checks say when that changes, at no user's cost
 	}
