@@ -34,7 +34,7 @@ func (x *exchange) mayHedge() bool {
 // hedgeDelay is how long an answer's first byte usually takes at most. A gateway
 // that is starved itself waits longer, but not until the answer is late.
 func (x *exchange) hedgeDelay() time.Duration {
-	usual := time.Duration(x.service.tempo.p95.Load())
+	usual := time.Duration(x.service.latency.p95.Load())
 	if usual == 0 {
 		return hedgeCap
 	}
@@ -65,7 +65,7 @@ func (x *exchange) await(t *try) (*endpoint, error) {
 func (x *exchange) hedge(t *try) *endpoint {
 	at := now()
 	urgent := t.endpoint.suspect(at)
-	if !urgent && at-t.began < time.Duration(x.service.tempo.p95.Load()) {
+	if !urgent && at-t.began < time.Duration(x.service.latency.p95.Load()) {
 		return nil // it may be slow; most of its answers are
 	}
 	e := pickOf(x.service.lineup.Load().usable, append(x.tried, t.endpoint))

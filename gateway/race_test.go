@@ -100,10 +100,10 @@ func TestWhoLosesIsListenedTo(t *testing.T) {
 		t.Error("heard before it answered")
 	}
 	r.until("the loser has answered", func(s holdfast.GatewayState) bool { return e.lingering.Load() == 0 })
-	e.pace.mu.Lock()
-	defer e.pace.mu.Unlock()
-	if e.pace.peak < 0.5 || e.heard.Load() == before || e.pace.failing > 0 {
-		t.Errorf("its peak is %.3f s, failing %.2f, heard %d", e.pace.peak, e.pace.failing, e.heard.Load())
+	e.reputation.mu.Lock()
+	defer e.reputation.mu.Unlock()
+	if e.reputation.peak < 0.5 || e.heard.Load() == before || e.reputation.failing > 0 {
+		t.Errorf("its peak is %.3f s, failing %.2f, heard %d", e.reputation.peak, e.reputation.failing, e.heard.Load())
 	}
 }
 
@@ -132,10 +132,10 @@ func TestWhoLosesIsNotListenedToForEver(t *testing.T) {
 			if n := e.inFlight.Load(); n != 0 || e.waits.age(now()) != 0 {
 				t.Errorf("%d in flight, the oldest waits for %s", n, e.waits.age(now()))
 			}
-			e.pace.mu.Lock()
-			defer e.pace.mu.Unlock()
-			if e.pace.failing > 0 || !ends && e.pace.peak < 1 {
-				t.Errorf("failing %.2f, peak %.3f s", e.pace.failing, e.pace.peak)
+			e.reputation.mu.Lock()
+			defer e.reputation.mu.Unlock()
+			if e.reputation.failing > 0 || !ends && e.reputation.peak < 1 {
+				t.Errorf("failing %.2f, peak %.3f s", e.reputation.failing, e.reputation.peak)
 			}
 			all[0].resume()
 		})
@@ -394,7 +394,7 @@ func TestManyRaces(t *testing.T) {
 	for range 30 {
 		r.get("/")
 	}
-	r.service().tempo.look() // so that the service is known to be fast
+	r.service().latency.look() // so that the service is known to be fast
 	answered := make(chan error, 200)
 	for i := range cap(answered) {
 		go func() {

@@ -19,7 +19,7 @@ type service struct {
 	broken   atomic.Uint64   // of those, failures
 	typical  atomic.Int64    // recent median time to the first byte, nanoseconds; 0 while unknown
 	alarms   chan<- struct{} // asks for a review now
-	tempo    tempo
+	latency  latency
 	budget   budget
 
 	// Guarded by Gateway.mu.
@@ -48,18 +48,18 @@ type lineup struct {
 // new endpoint: it inherits neither connections nor reputation.
 type endpoint struct {
 	holdfast.Endpoint
-	service  *service
-	pool     pool
-	inFlight atomic.Int64
-	tries    atomic.Uint64
-	failures atomic.Uint64
-	waits    waits
-	asked    waits // health checks that are connected and wait for a byte
-	pace     pace
-	heldUp   atomic.Int64  // exchanges with it that wait on our client: for the next piece of a body, or for room to write one
-	heard    atomic.Int64  // CLOCK_BOOTTIME of the last byte that came from it, nanoseconds
-	retired  chan struct{} // closed when no table names it any more
-	nudged   chan struct{} // asks for a check now; holds one
+	service    *service
+	pool       pool
+	inFlight   atomic.Int64
+	tries      atomic.Uint64
+	failures   atomic.Uint64
+	waits      waits
+	asked      waits // health checks that are connected and wait for a byte
+	reputation reputation
+	heldUp     atomic.Int64  // exchanges with it that wait on our client: for the next piece of a body, or for room to write one
+	heard      atomic.Int64  // CLOCK_BOOTTIME of the last byte that came from it, nanoseconds
+	retired    chan struct{} // closed when no table names it any more
+	nudged     chan struct{} // asks for a check now; holds one
 
 	ledger     ledger
 	admittedAt atomic.Int64 // CLOCK_BOOTTIME of the last admission, nanoseconds

@@ -263,9 +263,9 @@ func (x *exchange) fail(t *try, err error) *failure {
 func (e *endpoint) note(o outcome) {
 	at := now()
 	o.took = max(0, o.took)
-	e.pace.note(o, at)
+	e.reputation.note(o, at)
 	if !o.failed && !o.givenUp {
-		e.service.tempo.note(o.took, at)
+		e.service.latency.note(o.took, at)
 	}
 	e.learn(o, at)
 }

@@ -1,7 +1,6 @@
 package gateway
 
 import (
-	"math/rand/v2"
 	"slices"
 	"testing"
 	"time"
@@ -62,7 +61,7 @@ func TestWhatTakesLongIsNotSilence(t *testing.T) {
 	if e.waitingSince(time.Second); !e.suspect(now()) {
 		t.Error("a second of silence, and it is not suspect")
 	}
-	e.pace.note(outcome{took: 300 * time.Millisecond}, now())
+	e.reputation.note(outcome{took: 300 * time.Millisecond}, now())
 	if e.suspect(now()) {
 		t.Error("its answers take 300 ms, and after a second it is suspect already")
 	}
@@ -80,9 +79,9 @@ func TestWhoDidBadlyIsAskedNowAndThen(t *testing.T) {
 		for n := 2; n <= 5; n++ {
 			all := endpoints(n)
 			for _, e := range all {
-				e.pace.note(outcome{took: 2 * time.Millisecond}, now())
+				e.reputation.note(outcome{took: 2 * time.Millisecond}, now())
 			}
-			all[0].pace.note(o, now())
+			all[0].reputation.note(o, now())
 			if share := shares(all, draws)[0]; share < 0.05/float64(n) || share > 0.2/float64(n) {
 				t.Errorf("%s, %d replicas: got %.3f", name, n, share)
 			}
@@ -96,17 +95,17 @@ func TestFailingIsForgotten(t *testing.T) {
 	all := endpoints(2)
 	at := now()
 	for _, e := range all {
-		e.pace.note(outcome{took: 2 * time.Millisecond}, at)
+		e.reputation.note(outcome{took: 2 * time.Millisecond}, at)
 	}
 	for range 20 {
-		all[0].pace.note(outcome{failed: true}, at)
+		all[0].reputation.note(outcome{failed: true}, at)
 	}
 	if all[0].cost(at) < 10*all[1].cost(at) {
 		t.Errorf("costs %.3f, the other one %.3f", all[0].cost(at), all[1].cost(at))
 	}
 	for range 100 {
 		at += 100 * time.Millisecond
-		all[0].pace.note(outcome{took: 2 * time.Millisecond}, at)
+		all[0].reputation.note(outcome{took: 2 * time.Millisecond}, at)
 	}
 	if all[0].cost(at) > worse*all[1].cost(at) {
 		t.Errorf("costs %.3f after it did well for 10 s, the other one %.3f", all[0].cost(at), all[1].cost(at))
@@ -136,102 +135,5 @@ func TestTheColdGetsATenthOfItsShareAndTheRestLater(t *testing.T) {
 		if share < 0.3 || share > 0.37 {
 			t.Errorf("all are cold: number %d got %.3f", i, share)
 		}
-	}
-}
-
-// The naive twin is to sort.
-func TestTheTempoIsThe95thPercentile(t *testing.T) {
-	for range 20 {
-		var s tempo
-		var all []time.Duration
-		scale := time.Duration(rand.IntN(100)+1) * time.Millisecond
-		for range 1000 {
-			d := time.Duration(rand.ExpFloat64() * float64(scale))
-			all = append(all, d)
-			s.counts[tempoBucket(d)].Add(1)
-		}
-		slices.Sort(all)
-		s.look()
-		got, want := time.Duration(s.p95.Load()), all[949]
-		if got < want || float64(got) > 1.26*float64(want) {
-			t.Errorf("%s, want %s or up to a quarter more", got, want)
-		}
-	}
-}
-
-func TestEveryDurationHasABucket(t *testing.T) {
-	for d := time.Duration(1); d < 100*time.Hour; d = d*5/4 + 1 {
-		i := tempoBucket(d)
-		if i < 0 || i >= tempoBuckets || tempoBound(i) < min(d, time.Hour) {
-			t.Errorf("%s is in %d, below %s", d, i, tempoBound(i))
-		}
-	}
-}
-
-func TestTheTempoForgets(t *testing.T) {
-	var s tempo
-	at := time.Hour
-	for range 1000 {
-		at += 10 * time.Millisecond
-		s.note(100*time.Millisecond, at)
-	}
-	for range 3000 {
-		at += 10 * time.Millisecond
-		s.note(2*time.Millisecond, at)
-	}
-	if p95 := time.Duration(s.p95.Load()); p95 > 3*time.Millisecond {
-		t.Errorf("%s half a minute after it became fast", p95)
-	}
-}
-
-// What a budget gives, over a long time, is never more than its share; an idle
-// minute fills the reserve and no more.
-func TestABudgetIsAShare(t *testing.T) {
-	for _, rate := range []int{10, 100, 400, 2000} {
-		var b budget
-		at, retries, hedges := time.Hour, 0, 0
-		const seconds = 60
-		for range seconds * rate {
-			at += time.Second / time.Duration(rate)
-			b.requests.Add(1)
-			if b.hedge(at, true) {
-				hedges++
-			}
-			if b.retry(at) {
-				retries++
-			}
-		}
-		n := seconds * rate
-		if most := int(hedgeShare*float64(n)) + reserve + 1; hedges > most || hedges < most*9/10-1 {
-			t.Errorf("%d a second: %d hedges of %d requests, want %d", rate, hedges, n, most)
-		}
-		if most := int(retryShare*float64(n)) + reserve + 1; retries+hedges > most || retries+hedges < most*9/10-1 {
-			t.Errorf("%d a second: %d second tries of %d requests, want %d", rate, retries+hedges, n, most)
-		}
-	}
-}
-
-func TestTheReserveIsForTheUrgentAndComesBackWhenIdle(t *testing.T) {
-	var b budget
-	at := time.Hour
-	if b.hedge(at, false) {
-		t.Error("the reserve was spent on what is only slow")
-	}
-	given := func() (n int) {
-		for b.hedge(at, true) {
-			n++
-		}
-		return n
-	}
-	if n := given(); n != reserve {
-		t.Errorf("the first time %d", n)
-	}
-	at += time.Second
-	if n := given(); n != reserveRate {
-		t.Errorf("after a second %d", n)
-	}
-	at += time.Minute
-	if n := given(); n != reserve {
-		t.Errorf("after a minute %d", n)
 	}
 }
