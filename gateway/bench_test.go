@@ -104,7 +104,7 @@ func BenchmarkBeat(b *testing.B) {
 func BenchmarkLearn(b *testing.B) {
 	s := newService("catalog", nil)
 	e := newEndpoint(s, holdfast.Endpoint{})
-	e.ledger.weigh(detect.Against(0))
+	e.lessons.weigh(detect.Against(0))
 	b.ReportAllocs()
 	for b.Loop() {
 		e.learn(outcome{took: 3 * time.Millisecond}, now())

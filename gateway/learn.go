@@ -7,9 +7,9 @@ import (
 	"holdfast/detect"
 )
 
-// A ledger is what the tries of one endpoint taught. Its lock is its own: no two
-// replicas' requests wait for each other.
-type ledger struct {
+// Lessons are what the tries of one endpoint taught. Their lock is
+// their own: no two replicas' requests wait for each other.
+type lessons struct {
 	mu     sync.Mutex
 	counts detect.Outcomes
 	errors detect.Errors
@@ -22,7 +22,7 @@ type ledger struct {
 // used for want of a better one, and comes back, still owes the answers of that
 // time: they come late, and say nothing about now.
 func (e *endpoint) learn(o outcome, at time.Duration) {
-	l := &e.ledger
+	l := &e.lessons
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if o.failed || o.givenUp {
@@ -61,41 +61,41 @@ func (s *service) alarm() {
 }
 
 // check counts the time of a health check that was answered.
-func (l *ledger) check(took time.Duration) {
+func (l *lessons) check(took time.Duration) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.pace.Checks.Add(took)
 }
 
 // begin drops the suspicion: an endpoint that is admitted is on trial.
-func (l *ledger) begin() {
+func (l *lessons) begin() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.errors = detect.Errors{}
 }
 
 // weigh sets what the others' failures make of one here.
-func (l *ledger) weigh(odds detect.Odds) {
+func (l *lessons) weigh(odds detect.Odds) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.odds = odds
 }
 
-func (l *ledger) outcomes() detect.Outcomes {
+func (l *lessons) outcomes() detect.Outcomes {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.counts
 }
 
-func (l *ledger) times() detect.Pace {
+func (l *lessons) times() detect.Pace {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.pace
 }
 
-// suspect compares an endpoint whose score alarms with the others. One that
-// fares no worse than they begins anew.
-func (l *ledger) suspect(all detect.Outcomes) (contrast detect.Contrast, mine, theirs detect.Outcomes) {
+// compare puts an endpoint whose score alarms beside the others. One that fares
+// no worse than they begins anew.
+func (l *lessons) compare(all detect.Outcomes) (contrast detect.Contrast, mine, theirs detect.Outcomes) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if !l.errors.Alarmed() {

@@ -98,13 +98,13 @@ func (s *service) weigh(at time.Duration) {
 	s.weighed = total
 	var all detect.Rate
 	for _, e := range s.endpoints {
-		counts := e.ledger.outcomes()
+		counts := e.lessons.outcomes()
 		e.rate = e.rate.Add(counts.Since(e.counted), at)
 		e.counted = counts
 		all = e.rate.Plus(all)
 	}
 	for _, e := range s.endpoints {
-		e.ledger.weigh(detect.Against(all.Less(e.rate).Share()))
+		e.lessons.weigh(detect.Against(all.Less(e.rate).Share()))
 	}
 }
 
@@ -118,7 +118,7 @@ func (g *Gateway) compare(s *service, at time.Duration) {
 		if e.standing != admitted || s.check.Disabled {
 			continue
 		}
-		contrast, mine, theirs := e.ledger.suspect(all)
+		contrast, mine, theirs := e.lessons.compare(all)
 		switch {
 		case contrast != detect.Apart:
 			e.apart = 0
@@ -139,7 +139,7 @@ func (g *Gateway) reviewPace(s *service, at time.Duration) {
 	s.paced = members
 	var all, usual detect.Pace
 	for _, e := range members {
-		e.last = e.ledger.times()
+		e.last = e.lessons.times()
 		all.Plus(&e.last)
 		recent := e.last.Since(&e.older)
 		usual.Plus(&recent)

@@ -61,7 +61,7 @@ type endpoint struct {
 	retired    chan struct{} // closed when no table names it any more
 	nudged     chan struct{} // asks for a check now; holds one
 
-	ledger     ledger
+	lessons    lessons
 	admittedAt atomic.Int64 // CLOCK_BOOTTIME of the last admission, nanoseconds
 	lingering  atomic.Int64 // tries that nobody waits for, but for how long they would have taken
 

@@ -66,11 +66,11 @@ func (g *Gateway) judge(s *service, e *endpoint, seen sighting) {
 	waited := seen.sign == holdfast.SignMissed || seen.sign == holdfast.SignUnreachable
 	switch {
 	case seen.late:
-		e.ledger.check(seen.took)
+		e.lessons.check(seen.took)
 		e.checks, e.lateBy = e.checks.Late(at), seen.took
 		return
 	case seen.sign == "":
-		e.ledger.check(seen.took)
+		e.lessons.check(seen.took)
 		e.passedFrom = seen.began
 		g.passed(s, e, seen, at)
 		g.compare(s, at)
@@ -293,7 +293,7 @@ func (g *Gateway) admit(e *endpoint, detail string) {
 	e.stand(admitted, detail)
 	e.sign, e.held, e.apart = "", 0, 0
 	e.checks = e.checks.Begin()
-	e.ledger.begin()
+	e.lessons.begin()
 	e.admittedAt.Store(int64(e.since))
 	e.service.returned(e, e.since)
 	g.announce(e.verdict(g.name, e.service))
