@@ -24,11 +24,22 @@ type Checks struct {
 	mute   int // misses in a row that were connected, and not a byte came
 	passed time.Duration
 	late   time.Duration // when an answer last came too late; 0 for never
+	begun  begun
+}
+
+// begun is when checks began that are set beside those of others. It outlives
+// what they showed in a row.
+type begun struct {
+	pass      time.Duration // the last that passed
+	firstMiss time.Duration // the first of the last misses in a row
+	miss      time.Duration // the last that was missed
 }
 
 // Pass is a check answered as it should be, in time.
-func (c Checks) Pass(now time.Duration) Checks {
-	next := Checks{Passes: c.Passes, passed: c.passed, late: c.late}
+func (c Checks) Pass(began, now time.Duration) Checks {
+	next := c.Begin()
+	next.begun.pass = began
+	next.Passes, next.passed = c.Passes, c.passed
 	if c.Passes == 0 || now-c.passed >= rePass {
 		next.Passes++
 		next.passed = now
@@ -38,10 +49,14 @@ func (c Checks) Pass(now time.Duration) Checks {
 
 // Miss is a check that was not. Mute says that it was connected and not a byte
 // came. A missed answer where answers have lately come late is a slow one.
-func (c Checks) Miss(sign holdfast.Sign, mute bool, now time.Duration) Checks {
+func (c Checks) Miss(sign holdfast.Sign, mute bool, began, now time.Duration) Checks {
 	if sign == holdfast.SignMissed && c.late > 0 && now-c.late < Linger {
 		sign = holdfast.SignSlow
 	}
+	if c.Misses == 0 {
+		c.begun.firstMiss = began
+	}
+	c.begun.miss = began
 	c.Passes = 0
 	c.Misses++
 	if sign != c.sign {
@@ -68,8 +83,8 @@ func (c Checks) Forget() Checks {
 }
 
 // Begin is what is left of the checks once the replica is admitted: that answers
-// have come late.
-func (c Checks) Begin() Checks { return Checks{late: c.late} }
+// have come late, and when checks began.
+func (c Checks) Begin() Checks { return Checks{late: c.late, begun: c.begun} }
 
 // Sign is what the last misses say.
 func (c Checks) Sign() holdfast.Sign { return c.sign }
@@ -83,6 +98,20 @@ func (c Checks) Bad(retries int) bool {
 // Agreed says whether as many in a row say the same thing.
 func (c Checks) Agreed(retries int) bool {
 	return c.run >= retries || c.run > 0 && c.sign == holdfast.SignRefused
+}
+
+// PassedSince says whether a check has passed that began no sooner than that.
+func (c Checks) PassedSince(at time.Duration) bool { return c.begun.pass >= at }
+
+// MissingFor is how long ago the first of the misses in a row began.
+func (c Checks) MissingFor(now time.Duration) time.Duration { return now - c.begun.firstMiss }
+
+// Outdo says whether a replica passed a check while another missed its own. One
+// that missed, too, and passes again, has only recovered first, until the other
+// misses a check that was begun after that.
+func (c Checks) Outdo(others Checks) bool {
+	return c.PassedSince(others.begun.firstMiss) &&
+		(c.begun.miss < others.begun.firstMiss || others.begun.miss > c.begun.pass)
 }
 
 // Mute says whether as many in a row were connected and got not a byte.

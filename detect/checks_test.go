@@ -29,40 +29,40 @@ func TestWhatChecksSay(t *testing.T) {
 			if c.lateBefore == i+1 {
 				got = got.Late(now)
 			}
-			got = got.Miss(sign, sign == missed, now)
+			got = got.Miss(sign, sign == missed, now, now)
 		}
 		if got.Bad(2) != c.bad || got.Agreed(2) != c.agreed || got.Sign() != c.sign {
 			t.Errorf("%s: bad %v, agreed %v, %s", name, got.Bad(2), got.Agreed(2), got.Sign())
 		}
-		if got = got.Pass(time.Hour); got.Misses != 0 || got.Bad(1) || got.Mute(1) {
+		if got = got.Pass(time.Hour, time.Hour); got.Misses != 0 || got.Bad(1) || got.Mute(1) {
 			t.Errorf("%s: a pass leaves %+v", name, got)
 		}
 	}
 }
 
 func TestALateAnswerIsForgotten(t *testing.T) {
-	c := Checks{}.Late(time.Second).Miss(holdfast.SignMissed, true, time.Second+Linger)
+	c := Checks{}.Late(time.Second).Miss(holdfast.SignMissed, true, time.Second, time.Second+Linger)
 	if c.Sign() != holdfast.SignMissed {
 		t.Errorf("%s", c.Sign())
 	}
 }
 
 func TestMuteIsEveryOne(t *testing.T) {
-	c := Checks{}.Miss(holdfast.SignMissed, true, 1).Miss(holdfast.SignMissed, false, 2).Miss(holdfast.SignMissed, true, 3)
-	if c.Mute(2) || !c.Miss(holdfast.SignMissed, true, 4).Mute(2) {
+	c := Checks{}.Miss(holdfast.SignMissed, true, 1, 1).Miss(holdfast.SignMissed, false, 2, 2).Miss(holdfast.SignMissed, true, 3, 3)
+	if c.Mute(2) || !c.Miss(holdfast.SignMissed, true, 4, 4).Mute(2) {
 		t.Error("a byte between two mute misses does not count")
 	}
 }
 
 func TestPassesOfOneMomentAreOne(t *testing.T) {
-	c := Checks{}.Pass(time.Second).Pass(time.Second + 50*time.Millisecond)
+	c := Checks{}.Pass(0, time.Second).Pass(0, time.Second+50*time.Millisecond)
 	if c.Passes != 1 {
 		t.Errorf("%d passes", c.Passes)
 	}
-	if c = c.Pass(time.Second + 100*time.Millisecond); c.Passes != 2 {
+	if c = c.Pass(0, time.Second+100*time.Millisecond); c.Passes != 2 {
 		t.Errorf("%d passes", c.Passes)
 	}
-	if c.Miss(holdfast.SignMissed, true, 2*time.Second).Passes != 0 {
+	if c.Miss(holdfast.SignMissed, true, 0, 2*time.Second).Passes != 0 {
 		t.Error("a miss leaves passes")
 	}
 }
@@ -91,5 +91,53 @@ func TestQuiet(t *testing.T) {
 		if got := q.Silent(c.at, c.factor); got != c.want {
 			t.Errorf("%s: %v", c.name, got)
 		}
+	}
+}
+
+// A replica that missed its checks beside another and passes again has only
+// recovered first, until the other misses one that began after that.
+func TestWhoOutdoesAnother(t *testing.T) {
+	pass := func(began time.Duration) func(Checks) Checks {
+		return func(c Checks) Checks { return c.Pass(began, began+1) }
+	}
+	miss := func(began time.Duration) func(Checks) Checks {
+		return func(c Checks) Checks { return c.Miss(holdfast.SignMissed, true, began, began+300) }
+	}
+	for _, c := range []struct {
+		name      string
+		one, than []func(Checks) Checks
+		want      bool
+	}{
+		{"nothing is known of it", nil, []func(Checks) Checks{miss(10)}, false},
+		{"it passed before the other missed", []func(Checks) Checks{pass(9)}, []func(Checks) Checks{miss(10)}, false},
+		{"it passed meanwhile", []func(Checks) Checks{pass(10)}, []func(Checks) Checks{miss(10)}, true},
+		{"it had missed long before", []func(Checks) Checks{miss(5), pass(10)}, []func(Checks) Checks{miss(10)}, true},
+		{"it missed, too", []func(Checks) Checks{pass(9), miss(11)}, []func(Checks) Checks{miss(10)}, false},
+		{"it recovered first", []func(Checks) Checks{miss(11), pass(20)}, []func(Checks) Checks{miss(10), miss(20)}, false},
+		{"the other did not recover", []func(Checks) Checks{miss(11), pass(20)}, []func(Checks) Checks{miss(10), miss(21)}, true},
+		{"the other misses again after a pass", []func(Checks) Checks{pass(15)}, []func(Checks) Checks{miss(10), pass(16), miss(17)}, false},
+		{"it was admitted in between", []func(Checks) Checks{miss(11), pass(20), Checks.Begin}, []func(Checks) Checks{miss(10), miss(20)}, false},
+	} {
+		var one, than Checks
+		for _, do := range c.one {
+			one = do(one)
+		}
+		for _, do := range c.than {
+			than = do(than)
+		}
+		if got := one.Outdo(than); got != c.want {
+			t.Errorf("%s: %v", c.name, got)
+		}
+	}
+}
+
+func TestMissesBeginAnewAfterAPass(t *testing.T) {
+	c := Checks{}.Miss(holdfast.SignMissed, true, 10, 40).Miss(holdfast.SignMissed, true, 20, 50)
+	if got := c.MissingFor(60); got != 50 {
+		t.Errorf("missing for %d, want 50", got)
+	}
+	c = c.Pass(30, 31).Miss(holdfast.SignMissed, true, 40, 50)
+	if got := c.MissingFor(60); got != 20 || !c.PassedSince(30) || c.PassedSince(31) {
+		t.Errorf("missing for %d, want 20; passed since 30: %v, since 31: %v", got, c.PassedSince(30), c.PassedSince(31))
 	}
 }

@@ -125,7 +125,7 @@ func (g *Gateway) compare(s *service, at time.Duration) {
 		case e.apart == 0:
 			e.apart = at
 			e.nudge()
-		case e.passedFrom >= e.apart || at-e.apart > 2*g.patience(s.check.Timeout):
+		case e.checks.PassedSince(e.apart) || at-e.apart > 2*g.patience(s.check.Timeout):
 			g.outdone(s, e, holdfast.SignErrors, fmt.Sprintf("%d of %d requests failed, %d of %d on the others", mine.Failed, mine.All, theirs.Failed, theirs.All))
 		}
 	}

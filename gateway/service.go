@@ -75,17 +75,14 @@ type endpoint struct {
 
 // Evidence is what speaks for and against an endpoint. Guarded by Gateway.mu.
 type evidence struct {
-	checks     detect.Checks
-	took       time.Duration // by the last check
-	lateBy     time.Duration // what the last check took whose answer came too late
-	quiet      detect.Quiet
-	apart      time.Duration // CLOCK_BOOTTIME of when its failures began to stand out; 0 while they do not
-	passedFrom time.Duration // CLOCK_BOOTTIME of when the last check began that passed
-	missedFrom time.Duration // CLOCK_BOOTTIME at which the first of the misses in a row began
-	missedAt   time.Duration // CLOCK_BOOTTIME at which the last check began that was missed
-	suspected  time.Duration // CLOCK_BOOTTIME of when waiting requests last asked for checks
-	held       time.Duration // CLOCK_BOOTTIME before which it is not admitted again
-	before     record        // what was held against it before it last fell
+	checks    detect.Checks
+	took      time.Duration // by the last check
+	lateBy    time.Duration // what the last check took whose answer came too late
+	quiet     detect.Quiet
+	apart     time.Duration // CLOCK_BOOTTIME of when its failures began to stand out; 0 while they do not
+	suspected time.Duration // CLOCK_BOOTTIME of when waiting requests last asked for checks
+	held      time.Duration // CLOCK_BOOTTIME before which it is not admitted again
+	before    record        // what was held against it before it last fell
 
 	rate     detect.Rate
 	counted  detect.Outcomes // those the rate knows of

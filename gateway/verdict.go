@@ -71,7 +71,6 @@ func (g *Gateway) judge(s *service, e *endpoint, seen sighting) {
 		return
 	case seen.sign == "":
 		e.lessons.check(seen.took)
-		e.passedFrom = seen.began
 		g.passed(s, e, seen, at)
 		g.compare(s, at)
 	case waited && !g.health.Trustworthy(seen.began, at):
@@ -83,7 +82,7 @@ func (g *Gateway) judge(s *service, e *endpoint, seen sighting) {
 }
 
 func (g *Gateway) passed(s *service, e *endpoint, seen sighting, at time.Duration) {
-	e.checks = e.checks.Pass(at)
+	e.checks = e.checks.Pass(seen.began, at)
 	switch e.standing {
 	case admitted:
 		e.reason = seen.detail
@@ -130,12 +129,10 @@ func (s *service) usualCheck(but *endpoint) time.Duration {
 
 func (g *Gateway) missed(s *service, e *endpoint, seen sighting, at time.Duration) {
 	if e.checks.Misses == 0 {
-		e.missedFrom = seen.began
 		s.askOthers(e)
 		e.pool.drain() // who serves one connection at a time may be waiting on an idle one of ours
 	}
-	e.missedAt = seen.began
-	e.checks = e.checks.Miss(seen.sign, seen.mute, at)
+	e.checks = e.checks.Miss(seen.sign, seen.mute, seen.began, at)
 	sign, detail := e.checks.Sign(), seen.detail
 	if sign == holdfast.SignSlow {
 		detail = "answers come after " + short(e.lateBy).String() + ": " + detail
@@ -169,7 +166,7 @@ const alikeTime = 3 * time.Second
 // of use mends nothing and hurts whoever waits there.
 func (s *service) alike(e *endpoint, sign holdfast.Sign, at time.Duration) bool {
 	common := sign == holdfast.SignMissed || sign == holdfast.SignSlow || sign == holdfast.SignUnhealthy
-	if !common || at-e.missedFrom > alikeTime {
+	if !common || e.checks.MissingFor(at) > alikeTime {
 		return false
 	}
 	others, well := 0, 0
@@ -178,19 +175,11 @@ func (s *service) alike(e *endpoint, sign holdfast.Sign, at time.Duration) bool 
 			continue
 		}
 		others++
-		if other.outdoes(e) {
+		if other.checks.Outdo(e.checks) {
 			well++
 		}
 	}
 	return others > 0 && 2*well < others
-}
-
-// outdoes says whether an endpoint passed a check while another missed its own.
-// One that missed, too, and passes again, has only recovered first, until the
-// other misses a check that was begun after that.
-func (e *endpoint) outdoes(other *endpoint) bool {
-	passed := e.passedFrom >= other.missedFrom
-	return passed && (e.missedAt < other.missedFrom || other.missedAt > e.passedFrom)
 }
 
 // askOthers has the others checked beside one that missed its check.

@@ -456,7 +456,7 @@ func checkFigures() string {
 	for second := 0; second < year; second++ {
 		now := time.Duration(second) * time.Second
 		for c = (detect.Checks{}); chance.Float64() < timeouts; now += 100 * time.Millisecond {
-			c = c.Miss(holdfast.SignMissed, true, now)
+			c = c.Miss(holdfast.SignMissed, true, now, now)
 			switch c.Misses {
 			case 2:
 				ejections++
