@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"net/netip"
 	"os"
 	"os/exec"
 	"strings"
@@ -12,6 +13,7 @@ import (
 	"time"
 
 	"holdfast"
+	"holdfast/internal/proc"
 )
 
 // A row is one way to break one replica, or all of them a little, and what may
@@ -148,40 +150,21 @@ func adjust(ctx context.Context, r replica, manners string) error {
 // flapping kills the second replica's process four times, a second apart. It is
 // started again each time.
 func flapping(ctx context.Context, s state) (func(), error) {
-	address := s.replicas()[1].Address
+	address, err := netip.ParseAddrPort(s.replicas()[1].Address)
+	if err != nil {
+		return nil, err
+	}
 	for range 4 {
-		pid, err := listener(address)
-		if err == nil {
-			err = syscall.Kill(pid, syscall.SIGKILL)
+		pid, _, found := proc.Holder(address.Port())
+		if !found {
+			return nil, fmt.Errorf("nobody listens at %s", address)
 		}
-		if err != nil {
+		if err := syscall.Kill(pid, syscall.SIGKILL); err != nil {
 			return nil, err
 		}
 		sleep(ctx, time.Second)
 	}
 	return nil, nil
-}
-
-// listener finds who listens at an address: by the socket's inode, among all
-// processes that are ours to look at.
-func listener(address string) (int, error) {
-	_, port, err := net.SplitHostPort(address)
-	if err != nil {
-		return 0, err
-	}
-	said, err := exec.Command("sh", "-c", `
-		port=$(printf '%04X' "$1")
-		inode=$(awk -v p=":$port" '$2 ~ p"$" && $4 == "0A" {print $10; exit}' /proc/net/tcp)
-		[ -n "$inode" ] || exit 1
-		for d in /proc/[0-9]*; do
-			ls -l $d/fd 2>/dev/null | grep -q "socket:\[$inode\]" && { echo ${d#/proc/}; exit 0; }
-		done; exit 1`, "sh", port).Output()
-	if err != nil {
-		return 0, fmt.Errorf("nobody listens at %s: %w", address, err)
-	}
-	var pid int
-	_, err = fmt.Sscan(string(said), &pid)
-	return pid, err
 }
 
 // blackholed drops every packet to and from the second replica's port.
