@@ -3,11 +3,14 @@
 package rig
 
 import (
+	"bytes"
 	"context"
+	"encoding/json"
 	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"time"
 )
 
 // A Rig is a folder with a holdfast.yaml, and the program in it. Remove must be
@@ -50,6 +53,37 @@ func (r *Rig) Output(ctx context.Context, args ...string) ([]byte, error) {
 		return nil, fmt.Errorf("%s: %w", args[0], err)
 	}
 	return out, nil
+}
+
+// An Entry is the part of a journal's entry that benchmarks need.
+type Entry struct {
+	At struct {
+		Boot time.Duration `json:"boot"`
+	} `json:"at"`
+	Kind string `json:"kind"`
+	Body struct {
+		Do   string          `json:"do"`
+		Kept bool            `json:"kept"`
+		ID   json.RawMessage `json:"id"`
+	} `json:"body"`
+}
+
+// Entries is the journal of the system that runs in the folder.
+func (r *Rig) Entries(ctx context.Context) ([]Entry, error) {
+	out, err := r.Output(ctx, "events", "--json")
+	if err != nil {
+		return nil, err
+	}
+	var all []Entry
+	lines := json.NewDecoder(bytes.NewReader(out))
+	for lines.More() {
+		var e Entry
+		if err := lines.Decode(&e); err != nil {
+			return nil, fmt.Errorf("events: %w", err)
+		}
+		all = append(all, e)
+	}
+	return all, nil
 }
 
 func (r *Rig) command(ctx context.Context, args []string) *exec.Cmd {

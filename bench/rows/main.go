@@ -196,7 +196,7 @@ func (r bench) see(ctx context.Context, record load.Record, injected time.Durati
 	if record.LagP99 > 50*time.Millisecond {
 		return seen, fmt.Errorf("the load generator was %s late at the 99th percentile: this machine is too busy to measure", record.LagP99)
 	}
-	entries, err := r.entries(ctx)
+	entries, err := r.Entries(ctx)
 	if err != nil {
 		return seen, err
 	}

@@ -1,11 +1,9 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
-	"time"
 )
 
 // A state is the part of `status --json` that rows need.
@@ -54,35 +52,4 @@ func (s state) amplification() float64 {
 		requests += route.Requests
 	}
 	return float64(tries) / float64(max(1, requests))
-}
-
-// An entry is the part of an entry of `events --json` that rows need.
-type entry struct {
-	At struct {
-		Boot time.Duration `json:"boot"`
-	} `json:"at"`
-	Kind string `json:"kind"`
-	Body struct {
-		Do string `json:"do"`
-	} `json:"body"`
-}
-
-func (r bench) entries(ctx context.Context) ([]entry, error) {
-	out, err := r.Output(ctx, "events", "--json")
-	if err != nil {
-		return nil, err
-	}
-	var all []entry
-	if err := json.Unmarshal(out, &all); err == nil {
-		return all, nil
-	}
-	lines := json.NewDecoder(bytes.NewReader(out))
-	for lines.More() {
-		var e entry
-		if err := lines.Decode(&e); err != nil {
-			return nil, fmt.Errorf("events: %w", err)
-		}
-		all = append(all, e)
-	}
-	return all, nil
 }

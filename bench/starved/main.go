@@ -10,9 +10,7 @@
 package main
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
 	"flag"
 	"fmt"
 	"os"
@@ -76,7 +74,6 @@ func measure(ctx context.Context, length time.Duration, hogs int, rate float64, 
 	}
 	defer run(context.WithoutCancel(ctx), "down")
 	starving, enough := context.WithTimeout(ctx, length)
-	defer enough()
 	var all sync.WaitGroup
 	defer all.Wait()
 	defer enough()
@@ -96,13 +93,13 @@ func measure(ctx context.Context, length time.Duration, hogs int, rate float64, 
 		asked, hurt = asked+seen.Sent, hurt+seen.Failed
 		fmt.Printf("%s: %d asked, %d failed, p99 %s\n", time.Since(began).Round(time.Second), asked, hurt, record.P99.Round(time.Millisecond))
 	}
-	out, err := run(context.WithoutCancel(ctx), "events", "--json")
+	entries, err := built.Entries(context.WithoutCancel(ctx))
 	if err != nil {
-		return false, fmt.Errorf("events: %w\n%s", err, out)
+		return false, err
 	}
-	seen, err := count(out)
+	seen := count(entries)
 	fmt.Printf("%d remedies, %d ejections, %d lasted more than %s, %d detections\n", seen.remedies, seen.ejections, seen.lasted, lasting, seen.detected)
-	return seen.remedies == 0 && seen.lasted == 0, err
+	return seen.remedies == 0 && seen.lasted == 0, nil
 }
 
 // hog computes until ctx ends.
@@ -150,25 +147,10 @@ func ask(ctx context.Context, program string, rate float64, port int, length tim
 // A tally is what the journal says was done.
 type tally struct{ remedies, ejections, lasted, detected int }
 
-func count(journal []byte) (tally, error) {
+func count(journal []rig.Entry) tally {
 	var t tally
 	out := map[string]time.Duration{}
-	lines := json.NewDecoder(bytes.NewReader(journal))
-	for lines.More() {
-		var e struct {
-			At struct {
-				Boot time.Duration `json:"boot"`
-			} `json:"at"`
-			Kind string `json:"kind"`
-			Body struct {
-				Do   string          `json:"do"`
-				Kept bool            `json:"kept"`
-				ID   json.RawMessage `json:"id"`
-			} `json:"body"`
-		}
-		if err := lines.Decode(&e); err != nil {
-			return t, fmt.Errorf("events: %w", err)
-		}
+	for _, e := range journal {
 		switch id := string(e.Body.ID); {
 		case e.Kind == "decided" && e.Body.Do == "restart":
 			t.remedies++
@@ -184,5 +166,6 @@ func count(journal []byte) (tally, error) {
 			delete(out, id)
 		}
 	}
-	return tally{remedies: t.remedies, ejections: t.ejections, lasted: t.lasted + len(out), detected: t.detected}, nil
+	t.lasted += len(out)
+	return t
 }
