@@ -5,8 +5,9 @@ import (
 	"time"
 )
 
-// The constants of damping, in the shape that routers damp flapping routes:
-// four times down within a minute is suppressed for two to three.
+// The constants of damping, in the shape that routers damp flapping routes: four
+// times down within half a minute is suppressed for two minutes or a little more,
+// and four within a minute may be.
 const (
 	downPenalty     = 1000
 	penaltyHalfLife = time.Minute

@@ -17,7 +17,7 @@ func TestFlapping(t *testing.T) {
 	f = f.Down(now)
 	until, suppressed := f.Suppressed(now)
 	if !suppressed || until < now+2*time.Minute || until > now+3*time.Minute {
-		t.Errorf("four falls within a minute: suppressed %v until %v", suppressed, until)
+		t.Errorf("four falls within half a minute: suppressed %v until %v", suppressed, until)
 	}
 	if _, still := f.Suppressed(until - time.Second); !still {
 		t.Error("let go before its time")
@@ -30,6 +30,23 @@ func TestFlapping(t *testing.T) {
 	}
 	if !f.Calm(until + 11*time.Minute) {
 		t.Error("never forgotten")
+	}
+}
+
+// However the four lie within the half minute.
+func TestFourFallsWithinHalfAMinute(t *testing.T) {
+	const last = 30
+	for second := range last + 1 {
+		for third := second; third <= last; third++ {
+			var f Flapping
+			for _, at := range []int{0, second, third, last} {
+				f = f.Down(time.Duration(at) * time.Second)
+			}
+			now := last * time.Second
+			if until, suppressed := f.Suppressed(now); !suppressed || until < now+2*time.Minute || until > now+3*time.Minute {
+				t.Errorf("falls at 0, %d, %d and %d s: suppressed %v until %v", second, third, last, suppressed, until)
+			}
+		}
 	}
 }
 
