@@ -6,8 +6,7 @@
 //	go run ./bench/crash -hogs 2 -runs 10 ten proofs on a machine that is busy
 //
 // It ends with 1 when a request was hurt or ejection took more than 50 ms at the
-// 99th percentile, the bars of DESIGN section 9; on a busy machine with 1 only
-// when a proof ended FAIL.
+// 99th percentile; on a busy machine with 1 only when a proof ended FAIL.
 package main
 
 import (

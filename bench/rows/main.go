@@ -7,8 +7,8 @@
 //	go run ./bench/rows            every row
 //	go run ./bench/rows hang slow  some of them
 //
-// It ends with 1 when a row breaks its bar (DESIGN section 9). The blackhole row
-// needs root and nft.
+// It ends with 1 when a row breaks its bar. The blackhole row needs root
+// and nft.
 package main
 
 import (

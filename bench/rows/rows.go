@@ -28,7 +28,7 @@ type row struct {
 // errCannot says that this machine cannot break things in this way.
 const errCannot = holdfast.Refusal("cannot be measured here: ")
 
-// lateAllowed is DESIGN's bar for every row in which one replica fails.
+// lateAllowed is the bar of every row in which one replica fails.
 const lateAllowed = 3
 
 func rows() []row {
