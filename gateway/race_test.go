@@ -4,7 +4,6 @@ import (
 	"bufio"
 	"fmt"
 	"io"
-
 	"net/http"
 	"strings"
 	"sync/atomic"
@@ -344,10 +343,8 @@ func TestABadAnswerIsTriedOnce(t *testing.T) {
 			if tries := state.Endpoints[0].Tries + state.Endpoints[1].Tries; tries != c.tries {
 				t.Errorf("%d tries, want %d", tries, c.tries)
 			}
-			if want := uint64(0); c.status >= 500 {
-				if want = 1; state.Routes[0].Failed != want {
-					t.Errorf("counted %+v", state.Routes[0])
-				}
+			if failed := state.Routes[0].Failed == 1; failed != (c.status >= 500) {
+				t.Errorf("counted %+v", state.Routes[0])
 			}
 		})
 	}
