@@ -147,9 +147,12 @@ func (r *race) ask(e *endpoint) {
 	x.tried = append(x.tried, e)
 	t, within := x.begin(e), x.connectTime(e)
 	r.enter(t, func() error {
-		c, err := x.connect(e, within, false)
-		if err != nil {
-			return err
+		c := e.pool.take(time.Now())
+		if c == nil {
+			var err error
+			if c, err = x.open(e, within); err != nil {
+				return err
+			}
 		}
 		if !r.admits(t, c) {
 			e.pool.give(c, time.Now()) // nothing was written to it

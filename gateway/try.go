@@ -144,7 +144,7 @@ func (x *exchange) begin(e *endpoint) *try {
 // send finds a connection, sends the request's head over it, and begins with its
 // body.
 func (x *exchange) send(t *try) error {
-	c, err := x.connect(t.endpoint, x.connectTime(t.endpoint), x.fresh)
+	c, err := x.connect(t.endpoint)
 	if err != nil {
 		return err
 	}
@@ -176,14 +176,19 @@ func (x *exchange) connectTime(to *endpoint) time.Duration {
 	}
 }
 
-// connect takes a connection from the pool or opens one. It is called by the
-// goroutines of a race, too.
-func (x *exchange) connect(e *endpoint, within time.Duration, fresh bool) (*conn, error) {
-	if !fresh {
+// connect takes a connection from the pool, unless the request needs a fresh one,
+// or opens one.
+func (x *exchange) connect(e *endpoint) (*conn, error) {
+	if !x.fresh {
 		if c := e.pool.take(time.Now()); c != nil {
 			return c, nil
 		}
 	}
+	return x.open(e, x.connectTime(e))
+}
+
+// open opens a connection. It is called by the goroutines of a race, too.
+func (x *exchange) open(e *endpoint, within time.Duration) (*conn, error) {
 	ctx := x.r.Context()
 	if !x.headBy.IsZero() {
 		bounded, cancel := context.WithDeadline(ctx, x.headBy)
