@@ -176,7 +176,6 @@ func TestAStaleCopyIsAnswered(t *testing.T) {
 	if got, err := r.do("GET", r.edge, "/a", nil); err != nil || got.header.Get("Holdfast-Degraded") != "fallback" {
 		t.Errorf("too old: %v %+v", err, got)
 	}
-
 }
 
 func TestWhatIsNotForEverybodyIsNotKept(t *testing.T) {
