@@ -256,15 +256,7 @@ func (f hookFacts) overImpact(d report.Drill) string {
 		reason += ", because nobody of ours stands in the way of its users; with `manage: route` and `ports` the others would be asked"
 	}
 	if first := f.firstHurt(); first >= 0 {
-		reason += "; the first: " + f.describe(f.results[first])
+		reason += "; the first: " + describe(f.results[first])
 	}
 	return reason
-}
-
-// describe is one that was hurt, as its user saw it.
-func (f hookFacts) describe(r load.Result) string {
-	if f.service.Protocol == holdfast.TCP {
-		return strings.Replace(describe(r), "GET ", "a connection to ", 1)
-	}
-	return describe(r)
 }
