@@ -302,9 +302,9 @@ func (h *hooking) seenEnough() bool {
 	case passed < brokenAtLeast || f.reached < minReached:
 		return false
 	case slices.Contains(h.mode.Remedies, holdfast.RemedyRestart):
-		return f.tell().whole() && usersWhole(f.results, h.injected)
+		return f.tell().whole() && h.usersWhole(h.injected)
 	default:
-		return f.tell().detected != 0 && usersWhole(f.results, h.injected)
+		return f.tell().detected != 0 && h.usersWhole(h.injected)
 	}
 }
 
@@ -313,11 +313,13 @@ func (h *hooking) seenEnough() bool {
 func (h *hooking) wholeAgain() bool {
 	now := proc.Now()
 	f := h.facts(now)
-	return f.tell().whole() && usersWhole(f.results, h.undone) || now-h.undone >= h.mode.Bounds.Restore+watchBeyond
+	return f.tell().whole() && h.usersWhole(h.undone) || now-h.undone >= h.mode.Bounds.Restore+watchBeyond
 }
 
-func usersWhole(results []load.Result, from time.Duration) bool {
-	_, whole := load.Whole(results, int64(from), wholeFor)
+// usersWhole tells whether everybody has been whole for a second, nobody who
+// still waits for an answer left out.
+func (h *hooking) usersWhole(from time.Duration) bool {
+	_, whole := h.users.WholeOf(func(load.Result) bool { return true }, int64(from), wholeFor)
 	return whole
 }
 
