@@ -297,17 +297,7 @@ func (d *drilling) replaced() bool {
 // reached counts the requests of the fault's time that were sent to the struck
 // service itself.
 func (d *drilling) reached() int {
-	n := 0
-	for _, result := range d.generator.Snapshot() {
-		if result.Intended >= int64(d.injected) && d.isDirect(result.Target) {
-			n++
-		}
-	}
-	return n
-}
-
-func (d *drilling) isDirect(name string) bool {
-	return slices.ContainsFunc(d.targets, func(t target) bool { return t.name == name && t.service == d.service.Name })
+	return meant(d.generator.Snapshot(), d.targets, d.service.Name, d.injected, proc.Now())
 }
 
 // renew keeps a leased fault in force. One that lapsed, or whose proxy does not

@@ -1,6 +1,7 @@
 package prove
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -14,7 +15,6 @@ import (
 	"holdfast/internal/proc"
 	"holdfast/load"
 	"holdfast/report"
-	"holdfast/topology"
 	"holdfast/warden"
 )
 
@@ -32,16 +32,13 @@ const (
 	// each tenth of a second, an answer's time, and a second for a command whose
 	// effect is not there at once.
 	hookSeen = 100*time.Millisecond + itsAnswer + time.Second
-	// brokenAtLeast is how long it stays broken at least, as any fault that is
-	// watched.
+	// brokenAtLeast is how long it stays broken at least, and no longer when all
+	// goes well.
 	brokenAtLeast = 3 * time.Second
 	// bearable is how long something stays broken for no other reason than that
 	// too few have asked.
 	bearable = 15 * time.Second
 )
-
-// holdFor is how long a mode stays broken by a hook when all goes well.
-func holdFor(holdfast.FailureMode) time.Duration { return brokenAtLeast }
 
 // longestHold is the longest that it stays broken by us: until the bounds are
 // over in which somebody should have noticed and mitigated it, and, where a
@@ -116,7 +113,7 @@ func (h *hooking) prepare(ctx context.Context) error {
 		return err
 	}
 	// What runs in earnest is asked no more than the drill needs.
-	h.targets = slices.DeleteFunc(all, func(t target) bool { return !h.needs(t) })
+	h.targets = slices.DeleteFunc(all, func(t target) bool { return !needs(h.o.System, t.service, h.service.Name) })
 	if h.before, err = warden.TakeSnapshot(h.copy.ledger, h.copy.chronicle.knows); err != nil {
 		return err
 	}
@@ -329,8 +326,8 @@ func (h *hooking) facts(now time.Duration) hookFacts {
 		mode: h.mode, service: h.service, victim: h.victim, injected: h.injected, undone: h.undone, ended: now,
 		entries: h.copy.chronicle.all(), stalled: h.stalled,
 	}}
-	users := h.users.Snapshot()
-	f.results, f.reached = users, h.reached(users)
+	f.results = h.users.Snapshot()
+	f.reached = meant(f.results, h.targets, h.service.Name, h.injected, cmp.Or(h.undone, now))
 	f.witness = h.saw()
 	return f
 }
@@ -347,30 +344,6 @@ func (h *hooking) saw() string {
 		}
 	}
 	return sawItself(h.witness.Snapshot(), h.injected)
-}
-
-// needs tells whether an answer there needs the struck service.
-func (h *hooking) needs(t target) bool {
-	return t.service == h.service.Name || slices.Contains(topology.Required(h.o.System, t.service), h.service.Name)
-}
-
-// reached counts the requests sent to the struck service itself while it was
-// broken.
-func (h *hooking) reached(results []load.Result) int {
-	until := h.undone
-	if until == 0 {
-		until = proc.Now()
-	}
-	n := 0
-	for _, result := range results {
-		if result.Intended < int64(h.injected) || result.Intended >= int64(until) {
-			continue
-		}
-		if slices.ContainsFunc(h.targets, func(t target) bool { return t.name == result.Target && t.service == h.service.Name }) {
-			n++
-		}
-	}
-	return n
 }
 
 // conclude ends the loads, looks for what was left behind, and judges.
