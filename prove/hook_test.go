@@ -109,6 +109,17 @@ func TestAMendThatHurtsDoesNotUndoTheMitigation(t *testing.T) {
 	}
 }
 
+// What a fallback answers is counted, whatever broke what it stands in for.
+func TestAFallbackIsSeenInAHookDrillToo(t *testing.T) {
+	f := webDown()
+	for i := range 150 {
+		f.results[i].Degraded = true // a hundred of them before the break
+	}
+	if got := f.judge(); got.Degraded != 50 {
+		t.Errorf("%d degraded, want 50", got.Degraded)
+	}
+}
+
 // Whoever needs what speaks no HTTP may be asked over HTTP, and is told apart.
 func TestWhoWasHurtIsSaidAsItWasAsked(t *testing.T) {
 	f := webDown()

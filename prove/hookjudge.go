@@ -146,13 +146,10 @@ func sawItself(asked []load.Result, injected time.Duration) string {
 
 // judge makes the verdict. It is pure.
 func (f hookFacts) judge() report.Drill {
-	drill, told := blank(f.mode), f.tell()
-	drill.Strikes, drill.Witness = f.victim.ID.Name(), f.witness
+	drill, told := f.measured(), f.tell()
 	drill.Detect, drill.Eject = f.since(told.detected), f.since(told.ejected)
 	drill.Mitigate = f.mitigated()
 	drill.Restore, drill.From = f.restored(told)
-	hurt := load.Impact(load.During(f.results, int64(f.injected), int64(f.ended)))
-	drill.Sent, drill.Failed, drill.Late, drill.Impact, drill.Below = hurt.Sent, hurt.Failed, hurt.Late, hurt.Share(), hurt.Below()
 	drill.Remedies = append(drill.Remedies, told.remedies...)
 	drill.Withheld = append(drill.Withheld, told.withheld...)
 	drill.Escalated = told.escalated
@@ -161,14 +158,6 @@ func (f hookFacts) judge() report.Drill {
 		drill.Evidence = told.lines(f, evidenceLines)
 	}
 	return drill
-}
-
-// since is the time from the break to an instant, nil for one that never came.
-func (f hookFacts) since(at time.Duration) *report.Millis {
-	if at == 0 {
-		return nil
-	}
-	return since(f.injected, at)
 }
 
 // mitigated is when users were whole: while it was broken, if they were to the
@@ -237,7 +226,7 @@ func (f hookFacts) overRestore(told telling, d report.Drill) string {
 	}
 	reason := fmt.Sprintf("%s was not whole again %s after %q, which had ended well", f.service.Name, event.Short(f.ended-f.undone), f.mode.Drills[0].Hook.Mend)
 	for _, name := range slices.Sorted(maps.Keys(told.out)) {
-		reason += strings.TrimSuffix(fmt.Sprintf("; %s by %s: %s", name, told.out[name].Sign, told.out[name].Detail), ": ")
+		reason += fmt.Sprintf("; %s %s", name, by(told.out[name]))
 	}
 	return reason
 }
@@ -255,8 +244,5 @@ func (f hookFacts) overImpact(d report.Drill) string {
 	case f.service.Manage == holdfast.Observe:
 		reason += ", because nobody of ours stands in the way of its users; with `manage: route` and `ports` the others would be asked"
 	}
-	if first := f.firstHurt(); first >= 0 {
-		reason += "; the first: " + describe(f.results[first])
-	}
-	return reason
+	return reason + f.firstHurt()
 }

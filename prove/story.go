@@ -9,7 +9,6 @@ import (
 
 	"holdfast"
 	"holdfast/event"
-	"holdfast/report"
 )
 
 // A story is what the copy's journal says about one fault, from its injection
@@ -163,10 +162,15 @@ func (s story) outOf(service holdfast.ServiceName) []string {
 	var out []string
 	for _, name := range slices.Sorted(maps.Keys(s.out)) {
 		if e := s.out[name]; e.ID.Service == service {
-			out = append(out, strings.TrimSuffix(fmt.Sprintf("%s is out by %s: %s", e.ID, e.Sign, e.Detail), ": "))
+			out = append(out, e.ID.String()+" is out "+by(e))
 		}
 	}
 	return out
+}
+
+// by says why a replica gets no requests.
+func by(e holdfast.Ejected) string {
+	return strings.TrimSuffix(fmt.Sprintf("by %s: %s", e.Sign, e.Detail), ": ")
 }
 
 // backAfter is when every replica of the struck service was used again, an
@@ -203,15 +207,6 @@ func first(at *time.Duration, now time.Duration) {
 	if *at == 0 {
 		*at = now
 	}
-}
-
-// since is the time from the injection to an instant of the story, nil for one
-// that never came.
-func (s story) since(at time.Duration) *report.Millis {
-	if at == 0 {
-		return nil
-	}
-	return since(s.injected, at)
 }
 
 // whyNot says why the service never was whole again: how far it came, what
