@@ -87,7 +87,8 @@ func (p *proving) drillByHook(ctx context.Context, mode holdfast.FailureMode) (r
 		return undecided(mode, "nothing was broken, because without any fault "+why), nil
 	}
 	p.o.Say(fmt.Sprintf("%s  hook on %s: %s", mode.Name, h.victim.ID.Name(), h.victim.Hook.Break))
-	if err := h.inject(ctx); err != nil {
+	var err error
+	if h.entry, h.injected, err = h.strike(ctx, mode.Name, fault.Hook{}, h.victim); err != nil {
 		return h.spoiled(ctx, err)
 	}
 	if err := h.watch(ctx, h.seenEnough); err != nil {
@@ -193,24 +194,6 @@ func (h *hooking) sick() string {
 		}
 	}
 	return ""
-}
-
-// inject writes the break down with its mend, runs it, and says so. The instant
-// is taken before, so that every time counted from it is rather too long than
-// too short.
-func (h *hooking) inject(ctx context.Context) error {
-	var err error
-	if h.entry, err = h.copy.warden.Arm(ctx, warden.Entry{Fault: holdfast.FaultHook, Victim: h.victim}); err != nil {
-		return err
-	}
-	h.injected = proc.Now()
-	if err := (fault.Hook{}).Inject(ctx, h.victim); err != nil {
-		return err
-	}
-	if err := h.copy.warden.Injected(ctx, h.entry); err != nil {
-		return err
-	}
-	return h.copy.client.Injected(ctx, event.FaultInjected{Mode: h.mode.Name, Fault: holdfast.FaultHook, ID: h.victim.ID})
 }
 
 // mend puts back what the hook broke, whatever else happened: the end of ctx
