@@ -259,7 +259,7 @@ func (h *hooking) leftBroken(why error) (report.Drill, error) {
 	drill := h.facts(proc.Now()).judge()
 	drill.Verdict, drill.Reason = holdfast.Fail, fmt.Sprintf("%v; it is tried again now, and by holdfast heal: %v", errUnmended, why)
 	h.add(drill)
-	h.keep(context.Background(), drill)
+	h.keep(context.Background(), h.mode, drill)
 	return drill, fmt.Errorf("%w (%s); nothing more is drilled", errUnmended, h.mode.Name)
 }
 
