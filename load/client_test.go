@@ -275,7 +275,7 @@ func TestRunWantsAPlan(t *testing.T) {
 func TestALineFits(t *testing.T) {
 	worst := strings.Repeat("<", maxBody)
 	text, err := json.Marshal(line{Result: &Result{
-		Target: worst[:maxName], Fresh: true, Intended: -1 << 63, Sent: -1 << 63, Ended: -1 << 63,
+		Target: worst[:maxName], Bare: true, Fresh: true, Intended: -1 << 63, Sent: -1 << 63, Ended: -1 << 63,
 		Status: 599, Error: "connect: " + worst[:maxError], Failed: true, Late: true, Body: worst,
 	}})
 	if err != nil || len(text) >= maxLine {

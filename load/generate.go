@@ -174,7 +174,7 @@ func (g *generation) wait(ctx context.Context, until time.Duration) bool {
 // launch sends a request on its way without waiting for it, or fails it when
 // too many are under way.
 func (g *generation) launch(ctx context.Context, requests *sync.WaitGroup, a arrival, intended time.Duration) {
-	result := Result{Target: g.plan.Targets[a.target].Name, Fresh: a.fresh, Intended: int64(intended)}
+	result := Result{Target: g.plan.Targets[a.target].Name, Bare: g.routes[a.target].bare != nil, Fresh: a.fresh, Intended: int64(intended)}
 	n := g.sheet.expect(result.Intended)
 	select {
 	case g.slots <- struct{}{}:

@@ -68,6 +68,20 @@ func TestABareAddressThatRefuses(t *testing.T) {
 	}
 }
 
+// A result says how its target was asked: nothing else of it does, where none
+// answered.
+func TestAResultSaysHowItWasAsked(t *testing.T) {
+	p := plan("http://127.0.0.1:1/")
+	p.Targets = append(p.Targets, Target{Name: "cache", URL: "tcp://127.0.0.1:1", Weight: 1})
+	g := start(t, p)
+	until(t, "both to be asked", func() bool { return len(g.Snapshot()) >= 10 })
+	for _, result := range stop(t, g).Results {
+		if result.Bare != (result.Target == "cache") {
+			t.Fatalf("%+v", result)
+		}
+	}
+}
+
 // What is secured is asked over TLS, on kept and fresh connections, by its name.
 func TestAskingOverTLS(t *testing.T) {
 	server := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { io.WriteString(w, r.URL.Path) }))

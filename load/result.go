@@ -10,6 +10,7 @@ import (
 // nanoseconds.
 type Result struct {
 	Target   string `json:"target"`
+	Bare     bool   `json:"bare,omitempty"`  // connected to and told words, not asked over HTTP
 	Fresh    bool   `json:"fresh,omitempty"` // on a connection of its own
 	Intended int64  `json:"intended"`        // when it was due; its time counts from here
 	Sent     int64  `json:"sent"`            // when it was taken in hand, before any connecting

@@ -182,23 +182,14 @@ func (d *drilling) lossOf(plan load.Plan) *loss {
 	return l
 }
 
-// inject writes the fault down with its undo, makes it true, and says so. The
-// instant is taken before the fault, so that every time counted from it is
-// rather too long than too short.
+// inject strikes; a leased fault is renewed from then on.
 func (d *drilling) inject(ctx context.Context) error {
 	var err error
-	if d.entry, err = d.copy.warden.Arm(ctx, warden.Entry{Fault: d.fault.Name(), Victim: d.victim}); err != nil {
-		return err
-	}
-	d.injected = proc.Now()
-	if err := d.fault.Inject(ctx, d.victim); err != nil {
+	if d.entry, d.injected, err = d.strike(ctx, d.mode.Name, d.fault, d.victim); err != nil {
 		return fmt.Errorf("%s: %w", d.mode.Name, err)
 	}
-	d.renewed = proc.Now()
-	if err := d.copy.warden.Injected(ctx, d.entry); err != nil {
-		return err
-	}
-	return d.copy.client.Injected(ctx, event.FaultInjected{Mode: d.mode.Name, Fault: d.fault.Name(), ID: d.victim.ID})
+	d.renewed = d.injected
+	return nil
 }
 
 // watch looks until it has seen what there is to see, or it will not come.
@@ -297,17 +288,7 @@ func (d *drilling) replaced() bool {
 // reached counts the requests of the fault's time that were sent to the struck
 // service itself.
 func (d *drilling) reached() int {
-	n := 0
-	for _, result := range d.generator.Snapshot() {
-		if result.Intended >= int64(d.injected) && d.isDirect(result.Target) {
-			n++
-		}
-	}
-	return n
-}
-
-func (d *drilling) isDirect(name string) bool {
-	return slices.ContainsFunc(d.targets, func(t target) bool { return t.name == name && t.service == d.service.Name })
+	return meant(d.generator.Snapshot(), d.targets, d.service.Name, d.injected, proc.Now())
 }
 
 // renew keeps a leased fault in force. One that lapsed, or whose proxy does not

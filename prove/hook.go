@@ -1,6 +1,7 @@
 package prove
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -14,7 +15,6 @@ import (
 	"holdfast/internal/proc"
 	"holdfast/load"
 	"holdfast/report"
-	"holdfast/topology"
 	"holdfast/warden"
 )
 
@@ -32,16 +32,13 @@ const (
 	// each tenth of a second, an answer's time, and a second for a command whose
 	// effect is not there at once.
 	hookSeen = 100*time.Millisecond + itsAnswer + time.Second
-	// brokenAtLeast is how long it stays broken at least, as any fault that is
-	// watched.
+	// brokenAtLeast is how long it stays broken at least, and no longer when all
+	// goes well.
 	brokenAtLeast = 3 * time.Second
 	// bearable is how long something stays broken for no other reason than that
 	// too few have asked.
 	bearable = 15 * time.Second
 )
-
-// holdFor is how long a mode stays broken by a hook when all goes well.
-func holdFor(holdfast.FailureMode) time.Duration { return brokenAtLeast }
 
 // longestHold is the longest that it stays broken by us: until the bounds are
 // over in which somebody should have noticed and mitigated it, and, where a
@@ -90,7 +87,8 @@ func (p *proving) drillByHook(ctx context.Context, mode holdfast.FailureMode) (r
 		return undecided(mode, "nothing was broken, because without any fault "+why), nil
 	}
 	p.o.Say(fmt.Sprintf("%s  hook on %s: %s", mode.Name, h.victim.ID.Name(), h.victim.Hook.Break))
-	if err := h.inject(ctx); err != nil {
+	var err error
+	if h.entry, h.injected, err = h.strike(ctx, mode.Name, fault.Hook{}, h.victim); err != nil {
 		return h.spoiled(ctx, err)
 	}
 	if err := h.watch(ctx, h.seenEnough); err != nil {
@@ -116,7 +114,7 @@ func (h *hooking) prepare(ctx context.Context) error {
 		return err
 	}
 	// What runs in earnest is asked no more than the drill needs.
-	h.targets = slices.DeleteFunc(all, func(t target) bool { return !h.needs(t) })
+	h.targets = slices.DeleteFunc(all, func(t target) bool { return !needs(h.o.System, t.service, h.service.Name) })
 	if h.before, err = warden.TakeSnapshot(h.copy.ledger, h.copy.chronicle.knows); err != nil {
 		return err
 	}
@@ -198,24 +196,6 @@ func (h *hooking) sick() string {
 	return ""
 }
 
-// inject writes the break down with its mend, runs it, and says so. The instant
-// is taken before, so that every time counted from it is rather too long than
-// too short.
-func (h *hooking) inject(ctx context.Context) error {
-	var err error
-	if h.entry, err = h.copy.warden.Arm(ctx, warden.Entry{Fault: holdfast.FaultHook, Victim: h.victim}); err != nil {
-		return err
-	}
-	h.injected = proc.Now()
-	if err := (fault.Hook{}).Inject(ctx, h.victim); err != nil {
-		return err
-	}
-	if err := h.copy.warden.Injected(ctx, h.entry); err != nil {
-		return err
-	}
-	return h.copy.client.Injected(ctx, event.FaultInjected{Mode: h.mode.Name, Fault: holdfast.FaultHook, ID: h.victim.ID})
-}
-
 // mend puts back what the hook broke, whatever else happened: the end of ctx
 // does not keep it from being run to its end.
 func (h *hooking) mend(ctx context.Context) error {
@@ -279,7 +259,7 @@ func (h *hooking) leftBroken(why error) (report.Drill, error) {
 	drill := h.facts(proc.Now()).judge()
 	drill.Verdict, drill.Reason = holdfast.Fail, fmt.Sprintf("%v; it is tried again now, and by holdfast heal: %v", errUnmended, why)
 	h.add(drill)
-	h.keep(context.Background(), drill)
+	h.keep(context.Background(), h.mode, drill)
 	return drill, fmt.Errorf("%w (%s); nothing more is drilled", errUnmended, h.mode.Name)
 }
 
@@ -302,9 +282,9 @@ func (h *hooking) seenEnough() bool {
 	case passed < brokenAtLeast || f.reached < minReached:
 		return false
 	case slices.Contains(h.mode.Remedies, holdfast.RemedyRestart):
-		return f.tell().whole() && usersWhole(f.results, h.injected)
+		return f.tell().whole() && h.usersWhole(h.injected)
 	default:
-		return f.tell().detected != 0 && usersWhole(f.results, h.injected)
+		return f.tell().detected != 0 && h.usersWhole(h.injected)
 	}
 }
 
@@ -313,11 +293,13 @@ func (h *hooking) seenEnough() bool {
 func (h *hooking) wholeAgain() bool {
 	now := proc.Now()
 	f := h.facts(now)
-	return f.tell().whole() && usersWhole(f.results, h.undone) || now-h.undone >= h.mode.Bounds.Restore+watchBeyond
+	return f.tell().whole() && h.usersWhole(h.undone) || now-h.undone >= h.mode.Bounds.Restore+watchBeyond
 }
 
-func usersWhole(results []load.Result, from time.Duration) bool {
-	_, whole := load.Whole(results, int64(from), wholeFor)
+// usersWhole tells whether everybody has been whole for a second, nobody who
+// still waits for an answer left out.
+func (h *hooking) usersWhole(from time.Duration) bool {
+	_, whole := h.users.WholeOf(func(load.Result) bool { return true }, int64(from), wholeFor)
 	return whole
 }
 
@@ -327,8 +309,8 @@ func (h *hooking) facts(now time.Duration) hookFacts {
 		mode: h.mode, service: h.service, victim: h.victim, injected: h.injected, undone: h.undone, ended: now,
 		entries: h.copy.chronicle.all(), stalled: h.stalled,
 	}}
-	users := h.users.Snapshot()
-	f.results, f.reached = users, h.reached(users)
+	f.results = h.users.Snapshot()
+	f.reached = meant(f.results, h.targets, h.service.Name, h.injected, cmp.Or(h.undone, now))
 	f.witness = h.saw()
 	return f
 }
@@ -345,30 +327,6 @@ func (h *hooking) saw() string {
 		}
 	}
 	return sawItself(h.witness.Snapshot(), h.injected)
-}
-
-// needs tells whether an answer there needs the struck service.
-func (h *hooking) needs(t target) bool {
-	return t.service == h.service.Name || slices.Contains(topology.Required(h.o.System, t.service), h.service.Name)
-}
-
-// reached counts the requests sent to the struck service itself while it was
-// broken.
-func (h *hooking) reached(results []load.Result) int {
-	until := h.undone
-	if until == 0 {
-		until = proc.Now()
-	}
-	n := 0
-	for _, result := range results {
-		if result.Intended < int64(h.injected) || result.Intended >= int64(until) {
-			continue
-		}
-		if slices.ContainsFunc(h.targets, func(t target) bool { return t.name == result.Target && t.service == h.service.Name }) {
-			n++
-		}
-	}
-	return n
 }
 
 // conclude ends the loads, looks for what was left behind, and judges.

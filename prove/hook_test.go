@@ -109,6 +109,33 @@ func TestAMendThatHurtsDoesNotUndoTheMitigation(t *testing.T) {
 	}
 }
 
+// What a fallback answers is counted, whatever broke what it stands in for.
+func TestAFallbackIsSeenInAHookDrillToo(t *testing.T) {
+	f := webDown()
+	for i := range 150 {
+		f.results[i].Degraded = true // a hundred of them before the break
+	}
+	if got := f.judge(); got.Degraded != 50 {
+		t.Errorf("%d degraded, want 50", got.Degraded)
+	}
+}
+
+// Whoever needs what speaks no HTTP may be asked over HTTP, and is told apart.
+func TestWhoWasHurtIsSaidAsItWasAsked(t *testing.T) {
+	f := webDown()
+	f.service.Protocol = holdfast.TCP
+	f.hurt(10*time.Second, 11*time.Second)
+	if got := f.judge(); !strings.Contains(got.Reason, "the first: GET web:80 connect") {
+		t.Errorf("over HTTP: %q", got.Reason)
+	}
+	for i := range f.results {
+		f.results[i].Bare = true
+	}
+	if got := f.judge(); !strings.Contains(got.Reason, "the first: a connection to web:80 connect") {
+		t.Errorf("bare: %q", got.Reason)
+	}
+}
+
 func TestWhatTheWitnessSees(t *testing.T) {
 	at := func(ms int, took int, change func(*load.Result)) load.Result {
 		r := load.Result{Target: "web-1", Intended: int64(ms) * 1e6, Ended: int64(ms+took) * 1e6, Status: 200}

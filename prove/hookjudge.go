@@ -34,87 +34,62 @@ func (t telling) whole() bool { return len(t.out) == 0 }
 func (f hookFacts) tell() telling {
 	t := telling{out: map[holdfast.ReplicaName]holdfast.Ejected{}}
 	for _, entry := range f.entries {
-		if entry.At.Boot >= f.injected && t.take(f, entry) {
+		if entry.At.Boot >= f.injected && f.tells(entry.Body) {
+			t.note(entry)
 			t.entries = append(t.entries, entry)
 		}
 	}
 	return t
 }
 
-// take tells whether an entry belongs to the story.
-func (t *telling) take(f hookFacts, entry event.Entry) bool {
-	at := entry.At.Boot
-	ours := func(mode holdfast.ModeName, id holdfast.ReplicaID) bool {
-		return mode == f.mode.Name || id.Service == f.service.Name
+// tells tells whether what the journal says is a part of the story: all that
+// became of the service, since nobody knows what else a command strikes.
+func (f hookFacts) tells(body event.Body) bool {
+	switch b := body.(type) {
+	case holdfast.Ejected:
+		return b.ID.Service == f.service.Name
+	case holdfast.Exited:
+		return b.ID.Service == f.service.Name
+	case event.Escalated:
+		return f.about(b.Mode, b.ID)
+	case holdfast.Started, holdfast.NotStarted:
+		return false
+	default:
+		return f.facts.tells(body)
 	}
+}
+
+// note takes over what a part of the story says.
+func (t *telling) note(entry event.Entry) {
+	at := entry.At.Boot
 	switch b := entry.Body.(type) {
 	case holdfast.Ejected:
-		if b.ID.Service != f.service.Name {
-			return false
-		}
 		t.out[b.ID.Name()] = b
-		if t.ejected == 0 && !b.Kept {
-			t.ejected = at
+		if !b.Kept {
+			first(&t.ejected, at)
 		}
 	case holdfast.Exited:
-		if b.ID.Service != f.service.Name {
-			return false
-		}
-		t.out[b.ID.Name()] = holdfast.Ejected{ID: b.ID, Sign: holdfast.SignExit, Detail: b.Status.String()}
+		t.out[b.ID.Name()] = ended(b)
 	case holdfast.Admitted:
-		if b.ID.Service != f.service.Name {
-			return false
-		}
 		delete(t.out, b.ID.Name())
 		t.back = at
 	case event.Detected:
-		if !ours(b.Mode, b.ID) {
-			return false
-		}
-		if t.detected == 0 {
-			t.detected = at
-		}
+		first(&t.detected, at)
 	case event.Decided:
-		if b.Mode != f.mode.Name {
-			return false
-		}
 		if b.Do != event.ActCapture { // evidence mends nothing
 			t.remedies = append(t.remedies, string(b.Do))
 		}
 	case event.Withheld:
-		if b.Mode != f.mode.Name {
-			return false
-		}
 		t.withheld = append(t.withheld, string(b.Guardrail))
 	case event.Escalated:
-		if !ours(b.Mode, b.ID) {
-			return false
-		}
 		t.escalated = true
-	case event.Restored:
-		return ours(b.Mode, b.ID)
-	default:
-		return false
 	}
-	return true
 }
 
-// lines is the story as a timeline counted from the break.
+// lines are the story as evidence.
 func (t telling) lines(f hookFacts, limit int) []string {
-	at := func(instant time.Duration, text string) string {
-		return fmt.Sprintf("%7s  %s", event.Short(instant-f.injected), text)
-	}
-	lines, mended := []string{at(f.injected, "break: "+f.mode.Drills[0].Hook.Break)}, false
-	for _, entry := range t.entries {
-		if !mended && f.undone != 0 && entry.At.Boot >= f.undone {
-			lines, mended = append(lines, at(f.undone, "mend: "+f.mode.Drills[0].Hook.Mend)), true
-		}
-		lines = append(lines, at(entry.At.Boot, event.Text(entry.Body)))
-	}
-	if !mended && f.undone != 0 {
-		lines = append(lines, at(f.undone, "mend: "+f.mode.Drills[0].Hook.Mend))
-	}
-	return elide(lines, limit)
+	hook := f.mode.Drills[0].Hook
+	return timeline(t.entries, f.injected, f.undone, "break: "+hook.Break, "mend: "+hook.Mend, limit)
 }
 
 // sawItself is what the struck replicas themselves showed, asked by nobody's way
@@ -146,13 +121,10 @@ func sawItself(asked []load.Result, injected time.Duration) string {
 
 // judge makes the verdict. It is pure.
 func (f hookFacts) judge() report.Drill {
-	drill, told := blank(f.mode), f.tell()
-	drill.Strikes, drill.Witness = f.victim.ID.Name(), f.witness
+	drill, told := f.measured(), f.tell()
 	drill.Detect, drill.Eject = f.since(told.detected), f.since(told.ejected)
 	drill.Mitigate = f.mitigated()
 	drill.Restore, drill.From = f.restored(told)
-	hurt := load.Impact(load.During(f.results, int64(f.injected), int64(f.ended)))
-	drill.Sent, drill.Failed, drill.Late, drill.Impact, drill.Below = hurt.Sent, hurt.Failed, hurt.Late, hurt.Share(), hurt.Below()
 	drill.Remedies = append(drill.Remedies, told.remedies...)
 	drill.Withheld = append(drill.Withheld, told.withheld...)
 	drill.Escalated = told.escalated
@@ -161,14 +133,6 @@ func (f hookFacts) judge() report.Drill {
 		drill.Evidence = told.lines(f, evidenceLines)
 	}
 	return drill
-}
-
-// since is the time from the break to an instant, nil for one that never came.
-func (f hookFacts) since(at time.Duration) *report.Millis {
-	if at == 0 {
-		return nil
-	}
-	return since(f.injected, at)
 }
 
 // mitigated is when users were whole: while it was broken, if they were to the
@@ -237,7 +201,7 @@ func (f hookFacts) overRestore(told telling, d report.Drill) string {
 	}
 	reason := fmt.Sprintf("%s was not whole again %s after %q, which had ended well", f.service.Name, event.Short(f.ended-f.undone), f.mode.Drills[0].Hook.Mend)
 	for _, name := range slices.Sorted(maps.Keys(told.out)) {
-		reason += strings.TrimSuffix(fmt.Sprintf("; %s by %s: %s", name, told.out[name].Sign, told.out[name].Detail), ": ")
+		reason += fmt.Sprintf("; %s %s", name, by(told.out[name]))
 	}
 	return reason
 }
@@ -255,16 +219,5 @@ func (f hookFacts) overImpact(d report.Drill) string {
 	case f.service.Manage == holdfast.Observe:
 		reason += ", because nobody of ours stands in the way of its users; with `manage: route` and `ports` the others would be asked"
 	}
-	if first := f.firstHurt(); first >= 0 {
-		reason += "; the first: " + f.describe(f.results[first])
-	}
-	return reason
-}
-
-// describe is one that was hurt, as its user saw it.
-func (f hookFacts) describe(r load.Result) string {
-	if f.service.Protocol == holdfast.TCP {
-		return strings.Replace(describe(r), "GET ", "a connection to ", 1)
-	}
-	return describe(r)
+	return reason + f.firstHurt()
 }

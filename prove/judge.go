@@ -48,16 +48,10 @@ type facts struct {
 
 // judge makes the verdict. It is pure.
 func judge(f facts) report.Drill {
-	drill := blank(f.mode)
-	drill.Strikes, drill.Witness = strikes(f), f.witness
-	story := tell(f)
-	drill.Detect, drill.Eject = story.since(story.detected), story.since(story.ejected)
+	drill, story := f.measured(), tell(f)
+	drill.Detect, drill.Eject = f.since(story.detected), f.since(story.ejected)
 	drill.Mitigate, drill.Restore, drill.From = recovery(f, story)
-	judged := load.During(f.results, int64(f.injected), int64(f.ended))
-	hurt := load.Impact(judged)
-	drill.Sent, drill.Failed, drill.Late, drill.Impact, drill.Below = hurt.Sent, hurt.Failed, hurt.Late, hurt.Share(), hurt.Below()
-	drill.Degraded = degraded(judged)
-	if drill.Contained = f.contained(); drill.Contained != nil && hurt.Sent == 0 {
+	if drill.Contained = f.contained(); drill.Contained != nil && drill.Sent == 0 {
 		drill.Impact = 0 // everything there is needs the edge
 	}
 	drill.Remedies = append(drill.Remedies, story.remedies...)
@@ -67,6 +61,18 @@ func judge(f facts) report.Drill {
 	if drill.Verdict == holdfast.Fail {
 		drill.Evidence = story.lines(evidenceLines)
 	}
+	return drill
+}
+
+// measured is a drill with what the load saw of it, which is counted alike
+// whatever broke it.
+func (f facts) measured() report.Drill {
+	drill := blank(f.mode)
+	drill.Strikes, drill.Witness = strikes(f), f.witness
+	judged := load.During(f.results, int64(f.injected), int64(f.ended))
+	hurt := load.Impact(judged)
+	drill.Sent, drill.Failed, drill.Late, drill.Impact, drill.Below = hurt.Sent, hurt.Failed, hurt.Late, hurt.Share(), hurt.Below()
+	drill.Degraded = degraded(judged)
 	return drill
 }
 
@@ -328,20 +334,26 @@ func overImpact(f facts, d report.Drill) string {
 	case f.service.Replicas == 1 && f.loss == nil:
 		reason += fmt.Sprintf(", because %s has one replica and there was nothing to retry on", f.service.Name)
 	}
-	if first := f.firstHurt(); first >= 0 {
-		reason += "; the first: " + describe(f.results[first])
-	}
-	return reason
+	return reason + f.firstHurt()
 }
 
-// firstHurt is the place of the first result that the fault may have hurt, or -1.
-func (f facts) firstHurt() int {
-	return slices.IndexFunc(f.results, func(r load.Result) bool { return r.Hurt() && r.Ended >= int64(f.injected) })
+// firstHurt says who was hurt first of those whom the fault may have hurt, if
+// anybody was.
+func (f facts) firstHurt() string {
+	for _, result := range f.results {
+		if result.Hurt() && result.Ended >= int64(f.injected) {
+			return "; the first: " + describe(result)
+		}
+	}
+	return ""
 }
 
 // describe is one request that was hurt, as its user saw it.
 func describe(r load.Result) string {
 	text := "GET " + r.Target
+	if r.Bare {
+		text = "a connection to " + r.Target
+	}
 	if r.Status != 0 {
 		text += fmt.Sprintf(" %d", r.Status)
 	}
@@ -355,6 +367,15 @@ func describe(r load.Result) string {
 		text += " after " + event.Short(r.Took())
 	}
 	return text
+}
+
+// since is the time from the injection to an instant, nil for one that never
+// came.
+func (f facts) since(at time.Duration) *report.Millis {
+	if at == 0 {
+		return nil
+	}
+	return since(f.injected, at)
 }
 
 func since(from, to time.Duration) *report.Millis {

@@ -6,6 +6,7 @@ import (
 	"os"
 	"time"
 
+	"holdfast"
 	"holdfast/proof"
 	"holdfast/report"
 )
@@ -15,18 +16,26 @@ func (p *proving) inspect(ctx context.Context) {
 	if p.bases == nil {
 		p.bases = proof.NewBases(p.o.State, os.Environ())
 	}
-	p.on = p.bases.Of(ctx, p.o.System)
+	p.on = p.basesOf(ctx, p.o.Modes)
+}
+
+// basesOf looks at what some modes rest on and at nothing else: each service
+// that is looked at costs several questions to git.
+func (p *proving) basesOf(ctx context.Context, modes []holdfast.FailureMode) map[holdfast.ModeName]proof.Basis {
+	some := *p.o.System
+	some.Modes = modes
+	return p.bases.Of(ctx, &some)
 }
 
 // keep writes a verdict down where an agent finds it, unless nobody could say
 // what it was made on. A drill without a witness is a drill of the drill, and no
 // proof of anything.
-func (p *proving) keep(ctx context.Context, drill report.Drill) {
+func (p *proving) keep(ctx context.Context, mode holdfast.FailureMode, drill report.Drill) {
 	if p.o.Blind {
 		return
 	}
-	basis := p.on[drill.Mode]
-	if basis.Why == "" && p.bases.Of(ctx, p.o.System)[drill.Mode] != basis {
+	basis := p.on[mode.Name]
+	if basis.Why == "" && p.basesOf(ctx, []holdfast.FailureMode{mode})[mode.Name] != basis {
 		basis.Why = "what it was made on changed meanwhile"
 	}
 	if basis.Why != "" {

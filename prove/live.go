@@ -149,7 +149,7 @@ func Touched(o Options) []string {
 		lines = append(lines,
 			fmt.Sprintf("%s  break: %s", mode.Name, hook.Break),
 			fmt.Sprintf("%s  mend:  %s", mode.Name, hook.Mend),
-			fmt.Sprintf("%s  each in %s, for at most %s; broken for about %s, at most %s", mode.Name, hook.Dir, hook.Timeout, holdFor(mode), longestHold(mode, o.Rate)))
+			fmt.Sprintf("%s  each in %s, for at most %s; broken for about %s, at most %s", mode.Name, hook.Dir, hook.Timeout, brokenAtLeast, longestHold(mode, o.Rate)))
 	}
 	if len(lines) > 0 {
 		lines = append(lines, fmt.Sprintf("load: %.0f/s for %s without a fault, then during each drill", o.Rate, controlFor))

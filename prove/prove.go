@@ -105,7 +105,7 @@ func (p *proving) prove(ctx context.Context) error {
 			if err != nil {
 				return p.cause(ctx, err)
 			}
-			p.keep(ctx, drill)
+			p.keep(ctx, mode, drill)
 			p.add(drill)
 		}
 	}

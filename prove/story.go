@@ -9,7 +9,6 @@ import (
 
 	"holdfast"
 	"holdfast/event"
-	"holdfast/report"
 )
 
 // A story is what the copy's journal says about one fault, from its injection
@@ -45,75 +44,83 @@ func tell(f facts) story {
 	return s
 }
 
+// take follows an entry and, where it is a part of the story, keeps it.
 func (s *story) take(f facts, entry event.Entry) {
-	at := entry.At.Boot
 	s.follow(f, entry)
+	if f.tells(entry.Body) {
+		s.note(f, entry)
+		s.entries = append(s.entries, entry)
+	}
+}
+
+// tells tells whether what the journal says is a part of the story.
+func (f facts) tells(body event.Body) bool {
+	switch b := body.(type) {
+	case holdfast.Ejected:
+		return f.struck(b.ID)
+	case holdfast.Started:
+		return b.ID.Name() == f.victim.ID.Name() && b.ID != f.victim.ID // struck, it is only told again by an agent that woke up
+	case holdfast.NotStarted:
+		return b.ID.Name() == f.victim.ID.Name()
+	case holdfast.Exited:
+		return b.ID.Service == f.service.Name && b.ID != f.victim.ID // of the struck one the witness's word and the detection say it
+	case holdfast.Admitted:
+		return b.ID.Service == f.service.Name
+	case event.Detected:
+		return f.about(b.Mode, b.ID)
+	case event.Restored:
+		return f.about(b.Mode, b.ID)
+	case event.Decided:
+		return b.Mode == f.mode.Name
+	case event.Withheld:
+		return b.Mode == f.mode.Name
+	case event.Escalated:
+		return b.Mode == f.mode.Name
+	default:
+		return false
+	}
+}
+
+// about tells whether a word of the mind's is about what was drilled: by its
+// mode, or by the struck service, whose failure may be taken for another.
+func (f facts) about(mode holdfast.ModeName, id holdfast.ReplicaID) bool {
+	return mode == f.mode.Name || id.Service == f.service.Name
+}
+
+// note takes over what a part of the story says.
+func (s *story) note(f facts, entry event.Entry) {
+	at := entry.At.Boot
 	switch b := entry.Body.(type) {
 	case holdfast.Ejected:
-		if !f.struck(b.ID) {
-			return
-		}
 		first(&s.ejected, at)
 	case event.Detected:
-		if b.ID.Service != f.service.Name && b.Mode != f.mode.Name {
-			return
-		}
 		first(&s.detected, at)
 		s.restored = 0 // whole, and broken again
 	case event.Decided:
-		if b.Mode != f.mode.Name {
-			return
-		}
 		if b.Do != event.ActCapture { // evidence mends nothing
-			s.remedies = append(s.remedies, string(b.Do))
-			s.decided = at
+			s.remedies, s.decided = append(s.remedies, string(b.Do)), at
 		}
 	case holdfast.Started:
-		if b.ID.Name() != f.victim.ID.Name() || b.ID == f.victim.ID {
-			return // struck, it is only told again by an agent that woke up
-		}
 		s.started, s.last, s.unstarted = at, b.ID, ""
 	case holdfast.NotStarted:
-		if b.ID.Name() != f.victim.ID.Name() {
-			return
-		}
 		s.unstarted = b.Reason
 	case holdfast.Exited:
-		if b.ID.Service != f.service.Name || b.ID == f.victim.ID {
-			return // of the struck one the witness's word and the detection say it
-		}
 		if b.ID.Name() == f.victim.ID.Name() {
 			s.exits++
 		} else {
 			s.others = fmt.Sprintf("%s, which nobody struck, ended too: %s", b.ID, b.Status)
 		}
 	case holdfast.Admitted:
-		if b.ID.Service != f.service.Name {
-			return
-		}
 		if b.ID == s.last {
 			s.admitted = at
 		}
 	case event.Withheld:
-		if b.Mode != f.mode.Name {
-			return
-		}
-		s.withheld = append(s.withheld, string(b.Guardrail))
-		s.why = b.Why
+		s.withheld, s.why = append(s.withheld, string(b.Guardrail)), b.Why
 	case event.Escalated:
-		if b.Mode != f.mode.Name {
-			return
-		}
 		s.escalated = true
 	case event.Restored:
-		if b.ID.Service != f.service.Name && b.Mode != f.mode.Name {
-			return
-		}
 		s.restored = at
-	default:
-		return
 	}
-	s.entries = append(s.entries, entry)
 }
 
 // struck tells whether a fault's victim is this incarnation: itself, or one of
@@ -137,7 +144,7 @@ func (s *story) follow(f facts, entry event.Entry) {
 		if !f.concerns(b.ID.Service) {
 			return
 		}
-		s.out[b.ID.Name()] = holdfast.Ejected{ID: b.ID, Sign: holdfast.SignExit, Detail: b.Status.String()}
+		s.out[b.ID.Name()] = ended(b)
 		if f.byUndo {
 			s.harmed = append(s.harmed, fmt.Sprintf("%s was ended (%s)", b.ID, b.Status))
 		}
@@ -152,6 +159,11 @@ func (s *story) follow(f facts, entry event.Entry) {
 	}
 }
 
+// ended is an exit as the reason why a replica gets no requests.
+func ended(b holdfast.Exited) holdfast.Ejected {
+	return holdfast.Ejected{ID: b.ID, Sign: holdfast.SignExit, Detail: b.Status.String()}
+}
+
 // concerns tells whether a drill is about a service: the struck one and, of an
 // edge, those that need it.
 func (f facts) concerns(service holdfast.ServiceName) bool {
@@ -163,10 +175,15 @@ func (s story) outOf(service holdfast.ServiceName) []string {
 	var out []string
 	for _, name := range slices.Sorted(maps.Keys(s.out)) {
 		if e := s.out[name]; e.ID.Service == service {
-			out = append(out, strings.TrimSuffix(fmt.Sprintf("%s is out by %s: %s", e.ID, e.Sign, e.Detail), ": "))
+			out = append(out, e.ID.String()+" is out "+by(e))
 		}
 	}
 	return out
+}
+
+// by says why a replica gets no requests.
+func by(e holdfast.Ejected) string {
+	return strings.TrimSuffix(fmt.Sprintf("by %s: %s", e.Sign, e.Detail), ": ")
 }
 
 // backAfter is when every replica of the struck service was used again, an
@@ -203,15 +220,6 @@ func first(at *time.Duration, now time.Duration) {
 	if *at == 0 {
 		*at = now
 	}
-}
-
-// since is the time from the injection to an instant of the story, nil for one
-// that never came.
-func (s story) since(at time.Duration) *report.Millis {
-	if at == 0 {
-		return nil
-	}
-	return since(s.injected, at)
 }
 
 // whyNot says why the service never was whole again: how far it came, what
@@ -278,24 +286,28 @@ func (s story) slowest() string {
 	return fmt.Sprintf("%s of it passed %s", event.Short(worst.took), worst.text)
 }
 
-func (s story) undoLine() string {
-	return fmt.Sprintf("%7s  fault taken away", event.Short(s.undone-s.injected))
+// lines are the story as evidence.
+func (s story) lines(limit int) []string {
+	return timeline(s.entries, s.injected, s.undone, "fault injected", "fault taken away", limit)
 }
 
-// lines is the story as a timeline counted from the injection. How it began says
-// what was done, how it ended says what came of it; the rest is left out where it
-// is too long.
-func (s story) lines(limit int) []string {
-	lines := []string{"     0s  fault injected"}
-	undone := s.undone
-	for _, entry := range s.entries {
+// timeline is what the journal says, counted from the injection, with the words
+// for what was done then and, unless it is 0, at the undo. How it began says what
+// was done, how it ended says what came of it; the rest is left out where it is
+// too long.
+func timeline(entries []event.Entry, injected, undone time.Duration, broke, mended string, limit int) []string {
+	at := func(instant time.Duration, text string) string {
+		return fmt.Sprintf("%7s  %s", event.Short(instant-injected), text)
+	}
+	lines := []string{at(injected, broke)}
+	for _, entry := range entries {
 		if undone != 0 && entry.At.Boot >= undone {
-			lines, undone = append(lines, s.undoLine()), 0
+			lines, undone = append(lines, at(undone, mended)), 0
 		}
-		lines = append(lines, fmt.Sprintf("%7s  %s", event.Short(entry.At.Boot-s.injected), event.Text(entry.Body)))
+		lines = append(lines, at(entry.At.Boot, event.Text(entry.Body)))
 	}
 	if undone != 0 {
-		lines = append(lines, s.undoLine())
+		lines = append(lines, at(undone, mended))
 	}
 	return elide(lines, limit)
 }

@@ -4,10 +4,32 @@ import (
 	"context"
 	"fmt"
 	"path/filepath"
+	"time"
 
 	"holdfast"
+	"holdfast/event"
 	"holdfast/fault/proxy"
+	"holdfast/internal/proc"
+	"holdfast/warden"
 )
+
+// strike writes a fault down with its undo, makes it true, and says so. at is
+// taken before the fault, so that every time counted from it is rather too long
+// than too short. Where there is an entry, an error may have come after the fault:
+// it is to be undone.
+func (p *proving) strike(ctx context.Context, mode holdfast.ModeName, fault holdfast.Fault, victim holdfast.Victim) (entry warden.EntryID, at time.Duration, err error) {
+	if entry, err = p.copy.warden.Arm(ctx, warden.Entry{Fault: fault.Name(), Victim: victim}); err != nil {
+		return 0, 0, err
+	}
+	at = proc.Now()
+	if err := fault.Inject(ctx, victim); err != nil {
+		return entry, at, err
+	}
+	if err := p.copy.warden.Injected(ctx, entry); err != nil {
+		return entry, at, err
+	}
+	return entry, at, p.copy.client.Injected(ctx, event.FaultInjected{Mode: mode, Fault: fault.Name(), ID: victim.ID})
+}
 
 // choose finds out whom the fault strikes: one replica, or everything that there
 // is and will be of the service an edge leads to.

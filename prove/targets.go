@@ -3,6 +3,7 @@ package prove
 import (
 	"fmt"
 	"slices"
+	"time"
 
 	"holdfast"
 	"holdfast/load"
@@ -106,6 +107,21 @@ func weigh(all []target, struck holdfast.ServiceName) []load.Target {
 		weighed = append(weighed, asked)
 	}
 	return weighed
+}
+
+// meant counts the requests that went to a service itself and were due from one
+// instant to another, the second excluded.
+func meant(results []load.Result, all []target, service holdfast.ServiceName, from, to time.Duration) int {
+	n := 0
+	for _, result := range results {
+		if result.Intended < int64(from) || result.Intended >= int64(to) {
+			continue
+		}
+		if slices.ContainsFunc(all, func(t target) bool { return t.name == result.Target && t.service == service }) {
+			n++
+		}
+	}
+	return n
 }
 
 // aside adds to the targets a page of the caller that needs nobody else, where

@@ -294,6 +294,26 @@ func TestHabits(t *testing.T) {
 			}
 		}
 	})
+}
+
+// adjust asks for other manners and returns the status of the answer.
+func adjust(t *testing.T, url, manners string) int {
+	t.Helper()
+	request, err := http.NewRequestWithContext(t.Context(), http.MethodPut, url+"/manners?"+manners, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	response, err := http.DefaultClient.Do(request)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer response.Body.Close()
+	return response.StatusCode
+}
+
+// TestHabitsOfAnswering are those of a service that runs as it should.
+func TestHabitsOfAnswering(t *testing.T) {
+	t.Parallel()
 	t.Run("fail-share", func(t *testing.T) {
 		s := start(t, nil, "cart", "--fail-share", "0.3").listening("cart")
 		failed := 0
@@ -304,6 +324,38 @@ func TestHabits(t *testing.T) {
 		}
 		if status, _ := get(t, s.url+"/healthz"); status != 200 || failed != 30 {
 			t.Errorf("%d of 100 failed, want 30; /healthz %d, want 200", failed, status)
+		}
+	})
+	t.Run("adjustable", func(t *testing.T) {
+		s := start(t, nil, "cart", "--adjustable").listening("cart")
+		for _, c := range []struct {
+			manners      string
+			status, then int
+		}{
+			{manners: "fail-share=1&delay=50ms", status: 204, then: 500},
+			{manners: "fail-share=2", status: 400, then: 500},
+			{manners: "delay=soon", status: 400, then: 500},
+			{manners: "fail-share=0", status: 204, then: 200},
+		} {
+			if status := adjust(t, s.url, c.manners); status != c.status {
+				t.Errorf("%s: got %d, want %d", c.manners, status, c.status)
+			}
+			began := time.Now()
+			if status, _ := get(t, s.url+"/"); status != c.then || time.Since(began) < 50*time.Millisecond {
+				t.Errorf("after %s: got %d after %s, want %d after 50ms", c.manners, status, time.Since(began), c.then)
+			}
+		}
+		if status, _ := get(t, s.url+"/healthz"); status != 200 {
+			t.Errorf("/healthz %d, want 200", status)
+		}
+	})
+	t.Run("nobody adjusts what is not adjustable", func(t *testing.T) {
+		s := start(t, nil, "cart").listening("cart")
+		if status := adjust(t, s.url, "fail-share=1"); status < 400 {
+			t.Errorf("got %d", status)
+		}
+		if status, _ := get(t, s.url+"/"); status != 200 {
+			t.Errorf("got %d, want 200", status)
 		}
 	})
 	t.Run("flood", func(t *testing.T) {
