@@ -54,13 +54,14 @@ func TestWhatLosesItsMarkByDyingIsWaitedFor(t *testing.T) {
 		line, _ := bufio.NewReader(out).ReadString('\n')
 		pid := heavy.Process.Pid
 		heavy.Process.Kill()
-		for deadline := time.Now().Add(patience); time.Now().Before(deadline); {
+		deadline := time.Now().Add(patience)
+		for time.Now().Before(deadline) {
 			if _, _, marked := proc.MarkOf(pid); !marked {
 				break
 			}
 		}
 		p, left := strikeListed(pid, keep, name)
-		for left && proc.Alive(p.pid, p.ticks) {
+		for left && proc.Alive(p.pid, p.ticks) && time.Now().Before(deadline) {
 		}
 		if conn, err := net.Dial("tcp", strings.TrimSpace(line)); err == nil {
 			conn.Close()
