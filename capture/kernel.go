@@ -57,10 +57,11 @@ func thread(page *strings.Builder, dir string) {
 		return strings.TrimSpace(string(text))
 	}
 	fmt.Fprintf(page, "%s %s: %s, wchan %s, syscall %s\n", filepath.Base(dir), of("comm"), field(of("status"), "State:"), cmp.Or(of("wchan"), "?"), cmp.Or(of("syscall"), "?"))
-	for line := range strings.Lines(of("stack")) {
+	stack := of("stack")
+	for line := range strings.Lines(stack) {
 		page.WriteString("    " + line)
 	}
-	if of("stack") != "" {
+	if stack != "" {
 		page.WriteString("\n")
 	}
 }

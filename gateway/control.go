@@ -32,32 +32,13 @@ func (g *Gateway) Control(ctx context.Context, l net.Listener) error {
 	mux.HandleFunc("GET /state", g.getState)
 	mux.HandleFunc("DELETE /guards", g.deleteGuards)
 	mux.HandleFunc("GET /observations", g.getObservations)
-	handling := newFlights()
-	server := &http.Server{
-		Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			if handling.enter() {
-				defer handling.leave()
-				mux.ServeHTTP(w, r)
-			}
-		}),
+	return unixsock.Serve(ctx, l, &http.Server{
+		Handler:           mux,
 		BaseContext:       func(net.Listener) context.Context { return ctx },
 		ReadHeaderTimeout: headerTime,
 		IdleTimeout:       idleTime,
 		MaxHeaderBytes:    maxHeaderBytes,
-	}
-	stop := context.AfterFunc(ctx, func() { l.Close() })
-	err := server.Serve(l)
-	failed := stop() // or it was ctx that closed l
-	bounded, cancel := context.WithTimeout(context.WithoutCancel(ctx), controlTime)
-	defer cancel()
-	if server.Shutdown(bounded) != nil {
-		server.Close()
-	}
-	handling.land(bounded)
-	if failed {
-		return fmt.Errorf("serve the control socket: %w", err)
-	}
-	return nil
+	}, controlTime)
 }
 
 func (g *Gateway) putTable(w http.ResponseWriter, r *http.Request) {

@@ -27,8 +27,9 @@ type Fact struct {
 // Facts are those of the machine as a whole.
 func Facts() []Fact {
 	facts := []Fact{kernel(), rights()}
+	groups := cgroup.Find("/")
 	for _, c := range cgroup.Controllers() {
-		facts = append(facts, controlGroup(cgroup.Find("/"), c))
+		facts = append(facts, controlGroup(groups, c))
 	}
 	return append(facts, pidfd(), ptrace(), nftables(), netem(), openFiles(), clock())
 }

@@ -115,7 +115,8 @@ func (b bounds) take() error {
 	if err := b.become(); err != nil {
 		return fmt.Errorf("become the user %s: %w", b.User.Name, err)
 	}
-	if data := os.Getenv(carriage + "DATA_DIR"); data != "" && syscall.Access(data, 2) != nil {
+	const write = 2 // W_OK
+	if data := os.Getenv(carriage + "DATA_DIR"); data != "" && syscall.Access(data, write) != nil {
 		fmt.Fprintf(os.Stderr, "holdfast: its DATA_DIR %s cannot be written to%s%s\n", data, b.as(), b.barred(data, syscall.EACCES))
 	}
 	return nil

@@ -52,6 +52,8 @@ func TestMain(m *testing.M) {
 			fmt.Fprintln(os.Stderr, "holdfast:", err)
 			os.Exit(ExitNotEntered)
 		}
+	case "heavy":
+		err = beHeavy(ctx)
 	case "mute-gateway":
 		err = beGateway(ctx, os.Args[2], false)
 	}

@@ -39,7 +39,7 @@ type remains struct {
 	pause   time.Duration
 }
 
-// A struck process was sent SIGKILL. While it dies it has lost its environment,
+// A struck process was sent SIGKILL, or was dying when it was to be. While it dies it has lost its environment,
 // and so its mark, but not yet its files and sockets: it is not gone because no
 // mark is found.
 type struck struct {
@@ -148,16 +148,23 @@ func strikeMarked(keep string, wanted func(pid int, name string) bool) []struck 
 	var found []struck
 	for pid, name := range marked {
 		if wanted(pid, name) && !isSelf(pid) {
-			ticks, hit := strike(pid, func() bool {
-				of, as, ok := proc.MarkOf(pid)
-				return ok && of == keep && as == name
-			})
-			if hit { // or it has put the mark off since, and is nobody's by it
-				found = append(found, struck{pid: pid, ticks: ticks, name: name})
+			if p, left := strikeListed(pid, keep, name); left {
+				found = append(found, p)
 			}
 		}
 	}
 	return found
+}
+
+// strikeListed kills a process that was seen under a mark, and says whether it is
+// to be waited for. One that lost the mark since is so when it dies; else it has
+// put the mark off, and is nobody's by it.
+func strikeListed(pid int, keep, name string) (p struck, left bool) {
+	ticks, hit := strike(pid, func() bool {
+		of, as, ok := proc.MarkOf(pid)
+		return ok && of == keep && as == name
+	})
+	return struck{pid: pid, ticks: ticks, name: name}, hit || proc.Dying(pid, ticks)
 }
 
 // believable says whether a mark may be true. A role runs as we do, and so does
@@ -174,11 +181,11 @@ func believable(pid int, name string) bool {
 
 // strike kills the process that has this pid and of which ours holds, and no
 // other that may be given the pid meanwhile: ours is asked between reading the
-// start time and taking hold. It returns the start time of whom it killed.
+// start time and taking hold. It returns the start time of whom it looked at.
 func strike(pid int, ours func() bool) (ticks uint64, hit bool) {
 	ticks, err := proc.Ticks(pid)
 	if err != nil || !ours() {
-		return 0, false
+		return ticks, false
 	}
 	_ = proc.Signal(pid, ticks, syscall.SIGKILL) // who is gone already needs none
 	return ticks, true

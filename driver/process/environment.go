@@ -17,9 +17,9 @@ import (
 )
 
 const (
-	// maxSecret is the longest secret read from a file: more than any key or
-	// certificate chain, less than what an argument can hold.
-	maxSecret = 64 << 10
+	// maxKept is the longest secret file or env_file, in bytes: more than any key
+	// or certificate chain, less than what an argument can hold.
+	maxKept = 64 << 10
 	// maxLookups bounds the work that variables made of variables can cause:
 	// ten lines that each name the one below ten times are ten billion.
 	maxLookups = 10_000
@@ -124,12 +124,12 @@ func readWhole(path, what string) (string, error) {
 	} else if !info.Mode().IsRegular() {
 		return "", fmt.Errorf("%s %s: it is no ordinary file (%s)", what, path, info.Mode())
 	}
-	text, err := io.ReadAll(io.LimitReader(file, maxSecret+1))
+	text, err := io.ReadAll(io.LimitReader(file, maxKept+1))
 	if err != nil {
 		return "", fmt.Errorf("%s: %w", what, err)
 	}
-	if len(text) > maxSecret {
-		return "", fmt.Errorf("%s %s: more than %d bytes", what, path, maxSecret)
+	if len(text) > maxKept {
+		return "", fmt.Errorf("%s %s: more than %d bytes", what, path, maxKept)
 	}
 	return string(text), nil
 }

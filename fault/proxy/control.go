@@ -12,7 +12,6 @@ import (
 	"net"
 	"net/http"
 	"slices"
-	"sync"
 	"syscall"
 	"time"
 
@@ -90,34 +89,18 @@ type nothing struct{}
 // question is answered.
 func (p *proxy) control(ctx context.Context, l net.Listener) error {
 	mux := http.NewServeMux()
-	var asked sync.WaitGroup
-	handle(mux, &asked, "lay", p.lay)
-	handle(mux, &asked, "keep", func(ids []holdfast.ReplicaID) (nothing, error) { return nothing{}, p.keep(ids) })
-	handle(mux, &asked, "set", func(rule Rule) (nothing, error) { return nothing{}, p.set(rule) })
-	handle(mux, &asked, "renew", func(n named) (nothing, error) { return nothing{}, p.renew(n.key()) })
-	handle(mux, &asked, "clear", func(n named) (nothing, error) { return nothing{}, p.clear(n.key()) })
-	handle(mux, &asked, "state", func(nothing) (State, error) { return p.state(), nil })
-	server := &http.Server{Handler: mux, ReadTimeout: askTime, WriteTimeout: askTime}
-	stop := context.AfterFunc(ctx, func() { l.Close() })
-	err := server.Serve(l)
-	failed := stop() // or it was ctx that closed l
-	bounded, cancel := context.WithTimeout(context.WithoutCancel(ctx), askTime)
-	defer cancel()
-	if server.Shutdown(bounded) != nil {
-		server.Close()
-	}
-	asked.Wait()
-	if failed {
-		return fmt.Errorf("serve the control socket: %w", err)
-	}
-	return nil
+	handle(mux, "lay", p.lay)
+	handle(mux, "keep", func(ids []holdfast.ReplicaID) (nothing, error) { return nothing{}, p.keep(ids) })
+	handle(mux, "set", func(rule Rule) (nothing, error) { return nothing{}, p.set(rule) })
+	handle(mux, "renew", func(n named) (nothing, error) { return nothing{}, p.renew(n.key()) })
+	handle(mux, "clear", func(n named) (nothing, error) { return nothing{}, p.clear(n.key()) })
+	handle(mux, "state", func(nothing) (State, error) { return p.state(), nil })
+	return unixsock.Serve(ctx, l, &http.Server{Handler: mux, ReadTimeout: askTime, WriteTimeout: askTime}, askTime)
 }
 
 // handle answers one question.
-func handle[Q, A any](mux *http.ServeMux, asked *sync.WaitGroup, verb string, answer func(Q) (A, error)) {
+func handle[Q, A any](mux *http.ServeMux, verb string, answer func(Q) (A, error)) {
 	mux.HandleFunc("POST /"+verb, func(w http.ResponseWriter, r *http.Request) {
-		asked.Add(1)
-		defer asked.Done()
 		var question Q
 		decoder := json.NewDecoder(http.MaxBytesReader(w, r.Body, maxMessage))
 		decoder.DisallowUnknownFields()

@@ -33,6 +33,11 @@ const (
 // through whatever pieces they come in. It keeps nothing but the head, changes
 // nothing, and never waits: whoever holds a piece asks how far the present part
 // of the message reaches in it.
+//
+// The gateway reads answers too, and shares nothing with it. That reader refuses
+// what can be read in two ways, and waits for the rest; this one lets it pass
+// unread, and must not wait. And a mistake that both made could not show in a
+// drill, in which one stands behind the other.
 type scanner struct {
 	stage stage
 	head  []byte // of the present message, as it came; the line, in inSize

@@ -30,7 +30,7 @@ func Holder(port uint16) (pid int, program string, ok bool) {
 		return 0, "", false
 	}
 	for _, pid := range pids {
-		if holds(pid, sockets) {
+		if slices.ContainsFunc(held(pid), func(link string) bool { return sockets[link] }) {
 			return pid, nameOf(pid), true
 		}
 	}
@@ -47,9 +47,10 @@ func Listens(pid int) []uint16 {
 		}
 	}
 	ports := map[uint16]bool{}
-	for socket, port := range listening() {
-		for pid := range pids {
-			if holds(pid, map[string]bool{socket: true}) {
+	sockets := listening()
+	for pid := range pids {
+		for _, link := range held(pid) {
+			if port, ok := sockets[link]; ok {
 				ports[port] = true
 			}
 		}
@@ -78,18 +79,20 @@ func listening() map[string]uint16 {
 	return ports
 }
 
-func holds(pid int, sockets map[string]bool) bool {
+// held are the links in /proc/PID/fd, of which a socket's is its name.
+func held(pid int) []string {
 	dir := "/proc/" + strconv.Itoa(pid) + "/fd"
 	entries, err := os.ReadDir(dir)
 	if err != nil {
-		return false
+		return nil
 	}
+	links := make([]string, 0, len(entries))
 	for _, entry := range entries {
-		if link, err := os.Readlink(filepath.Join(dir, entry.Name())); err == nil && sockets[link] {
-			return true
+		if link, err := os.Readlink(filepath.Join(dir, entry.Name())); err == nil {
+			links = append(links, link)
 		}
 	}
-	return false
+	return links
 }
 
 // nameOf is a process's name as the kernel keeps it, 15 characters of it.

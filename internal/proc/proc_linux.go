@@ -23,7 +23,10 @@ const (
 	sysPidfdSendSignal  = 424
 	sysPidfdOpen        = 434
 	fieldsBeforeState   = 2 // pid and (comm), cut off before counting
+	fieldFlags          = 9
+	fieldThreads        = 20
 	fieldStartTime      = 22
+	flagExiting         = 0x4
 	pollIn              = 1
 )
 
@@ -130,10 +133,28 @@ func User(pid int) (int, error) {
 }
 
 // Alive tells whether pid is still the process that began at ticks, and has not
-// ended unreaped.
+// ended unreaped. Its first thread may have: what it holds is let go with the last.
 func Alive(pid int, ticks uint64) bool {
 	fields, err := stat(pid)
-	return err == nil && fields[0] != "Z" && fields[0] != "X" && fields[fieldStartTime-fieldsBeforeState-1] == strconv.FormatUint(ticks, 10)
+	return err == nil && isAlive(fields, ticks)
+}
+
+func isAlive(fields []string, ticks uint64) bool {
+	threads := fields[fieldThreads-fieldsBeforeState-1]
+	ended := (fields[0] == "Z" || fields[0] == "X") && (threads == "1" || threads == "0")
+	return !ended && fields[fieldStartTime-fieldsBeforeState-1] == strconv.FormatUint(ticks, 10)
+}
+
+// Dying tells whether the process that began at ticks is alive and on its way
+// out. It may have lost its environment, and so its mark, and still have its
+// files and sockets.
+func Dying(pid int, ticks uint64) bool {
+	fields, err := stat(pid)
+	if err != nil || !isAlive(fields, ticks) {
+		return false
+	}
+	flags, err := strconv.ParseUint(fields[fieldFlags-fieldsBeforeState-1], 10, 64)
+	return err == nil && flags&flagExiting != 0
 }
 
 // All lists the pids there are.

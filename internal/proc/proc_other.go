@@ -30,6 +30,8 @@ func User(int) (int, error) { return 0, errNeedsLinux }
 
 func Alive(pid int, _ uint64) bool { return syscall.Kill(pid, 0) == nil }
 
+func Dying(int, uint64) bool { return false }
+
 func All() ([]int, error) { return nil, errNeedsLinux }
 
 func Marked(string, string) (map[int]string, error) { return map[int]string{}, nil }

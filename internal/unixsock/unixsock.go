@@ -1,4 +1,4 @@
-// Package unixsock listens and dials on unix sockets in state directories,
+// Package unixsock listens, serves and dials on unix sockets in state directories,
 // whose paths may be longer than the kernel's limit for a socket address (108
 // bytes on Linux, 104 elsewhere).
 package unixsock
