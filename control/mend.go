@@ -139,8 +139,7 @@ func (m *Mind) restart(r *replica, cause event.ID, choice decide.Choice) {
 	kill := f.Case.Sign == holdfast.SignSilent
 	r.Attempts = append(m.recent(r.Attempts), m.now.Boot)
 	r.Streak++
-	f.AskAt, f.Withheld, f.Case = 0, "", detect.Case{}
-	f.CaptureBy, f.Captured = 0, false
+	f.acquit()
 	m.want(r)
 	r.Kill = kill
 	r.Began = m.say(cause, event.Decided{
@@ -203,8 +202,7 @@ func (m *Mind) readmitted(r *replica, cause event.ID) {
 		m.say(cause, event.Cleared{Mode: f.Mode, ID: r.id()})
 		r.Failure = nil
 	} else if f != nil {
-		f.Case, f.ConfirmAt, f.AskAt, f.Withheld = detect.Case{}, 0, 0, ""
-		f.CaptureBy, f.Captured = 0, false
+		f.acquit()
 	}
 	service := m.service(r)
 	whole := m.answering(service) == service.Replicas
