@@ -15,8 +15,10 @@ const (
 	// and it is not the replicas.
 	MassWithin = 10 * time.Second
 	// FlapWithin and flapLimit: the fourth time out within two minutes is a
-	// pattern that restarts do not mend. A penalty of 1000 for each with a
-	// half-life of a minute, suppressed above 3000, comes to the same.
+	// pattern that restarts do not mend. The gateways' own rule is a penalty that
+	// fades (detect.Flapping), which four times out reach only within 54 s of one
+	// another: to leave a replica out costs less than to end it. This one counts,
+	// so that a person finds its number in the journal.
 	FlapWithin = 2 * time.Minute
 	flapLimit  = 4
 	// endedApart is the least time between two living processes that remedies
