@@ -34,10 +34,9 @@ type proofs struct {
 	proved map[holdfast.ModeName]event.Proved
 }
 
-func newProofs(state stateDir, environ []string, tell func(context.Context, event.Body) error) *proofs {
-	return &proofs{
-		state: state, tell: tell, bases: proof.NewBases(string(state), environ), proved: map[holdfast.ModeName]event.Proved{},
-	}
+// newProofs is for a mind that remembers some verdicts.
+func newProofs(state stateDir, environ []string, told map[holdfast.ModeName]event.Proved, tell func(context.Context, event.Body) error) *proofs {
+	return &proofs{state: state, tell: tell, bases: proof.NewBases(string(state), environ), proved: told}
 }
 
 // of looks at a system from now on, and for the first time before it returns.
