@@ -123,7 +123,7 @@ func changeText(c api.Change) string {
 	case c.Alone:
 		line += fmt.Sprintf("  (%s is replaced; it is the only one, so its requests fail meanwhile)", c.Replaced[0])
 	case len(c.Replaced) > 0:
-		line += fmt.Sprintf("  (replaced one at a time: %s)", someOf(c.Replaced))
+		line += fmt.Sprintf("  (replaced one at a time: %s)", event.Few(c.Replaced))
 	case c.What == "changed":
 		line += "  (nothing is restarted)"
 	case c.What == "removed":

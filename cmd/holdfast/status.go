@@ -113,26 +113,12 @@ func shadowText(arms []view.Arm) string {
 	}
 	var text strings.Builder
 	for _, why := range reasons {
-		fmt.Fprintf(&text, "shadow   %s: nothing that lives is ended; %s\n", someOf(modes[why]), why)
+		fmt.Fprintf(&text, "shadow   %s: nothing that lives is ended; %s\n", event.Few(modes[why]), why)
 	}
 	if text.Len() > 0 {
 		text.WriteString("  next: holdfast prove arms what passes; armed: true in the file does without a drill\n")
 	}
 	return text.String()
-}
-
-// someOf names a few and counts the rest.
-func someOf[Name ~string](names []Name) string {
-	const most = 6
-	var few []string
-	for _, name := range names[:min(len(names), most)] {
-		few = append(few, string(name))
-	}
-	text := strings.Join(few, ", ")
-	if len(names) > most {
-		text += fmt.Sprintf(" and %d more", len(names)-most)
-	}
-	return text
 }
 
 // lacking says, once per service and reason, which limits do not hold.
