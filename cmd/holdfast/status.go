@@ -97,15 +97,17 @@ func personText(f view.Failure) string {
 	return "  next: " + look + "\n"
 }
 
+// shadowed are those whose remedies would only be recorded.
+func shadowed(arms []view.Arm) []view.Arm {
+	return slices.DeleteFunc(slices.Clone(arms), func(a view.Arm) bool { return a.Armed })
+}
+
 // shadowText says which remedies would only be recorded, and what would arm
 // them: one line for each reason.
 func shadowText(arms []view.Arm) string {
 	var reasons []string
 	modes := map[string][]holdfast.ModeName{}
-	for _, arm := range arms {
-		if arm.Armed {
-			continue
-		}
+	for _, arm := range shadowed(arms) {
 		if modes[arm.Why] == nil {
 			reasons = append(reasons, arm.Why)
 		}
