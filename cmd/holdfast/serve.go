@@ -187,10 +187,16 @@ func arm(system *holdfast.System) {
 // $PORT. What does not is left at its port, and is refused it when that is taken.
 func unfix(system *holdfast.System) {
 	for i, service := range system.Services {
-		if strings.Contains(service.Command, "$PORT") || strings.Contains(service.Command, "${PORT") {
+		if movable(service) {
 			system.Services[i].Listen = nil
 		}
 	}
+}
+
+// movable says that a service listens on $PORT, by its command: wherever it is
+// told to, and not at one port.
+func movable(s holdfast.Service) bool {
+	return strings.Contains(s.Command, "$PORT") || strings.Contains(s.Command, "${PORT")
 }
 
 // Tell implements api.Agent. What is held against replicas is held in two places:
