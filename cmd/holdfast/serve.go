@@ -44,7 +44,7 @@ func (a *agent) Status(ctx context.Context) api.Status {
 	return status
 }
 
-// answerWithin bounds a question of the status to another process of ours, which
+// answerWithin bounds what a person's question asks of another process of ours, which
 // answers from memory: one that is stopped must not keep a person from the rest.
 const answerWithin = 2 * time.Second
 
@@ -269,7 +269,7 @@ func (a *agent) Diagnose(ctx context.Context, name holdfast.ReplicaName) (api.Di
 		Address: found.Address, Listening: found.Listening, Elsewhere: found.Elsewhere,
 		Log: found.LogPath, Lines: found.Log,
 	}
-	if state, err := a.gateway.State(ctx); err == nil {
+	if state, err := answer(ctx, a.gateway.State); err == nil {
 		for _, endpoint := range state.Endpoints {
 			if endpoint.ID == replica.ID {
 				diagnosis.Tried = endpoint.Reason
