@@ -41,6 +41,15 @@ func (m *Mind) armed(mode holdfast.FailureMode) (why string) {
 	}
 }
 
+// Proved are the newest verdicts that the mind has been told of.
+func (m *Mind) Proved() map[holdfast.ModeName]event.Proved {
+	told := make(map[holdfast.ModeName]event.Proved, len(m.Proofs))
+	for name, proof := range m.Proofs {
+		told[name] = event.Proved{Basis: event.Basis{Mode: name, On: proof.On}, Verdict: proof.Verdict, At: proof.At}
+	}
+	return told
+}
+
 func (m *Mind) takeInspected(in event.Inspected) {
 	said := m.say(event.ID{}, in)
 	m.Bases = make(map[holdfast.ModeName]holdfast.Digest, len(in.Bases))

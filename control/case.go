@@ -1,7 +1,6 @@
 package control
 
 import (
-	"slices"
 	"time"
 
 	"holdfast"
@@ -17,7 +16,7 @@ func (m *Mind) caseOf(r *replica) decide.Case {
 	service := m.service(r)
 	c := decide.Case{
 		Now: m.now.Boot, Mode: mode, Armed: m.armed(mode) == "", ID: r.id(), Sign: f.Case.Sign, Alive: r.alive(),
-		Attempts: m.recent(r.Attempts), Streak: r.Streak, FailedAt: f.FailedAt,
+		Attempts: r.Attempts, Streak: r.Streak, FailedAt: f.FailedAt,
 		Paused:   m.Paused[""] || m.Paused[r.Service],
 		Replicas: service.Replicas, Rails: m.System.Guardrails,
 	}
@@ -37,7 +36,7 @@ func (m *Mind) caseOf(r *replica) decide.Case {
 
 // around looks beside a living replica: a remedy would end it.
 func (m *Mind) around(r *replica, service holdfast.Service) decide.Surroundings {
-	a := decide.Surroundings{Ended: m.Ended, Downs: len(r.recentDowns(m.now.Boot))}
+	a := decide.Surroundings{Ended: m.Ended, Downs: len(recent(r.Downs, m.now.Boot, decide.FlapWithin))}
 	bad := map[holdfast.ZoneName]bool{}
 	m.peers(service, func(other *replica) {
 		zone := service.Zone(other.Ordinal)
@@ -71,19 +70,11 @@ func (m *Mind) peers(service holdfast.Service, visit func(*replica)) {
 }
 
 // wentDown remembers that a replica began to fail. What is older than the span a
-// guardrail looks at is dropped, and never more is kept than it counts.
+// guardrail looks at is dropped, and of the rest the newest are kept.
 func (r *replica) wentDown(now time.Duration) {
-	r.Downs = append(r.recentDowns(now), now)
+	r.Downs = append(recent(r.Downs, now, decide.FlapWithin), now)
 	r.Downs = r.Downs[max(0, len(r.Downs)-maxDowns):]
 }
 
 // maxDowns bounds what is remembered of a replica that flaps; decide asks for 4.
 const maxDowns = 16
-
-func (r *replica) recentDowns(now time.Duration) []time.Duration {
-	old := slices.IndexFunc(r.Downs, func(at time.Duration) bool { return now-at < decide.FlapWithin })
-	if old < 0 {
-		return nil
-	}
-	return r.Downs[old:]
-}

@@ -137,10 +137,9 @@ func (m *Mind) restart(r *replica, cause event.ID, choice decide.Choice) {
 		m.Ended = m.now.Boot
 	}
 	kill := f.Case.Sign == holdfast.SignSilent
-	r.Attempts = append(m.recent(r.Attempts), m.now.Boot)
+	r.Attempts = append(recent(r.Attempts, m.now.Boot, m.System.Guardrails.MaxActions.Per), m.now.Boot) // bounded by the budget
 	r.Streak++
-	f.AskAt, f.Withheld, f.Case = 0, "", detect.Case{}
-	f.CaptureBy, f.Captured = 0, false
+	f.acquit()
 	m.want(r)
 	r.Kill = kill
 	r.Began = m.say(cause, event.Decided{
@@ -149,13 +148,12 @@ func (m *Mind) restart(r *replica, cause event.ID, choice decide.Choice) {
 	})
 }
 
-// recent drops attempts that no longer count, so that the list is bounded by
-// the budget.
-func (m *Mind) recent(attempts []time.Duration) []time.Duration {
-	for len(attempts) > 0 && m.now.Boot-attempts[0] >= m.System.Guardrails.MaxActions.Per {
-		attempts = attempts[1:]
+// recent are those of some instants, oldest first, that lie within a span of now.
+func recent(instants []time.Duration, now, span time.Duration) []time.Duration {
+	for len(instants) > 0 && now-instants[0] >= span {
+		instants = instants[1:]
 	}
-	return attempts
+	return instants
 }
 
 // escalate calls for a person, once per failure.
@@ -203,8 +201,7 @@ func (m *Mind) readmitted(r *replica, cause event.ID) {
 		m.say(cause, event.Cleared{Mode: f.Mode, ID: r.id()})
 		r.Failure = nil
 	} else if f != nil {
-		f.Case, f.ConfirmAt, f.AskAt, f.Withheld = detect.Case{}, 0, 0, ""
-		f.CaptureBy, f.Captured = 0, false
+		f.acquit()
 	}
 	service := m.service(r)
 	whole := m.answering(service) == service.Replicas

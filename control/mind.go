@@ -129,9 +129,8 @@ func (m *Mind) find(id holdfast.ReplicaID) *replica {
 
 // each visits the replicas of a service in order, to be changed by this step.
 func (m *Mind) each(service holdfast.Service, visit func(*replica)) {
-	for ordinal := range service.Replicas {
-		if replica := m.find(holdfast.ReplicaID{Service: service.Name, Ordinal: ordinal + 1}); replica != nil {
-			visit(replica)
-		}
-	}
+	m.peers(service, func(r *replica) {
+		m.touched = append(m.touched, r)
+		visit(r)
+	})
 }

@@ -38,11 +38,11 @@ func (m *Mind) hasAllItRequires(service holdfast.Service) bool {
 // admitted counts the replicas of a service that get requests.
 func (m *Mind) admitted(service holdfast.Service) int {
 	n := 0
-	for ordinal := range service.Replicas {
-		if r := m.Replicas[holdfast.NameReplica(service.Name, ordinal+1)]; r != nil && r.admitted() {
+	m.peers(service, func(r *replica) {
+		if r.admitted() {
 			n++
 		}
-	}
+	})
 	return n
 }
 
@@ -99,12 +99,9 @@ func (m *Mind) isNeeded(name holdfast.ServiceName) bool {
 }
 
 func (m *Mind) runs(service holdfast.Service) bool {
-	for ordinal := range service.Replicas {
-		if r := m.Replicas[holdfast.NameReplica(service.Name, ordinal+1)]; r != nil && r.Phase != idle {
-			return true
-		}
-	}
-	return false
+	some := false
+	m.peers(service, func(r *replica) { some = some || r.Phase != idle })
+	return some
 }
 
 // stop ends a service's replicas and returns how many are not idle yet. What is

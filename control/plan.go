@@ -27,11 +27,7 @@ func (m *Mind) Plan() Plan {
 			Name: service.Name, Protocol: service.Protocol, Minimum: service.Minimum, Healthcheck: service.Healthcheck,
 			Elsewhere: service.Manage != holdfast.Full,
 		}
-		for ordinal := range service.Replicas {
-			r := m.Replicas[holdfast.NameReplica(service.Name, ordinal+1)]
-			if r == nil {
-				continue
-			}
+		m.peers(service, func(r *replica) {
 			if r.desired() {
 				plan.Desired.Replicas = append(plan.Desired.Replicas, holdfast.DesiredReplica{ID: r.id(), Service: m.definition(r), Kill: r.Kill})
 			}
@@ -40,7 +36,7 @@ func (m *Mind) Plan() Plan {
 			if r.Endpoint.Address != "" && r.Phase != draining {
 				routed.Endpoints = append(routed.Endpoints, r.Endpoint)
 			}
-		}
+		})
 		if !service.Once {
 			plan.Table.Services = append(plan.Table.Services, routed)
 		}

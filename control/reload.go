@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"holdfast"
-	"holdfast/detect"
 	"holdfast/event"
 	"holdfast/topology"
 )
@@ -137,8 +136,7 @@ func (m *Mind) renew(r *replica) {
 	m.freshen(r)
 	r.Attempts, r.Streak, r.Downs = nil, 0, nil
 	if f := r.Failure; f != nil {
-		f.AskAt, f.ConfirmAt, f.Withheld, f.Case = 0, 0, "", detect.Case{}
-		f.CaptureBy, f.Captured = 0, false
+		f.acquit()
 	}
 	m.want(r)
 	r.Began = m.say(m.Roll.Cause, event.Decided{Do: event.ActReplace, Level: holdfast.Local, ID: r.id()})

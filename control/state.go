@@ -96,6 +96,13 @@ type failure struct {
 	Captured  bool               `json:"captured,omitempty"`
 }
 
+// acquit drops all that spoke against an incarnation and was put off for it: the
+// next one, or the same one admitted again, is judged afresh.
+func (f *failure) acquit() {
+	f.Case, f.ConfirmAt, f.AskAt, f.Withheld = detect.Case{}, 0, 0, ""
+	f.CaptureBy, f.Captured = 0, false
+}
+
 // lasting is how long a mended replica must stay admitted for its remedy to
 // count as one that lasted, so that the next failure is mended at once again.
 const lasting = 10 * time.Second

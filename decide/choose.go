@@ -112,7 +112,7 @@ func (c Case) patience(last bool) time.Duration {
 func (c Case) restart() Choice {
 	choice := Choice{Do: event.ActRestart, Attempt: c.spent() + 1}
 	for _, rail := range rails() {
-		if refusal, refused := rail.refuses(c); refused {
+		if refusal, refused := rail.holds(c); refused {
 			choice.Withheld, choice.Why = rail.name, refusal.why
 			choice.Escalate, choice.Again = refusal.escalate, refusal.again
 			return choice

@@ -15,8 +15,10 @@ const (
 	// and it is not the replicas.
 	MassWithin = 10 * time.Second
 	// FlapWithin and flapLimit: the fourth time out within two minutes is a
-	// pattern that restarts do not mend. A penalty of 1000 for each with a
-	// half-life of a minute, suppressed above 3000, comes to the same.
+	// pattern that restarts do not mend. The gateways' own rule is a penalty that
+	// fades (detect.Flapping), which four times out reach only within 54 s of one
+	// another: to leave a replica out costs less than to end it. This one counts,
+	// so that a person finds its number in the journal.
 	FlapWithin = 2 * time.Minute
 	flapLimit  = 4
 	// endedApart is the least time between two living processes that remedies
@@ -25,10 +27,19 @@ const (
 	endedApart = 10 * time.Second
 )
 
-// A rail is one guardrail as a rule.
+// A rail is one guardrail as a rule. Most hold only remedies that would end a
+// living process: to start what exited takes nothing away.
 type rail struct {
 	name    holdfast.Guardrail
 	refuses func(Case) (refusal, bool)
+	always  bool // it holds what exited, too
+}
+
+func (r rail) holds(c Case) (refusal, bool) {
+	if !c.Alive && !r.always {
+		return refusal{}, false
+	}
+	return r.refuses(c)
 }
 
 // A refusal says why a remedy may not be, whether a person has to know, and
@@ -41,12 +52,11 @@ type refusal struct {
 
 // rails lists the guardrails in the order in which they are asked. A person's
 // word comes first; then what needs no look at the rest of the service; then
-// what doubts the cause; last what only asks for patience. What exited is held
-// by the first two alone: starting it takes nothing away.
+// what doubts the cause; last what only asks for patience.
 func rails() []rail {
 	return []rail{
-		{name: holdfast.RailPause, refuses: pause},
-		{name: holdfast.RailAttempts, refuses: attempts},
+		{name: holdfast.RailPause, refuses: pause, always: true},
+		{name: holdfast.RailAttempts, refuses: attempts, always: true},
 		{name: holdfast.RailEverything, refuses: everything},
 		{name: holdfast.RailEvidence, refuses: evidence},
 		{name: holdfast.RailDependency, refuses: dependency},
@@ -87,7 +97,7 @@ func everything(c Case) (refusal, bool) {
 	return refusal{
 		why:      fmt.Sprintf("all %d replicas live and look bad at once", c.Replicas),
 		escalate: true,
-	}, c.Alive && c.Replicas > 1 && c.Doubted >= c.Replicas
+	}, c.Replicas > 1 && c.Doubted >= c.Replicas
 }
 
 // evidence asks for more than what routing needs before a process is ended that
@@ -100,7 +110,7 @@ func evidence(c Case) (refusal, bool) {
 	if !refused.escalate {
 		refused.again = personAt
 	}
-	return refused, c.Alive && (c.Sign == holdfast.SignMissed || c.Sign == holdfast.SignUnreachable)
+	return refused, c.Sign == holdfast.SignMissed || c.Sign == holdfast.SignUnreachable
 }
 
 // dependency keeps callers alive while what they need is sick: a restarted
@@ -110,7 +120,7 @@ func dependency(c Case) (refusal, bool) {
 	for _, name := range c.Around.Sick {
 		names = append(names, string(name))
 	}
-	return refusal{why: "what it depends on is failing: " + strings.Join(names, ", "), escalate: true}, c.Alive && len(names) > 0
+	return refusal{why: "what it depends on is failing: " + strings.Join(names, ", "), escalate: true}, len(names) > 0
 }
 
 // mass holds still when more than a third of the replicas, or replicas of
@@ -127,13 +137,13 @@ func mass(c Case) (refusal, bool) {
 		why:      fmt.Sprintf("%d of %d replicas%s turned bad within %s", a.TurnedBad, c.Replicas, where, event.Short(MassWithin)),
 		escalate: true,
 		again:    a.BadSince + MassWithin,
-	}, c.Alive && (many || a.BadZones > 1) && c.Now < a.BadSince+MassWithin
+	}, (many || a.BadZones > 1) && c.Now < a.BadSince+MassWithin
 }
 
 // shadow keeps a remedy from ending a living process until its failure mode is
 // armed. What exited may always be started again.
 func shadow(c Case) (refusal, bool) {
-	return refusal{why: "it would end a living process, and " + string(c.Mode.Name) + " is not armed", escalate: true}, c.Alive && !c.Armed
+	return refusal{why: "it would end a living process, and " + string(c.Mode.Name) + " is not armed", escalate: true}, !c.Armed
 }
 
 func flapping(c Case) (refusal, bool) {
@@ -141,7 +151,7 @@ func flapping(c Case) (refusal, bool) {
 		why:      fmt.Sprintf("it went out %d times within %s, which no restart mends", c.Around.Downs, event.Short(FlapWithin)),
 		escalate: true,
 		again:    c.Now + FlapWithin,
-	}, c.Alive && c.Around.Downs >= flapLimit
+	}, c.Around.Downs >= flapLimit
 }
 
 // unavailable keeps a remedy from taking a living replica out while as many as
@@ -150,12 +160,12 @@ func unavailable(c Case) (refusal, bool) {
 	return refusal{
 		why:      fmt.Sprintf("%d of %d replicas are out already, %d may be", c.Out, c.Replicas, c.Rails.MaxUnavailable),
 		escalate: true,
-	}, c.Alive && c.Out >= c.Rails.MaxUnavailable
+	}, c.Out >= c.Rails.MaxUnavailable
 }
 
 // zone ends nothing in one zone while another is short.
 func zone(c Case) (refusal, bool) {
-	return refusal{why: "a replica in zone " + string(c.Around.ZoneOut) + " is out, and one zone at a time is mended", escalate: true}, c.Alive && c.Around.ZoneOut != ""
+	return refusal{why: "a replica in zone " + string(c.Around.ZoneOut) + " is out, and one zone at a time is mended", escalate: true}, c.Around.ZoneOut != ""
 }
 
 // velocity bounds how fast capacity is taken away, whatever the reasons are.
@@ -164,5 +174,5 @@ func velocity(c Case) (refusal, bool) {
 	return refusal{
 		why:   fmt.Sprintf("another living process was ended %s ago, and %s lie between two", event.Short(c.Now-c.Around.Ended), event.Short(endedApart)),
 		again: next,
-	}, c.Alive && c.Around.Ended != 0 && c.Now < next
+	}, c.Around.Ended != 0 && c.Now < next
 }

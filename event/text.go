@@ -81,7 +81,7 @@ func textTold(body Body) string {
 	case Disarmed:
 		return "in shadow " + string(b.Mode) + colon(b.Why)
 	case Outdated:
-		return "outdated" + colon(list(b.IDs))
+		return "outdated" + colon(Few(b.IDs))
 	case Stopped:
 		return "stopped"
 	default:
@@ -120,16 +120,16 @@ func Short(d time.Duration) string {
 	}
 }
 
-// list names a few and counts the rest.
-func list(ids []holdfast.ReplicaID) string {
+// Few names the first six and counts the rest: "a, b, c, d, e, f and 3 more".
+func Few[T any](all []T) string {
 	const most = 6
 	var words []string
-	for _, id := range ids[:min(len(ids), most)] {
-		words = append(words, id.String())
+	for _, one := range all[:min(len(all), most)] {
+		words = append(words, fmt.Sprint(one))
 	}
 	text := strings.Join(words, ", ")
-	if len(ids) > most {
-		text += fmt.Sprintf(" and %d more", len(ids)-most)
+	if len(all) > most {
+		text += fmt.Sprintf(" and %d more", len(all)-most)
 	}
 	return text
 }

@@ -35,7 +35,7 @@ func NewBases(state string, environ []string) *Bases {
 // Of is the basis of each mode of a system as things stand. One that cannot be
 // told says why, and no verdict rests on it.
 func (b *Bases) Of(ctx context.Context, system *holdfast.System) map[holdfast.ModeName]Basis {
-	look := looking{bases: b, system: system, programs: map[holdfast.ServiceName]found{}}
+	look := looking{bases: b, system: system, programs: once[holdfast.ServiceName]{}, folders: once[string]{}}
 	bases := map[holdfast.ModeName]Basis{}
 	for _, of := range system.Modes {
 		digest, err := look.basis(ctx, of)
@@ -49,17 +49,30 @@ func (b *Bases) Of(ctx context.Context, system *holdfast.System) map[holdfast.Mo
 }
 
 // A looking is one look at everything: each service is looked at once, however
-// many modes it has.
+// many modes it has, and git is asked once about each folder, however many
+// services work in it.
 type looking struct {
 	bases    *Bases
 	system   *holdfast.System
-	programs map[holdfast.ServiceName]found
+	programs once[holdfast.ServiceName]
+	folders  once[string]
 }
 
-// found is what a look at one service came to.
+// once remembers, for as long as one look lasts, what was found.
+type once[Key comparable] map[Key]found
+
 type found struct {
 	digest string
 	err    error
+}
+
+func (o once[Key]) of(key Key, look func() (string, error)) (string, error) {
+	known, ok := o[key]
+	if !ok {
+		known.digest, known.err = look()
+		o[key] = known
+	}
+	return known.digest, known.err
 }
 
 func (l *looking) basis(ctx context.Context, of holdfast.FailureMode) (holdfast.Digest, error) {
@@ -77,32 +90,30 @@ func (l *looking) basis(ctx context.Context, of holdfast.FailureMode) (holdfast.
 
 // program is the digest of what a service runs and reads.
 func (l *looking) program(ctx context.Context, name holdfast.ServiceName) (string, error) {
-	if known, ok := l.programs[name]; ok {
-		return known.digest, known.err
-	}
-	service, _ := l.system.Service(name)
-	var f found
-	if f.digest, f.err = l.bases.service(ctx, service); f.err != nil {
-		f.err = fmt.Errorf("%s: %w", name, f.err)
-	}
-	l.programs[name] = f
-	return f.digest, f.err
+	return l.programs.of(name, func() (string, error) {
+		service, _ := l.system.Service(name)
+		digest, err := l.service(ctx, service)
+		if err != nil {
+			return "", fmt.Errorf("%s: %w", name, err)
+		}
+		return digest, nil
+	})
 }
 
-func (b *Bases) service(ctx context.Context, service holdfast.Service) (string, error) {
+func (l *looking) service(ctx context.Context, service holdfast.Service) (string, error) {
 	sum := sha256.New()
 	if service.Command != "" {
-		path, err := b.executable(service)
+		path, err := l.bases.executable(service)
 		if err != nil {
 			return "", err
 		}
-		content, err := b.files.of(ctx, path, maxExecutable)
+		content, err := l.bases.files.of(ctx, path, maxExecutable)
 		if err != nil {
 			return "", fmt.Errorf("read the executable: %w", err)
 		}
 		section(sum, "executable", content)
 	}
-	inputs, err := b.inputs(ctx, service)
+	inputs, err := l.inputs(ctx, service)
 	if err != nil {
 		return "", err
 	}

@@ -296,3 +296,39 @@ func BenchmarkBases(b *testing.B) {
 		bases.Of(b.Context(), system)
 	}
 }
+
+// Many services of one file work in its folder, and git was asked about it for
+// each of them, at every start and every few seconds.
+func TestGitIsAskedOnceAboutAFolder(t *testing.T) {
+	h := newHouse(t).underGit()
+	real, err := exec.LookPath("git")
+	if err != nil {
+		t.Fatal(err)
+	}
+	tools, asked := t.TempDir(), filepath.Join(t.TempDir(), "asked")
+	script := "#!/bin/sh\necho >>'" + asked + "'\nexec '" + real + "' \"$@\"\n"
+	if err := os.WriteFile(filepath.Join(tools, "git"), []byte(script), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("PATH", tools+":"+os.Getenv("PATH"))
+	questions := func() int {
+		t.Helper()
+		os.Remove(asked)
+		h.digest()
+		text, err := os.ReadFile(asked)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return len(text)
+	}
+	of := questions()
+	for _, name := range []holdfast.ServiceName{"cart", "ads"} {
+		other := h.system.Services[0]
+		other.Name = name
+		h.system.Services = append(h.system.Services, other)
+		h.system.Modes = append(h.system.Modes, mode.Crash().Of(other))
+	}
+	if again := questions(); again != of {
+		t.Errorf("git was asked %d times for three services of one folder, and %d for one", again, of)
+	}
+}

@@ -24,14 +24,14 @@ const (
 
 // inputs is the digest of what a service reads beside its program: what the file
 // names, or else what git knows of its working directory.
-func (b *Bases) inputs(ctx context.Context, service holdfast.Service) (string, error) {
+func (l *looking) inputs(ctx context.Context, service holdfast.Service) (string, error) {
 	if len(service.Inputs) == 0 {
 		if service.Command == "" {
 			return "", nil
 		}
-		return b.worktree(ctx, service.WorkingDir)
+		return l.folders.of(service.WorkingDir, func() (string, error) { return l.bases.worktree(ctx, service.WorkingDir) })
 	}
-	in := &reading{bases: b, sum: sha256.New(), left: maxInputBytes}
+	in := &reading{bases: l.bases, sum: sha256.New(), left: maxInputBytes}
 	for _, named := range service.Inputs {
 		if err := in.named(ctx, named); err != nil {
 			return "", fmt.Errorf("inputs: %w", err)

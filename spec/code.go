@@ -1,5 +1,7 @@
 package spec
 
+import "slices"
+
 // A Code names a kind of problem for ever. The first two digits say what it is
 // about: 10 the text, 11 keys and values, 12 references between things.
 type Code string
@@ -58,10 +60,10 @@ const (
 	shellOperator  Code = "HF1122"
 	badSecret      Code = "HF1123"
 	badEnvironment Code = "HF1124"
-	twoFallbacks   Code = "HF1130"
 	badUser        Code = "HF1125"
 	badSize        Code = "HF1126"
 	badCPU         Code = "HF1127"
+	twoFallbacks   Code = "HF1130"
 
 	blindToHang   Code = "HF1201"
 	unknownNeed   Code = "HF1202"
@@ -77,14 +79,16 @@ const (
 	nobodyOwns    Code = "HF1212"
 	unfitMode     Code = "HF1213"
 
+	noEnd          Code = "HF1220"
 	halfHook       Code = "HF1221"
 	aimlessHook    Code = "HF1222"
 	unknownAllowed Code = "HF1223"
-	noEnd          Code = "HF1220"
 )
 
 // Codes lists every kind of problem that Read can find, by code.
-func Codes() []Meaning {
+func Codes() []Meaning { return slices.Concat(textCodes(), valueCodes(), referenceCodes()) }
+
+func textCodes() []Meaning {
 	return []Meaning{
 		{Code: notUTF8, Severity: Error, Title: "the file is not UTF-8 text"},
 		{Code: tooLong, Severity: Error, Title: "the file is too long: over 1 MiB, over 250,000 words and signs, over 6,000 entries in one mapping, or over 100 empty lines in a row"},
@@ -99,7 +103,11 @@ func Codes() []Meaning {
 		{Code: badMerge, Severity: Error, Title: "a merge key merges something that is not a mapping"},
 		{Code: tooMany, Severity: Warning, Title: "there are more problems than are listed"},
 		{Code: strangeTag, Severity: Error, Title: "a YAML tag is used"},
+	}
+}
 
+func valueCodes() []Meaning {
+	return []Meaning{
 		{Code: unknownKey, Severity: Error, Title: "a key is not known"},
 		{Code: wrongType, Severity: Error, Title: "a value has the wrong shape"},
 		{Code: missingKey, Severity: Error, Title: "a key is missing"},
@@ -124,11 +132,15 @@ func Codes() []Meaning {
 		{Code: shellOperator, Severity: Error, Title: "a command uses what only a shell understands"},
 		{Code: badSecret, Severity: Error, Title: "a reference to a secret is not written well"},
 		{Code: badEnvironment, Severity: Error, Title: "an environment entry is not a variable"},
-		{Code: twoFallbacks, Severity: Error, Title: "a fallback has two bodies"},
 		{Code: badUser, Severity: Error, Title: "a user is not a name or a number"},
 		{Code: badSize, Severity: Error, Title: "an amount of memory is not one, or out of range"},
 		{Code: badCPU, Severity: Error, Title: "a share of the processors is not one, or out of range"},
+		{Code: twoFallbacks, Severity: Error, Title: "a fallback has two bodies"},
+	}
+}
 
+func referenceCodes() []Meaning {
+	return []Meaning{
 		{Code: blindToHang, Severity: Warning, Title: "a hang of this service is seen only through traffic"},
 		{Code: unknownNeed, Severity: Error, Title: "a service depends on one that does not exist"},
 		{Code: needsItself, Severity: Error, Title: "a service depends on itself"},
@@ -142,11 +154,10 @@ func Codes() []Meaning {
 		{Code: loneReplica, Severity: Warning, Title: "a service that others wait for has one replica"},
 		{Code: nobodyOwns, Severity: Warning, Title: "a service has no owner"},
 		{Code: unfitMode, Severity: Error, Title: "a service cannot fail in this way"},
-
+		{Code: noEnd, Severity: Error, Title: "a service waits for what another never comes to"},
 		{Code: halfHook, Severity: Error, Title: "a hook breaks without mending, or mends without breaking"},
 		{Code: aimlessHook, Severity: Error, Title: "a hook of a private copy does not say which process it means"},
 		{Code: unknownAllowed, Severity: Error, Title: "a drill is allowed to touch a service that does not exist"},
-		{Code: noEnd, Severity: Error, Title: "a service waits for what another never comes to"},
 	}
 }
 

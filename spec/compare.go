@@ -56,7 +56,7 @@ func Compare(now, next *holdfast.System) []Change {
 
 func systemKeys(now, next *holdfast.System) []string {
 	whole := func(s *holdfast.System) any {
-		return holdfast.System{Name: s.Name, Owner: s.Owner, Promise: s.Promise, Zones: s.Zones, Guardrails: s.Guardrails}
+		return holdfast.System{Name: s.Name, Owner: s.Owner, Promise: s.Promise, Zones: s.Zones, Guardrails: s.Guardrails, Prove: s.Prove}
 	}
 	return differences("", asTree(whole(now)), asTree(whole(next)))
 }
@@ -71,6 +71,10 @@ func serviceKeys(now, next holdfast.Service) []string {
 		tree["depends_on"] = byNeed(service.DependsOn)
 		tree["environment"] = variables(service)
 		delete(tree, "pass_through")
+		if health, checked := tree["healthcheck"].(map[string]any); checked {
+			rename(health, "disabled", "disable")
+			delete(health, "tls") // it follows from the urls
+		}
 		if delete(tree, "once"); service.Once {
 			tree["restart"] = "no"
 		}
@@ -82,9 +86,22 @@ func serviceKeys(now, next holdfast.Service) []string {
 func byNeed(dependencies []holdfast.Dependency) map[string]any {
 	named := map[string]any{}
 	for _, dependency := range dependencies {
-		named[string(dependency.On)] = asTree(dependency)
+		need := asTree(dependency).(map[string]any)
+		rename(need, "completed", "condition")
+		if fallback, covered := need["fallback"].(map[string]any); covered {
+			rename(fallback, "body", "json")
+		}
+		named[string(dependency.On)] = need
 	}
 	return named
+}
+
+// rename gives what is called otherwise in a file the name it has there.
+func rename(tree map[string]any, ours, theirs string) {
+	if value, is := tree[ours]; is {
+		delete(tree, ours)
+		tree[theirs] = value
+	}
 }
 
 // variables are the environment, those that are passed through too.

@@ -112,10 +112,13 @@ func hookVariables(s holdfast.Service) []string {
 // reportAimless: a private copy runs beside what it is a copy of. What names
 // neither the process nor the port of the copy strikes something else.
 func (r *reader) reportAimless(o *override) {
-	for key, texts := range map[string][]rawText{"break": o.hook.breaks, "mend": o.hook.mends} {
-		if !refer(texts, "PID", "PORT") {
-			r.report(o.said[key], Problem{
-				Code: aimlessHook, Message: tick(key) + " does not say which process it means", Label: "neither `$PID` nor `$PORT`",
+	for _, c := range []struct {
+		key   string
+		words []rawText
+	}{{key: "break", words: o.hook.breaks}, {key: "mend", words: o.hook.mends}} {
+		if !refer(c.words, "PID", "PORT") {
+			r.report(o.said[c.key], Problem{
+				Code: aimlessHook, Message: tick(c.key) + " does not say which process it means", Label: "neither `$PID` nor `$PORT`",
 				Note: "the drill strikes a replica of a private copy; what is named otherwise would be something else, perhaps what runs in earnest",
 				Help: "use `$PID` or `$PORT` of the struck replica, as in `kill -STOP $PID`; for what already runs, declare it with `urls`",
 			})

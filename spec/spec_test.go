@@ -80,8 +80,12 @@ func TestEveryCodeIsExercisedOnce(t *testing.T) {
 	for _, c := range bounded() {
 		exercised[c.code] = true // TestBounds holds that it is so
 	}
-	known := map[Code]bool{}
+	known, last := map[Code]bool{}, Code("")
 	for _, meaning := range Codes() {
+		if meaning.Code < last {
+			t.Errorf("%s comes after %s", meaning.Code, last)
+		}
+		last = meaning.Code
 		if known[meaning.Code] || meaning.Title == "" {
 			t.Errorf("%s is listed twice, or without a title", meaning.Code)
 		}

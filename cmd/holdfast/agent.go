@@ -114,7 +114,7 @@ func newAgent(ctx context.Context, state stateDir, private bool) (*agent, error)
 	if private {
 		a.gateway = detour{Gateway: a.gateway, proxy: proxy.Dial(state.proxySocket())}
 	}
-	a.proofs = newProofs(state, os.Environ(), a.tell)
+	a.proofs = newProofs(state, os.Environ(), a.mind.Proved(), a.tell)
 	a.wire()
 	return a, a.relisten(ctx)
 }

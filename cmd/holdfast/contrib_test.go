@@ -42,9 +42,7 @@ func TestTheUnitsCommandsDoWhatItSays(t *testing.T) {
 	before := s.whole()
 	s.strike(s.keeper(), 9)
 	s.run("up", "--detach", "holdfast.yaml").exits(0)
-	if after := s.whole(); after["cart-1"] != before["cart-1"] || after["cart-2"] != before["cart-2"] {
-		t.Errorf("after the keeper's death %v run, before %v", after, before)
-	}
+	s.untouched(before)
 	if pid := s.keeper(); !lives(pid) {
 		t.Errorf("the PIDFile holds %d, which does not live", pid)
 	}

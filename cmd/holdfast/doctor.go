@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -75,7 +76,7 @@ func examine(name, flag string, problems io.Writer) (doctor, error) {
 			return d, exit(exitCouldNot, err)
 		}
 		d.Ports = portFacts(system, state)
-		d.Drills = drillFacts(system, d.Ports)
+		d.Drills = drillFacts(system, state)
 	}
 	state, err := stateOf(flag, dir)
 	if err != nil {
@@ -88,22 +89,30 @@ func examine(name, flag string, problems io.Writer) (doctor, error) {
 // portFacts are the ports that a file names, and who has them.
 func portFacts(system *holdfast.System, state stateDir) []host.Fact {
 	facts := []host.Fact{}
-	add := func(name, address string, port uint16) {
-		facts = append(facts, portFact(name, address, port, state))
-	}
 	for _, service := range system.Services {
 		for _, port := range service.Ports {
-			add(fmt.Sprintf("port %s of %s", strings.TrimPrefix(port.String(), "127.0.0.1:"), service.Name), port.String(), port.Port)
+			name := fmt.Sprintf("port %s of %s", strings.TrimPrefix(port.String(), "127.0.0.1:"), service.Name)
+			facts = append(facts, portFact(name, port.String(), port.Port, state))
 		}
-		for i, port := range service.Listen {
-			add(fmt.Sprintf("port %d of %s", port, holdfast.NameReplica(service.Name, i+1)), net.JoinHostPort("127.0.0.1", strconv.Itoa(int(port))), port)
-		}
+		facts = append(facts, listenFacts(service, state)...)
 	}
 	return facts
 }
 
+// listenFacts are the ports that replicas insist on.
+func listenFacts(service holdfast.Service, state stateDir) []host.Fact {
+	var facts []host.Fact
+	for i, port := range service.Listen {
+		name := fmt.Sprintf("port %d of %s", port, holdfast.NameReplica(service.Name, i+1))
+		facts = append(facts, portFact(name, net.JoinHostPort("127.0.0.1", strconv.Itoa(int(port))), port, state))
+	}
+	return facts
+}
+
+const portFree = "free"
+
 func portFact(name, address string, port uint16, state stateDir) host.Fact {
-	f := host.Fact{Name: name, Good: true, Says: "free"}
+	f := host.Fact{Name: name, Good: true, Says: portFree}
 	listener, err := net.Listen("tcp", address)
 	if err == nil {
 		listener.Close()
@@ -139,49 +148,53 @@ func (s stateDir) holds(pid int) bool {
 }
 
 // drillFacts say of each failure mode whether its drill can run here.
-func drillFacts(system *holdfast.System, ports []host.Fact) []host.Fact {
+func drillFacts(system *holdfast.System, state stateDir) []host.Fact {
 	facts := []host.Fact{}
+	why, next := uncopyable(system, state)
 	for _, mode := range system.Modes {
-		f := host.Fact{Name: string(mode.Name), Good: true}
-		if f.Says, f.Next = hindrance(system, mode, ports); f.Says != "" {
-			f.Good = false
-		} else {
-			f.Says = "its drill can run here"
+		f := host.Fact{Name: string(mode.Name), Good: true, Says: "its drill can run here"}
+		if says, do, private := hindrance(system, mode); says != "" {
+			f.Good, f.Says, f.Next = false, says, do
+		} else if private && why != "" {
+			f.Good, f.Says, f.Next = false, why, next
 		}
 		facts = append(facts, f)
 	}
 	return facts
 }
 
-// hindrance is why the drill of a mode cannot run here, and what to do; or
-// nothing. A private copy runs all of the file, so what hinders one service
-// hinders each of them.
-func hindrance(system *holdfast.System, mode holdfast.FailureMode, ports []host.Fact) (why, next string) {
+// hindrance is why the drill of a mode can run nowhere here, and what to do; or
+// nothing, and whether it takes a private copy.
+func hindrance(system *holdfast.System, mode holdfast.FailureMode) (why, next string, private bool) {
 	service, _ := system.Service(mode.Strikes.Service)
 	if len(mode.Drills) == 0 {
-		return "it has no drill", "write `break:` and `mend:` commands for it"
+		return "it has no drill", "write `break:` and `mend:` commands for it", false
 	}
-	drill := mode.Drills[0]
-	if _, exists := fault.Find(drill.Fault); !exists {
-		return "this version cannot make the fault " + string(drill.Fault), "write `break:` and `mend:` commands for it"
+	if _, exists := fault.Find(mode.Drills[0].Fault); !exists {
+		return "this version cannot make the fault " + string(mode.Drills[0].Fault), "write `break:` and `mend:` commands for it", false
 	}
-	if service.Command == "" {
-		if !slices.Contains(system.Prove.Allow, service.Name) {
-			return string(service.Name) + " runs elsewhere, and the file does not allow it to be touched", "write `prove: {allow: [" + string(service.Name) + "]}`, then holdfast prove --live"
-		}
-		return "", ""
+	if service.Command == "" && !slices.Contains(system.Prove.Allow, service.Name) {
+		return string(service.Name) + " runs elsewhere, and the file does not allow it to be touched", "write `prove: {allow: [" + string(service.Name) + "]}`, then holdfast prove --live", false
 	}
-	for _, each := range system.Services {
-		if why, next := unstartable(each); why != "" {
+	return "", "", service.Command != ""
+}
+
+// uncopyable is why no private copy can run here. It runs all of the file, so
+// what hinders one service hinders every drill.
+func uncopyable(system *holdfast.System, state stateDir) (why, next string) {
+	for _, service := range system.Services {
+		if why, next := unstartable(service); why != "" {
 			return why, next
 		}
 	}
-	for _, port := range ports {
-		listens := slices.ContainsFunc(system.Services, func(s holdfast.Service) bool {
-			return len(s.Listen) > 0 && strings.Contains(port.Name, " of "+string(s.Name)+"-")
-		})
-		if listens && !port.Good {
-			return port.Name + " is " + port.Says, port.Next
+	for _, service := range system.Services {
+		if movable(service) {
+			continue
+		}
+		for _, port := range listenFacts(service, state) {
+			if port.Says != portFree {
+				return port.Name + " is " + port.Says, cmp.Or(port.Next, "a private copy needs it too: holdfast down first, or have the command listen on `$PORT`")
+			}
 		}
 	}
 	return "", ""

@@ -14,6 +14,7 @@ import (
 	"holdfast/api"
 	"holdfast/event"
 	"holdfast/internal/files"
+	"holdfast/internal/proc"
 	"holdfast/journal"
 )
 
@@ -29,7 +30,7 @@ func leftBy(flag string, err error) (stateDir, bool) {
 	if err != nil {
 		return "", false
 	}
-	if _, err := os.Stat(state.path("keep")); err != nil {
+	if _, err := os.Stat(state.path(proc.KeepFile)); err != nil {
 		return "", false
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), time.Second)

@@ -19,10 +19,14 @@ const (
 	// inspectFirst bounds the look that a file waits for when it is put in force,
 	// so that what is armed is known before anything of it runs.
 	inspectFirst = time.Second
+	// tellAgain is how soon the mind is told what has not changed: a proof grows
+	// too old without anything being changed.
+	tellAgain = 24 * time.Hour
 )
 
 // proofs tell the mind what arms remedies: what verdicts were kept, and what one
-// would rest on now. Only what changed is told.
+// would rest on now. Only what changed is told, and once a day what one would
+// rest on.
 type proofs struct {
 	state stateDir
 	tell  func(context.Context, event.Body) error
@@ -31,13 +35,13 @@ type proofs struct {
 	bases  *proof.Bases
 	system *holdfast.System
 	based  map[holdfast.ModeName]holdfast.Digest
+	toldAt time.Time // of based
 	proved map[holdfast.ModeName]event.Proved
 }
 
-func newProofs(state stateDir, environ []string, tell func(context.Context, event.Body) error) *proofs {
-	return &proofs{
-		state: state, tell: tell, bases: proof.NewBases(string(state), environ), proved: map[holdfast.ModeName]event.Proved{},
-	}
+// newProofs is for a mind that remembers some verdicts.
+func newProofs(state stateDir, environ []string, told map[holdfast.ModeName]event.Proved, tell func(context.Context, event.Body) error) *proofs {
+	return &proofs{state: state, tell: tell, bases: proof.NewBases(string(state), environ), proved: told}
 }
 
 // of looks at a system from now on, and for the first time before it returns.
@@ -108,12 +112,12 @@ func (p *proofs) inspect(ctx, within context.Context) error {
 			inspected.Bases = append(inspected.Bases, event.Basis{Mode: mode.Name, On: basis.Digest})
 		}
 	}
-	if p.based != nil && maps.Equal(p.based, based) {
+	if p.based != nil && maps.Equal(p.based, based) && time.Since(p.toldAt) < tellAgain {
 		return nil
 	}
 	if err := p.tell(ctx, inspected); err != nil {
 		return err
 	}
-	p.based = based
+	p.based, p.toldAt = based, time.Now()
 	return nil
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -15,6 +16,7 @@ import (
 	"holdfast/api"
 	"holdfast/event"
 	"holdfast/journal/view"
+	"holdfast/spec"
 )
 
 func reloadCommand() *cobra.Command {
@@ -48,11 +50,10 @@ func reloadCommand() *cobra.Command {
 
 // A reload is the command while it runs.
 type reload struct {
-	client *api.Client
-	out    io.Writer
-	json   bool
-	before map[holdfast.ReplicaName]holdfast.Incarnation
-
+	client  *api.Client
+	out     io.Writer
+	json    bool
+	before  map[holdfast.ReplicaName]holdfast.Incarnation
 	awaited map[holdfast.ReplicaName]bool // not yet as the file wants them
 }
 
@@ -102,34 +103,31 @@ func (r *reload) show(d api.Difference, dryRun bool) error {
 // changeText is a change as a line: a sign as in a diff, what it is, and what
 // comes of it.
 func changeText(c api.Change) string {
-	sign := map[string]string{"added": "+", "removed": "-"}[c.What]
-	if sign == "" {
-		sign = "~"
+	sign, says := "~", strings.Join(c.Keys, ", ")
+	switch spec.What(c.What) {
+	case spec.Added:
+		sign, says = "+", c.What
+	case spec.Removed:
+		sign, says = "-", c.What
 	}
-	subject := string(c.Service)
-	if subject == "" {
-		subject = "the system"
-	}
-	line := sign + " " + subject + ": "
-	switch {
-	case c.What != "changed":
-		line += c.What
-	default:
-		line += strings.Join(c.Keys, ", ")
-	}
+	return fmt.Sprintf("%s %s: %s%s", sign, cmp.Or(string(c.Service), "the system"), says, comesOf(c))
+}
+
+func comesOf(c api.Change) string {
 	switch {
 	case c.Once:
-		line += "  (it runs again, once)"
+		return "  (it runs again, once)"
 	case c.Alone:
-		line += fmt.Sprintf("  (%s is replaced; it is the only one, so its requests fail meanwhile)", c.Replaced[0])
+		return fmt.Sprintf("  (%s is replaced; it is the only one, so its requests fail meanwhile)", c.Replaced[0])
 	case len(c.Replaced) > 0:
-		line += fmt.Sprintf("  (replaced one at a time: %s)", someOf(c.Replaced))
-	case c.What == "changed":
-		line += "  (nothing is restarted)"
-	case c.What == "removed":
-		line += "  (answers what it has, then it is stopped)"
+		return fmt.Sprintf("  (replaced one at a time: %s)", event.Few(c.Replaced))
+	case spec.What(c.What) == spec.Changed:
+		return "  (nothing is restarted)"
+	case spec.What(c.What) == spec.Removed:
+		return "  (answers what it has, then it is stopped)"
+	default:
+		return ""
 	}
-	return line
 }
 
 func incarnations(v view.Status) map[holdfast.ReplicaName]holdfast.Incarnation {

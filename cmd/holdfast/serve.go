@@ -44,7 +44,7 @@ func (a *agent) Status(ctx context.Context) api.Status {
 	return status
 }
 
-// answerWithin bounds a question of the status to another process of ours, which
+// answerWithin bounds what a person's question asks of another process of ours, which
 // answers from memory: one that is stopped must not keep a person from the rest.
 const answerWithin = 2 * time.Second
 
@@ -187,10 +187,16 @@ func arm(system *holdfast.System) {
 // $PORT. What does not is left at its port, and is refused it when that is taken.
 func unfix(system *holdfast.System) {
 	for i, service := range system.Services {
-		if strings.Contains(service.Command, "$PORT") || strings.Contains(service.Command, "${PORT") {
+		if movable(service) {
 			system.Services[i].Listen = nil
 		}
 	}
+}
+
+// movable says that a service listens on $PORT, by its command: wherever it is
+// told to, and not at one port.
+func movable(s holdfast.Service) bool {
+	return strings.Contains(s.Command, "$PORT") || strings.Contains(s.Command, "${PORT")
 }
 
 // Tell implements api.Agent. What is held against replicas is held in two places:
@@ -263,7 +269,7 @@ func (a *agent) Diagnose(ctx context.Context, name holdfast.ReplicaName) (api.Di
 		Address: found.Address, Listening: found.Listening, Elsewhere: found.Elsewhere,
 		Log: found.LogPath, Lines: found.Log,
 	}
-	if state, err := a.gateway.State(ctx); err == nil {
+	if state, err := answer(ctx, a.gateway.State); err == nil {
 		for _, endpoint := range state.Endpoints {
 			if endpoint.ID == replica.ID {
 				diagnosis.Tried = endpoint.Reason

@@ -171,7 +171,7 @@ func (s stateDir) unreachable(err error) error {
 // unkept explains a state directory without a keeper: its system was stopped, or
 // lost its keeper and serves on.
 func (s stateDir) unkept() error {
-	keep, _ := os.ReadFile(s.path("keep"))
+	keep, _ := os.ReadFile(s.path(proc.KeepFile))
 	left, _ := proc.Marked(strings.TrimSpace(string(keep)), "")
 	if len(left) > 0 {
 		return fmt.Errorf("the keeper in %s is gone, and %d of its processes run on\n  next: holdfast up adopts them, holdfast down ends them", s, len(left))

@@ -97,15 +97,17 @@ func personText(f view.Failure) string {
 	return "  next: " + look + "\n"
 }
 
+// shadowed are those whose remedies would only be recorded.
+func shadowed(arms []view.Arm) []view.Arm {
+	return slices.DeleteFunc(slices.Clone(arms), func(a view.Arm) bool { return a.Armed })
+}
+
 // shadowText says which remedies would only be recorded, and what would arm
 // them: one line for each reason.
 func shadowText(arms []view.Arm) string {
 	var reasons []string
 	modes := map[string][]holdfast.ModeName{}
-	for _, arm := range arms {
-		if arm.Armed {
-			continue
-		}
+	for _, arm := range shadowed(arms) {
 		if modes[arm.Why] == nil {
 			reasons = append(reasons, arm.Why)
 		}
@@ -113,26 +115,12 @@ func shadowText(arms []view.Arm) string {
 	}
 	var text strings.Builder
 	for _, why := range reasons {
-		fmt.Fprintf(&text, "shadow   %s: nothing that lives is ended; %s\n", someOf(modes[why]), why)
+		fmt.Fprintf(&text, "shadow   %s: nothing that lives is ended; %s\n", event.Few(modes[why]), why)
 	}
 	if text.Len() > 0 {
 		text.WriteString("  next: holdfast prove arms what passes; armed: true in the file does without a drill\n")
 	}
 	return text.String()
-}
-
-// someOf names a few and counts the rest.
-func someOf[Name ~string](names []Name) string {
-	const most = 6
-	var few []string
-	for _, name := range names[:min(len(names), most)] {
-		few = append(few, string(name))
-	}
-	text := strings.Join(few, ", ")
-	if len(names) > most {
-		text += fmt.Sprintf(" and %d more", len(names)-most)
-	}
-	return text
 }
 
 // lacking says, once per service and reason, which limits do not hold.

@@ -19,6 +19,7 @@ import (
 	"holdfast/event"
 	"holdfast/internal/files"
 	"holdfast/internal/proc"
+	"holdfast/keeper"
 )
 
 // fifteenLines is the smallest file that says everything. 8080 stands for the
@@ -164,7 +165,7 @@ func (s *system) roleAt(name string) int {
 // keeper is the keeper's pid, by the lock it holds.
 func (s *system) keeper() int {
 	s.Helper()
-	text, err := os.ReadFile(s.state.path("lock"))
+	text, err := os.ReadFile(s.state.path(keeper.LockName))
 	s.must(err)
 	pid, err := strconv.Atoi(strings.TrimSpace(string(text)))
 	s.must(err)
@@ -184,7 +185,7 @@ func (s *system) strike(pid int, signal syscall.Signal) {
 // carry its mark, wherever they went.
 func (s *system) alive() map[int]string {
 	found := s.living()
-	keep, err := os.ReadFile(s.state.path("keep"))
+	keep, err := os.ReadFile(s.state.path(proc.KeepFile))
 	if err != nil {
 		return found
 	}

@@ -325,12 +325,7 @@ func (u *up) showAddresses(status api.Status) {
 // inShadow says in half a line how many remedies would only be recorded; status
 // says which, and why.
 func inShadow(arms []view.Arm) string {
-	n := 0
-	for _, arm := range arms {
-		if !arm.Armed {
-			n++
-		}
-	}
+	n := len(shadowed(arms))
 	if n == 0 {
 		return ""
 	}

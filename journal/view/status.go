@@ -24,7 +24,7 @@ type Status struct {
 	Services []ServiceStatus     `json:"services"`           // in the order of the file
 	Failures []Failure           `json:"failures"`           // open ones, oldest first
 	Pauses   []Pause             `json:"pauses"`
-	Arms     []Arm               `json:"arms"` // of modes with a remedy that ends living processes, in the order of the file
+	Arms     []Arm               `json:"arms"` // of modes with a remedy that ends living processes, as they were first said
 }
 
 // An Arm says whether a failure mode's remedies may end a living process, and
