@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"holdfast"
+	"holdfast/diagnostic"
 	"holdfast/spec"
 )
 
@@ -26,7 +27,7 @@ func checkCommand() *cobra.Command {
 			return err
 		}
 		system, problems := spec.Read(file, environ())
-		checked := checked{System: file.Name, Problems: append([]spec.Problem{}, problems...), Modes: []holdfast.FailureMode{}}
+		checked := checked{System: file.Name, Problems: append([]diagnostic.Problem{}, problems...), Modes: []holdfast.FailureMode{}}
 		if system != nil {
 			checked.Modes = system.Modes
 			if *explain {
@@ -38,7 +39,7 @@ func checkCommand() *cobra.Command {
 				return exit(exitCouldNot, err)
 			}
 		} else {
-			fmt.Fprint(c.OutOrStdout(), spec.Render(file, problems, isTerminal(c.OutOrStdout())))
+			fmt.Fprint(c.OutOrStdout(), file.Show(problems, isTerminal(c.OutOrStdout())))
 			checked.print(c, system)
 		}
 		return checked.verdict(system, *strict)
@@ -50,7 +51,7 @@ func checkCommand() *cobra.Command {
 type checked struct {
 	Version  int                    `json:"version"`
 	System   string                 `json:"file"`
-	Problems []spec.Problem         `json:"problems"`
+	Problems []diagnostic.Problem   `json:"problems"`
 	Modes    []holdfast.FailureMode `json:"modes"`
 	Inferred []spec.Inference       `json:"inferred,omitempty"`
 }
@@ -90,7 +91,7 @@ func (d checked) print(c *cobra.Command, system *holdfast.System) {
 func (d checked) found() string {
 	warnings := 0
 	for _, problem := range d.Problems {
-		if problem.Severity == spec.Warning {
+		if problem.Severity == diagnostic.Warning {
 			warnings++
 		}
 	}
