@@ -57,8 +57,8 @@ func meaningOf(all []spec.Meaning, typed string) (spec.Meaning, error) {
 	return spec.Meaning{}, exit(exitUsage, fmt.Errorf("%q is not the code of a problem\n  next: %s", typed, next))
 }
 
-// nearestCode is the one that the fewest slips of the finger away, or "" when
-// none is within two: what is further away is not a code that was mistyped.
+// nearestCode is the code that the fewest slips of the finger lead to, or "" when
+// it takes more than two: that is no code that was mistyped.
 func nearestCode(all []spec.Meaning, typed string) spec.Code {
 	slips := func(m spec.Meaning) int { return slipsBetween(string(m.Code), typed) }
 	near := slices.MinFunc(all, func(a, b spec.Meaning) int { return cmp.Compare(slips(a), slips(b)) })
