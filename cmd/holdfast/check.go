@@ -3,6 +3,7 @@ package main
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -41,6 +42,7 @@ func checkCommand() *cobra.Command {
 		} else {
 			fmt.Fprint(c.OutOrStdout(), file.Show(problems, isTerminal(c.OutOrStdout())))
 			checked.print(c, system)
+			checked.printMore(c)
 		}
 		return checked.verdict(system, *strict)
 	}
@@ -85,6 +87,16 @@ func (d checked) print(c *cobra.Command, system *holdfast.System) {
 		fmt.Fprintf(out, "; %s", d.found())
 	}
 	fmt.Fprintln(out)
+}
+
+// printMore names where more is said: of the first error, or else of the first
+// warning. Of the others it is said in the same way.
+func (d checked) printMore(c *cobra.Command) {
+	if len(d.Problems) == 0 {
+		return
+	}
+	first := max(0, slices.IndexFunc(d.Problems, func(p spec.Problem) bool { return p.Severity == spec.Error }))
+	fmt.Fprintf(c.OutOrStdout(), "holdfast explain %s says more\n", d.Problems[first].Code)
 }
 
 // found counts what is wrong with the file: "2 errors, 1 warning".
