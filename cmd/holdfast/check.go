@@ -95,7 +95,7 @@ func (d checked) printMore(c *cobra.Command) {
 	if len(d.Problems) == 0 {
 		return
 	}
-	first := max(0, slices.IndexFunc(d.Problems, func(p spec.Problem) bool { return p.Severity == spec.Error }))
+	first := max(0, slices.IndexFunc(d.Problems, func(p diagnostic.Problem) bool { return p.Severity == diagnostic.Error }))
 	fmt.Fprintf(c.OutOrStdout(), "holdfast explain %s says more\n", d.Problems[first].Code)
 }
 

@@ -11,12 +11,13 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"holdfast/diagnostic"
 	"holdfast/docs/problems"
 	"holdfast/spec"
 )
 
 // known are the codes of all who find problems.
-func known() [][]spec.Meaning { return [][]spec.Meaning{spec.Codes()} }
+func known() [][]diagnostic.Meaning { return [][]diagnostic.Meaning{spec.Codes()} }
 
 func explainCommand() *cobra.Command {
 	c := &cobra.Command{
@@ -42,26 +43,26 @@ func explainCommand() *cobra.Command {
 }
 
 // meaningOf finds a code as a person types it.
-func meaningOf(all []spec.Meaning, typed string) (spec.Meaning, error) {
+func meaningOf(all []diagnostic.Meaning, typed string) (diagnostic.Meaning, error) {
 	code := strings.ToUpper(strings.TrimSpace(typed))
 	if !strings.HasPrefix(code, "HF") {
 		code = "HF" + code
 	}
-	if i := slices.IndexFunc(all, func(m spec.Meaning) bool { return string(m.Code) == code }); i >= 0 {
+	if i := slices.IndexFunc(all, func(m diagnostic.Meaning) bool { return string(m.Code) == code }); i >= 0 {
 		return all[i], nil
 	}
 	next := "holdfast explain lists all codes"
 	if near := nearestCode(all, code); near != "" {
 		next = fmt.Sprintf("did you mean %s? %s", near, next)
 	}
-	return spec.Meaning{}, exit(exitUsage, fmt.Errorf("%q is not the code of a problem\n  next: %s", typed, next))
+	return diagnostic.Meaning{}, exit(exitUsage, fmt.Errorf("%q is not the code of a problem\n  next: %s", typed, next))
 }
 
 // nearestCode is the code that the fewest slips of the finger lead to, or "" when
 // it takes more than two: that is no code that was mistyped.
-func nearestCode(all []spec.Meaning, typed string) spec.Code {
-	slips := func(m spec.Meaning) int { return slipsBetween(string(m.Code), typed) }
-	near := slices.MinFunc(all, func(a, b spec.Meaning) int { return cmp.Compare(slips(a), slips(b)) })
+func nearestCode(all []diagnostic.Meaning, typed string) diagnostic.Code {
+	slips := func(m diagnostic.Meaning) int { return slipsBetween(string(m.Code), typed) }
+	near := slices.MinFunc(all, func(a, b diagnostic.Meaning) int { return cmp.Compare(slips(a), slips(b)) })
 	if slips(near) > 2 {
 		return ""
 	}
@@ -92,11 +93,11 @@ func slipsBetween(a, b string) int {
 // explained is explain's document, and an entry of its list.
 type explained struct {
 	Version int `json:"version"`
-	spec.Meaning
+	diagnostic.Meaning
 	Page string `json:"page,omitempty"` // in Markdown; the list has none
 }
 
-func explainCode(out io.Writer, meaning spec.Meaning, asJSON bool) error {
+func explainCode(out io.Writer, meaning diagnostic.Meaning, asJSON bool) error {
 	page, written := problems.Page(string(meaning.Code))
 	switch {
 	case !written:
@@ -110,7 +111,7 @@ func explainCode(out io.Writer, meaning spec.Meaning, asJSON bool) error {
 	return failedToPrint(err)
 }
 
-func listCodes(out io.Writer, all []spec.Meaning, asJSON bool) error {
+func listCodes(out io.Writer, all []diagnostic.Meaning, asJSON bool) error {
 	if asJSON {
 		var list []explained
 		for _, meaning := range all {

@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 
+	"holdfast/diagnostic"
 	"holdfast/docs/problems"
 	"holdfast/spec"
 )
@@ -34,13 +35,13 @@ func TestEveryCodeHasAPage(t *testing.T) {
 }
 
 func TestACodeIsFoundAsItIsTyped(t *testing.T) {
-	all := []spec.Meaning{{Code: "HF1001"}, {Code: "HF1211"}, {Code: "HF2104"}}
-	for typed, want := range map[string]spec.Code{"HF2104": "HF2104", "hf2104": "HF2104", "2104": "HF2104", " Hf1211 ": "HF1211"} {
+	all := []diagnostic.Meaning{{Code: "HF1001"}, {Code: "HF1211"}, {Code: "HF2104"}}
+	for typed, want := range map[string]diagnostic.Code{"HF2104": "HF2104", "hf2104": "HF2104", "2104": "HF2104", " Hf1211 ": "HF1211"} {
 		if got, err := meaningOf(all, typed); err != nil || got.Code != want {
 			t.Errorf("%q is %q, %v; want %s", typed, got.Code, err, want)
 		}
 	}
-	for typed, near := range map[string]spec.Code{
+	for typed, near := range map[string]diagnostic.Code{
 		"HF2105": "HF2104", "2014": "HF2104", "HF210": "HF2104", "HF12111": "HF1211", "HG1001": "HF1001",
 		"HF9999": "", "cart": "", "catalog.crash": "",
 	} {

@@ -7,7 +7,9 @@ import (
 	"testing"
 	"unicode/utf8"
 
+	"holdfast/diagnostic"
 	"holdfast/docs/problems"
+	"holdfast/source"
 	"holdfast/spec"
 
 	"github.com/goccy/go-yaml"
@@ -99,7 +101,7 @@ func TestWhatCannotBeAcceptedSaysSo(t *testing.T) {
 		if can := strings.Contains(accept, "\naccept:\n"); can == cannot {
 			t.Errorf("%s does not say whether it can be accepted", meaning.Code)
 		}
-		if meaning.Severity == spec.Error && !cannot {
+		if meaning.Severity == diagnostic.Error && !cannot {
 			t.Errorf("%s is an error and says that it can be accepted", meaning.Code)
 		}
 	}
@@ -123,7 +125,7 @@ func families() []family {
 func isSystem(text string) bool { return strings.HasPrefix(text, "name:") }
 
 func foundBySpec(text string) ([]string, bool) {
-	system, found := spec.Read(spec.File{Name: "holdfast.yaml", Text: []byte(text), Dir: "/srv/shop"}, nil)
+	system, found := spec.Read(source.File{Name: "holdfast.yaml", Text: []byte(text), Dir: "/srv/shop"}, nil)
 	var codes []string
 	for _, problem := range found {
 		codes = append(codes, string(problem.Code))
