@@ -7,7 +7,6 @@ import (
 
 	"holdfast/diagnostic"
 	"holdfast/docs/problems"
-	"holdfast/spec"
 )
 
 // TestEveryCodeHasAPage, and every page a code: who adds one adds the other.
