@@ -289,6 +289,23 @@ func TestCountsEndAtTheLargestInt(t *testing.T) {
 	}
 }
 
+func TestASetIsFoundHoweverItIsGiven(t *testing.T) {
+	tree := NewTree()
+	a, b := tree.Event("a"), tree.Event("b")
+	top := tree.And(a, b)
+	family := Solve(tree, Limits{}).Of(top)
+	for _, c := range []struct {
+		set  []Node
+		want bool
+	}{
+		{[]Node{a, b}, true}, {[]Node{b, a}, true}, {[]Node{b, a, b}, true}, {[]Node{a}, false}, {nil, false}, {[]Node{a, b, tree.Event("c")}, false}, {[]Node{top}, false},
+	} {
+		if family.Has(c.set...) != c.want {
+			t.Errorf("%v: want %v", c.set, c.want)
+		}
+	}
+}
+
 func TestOrdersAboveTheHighestAreTheHighest(t *testing.T) {
 	tree := NewTree()
 	events := manyEvents(tree, MaxOrder+1)

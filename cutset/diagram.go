@@ -25,8 +25,8 @@ const (
 // chain, chosen as in Myers' random-access lists, and any place on it is found
 // in logarithmic time.
 //
-// When the budget is spent every operation returns at once, with a result that
-// means nothing, and nothing is remembered of it.
+// When the budget is spent, and it stays so, every operation returns at once with
+// a result that means nothing.
 type diagram struct {
 	vertices []vertex
 	places   []family // hash table of the vertices

@@ -29,8 +29,10 @@ type Family struct {
 // has failed already) up to the order of the search. Counts end at the largest
 // int.
 func (f Family) ByOrder() []int {
+	counts := make([]int, f.solver.order+1)
 	vertices := f.vertices()
-	return vertices.counts[len(vertices.counts)-vertices.wide:]
+	copy(counts, vertices.row(vertices.counts, f.root))
+	return counts
 }
 
 // Total is the number of the sets.
@@ -137,12 +139,12 @@ type shape struct {
 	all     []family
 	index   []int32 // of a vertex, where it is among all
 	counts  []int
-	wide    int // of a row
+	wide    int // of a row: the largest order there is, and 0
 }
 
 func (f Family) vertices() shape {
 	d := f.diagram()
-	s := shape{diagram: d, index: make([]int32, max(f.root, empty)+1), wide: f.solver.order + 1}
+	s := shape{diagram: d, index: make([]int32, max(f.root, empty)+1), wide: max(d.most(f.root), 0) + 1}
 	s.collect(f.root)
 	s.counts = make([]int, len(s.all)*s.wide)
 	for i, at := range s.all {

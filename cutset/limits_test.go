@@ -55,6 +55,33 @@ func TestEnoughEndsASearch(t *testing.T) {
 	}
 }
 
+// Half of a hundred thousand, of which all sets are cut off at once, and a
+// thousand gates that are all the same: hardly anything is made of either.
+func TestWorkWithoutSetsIsCountedToo(t *testing.T) {
+	tree := NewTree()
+	events := manyEvents(tree, 100_000)
+	var same []Node
+	for range 1000 {
+		same = append(same, tree.Or(events[:2]...))
+	}
+	if family := Solve(tree, Limits{Steps: 1 << 20}).Of(tree.AtLeast(50_000, events...)); family.Decided {
+		t.Error("half of a hundred thousand are decided")
+	}
+	if family := Solve(tree, Limits{Steps: 1000}).Of(tree.Or(same...)); family.Decided {
+		t.Error("a thousand gates are decided in as many steps")
+	}
+}
+
+func TestATreeTooLargeForAStackIsNotDecided(t *testing.T) {
+	tree := NewTree()
+	top := tree.Event("a")
+	solver := Solve(tree, Limits{})
+	tree.events = append(tree.events, make([]Node, maxEvents)...)
+	if family := solver.Of(top); family.Decided {
+		t.Errorf("decided with %d events", len(tree.events))
+	}
+}
+
 func TestWhatWasDecidedStaysSo(t *testing.T) {
 	tree := NewTree()
 	events := manyEvents(tree, 400)

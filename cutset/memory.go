@@ -5,7 +5,7 @@ package cutset
 // and never an answer.
 type memory struct{ entries []entry }
 
-// mostRemembered bounds the table at 64 MiB.
+// mostRemembered bounds the table at 80 MiB.
 const mostRemembered = 1 << 22
 
 type operation uint8
@@ -60,9 +60,7 @@ func (d *diagram) recall(q question) (r family, cut, ok bool) {
 }
 
 func (d *diagram) remember(q question, r family, cut bool) family {
-	if !d.budget.spent {
-		*d.memory.of(q) = entry{asked: q, r: r, cut: cut}
-	}
+	*d.memory.of(q) = entry{asked: q, r: r, cut: cut}
 	return r
 }
 
@@ -78,9 +76,10 @@ type budget struct {
 const askEvery = 4096
 
 func (b *budget) step() bool {
-	b.steps--
-	if b.steps < 0 || b.steps%askEvery == 0 && b.enough != nil && b.enough() {
-		b.spent = true
+	if b.spent {
+		return false
 	}
+	b.steps--
+	b.spent = b.steps < 0 || b.steps%askEvery == 0 && b.enough != nil && b.enough()
 	return !b.spent
 }

@@ -8,21 +8,21 @@ import (
 // Limits bound a search. A limit of zero is its default.
 type Limits struct {
 	Order  int         // sets of at most so many events, 3 by default, at most MaxOrder
-	Nodes  int         // of the diagram that holds the sets; a node is about 60 bytes
-	Steps  int         // of the work, some ten million of which are a second
+	Nodes  int         // of the diagram that holds the sets; a node is about 80 bytes
+	Steps  int         // of the work; some ten million are a second
 	Enough func() bool // asked every few thousand steps, and ends the work; for a time limit
 }
 
 const (
 	DefaultOrder = 3
-	DefaultNodes = 1 << 23
-	DefaultSteps = 1 << 28
+	DefaultNodes = 1 << 22
+	DefaultSteps = 1 << 26
 	MaxOrder     = 63 // one bit of a word each
 
-	// What a search without a limit to the order may take: some fifty milliseconds,
+	// What a search without a limit to the order may take: some thirty milliseconds,
 	// and a few megabytes.
-	wholeNodes = 1 << 17
-	wholeSteps = 1 << 19
+	wholeNodes = 1 << 16
+	wholeSteps = 1 << 18
 
 	// Operations go as deep as there are events, a few hundred bytes each. A tree
 	// of more is not decided, for its solver would outgrow a goroutine's stack.
@@ -58,7 +58,7 @@ func Solve(t *Tree, limits Limits) *Solver {
 		order: min(orDefault(limits.Order, DefaultOrder), MaxOrder),
 		diagram: newDiagram(budget{
 			nodes: orDefault(limits.Nodes, DefaultNodes), steps: orDefault(limits.Steps, DefaultSteps),
-			enough: limits.Enough, spent: len(t.events) > maxEvents,
+			enough: limits.Enough,
 		}),
 		solved: map[Node]solved{Never: {family: none}, Always: {family: empty}},
 	}
@@ -68,13 +68,19 @@ func Solve(t *Tree, limits Limits) *Solver {
 func (s *Solver) Of(top Node) Family {
 	s.tree.known([]Node{top})
 	open := []Node{top}
-	for len(open) > 0 && !s.diagram.budget.spent {
+	if len(s.tree.events) > maxEvents {
+		s.diagram.budget.spent = true
+	}
+	for len(open) > 0 {
 		node := open[len(open)-1]
 		if _, done := s.solved[node]; done {
 			open = open[:len(open)-1]
 			continue
 		}
 		inputs := s.inputs(node)
+		if s.diagram.budget.spent {
+			break
+		}
 		waiting := s.unsolved(inputs)
 		if len(waiting) == 0 {
 			s.solve(node, inputs)
@@ -121,7 +127,7 @@ func (s *Solver) inputs(node Node) []Node {
 	s.seen = append(s.seen, make([]int32, len(s.tree.parts)-len(s.seen))...)
 	var all []Node
 	open := slices.Clone(s.tree.parts[node].inputs)
-	for len(open) > 0 {
+	for len(open) > 0 && s.diagram.budget.step() {
 		input := open[len(open)-1]
 		open = open[:len(open)-1]
 		if s.seen[input] == s.pass {
@@ -203,7 +209,7 @@ func (s *Solver) atLeast(k int, parts []solved) solved {
 	some := make([]solved, k+1)
 	some[0] = solved{family: empty}
 	for left := len(parts) - 1; left >= 0; left-- {
-		for j := min(k, len(parts)-left); j >= max(1, k-left); j-- {
+		for j := min(k, len(parts)-left); j >= max(1, k-left) && s.diagram.budget.step(); j-- {
 			with := s.both(some[j-1], parts[left])
 			some[j] = solved{family: s.diagram.union(some[j].family, with.family), cut: some[j].cut || with.cut}
 		}
@@ -211,13 +217,8 @@ func (s *Solver) atLeast(k int, parts []solved) solved {
 	return some[k]
 }
 
-// both is what fails when two fail. With what cannot fail nothing was cut off
-// that matters.
+// both is what fails when two fail.
 func (s *Solver) both(a, b solved) solved {
-	never := solved{family: none}
-	if a == never || b == never {
-		return never
-	}
 	product, cut := s.diagram.product(a.family, b.family, s.order)
 	return solved{family: product, cut: cut || a.cut || b.cut}
 }
