@@ -18,12 +18,12 @@ import (
 	"holdfast"
 	"holdfast/proof"
 	"holdfast/report"
-	"holdfast/spec"
+	"holdfast/source"
 )
 
 // Options are what is to be proved, and how.
 type Options struct {
-	File    spec.File
+	File    source.File
 	System  *holdfast.System       // of that file
 	Modes   []holdfast.FailureMode // to be drilled, in this order
 	State   string                 // the state directory; the copies live below it

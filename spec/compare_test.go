@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"holdfast"
+	"holdfast/source"
 )
 
 func TestTheDifferenceIsToldInTheKeysOfTheFile(t *testing.T) {
@@ -44,7 +45,7 @@ services:
 	} {
 		t.Run(what, func(t *testing.T) {
 			read := func(text string) *holdfast.System {
-				system, _ := Read(File{Name: "holdfast.yaml", Text: []byte(text), Dir: "/srv/shop"}, environ())
+				system, _ := Read(source.File{Name: "holdfast.yaml", Text: []byte(text), Dir: "/srv/shop"}, environ())
 				return system
 			}
 			next := read(strings.Replace(now, c.old, c.new, 1))

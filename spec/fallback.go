@@ -9,16 +9,18 @@ import (
 	"github.com/goccy/go-yaml/ast"
 
 	"holdfast"
+	"holdfast/diagnostic"
+	"holdfast/source"
 )
 
 // fallback reads what is answered in a dependency's place.
-func (r *reader) fallback(into **holdfast.Fallback) func(value) {
-	return func(v value) {
+func (r *reader) fallback(into **holdfast.Fallback) func(source.Value) {
+	return func(v source.Value) {
 		f := &holdfast.Fallback{}
-		written := r.keys(v, "a fallback", []key{
-			{name: "json", read: func(v value) { f.Body = r.jsonText(v) }},
-			{name: "file", read: scalar(r, &f.File, r.beside)},
-			{name: "stale", read: scalar(r, &f.Stale, duration)},
+		written := r.Keys(v, "a fallback", []source.Key{
+			{Name: "json", Read: func(v source.Value) { f.Body = r.jsonText(v) }},
+			{Name: "file", Read: scalar(r, &f.File, r.beside)},
+			{Name: "stale", Read: scalar(r, &f.Stale, duration)},
 		})
 		_, body := written["json"]
 		at, file := written["file"]
@@ -26,9 +28,9 @@ func (r *reader) fallback(into **holdfast.Fallback) func(value) {
 		case written == nil:
 			return
 		case body && file:
-			r.report(at, Problem{Code: twoFallbacks, Message: "a fallback has both `json` and `file`", Label: "which of them is answered?", Help: "remove one of them"})
+			r.Report(at, diagnostic.Problem{Code: twoFallbacks, Message: "a fallback has both `json` and `file`", Label: "which of them is answered?", Help: "remove one of them"})
 		case len(written) == 0:
-			r.report(v.at, Problem{Code: emptyValue, Message: "fallback is empty", Help: "write what is answered instead: `json: {items: []}`, `file: empty.json`, or `stale: 10m` for the last good answer"})
+			r.Report(v.At, diagnostic.Problem{Code: source.EmptyValue, Message: "fallback is empty", Help: "write what is answered instead: `json: {items: []}`, `file: empty.json`, or `stale: 10m` for the last good answer"})
 		}
 		*into = f
 	}
@@ -39,15 +41,15 @@ func (r *reader) beside(text string) (string, *complaint) {
 	if filepath.IsAbs(text) {
 		return filepath.Clean(text), nil
 	}
-	return filepath.Join(r.file.Dir, text), nil
+	return filepath.Join(r.File.Dir, text), nil
 }
 
 // jsonText is a value as JSON, in the order of the file and with nothing filled
 // in: it is not for us. A text that is JSON already, an object or a list, is
 // meant as such.
-func (r *reader) jsonText(v value) string {
-	if isNull(v) {
-		r.report(v.key, Problem{Code: emptyValue, Message: v.name + " is empty", Help: "write what is answered: `json: {items: []}`, or `json: {}`"})
+func (r *reader) jsonText(v source.Value) string {
+	if source.IsNull(v) {
+		r.Report(v.Key, diagnostic.Problem{Code: source.EmptyValue, Message: v.Name + " is empty", Help: "write what is answered: `json: {items: []}`, or `json: {}`"})
 		return ""
 	}
 	var out bytes.Buffer
@@ -58,29 +60,27 @@ func (r *reader) jsonText(v value) string {
 		if strings.HasPrefix(text, "{") || strings.HasPrefix(text, "[") {
 			out.Reset()
 			if json.Compact(&out, []byte(text)) != nil {
-				r.report(v.at, Problem{Code: wrongType, Message: "json: this text is not JSON", Help: "write it as YAML, without quotes around it: `json: {items: []}`"})
+				r.Report(v.At, diagnostic.Problem{Code: source.WrongType, Message: "json: this text is not JSON", Help: "write it as YAML, without quotes around it: `json: {items: []}`"})
 			}
 		}
 	}
 	return out.String()
 }
 
-func (r *reader) writeJSON(out *bytes.Buffer, v value) {
-	switch n := v.node.(type) {
-	case *ast.MappingNode:
-		r.writeObject(out, n.Values, v)
-	case *ast.MappingValueNode:
-		r.writeObject(out, []*ast.MappingValueNode{n}, v)
+func (r *reader) writeJSON(out *bytes.Buffer, v source.Value) {
+	switch n := v.Node.(type) {
+	case *ast.MappingNode, *ast.MappingValueNode:
+		r.writeObject(out, v)
 	case *ast.SequenceNode:
 		out.WriteByte('[')
 		for i, node := range n.Values {
-			if !r.visit(v.at) {
+			if !r.Visit(v.At) {
 				break
 			}
 			if i > 0 {
 				out.WriteByte(',')
 			}
-			r.writeJSON(out, r.value(node, v.name, v.at))
+			r.writeJSON(out, r.Value(node, v.Name, v.At))
 		}
 		out.WriteByte(']')
 	case nil, *ast.NullNode:
@@ -92,43 +92,25 @@ func (r *reader) writeJSON(out *bytes.Buffer, v value) {
 	case *ast.FloatNode:
 		writePlain(out, n.Value)
 	case *ast.InfinityNode, *ast.NanNode:
-		r.report(v.at, Problem{Code: badNumber, Message: v.name + ": " + tick(tokenText(n)) + " is no number in JSON", Help: "put quotes around it to make it a text"})
+		r.Report(v.At, diagnostic.Problem{Code: badNumber, Message: v.Name + ": " + diagnostic.Tick(source.Text(n)) + " is no number in JSON", Help: "put quotes around it to make it a text"})
 	case *ast.LiteralNode:
 		writePlain(out, n.Value.Value)
 	default:
-		writePlain(out, tokenText(n))
+		writePlain(out, source.Text(n))
 	}
 }
 
 // writeObject writes every key: those that begin with x-, too, which are as free
 // here as any other.
-func (r *reader) writeObject(out *bytes.Buffer, nodes []*ast.MappingValueNode, v value) {
-	own := distinct{index: map[string]int{}}
-	var merged []ast.Node
-	for _, node := range nodes {
-		if !r.visit(v.at) {
-			break
-		}
-		if node.Key.IsMergeKey() {
-			merged = append(merged, node.Value)
-			continue
-		}
-		e := r.entry(node)
-		if first, twice := own.add(e); twice {
-			r.reportDuplicate(first, e)
-		}
-	}
-	for _, node := range merged {
-		r.merge(&own, node, v)
-	}
+func (r *reader) writeObject(out *bytes.Buffer, v source.Value) {
 	out.WriteByte('{')
-	for i, e := range own.entries {
+	for i, e := range r.All(v) {
 		if i > 0 {
 			out.WriteByte(',')
 		}
-		writePlain(out, e.key)
+		writePlain(out, e.Key)
 		out.WriteByte(':')
-		r.writeJSON(out, e.value)
+		r.writeJSON(out, e.Value)
 	}
 	out.WriteByte('}')
 }

@@ -7,15 +7,16 @@ import (
 	"time"
 
 	"holdfast"
+	"holdfast/source"
 )
 
 func readFallbackOf(t *testing.T, written string) holdfast.Dependency {
 	t.Helper()
 	text := "name: shop\nowner: us\nx-empty: &empty {items: []}\nservices:\n  web: {command: ./web, depends_on: {ads: " + written + "}}\n  ads: {command: ./ads, replicas: 2}\n"
-	file := File{Name: "holdfast.yaml", Text: []byte(text), Dir: "/srv/shop"}
+	file := source.File{Name: "holdfast.yaml", Text: []byte(text), Dir: "/srv/shop"}
 	system, problems := Read(file, nil)
 	if system == nil {
-		t.Fatalf("%s\n%s", written, Render(file, problems, false))
+		t.Fatalf("%s\n%s", written, file.Show(problems, false))
 	}
 	web, _ := system.Service("web")
 	return web.DependsOn[0]

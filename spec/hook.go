@@ -6,7 +6,9 @@ import (
 
 	"holdfast"
 	"holdfast/command"
+	"holdfast/diagnostic"
 	"holdfast/mode"
+	"holdfast/source"
 )
 
 // maxHook bounds what a file may allow one command of a hook: less than a load
@@ -21,19 +23,19 @@ type hook struct {
 }
 
 // hookKeys read a hook; the keys tell afterwards what was written.
-func (r *reader) hookKeys(into *hook) []key {
-	into.Hook = holdfast.Hook{Dir: r.file.Dir, Timeout: holdfast.HookTimeout}
-	return []key{
-		{name: "break", read: func(v value) { into.Break, into.breaks = r.program(v) }},
-		{name: "mend", read: func(v value) { into.Mend, into.mends = r.program(v) }},
-		{name: "hook_timeout", read: scalar(r, &into.Timeout, hookTime)},
+func (r *reader) hookKeys(into *hook) []source.Key {
+	into.Hook = holdfast.Hook{Dir: r.File.Dir, Timeout: holdfast.HookTimeout}
+	return []source.Key{
+		{Name: "break", Read: func(v source.Value) { into.Break, into.breaks = r.program(v) }},
+		{Name: "mend", Read: func(v source.Value) { into.Mend, into.mends = r.program(v) }},
+		{Name: "hook_timeout", Read: scalar(r, &into.Timeout, hookTime)},
 	}
 }
 
 func hookTime(text string) (time.Duration, *complaint) {
 	d, wrong := duration(text)
 	if wrong == nil && d > maxHook {
-		return complain[time.Duration](badDuration, "write at most "+tick(spanText(maxHook)), "%s is longer than a hook may take", tick(text))
+		return complain[time.Duration](badDuration, "write at most "+diagnostic.Tick(spanText(maxHook)), "%s is longer than a hook may take", diagnostic.Tick(text))
 	}
 	return d, wrong
 }
@@ -56,15 +58,15 @@ func (r *reader) reportHalfHook(o override) {
 	limit, limited := o.said["hook_timeout"]
 	switch {
 	case broken && !mended && !meant(o.said, "mend"):
-		r.report(breaks, Problem{
+		r.Report(breaks, diagnostic.Problem{
 			Code: halfHook, Message: "`break` without `mend`: what it breaks would stay broken",
 			Note: "`mend` is run whatever happens, perhaps twice, and by another process if the drill dies: it must succeed any number of times",
 			Help: "add `mend: …`, the command that puts back what `break` breaks",
 		})
 	case mended && !broken && !meant(o.said, "break"):
-		r.report(mends, Problem{Code: halfHook, Message: "`mend` without `break`", Help: "add `break: …`, the command that makes it fail, or remove `mend`"})
+		r.Report(mends, diagnostic.Problem{Code: halfHook, Message: "`mend` without `break`", Help: "add `break: …`, the command that makes it fail, or remove `mend`"})
 	case limited && !broken && !mended:
-		r.report(limit, Problem{Code: halfHook, Message: "`hook_timeout` bounds `break` and `mend`, and there are none", Help: "add both, or remove it"})
+		r.Report(limit, diagnostic.Problem{Code: halfHook, Message: "`hook_timeout` bounds `break` and `mend`, and there are none", Help: "add both, or remove it"})
 	}
 }
 
@@ -74,7 +76,7 @@ func (r *reader) reportEdgeHooks(overrides []override) {
 	for _, o := range overrides {
 		for _, key := range []string{"break", "mend", "hook_timeout"} {
 			if at, said := o.said[key]; said {
-				r.report(at, Problem{Code: unfitKey, Message: tick(key) + " means nothing for a dependency", Help: "write it under `failure_modes` of the service that is to be broken"})
+				r.Report(at, diagnostic.Problem{Code: unfitKey, Message: diagnostic.Tick(key) + " means nothing for a dependency", Help: "write it under `failure_modes` of the service that is to be broken"})
 			}
 		}
 	}
@@ -117,8 +119,8 @@ func (r *reader) reportAimless(o *override) {
 		words []rawText
 	}{{key: "break", words: o.hook.breaks}, {key: "mend", words: o.hook.mends}} {
 		if !refer(c.words, "PID", "PORT") {
-			r.report(o.said[c.key], Problem{
-				Code: aimlessHook, Message: tick(c.key) + " does not say which process it means", Label: "neither `$PID` nor `$PORT`",
+			r.Report(o.said[c.key], diagnostic.Problem{
+				Code: aimlessHook, Message: diagnostic.Tick(c.key) + " does not say which process it means", Label: "neither `$PID` nor `$PORT`",
 				Note: "the drill strikes a replica of a private copy; what is named otherwise would be something else, perhaps what runs in earnest",
 				Help: "use `$PID` or `$PORT` of the struck replica, as in `kill -STOP $PID`; for what already runs, declare it with `urls`",
 			})
@@ -160,10 +162,10 @@ func strikes(m mode.Mode, s holdfast.Service, said override) bool {
 
 // consent reads what a drill may touch. That the names exist is seen once all
 // services are read.
-func (r *reader) consent(allowed *[]allowance) func(value) {
-	return func(v value) {
-		r.keys(v, "what a drill may touch", []key{
-			{name: "allow", read: func(v value) {
+func (r *reader) consent(allowed *[]allowance) func(source.Value) {
+	return func(v source.Value) {
+		r.Keys(v, "what a drill may touch", []source.Key{
+			{Name: "allow", Read: func(v source.Value) {
 				all, places := listAt(r, v, "names of services", "`allow: [web]`", name[holdfast.ServiceName])
 				for i, service := range all {
 					*allowed = append(*allowed, allowance{service: service, at: places[i]})
@@ -176,7 +178,7 @@ func (r *reader) consent(allowed *[]allowance) func(value) {
 // An allowance is a service a drill may touch, and where that is said.
 type allowance struct {
 	service holdfast.ServiceName
-	at      place
+	at      diagnostic.Place
 }
 
 // relateConsent keeps the allowances that mean something.
@@ -186,13 +188,13 @@ func (r *reader) relateConsent(allowed []allowance, drafts []*draft) holdfast.Co
 		i := slices.IndexFunc(drafts, func(d *draft) bool { return d.service.Name == a.service })
 		switch {
 		case i < 0:
-			r.report(a.at, Problem{
-				Code: unknownAllowed, Message: "allow: no service is called " + tick(string(a.service)),
-				Help: didYouMean("", nearest(string(a.service), serviceNames(drafts)), "the services are "+ticks(serviceNames(drafts))),
+			r.Report(a.at, diagnostic.Problem{
+				Code: unknownAllowed, Message: "allow: no service is called " + diagnostic.Tick(string(a.service)),
+				Help: diagnostic.DidYouMean("", diagnostic.Nearest(string(a.service), serviceNames(drafts)), "the services are "+diagnostic.Ticks(serviceNames(drafts))),
 			})
 		case drafts[i].service.Manage == holdfast.Full:
-			r.report(a.at, Problem{
-				Code: unfitKey, Message: "allow: " + tick(string(a.service)) + " needs no permission", Label: "it is drilled in a private copy",
+			r.Report(a.at, diagnostic.Problem{
+				Code: unfitKey, Message: "allow: " + diagnostic.Tick(string(a.service)) + " needs no permission", Label: "it is drilled in a private copy",
 				Help: "remove it: only what runs elsewhere (`urls`) is listed here",
 			})
 		default:

@@ -7,6 +7,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"holdfast"
+	"holdfast/source"
 )
 
 // The ten lines that drill what already runs become exactly this.
@@ -47,7 +48,7 @@ func TestAHookStrikesWhomItNames(t *testing.T) {
 		"break: docker pause web, mend: docker unpause web, hook_timeout: 5s, bounds: {detect: 9s}": {whole: true, hooks: true},
 	} {
 		text := "name: shop\nowner: us\nservices:\n  web:\n    urls: [\"http://a.example/\", \"http://b.example/\"]\n    manage: route\n    failure_modes: {hang: {" + words + "}}\n"
-		system, problems := Read(File{Name: "holdfast.yaml", Text: []byte(text), Dir: "/srv/shop"}, environ())
+		system, problems := Read(source.File{Name: "holdfast.yaml", Text: []byte(text), Dir: "/srv/shop"}, environ())
 		if system == nil || len(system.Modes) != 1 {
 			t.Errorf("%s: %+v", words, problems)
 			continue
@@ -65,7 +66,7 @@ func TestAHookStrikesWhomItNames(t *testing.T) {
 // A hook takes the place of the standard fault, and only of that.
 func TestAHookOfACommandKeepsItsMode(t *testing.T) {
 	text := "name: shop\nowner: us\nservices:\n  web:\n    command: ./web\n    replicas: 2\n    failure_modes: {hang: {break: kill -STOP $PID, mend: kill -CONT $PID}}\n"
-	system, problems := Read(File{Name: "holdfast.yaml", Text: []byte(text), Dir: "/srv/shop"}, environ())
+	system, problems := Read(source.File{Name: "holdfast.yaml", Text: []byte(text), Dir: "/srv/shop"}, environ())
 	if system == nil {
 		t.Fatalf("problems: %+v", problems)
 	}
@@ -81,7 +82,7 @@ func TestAHookOfACommandKeepsItsMode(t *testing.T) {
 
 func TestURLsOverTLSAreAskedOverTLS(t *testing.T) {
 	text := "name: shop\nowner: us\nservices:\n  bank: {urls: [\"https://a.example/up?x=1\", \"https://b.example/up?x=1\"]}\n  cache: {urls: [\"tcp://a.example:6379\"]}\n"
-	system, problems := Read(File{Name: "holdfast.yaml", Text: []byte(text), Dir: "/srv/shop"}, environ())
+	system, problems := Read(source.File{Name: "holdfast.yaml", Text: []byte(text), Dir: "/srv/shop"}, environ())
 	if system == nil {
 		t.Fatalf("problems: %+v", problems)
 	}
@@ -97,7 +98,7 @@ func TestURLsOverTLSAreAskedOverTLS(t *testing.T) {
 func TestWordsAreSaidAsTheyAre(t *testing.T) {
 	for written, want := range map[string]string{`"PING\r\n"`: "PING\r\n", `PING\r\n`: "PING\r\n", `'  a\\b$X '`: `  a\b$X `} {
 		text := "name: shop\nowner: us\nservices:\n  cache: {urls: [\"tcp://a.example:6379\"], healthcheck: {send: " + written + ", expect: +PONG}}\n"
-		system, problems := Read(File{Name: "holdfast.yaml", Text: []byte(text), Dir: "/srv/shop"}, environ())
+		system, problems := Read(source.File{Name: "holdfast.yaml", Text: []byte(text), Dir: "/srv/shop"}, environ())
 		if system == nil || len(problems) > 0 {
 			t.Errorf("%s: %+v", written, problems)
 			continue

@@ -4,16 +4,18 @@ import (
 	"fmt"
 
 	"holdfast"
+	"holdfast/diagnostic"
+	"holdfast/source"
 )
 
 // settle decides what kind of service a draft is by the keys that are there, and
 // refuses the keys that mean nothing for it.
-func (r *reader) settle(d *draft, e entry) {
+func (r *reader) settle(d *draft, e source.Entry) {
 	_, command := d.written["command"]
 	urls, elsewhere := d.written["urls"]
 	switch {
 	case command && elsewhere:
-		r.report(urls, Problem{Code: twoKinds, Message: tick(e.key) + " has both `command` and `urls`", Label: fmt.Sprintf("`command` is in line %d", d.written["command"].line), Help: "keep `command` if holdfast is to run it, `urls` if it already runs elsewhere"})
+		r.Report(urls, diagnostic.Problem{Code: twoKinds, Message: diagnostic.Tick(e.Key) + " has both `command` and `urls`", Label: fmt.Sprintf("`command` is in line %d", d.written["command"].Line), Help: "keep `command` if holdfast is to run it, `urls` if it already runs elsewhere"})
 		return
 	case command:
 		r.settleProcess(d)
@@ -22,7 +24,7 @@ func (r *reader) settle(d *draft, e entry) {
 	case meant(d.written, "command") || meant(d.written, "urls"):
 		return // a slip of the finger, which has been reported
 	default:
-		r.report(d.at, Problem{Code: missingKind, Message: tick(e.key) + " has neither `command` nor `urls`", Help: "write `command: ./…` if holdfast is to run it, `urls: [https://…]` if it already runs elsewhere"})
+		r.Report(d.at, diagnostic.Problem{Code: missingKind, Message: diagnostic.Tick(e.Key) + " has neither `command` nor `urls`", Help: "write `command: ./…` if holdfast is to run it, `urls: [https://…]` if it already runs elsewhere"})
 		return
 	}
 	r.settleProtocol(d)
@@ -32,9 +34,9 @@ func (r *reader) settle(d *draft, e entry) {
 }
 
 // meant says that a key was written, though misspelled.
-func meant(written map[string]place, key string) bool {
+func meant(written map[string]diagnostic.Place, key string) bool {
 	for other := range written {
-		if nearest(other, []string{key}) != "" {
+		if diagnostic.Nearest(other, []string{key}) != "" {
 			return true
 		}
 	}
@@ -43,7 +45,7 @@ func meant(written map[string]place, key string) bool {
 
 func (r *reader) settleProcess(d *draft) {
 	if at, said := d.written["manage"]; said && d.service.Manage != holdfast.Full && d.service.Manage != "" {
-		r.report(at, Problem{Code: unfitKey, Message: "manage: what holdfast runs by `command` it owns the life of", Help: "remove it, or write `manage: full`"})
+		r.Report(at, diagnostic.Problem{Code: unfitKey, Message: "manage: what holdfast runs by `command` it owns the life of", Help: "remove it, or write `manage: full`"})
 	}
 	d.service.Manage = holdfast.Full
 	r.settleOnce(d)
@@ -63,19 +65,19 @@ func (r *reader) settleElsewhere(d *draft) {
 		if key == "replicas" {
 			help = fmt.Sprintf("remove it: there are as many replicas as urls, %d", len(s.URLs))
 		}
-		r.report(at, Problem{Code: unfitKey, Message: tick(key) + " means nothing for a service with `urls`", Help: help})
+		r.Report(at, diagnostic.Problem{Code: unfitKey, Message: diagnostic.Tick(key) + " means nothing for a service with `urls`", Help: help})
 	}
 	if at, said := d.written["urls"]; said && len(s.URLs) == 0 {
-		r.report(at, Problem{Code: emptyValue, Message: "urls names no replica that could be used", Help: "write at least one, like `urls: [https://db.example/health]`"})
+		r.Report(at, diagnostic.Problem{Code: source.EmptyValue, Message: "urls names no replica that could be used", Help: "write at least one, like `urls: [https://db.example/health]`"})
 	}
 	if s.Manage == holdfast.Full {
-		r.report(d.written["manage"], Problem{Code: unfitKey, Message: "manage: holdfast cannot own the life of what it did not start", Help: "write `manage: observe` or `manage: route`, or give the service a `command`"})
+		r.Report(d.written["manage"], diagnostic.Problem{Code: unfitKey, Message: "manage: holdfast cannot own the life of what it did not start", Help: "write `manage: observe` or `manage: route`, or give the service a `command`"})
 	}
 	if s.Manage == "" {
 		s.Manage = holdfast.Observe
 	}
 	if at, said := d.written["ports"]; said && s.Manage == holdfast.Observe {
-		r.report(at, Problem{Code: unfitKey, Message: "ports: a service that is only observed cannot be published", Help: "add `manage: route`, so that its traffic comes through holdfast"})
+		r.Report(at, diagnostic.Problem{Code: unfitKey, Message: "ports: a service that is only observed cannot be published", Help: "add `manage: route`, so that its traffic comes through holdfast"})
 	}
 	s.Replicas = max(1, len(s.URLs))
 	r.settleURLs(d)
@@ -87,25 +89,25 @@ func (r *reader) settleProtocol(d *draft) {
 	s := &d.service
 	if s.Protocol != holdfast.TCP {
 		s.Healthcheck.Send, s.Healthcheck.Expect = "", ""
-		if d.spoken.line > 0 {
-			r.report(d.spoken, Problem{Code: unfitKey, Message: "healthcheck: what speaks HTTP is asked by a request", Help: "remove it, or say that it speaks TCP"})
+		if d.spoken.Line > 0 {
+			r.Report(d.spoken, diagnostic.Problem{Code: unfitKey, Message: "healthcheck: what speaks HTTP is asked by a request", Help: "remove it, or say that it speaks TCP"})
 		}
 		return
 	}
-	if s.Healthcheck.Send != "" && s.Healthcheck.Expect == "" && d.spoken.line > 0 {
-		r.report(d.spoken, Problem{Code: unfitKey, Message: "healthcheck: `send` without `expect` shows nothing", Help: "add what it must answer, as in `expect: PONG`"})
+	if s.Healthcheck.Send != "" && s.Healthcheck.Expect == "" && d.spoken.Line > 0 {
+		r.Report(d.spoken, diagnostic.Problem{Code: unfitKey, Message: "healthcheck: `send` without `expect` shows nothing", Help: "add what it must answer, as in `expect: PONG`"})
 	}
 	at, said := d.written["protocol"]
 	if !said {
 		at = d.at
 	}
-	if d.healthPath.line > 0 {
-		r.report(d.healthPath, Problem{Code: unfitKey, Message: "healthcheck: a TCP service has no path to ask for", Label: "it speaks TCP", Help: "remove it, or say that it speaks HTTP"})
+	if d.healthPath.Line > 0 {
+		r.Report(d.healthPath, diagnostic.Problem{Code: unfitKey, Message: "healthcheck: a TCP service has no path to ask for", Label: "it speaks TCP", Help: "remove it, or say that it speaks HTTP"})
 	}
 	s.Healthcheck.Path = ""
 	if !s.Healthcheck.Disabled && s.Healthcheck.Expect == "" {
-		r.report(at, Problem{
-			Code: blindToHang, Message: "a hang of " + tick(string(s.Name)) + " is then seen only through traffic", Label: "a TCP service is asked by a connect",
+		r.Report(at, diagnostic.Problem{
+			Code: blindToHang, Message: "a hang of " + diagnostic.Tick(string(s.Name)) + " is then seen only through traffic", Label: "a TCP service is asked by a connect",
 			Note: "the kernel accepts connections for a process that is stopped",
 			Help: "say what it is told and must answer, as in `healthcheck: {send: \"PING\\r\\n\", expect: PONG}`; or, if it speaks HTTP, say so",
 		})

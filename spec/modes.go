@@ -7,16 +7,18 @@ import (
 	"time"
 
 	"holdfast"
+	"holdfast/diagnostic"
 	"holdfast/mode"
+	"holdfast/source"
 )
 
 // An override is what the file says of one failure mode of a service, to be put
 // over what the catalogue says.
 type override struct {
 	mode     mode.Mode
-	at       place
+	at       diagnostic.Place
 	remedies []holdfast.Remedy // meant only when said
-	said     map[string]place
+	said     map[string]diagnostic.Place
 	bounds   overlay
 	owner    holdfast.OwnerName
 	escalate holdfast.PolicyName
@@ -27,13 +29,13 @@ type override struct {
 
 // failureModes reads what is said of the failure modes of a service, or of one
 // of its dependencies.
-func (r *reader) failureModes(into *[]override) func(value) {
-	return func(v value) {
-		entries, _ := r.entries(v, "failure modes by kind")
+func (r *reader) failureModes(into *[]override) func(source.Value) {
+	return func(v source.Value) {
+		entries, _ := r.Entries(v, "failure modes by kind")
 		for _, e := range entries {
-			found, exists := mode.Find(holdfast.Kind(e.key))
+			found, exists := mode.Find(holdfast.Kind(e.Key))
 			if !exists {
-				r.report(e.at, Problem{Code: unknownMode, Message: "no failure mode is called " + tick(e.key), Help: didYouMean("", nearest(e.key, kinds()), "there are "+ticks(kinds()))})
+				r.Report(e.At, diagnostic.Problem{Code: unknownMode, Message: "no failure mode is called " + diagnostic.Tick(e.Key), Help: diagnostic.DidYouMean("", diagnostic.Nearest(e.Key, kinds()), "there are "+diagnostic.Ticks(kinds()))})
 				continue
 			}
 			*into = append(*into, r.override(found, e))
@@ -41,21 +43,21 @@ func (r *reader) failureModes(into *[]override) func(value) {
 	}
 }
 
-func (r *reader) override(of mode.Mode, e entry) override {
-	o := override{mode: of, at: e.at}
-	o.said = r.keys(e.value, "a failure mode", append([]key{
-		{name: "remedies", read: func(v value) { o.remedies = r.remedies(v) }},
-		{name: "bounds", read: r.bounds(&o.bounds)},
-		{name: "owner", read: scalar(r, &o.owner, label[holdfast.OwnerName])},
-		{name: "escalate", read: scalar(r, &o.escalate, label[holdfast.PolicyName])},
-		{name: "runbook", read: scalar(r, &o.runbook, label[string])},
-		{name: "armed", read: scalar(r, &o.armed, truth)},
+func (r *reader) override(of mode.Mode, e source.Entry) override {
+	o := override{mode: of, at: e.At}
+	o.said = r.Keys(e.Value, "a failure mode", append([]source.Key{
+		{Name: "remedies", Read: func(v source.Value) { o.remedies = r.remedies(v) }},
+		{Name: "bounds", Read: r.bounds(&o.bounds)},
+		{Name: "owner", Read: scalar(r, &o.owner, label[holdfast.OwnerName])},
+		{Name: "escalate", Read: scalar(r, &o.escalate, label[holdfast.PolicyName])},
+		{Name: "runbook", Read: scalar(r, &o.runbook, label[string])},
+		{Name: "armed", Read: scalar(r, &o.armed, truth)},
 	}, r.hookKeys(&o.hook)...))
 	return o
 }
 
 // remedies are never nil: an empty list says that a person is the remedy.
-func (r *reader) remedies(v value) []holdfast.Remedy {
+func (r *reader) remedies(v source.Value) []holdfast.Remedy {
 	known := oneOf(unknownRemedy, "a remedy that exists", knownRemedies()...)
 	return append([]holdfast.Remedy{}, list(r, v, "remedies", "`remedies: [restart]`, or `[]` for none", known)...)
 }
@@ -69,10 +71,10 @@ func (r *reader) modes(d *draft, drafts []*draft, standard defaults) []holdfast.
 		switch {
 		case strikes(m, d.service, said):
 			all = append(all, r.mode(seenFromOutside(m.Of(d.service), d.service), standard.bounds, d.bounds, said))
-		case said.at.line == 0 || d.service.Manage == "":
+		case said.at.Line == 0 || d.service.Manage == "":
 		case m.FitsEdge != nil:
-			r.report(said.at, Problem{
-				Code: unfitMode, Message: tick(string(m.Kind)) + " strikes a dependency, not a service", Label: m.Title,
+			r.Report(said.at, diagnostic.Problem{
+				Code: unfitMode, Message: diagnostic.Tick(string(m.Kind)) + " strikes a dependency, not a service", Label: m.Title,
 				Help: "write it where the dependency is declared: `depends_on: {other: {failure_modes: {" + string(m.Kind) + ": …}}}`",
 			})
 		default:
@@ -97,7 +99,7 @@ func (r *reader) edgeModes(d *draft, n need, drafts []*draft, standard defaults)
 		switch {
 		case m.StrikesEdge(n.dependency, drafts[i].service):
 			all = append(all, r.mode(m.OfEdge(d.service, n.dependency), standard.bounds, overlay{}, said))
-		case said.at.line > 0:
+		case said.at.Line > 0:
 			r.reportUnfit(m, drafts[i], holdfast.Edge{From: d.service.Name, To: n.dependency.On}.String(), said)
 		}
 	}
@@ -122,7 +124,7 @@ func (r *reader) reportUnfit(m mode.Mode, d *draft, target string, said override
 	if m.Fits != nil && d.service.Manage != holdfast.Full {
 		help = "add `break: …` and `mend: …`, the commands that break it and put it back"
 	}
-	r.report(said.at, Problem{Code: unfitMode, Message: tick(target) + " cannot be drilled for " + tick(string(m.Kind)), Label: m.Title, Help: help})
+	r.Report(said.at, diagnostic.Problem{Code: unfitMode, Message: diagnostic.Tick(target) + " cannot be drilled for " + diagnostic.Tick(string(m.Kind)), Label: m.Title, Help: help})
 }
 
 // mode puts over a failure mode what the file says of all, of its service, and
@@ -144,9 +146,9 @@ func (r *reader) mode(f holdfast.FailureMode, everywhere, here overlay, said ove
 // reportOddBounds warns where the innermost bounds stand that were written:
 // they made the whole contradict itself.
 func (r *reader) reportOddBounds(f holdfast.FailureMode, innermostFirst ...overlay) {
-	at := place{}
+	at := diagnostic.Place{}
 	for _, o := range innermostFirst {
-		if at.line == 0 {
+		if at.Line == 0 {
 			at = o.at
 		}
 	}
@@ -158,10 +160,10 @@ func (r *reader) reportOddBounds(f holdfast.FailureMode, innermostFirst ...overl
 		name string
 		of   time.Duration
 	}{{name: "detect", of: b.Detect}, {name: "mitigate", of: b.Mitigate}} {
-		if odd.of > b.Restore && at.line > 0 {
+		if odd.of > b.Restore && at.Line > 0 {
 			r.odd[at] = true
-			r.report(at, Problem{
-				Code: oddBounds, Message: fmt.Sprintf("the bounds of %s allow more time to %s (%s) than to restore (%s)", tick(string(f.Kind)), odd.name, spanText(odd.of), spanText(b.Restore)),
+			r.Report(at, diagnostic.Problem{
+				Code: oddBounds, Message: fmt.Sprintf("the bounds of %s allow more time to %s (%s) than to restore (%s)", diagnostic.Tick(string(f.Kind)), odd.name, spanText(odd.of), spanText(b.Restore)),
 				Note: "what was not written comes from the failure mode's own bounds; all of them count from the injection",
 				Help: "raise `restore`, or lower the other",
 			})

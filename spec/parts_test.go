@@ -9,11 +9,10 @@ import (
 
 	"holdfast"
 	"holdfast/command"
+	"holdfast/diagnostic"
+	"holdfast/source"
 
-	"github.com/goccy/go-yaml/lexer"
-	"github.com/goccy/go-yaml/token"
 	"github.com/google/go-cmp/cmp"
-	"pgregory.net/rapid"
 )
 
 func TestReferences(t *testing.T) {
@@ -37,40 +36,6 @@ func TestReferences(t *testing.T) {
 		}
 		if got != want {
 			t.Errorf("%q becomes %q, want %q", text, got, want)
-		}
-	}
-}
-
-// slow is the definition of the distance, without a table.
-func slow(a, b string) int {
-	if a == "" || b == "" {
-		return len(a) + len(b)
-	}
-	d := min(slow(a[1:], b)+1, slow(a, b[1:])+1, slow(a[1:], b[1:])+unequal(a[0], b[0]))
-	if len(a) > 1 && len(b) > 1 && a[0] == b[1] && a[1] == b[0] {
-		d = min(d, slow(a[2:], b[2:])+1)
-	}
-	return d
-}
-
-func TestDistanceAgainstItsDefinition(t *testing.T) {
-	rapid.Check(t, func(t *rapid.T) {
-		word := rapid.StringOfN(rapid.RuneFrom([]rune("abc")), 0, 6, -1)
-		a, b := word.Draw(t, "a"), word.Draw(t, "b")
-		if got, want := distance(a, b, 2), min(slow(a, b), 3); got != want {
-			t.Fatalf("distance(%q, %q) = %d, want %d", a, b, got, want)
-		}
-	})
-}
-
-func TestNearest(t *testing.T) {
-	known := []string{"replicas", "ports", "path", "urls", "zones"}
-	for text, want := range map[string]string{
-		"replica": "replicas", "repilcas": "replicas", "port": "ports", "url": "urls", "pth": "path", "xx": "", "command": "", "": "",
-		strings.Repeat("x", 1000): "",
-	} {
-		if got := nearest(text, known); got != want {
-			t.Errorf("nearest(%q) = %q, want %q", text, got, want)
 		}
 	}
 }
@@ -156,7 +121,7 @@ services:
   cache: {command: ./cache, protocol: tcp, replicas: 2}
   bank: {urls: ["https://a.example", "https://b.example", "https://c.example"], zones: [b]}
 `
-	system, problems := Read(File{Name: "f", Text: []byte(text), Dir: "/srv/shop"}, environ())
+	system, problems := Read(source.File{Name: "f", Text: []byte(text), Dir: "/srv/shop"}, environ())
 	if system == nil {
 		t.Fatalf("problems: %+v", problems)
 	}
@@ -215,10 +180,10 @@ func TestOtherEditors(t *testing.T) {
 
 func TestRenderWithColor(t *testing.T) {
 	text := "name: shop\nowner: us\nservices:\n  \"w\x1b[31m\": {command: ./web}\n  api: {command: ./api, x: \"" + strings.Repeat("ä", 300) + "\", replica: 2}\n"
-	file := File{Name: "holdfast.yaml", Text: []byte(text), Dir: "/srv/shop"}
+	file := source.File{Name: "holdfast.yaml", Text: []byte(text), Dir: "/srv/shop"}
 	_, problems := Read(file, nil)
-	golden(t, "testdata/color.golden", Render(file, problems, true))
-	if plain := Render(file, problems, false); strings.ContainsRune(plain, '\x1b') {
+	golden(t, "testdata/color.golden", file.Show(problems, true))
+	if plain := file.Show(problems, false); strings.ContainsRune(plain, '\x1b') {
 		t.Errorf("what the file says reaches the terminal:\n%q", plain)
 	}
 }
@@ -238,13 +203,13 @@ func FuzzRead(f *testing.F) {
 		}
 	}
 	f.Fuzz(func(t *testing.T, text []byte) {
-		file := File{Name: "f", Text: text, Dir: "/srv"}
+		file := source.File{Name: "f", Text: text, Dir: "/srv"}
 		system, problems := Read(file, environ())
 		again, _ := Read(file, environ())
-		lines := strings.Split(plainText(file), "\n")
+		lines := strings.Split(file.Plain(), "\n")
 		failed := false
 		for _, p := range problems {
-			failed = failed || p.Severity == Error
+			failed = failed || p.Severity == diagnostic.Error
 			if p.Line < 1 || p.Line > len(lines) || p.Column < 1 || p.Width < 0 || p.Message == "" || p.Column-1+p.Width > len([]rune(lines[p.Line-1]))+1 {
 				t.Errorf("not a place in the file, or no message: %+v", p)
 			}
@@ -258,7 +223,7 @@ func FuzzRead(f *testing.F) {
 		if system != nil {
 			Explain(system)
 		}
-		Render(file, problems, true)
+		file.Show(problems, true)
 	})
 }
 
@@ -279,28 +244,10 @@ func BenchmarkReadFiveThousandServices(b *testing.B) {
 			fmt.Fprintf(&text, "    depends_on: [s%d]\n", i-1)
 		}
 	}
-	file := File{Name: "f", Text: []byte(text.String()), Dir: "/srv"}
+	file := source.File{Name: "f", Text: []byte(text.String()), Dir: "/srv"}
 	for b.Loop() {
 		if system, problems := Read(file, nil); system == nil {
 			b.Fatal(problems[0])
 		}
-	}
-}
-
-// The grammar has dropped no word of any text we have tried, 120,000 mutated
-// ones included. Should it, the word is reported.
-func TestAWordTheGrammarDropsIsReported(t *testing.T) {
-	text := "name: shop\nowner: us\n"
-	file := File{Name: "f", Text: []byte(text)}
-	r := &reader{file: file, found: &findings{}, lines: strings.Split(text, "\n")}
-	tokens := lexer.Tokenize(text)
-	r.aliases.seen = map[*token.Token]bool{}
-	for _, tk := range tokens {
-		r.aliases.seen[tk] = tk.Value != "us"
-	}
-	r.reportUnseen(tokens)
-	problems := r.found.sorted("f")
-	if len(problems) != 1 || problems[0].Code != badSyntax || problems[0].Line != 2 || problems[0].Column != 8 {
-		t.Errorf("problems: %+v", problems)
 	}
 }

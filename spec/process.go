@@ -9,6 +9,8 @@ import (
 	"github.com/goccy/go-yaml/ast"
 
 	"holdfast"
+	"holdfast/diagnostic"
+	"holdfast/source"
 )
 
 // What a process of ours runs as, may use and reads at its start, and when it is
@@ -19,7 +21,7 @@ import (
 func runAs(text string) (string, *complaint) {
 	who, group, grouped := strings.Cut(text, ":")
 	if !isAccount(who) || grouped && !isAccount(group) {
-		return complain[string](badUser, "write a name or a number, and perhaps a group: `web`, `1000`, `1000:1000`", "%s is not a user", tick(text))
+		return complain[string](badUser, "write a name or a number, and perhaps a group: `web`, `1000`, `1000:1000`", "%s is not a user", diagnostic.Tick(text))
 	}
 	return text, nil
 }
@@ -47,13 +49,13 @@ const (
 	mostCount   = 1 << 20
 )
 
-func (r *reader) limits(into *holdfast.Limits) func(value) {
-	return func(v value) {
-		r.keys(v, "limits", []key{
-			{name: "memory", read: scalar(r, &into.Memory, size)},
-			{name: "cpu", read: scalar(r, &into.CPU, cores)},
-			{name: "files", read: scalar(r, &into.Files, wholeNumber(leastCount, mostCount))},
-			{name: "processes", read: scalar(r, &into.Processes, wholeNumber(leastCount, mostCount))},
+func (r *reader) limits(into *holdfast.Limits) func(source.Value) {
+	return func(v source.Value) {
+		r.Keys(v, "limits", []source.Key{
+			{Name: "memory", Read: scalar(r, &into.Memory, size)},
+			{Name: "cpu", Read: scalar(r, &into.CPU, cores)},
+			{Name: "files", Read: scalar(r, &into.Files, wholeNumber(leastCount, mostCount))},
+			{Name: "processes", Read: scalar(r, &into.Processes, wholeNumber(leastCount, mostCount))},
 		})
 	}
 }
@@ -76,28 +78,28 @@ func size(text string) (int64, *complaint) {
 	suffix := strings.TrimSpace(text[len(digits):])
 	n, err := strconv.ParseFloat(digits, 64)
 	if err != nil || digits == "" || strings.Trim(digits, "0123456789.") != "" {
-		return complain[int64](badSize, help, "%s is not an amount of memory", tick(text))
+		return complain[int64](badSize, help, "%s is not an amount of memory", diagnostic.Tick(text))
 	}
 	for _, u := range units() {
 		switch {
 		case suffix == u.name:
 			return sized(text, n*float64(u.bytes))
 		case suffix != "" && strings.EqualFold(suffix[:1], u.name[:1]):
-			return complain[int64](badSize, "write "+tick(digits+u.name), "%s has no unit that is known here", tick(text))
+			return complain[int64](badSize, "write "+diagnostic.Tick(digits+u.name), "%s has no unit that is known here", diagnostic.Tick(text))
 		}
 	}
 	if suffix == "" {
-		return complain[int64](badSize, "write "+tick(digits+"MiB")+" if that is meant; units are `KiB`, `MiB` and `GiB`", "%s has no unit", tick(text))
+		return complain[int64](badSize, "write "+diagnostic.Tick(digits+"MiB")+" if that is meant; units are `KiB`, `MiB` and `GiB`", "%s has no unit", diagnostic.Tick(text))
 	}
-	return complain[int64](badSize, help, "%s is not an amount of memory", tick(text))
+	return complain[int64](badSize, help, "%s is not an amount of memory", diagnostic.Tick(text))
 }
 
 func sized(text string, bytes float64) (int64, *complaint) {
 	switch {
 	case bytes < leastMemory:
-		return complain[int64](badSize, "write at least "+tick(sizeText(leastMemory)), "%s is less than any program needs", tick(text))
+		return complain[int64](badSize, "write at least "+diagnostic.Tick(sizeText(leastMemory)), "%s is less than any program needs", diagnostic.Tick(text))
 	case bytes > mostMemory:
-		return complain[int64](badSize, "write at most "+tick(sizeText(mostMemory)), "%s is more than any machine has", tick(text))
+		return complain[int64](badSize, "write at most "+diagnostic.Tick(sizeText(mostMemory)), "%s is more than any machine has", diagnostic.Tick(text))
 	}
 	return int64(bytes), nil
 }
@@ -118,22 +120,22 @@ func cores(text string) (float64, *complaint) {
 	digits, percent := strings.CutSuffix(text, "%")
 	n, err := strconv.ParseFloat(strings.TrimSpace(digits), 64)
 	if err != nil || strings.Trim(strings.TrimSpace(digits), "0123456789.") != "" {
-		return complain[float64](badCPU, help, "%s is not a part of a core", tick(text))
+		return complain[float64](badCPU, help, "%s is not a part of a core", diagnostic.Tick(text))
 	}
 	if percent {
 		n = math.Round(n*1e6) / 1e8
 	}
 	if n < leastCPU || n > mostCPU {
-		return complain[float64](badCPU, help, "%s is not between 1%% of a core and %d cores", tick(text), mostCPU)
+		return complain[float64](badCPU, help, "%s is not between 1%% of a core and %d cores", diagnostic.Tick(text), mostCPU)
 	}
 	return n, nil
 }
 
 // envFiles reads one path or several, relative to the file's folder. They are
 // read at each start, so that no secret in them becomes part of the system.
-func (r *reader) envFiles(into *[]string) func(value) {
-	return func(v value) {
-		if _, list := v.node.(*ast.SequenceNode); list {
+func (r *reader) envFiles(into *[]string) func(source.Value) {
+	return func(v source.Value) {
+		if _, list := v.Node.(*ast.SequenceNode); list {
 			*into, _ = listAt(r, v, "paths", "`env_file: [common.env, web.env]`", r.beside)
 			return
 		}
@@ -145,16 +147,16 @@ func (r *reader) envFiles(into *[]string) func(value) {
 }
 
 // listen reads the port of the one replica, or those of all in their order.
-func (r *reader) listen(d *draft) func(value) {
-	return func(v value) {
-		if all, list := v.node.(*ast.SequenceNode); list {
+func (r *reader) listen(d *draft) func(source.Value) {
+	return func(v source.Value) {
+		if all, list := v.Node.(*ast.SequenceNode); list {
 			d.service.Listen, d.listens = listAt(r, v, "ports", "`listen: [6379, 6380]`", fixedPort)
 			d.listenUnread = len(d.service.Listen) != len(all.Values)
 			return
 		}
 		var one uint16
 		if scalar(r, &one, fixedPort)(v); one != 0 {
-			d.service.Listen, d.listens = []uint16{one}, []place{v.at}
+			d.service.Listen, d.listens = []uint16{one}, []diagnostic.Place{v.At}
 		}
 	}
 }
@@ -162,7 +164,7 @@ func (r *reader) listen(d *draft) func(value) {
 func fixedPort(text string) (uint16, *complaint) {
 	n, err := strconv.ParseUint(text, 10, 16)
 	if err != nil || n == 0 || text[0] == '0' {
-		return complain[uint16](badPort, "write the number alone, as in `listen: 6379`; replicas listen on loopback, and `ports` publishes the service", "%s is not a port from 1 to 65535", tick(text))
+		return complain[uint16](badPort, "write the number alone, as in `listen: 6379`; replicas listen on loopback, and `ports` publishes the service", "%s is not a port from 1 to 65535", diagnostic.Tick(text))
 	}
 	return uint16(n), nil
 }
@@ -173,9 +175,9 @@ func restart(text string) (string, *complaint) {
 	case "no", "always":
 		return text, nil
 	case "false", "never":
-		return complain[string](badWord, "write `restart: \"no\"`", "%s is not a way to restart", tick(text))
+		return complain[string](badWord, "write `restart: \"no\"`", "%s is not a way to restart", diagnostic.Tick(text))
 	}
-	return complain[string](badWord, "remove it: what exits is restarted, under guardrails; `restart: \"no\"` is for what runs once, to its end", "%s is not a way to restart", tick(text))
+	return complain[string](badWord, "remove it: what exits is restarted, under guardrails; `restart: \"no\"` is for what runs once, to its end", "%s is not a way to restart", diagnostic.Tick(text))
 }
 
 // A condition is what a service waits for before it starts.
@@ -189,9 +191,9 @@ const (
 func conditionOf(text string) (condition, *complaint) {
 	switch text {
 	case "service_completed_successfully":
-		return complain[condition](badWord, didYouMean("", completedFirst, ""), "%s is not a condition that is known here", tick(text))
+		return complain[condition](badWord, diagnostic.DidYouMean("", completedFirst, ""), "%s is not a condition that is known here", diagnostic.Tick(text))
 	case "service_healthy", "service_started":
-		return complain[condition](badWord, "remove it: a service starts when the minimum of what it requires is admitted; who needs another finds it behind the gateway", "%s is not a condition that is known here", tick(text))
+		return complain[condition](badWord, "remove it: a service starts when the minimum of what it requires is admitted; who needs another finds it behind the gateway", "%s is not a condition that is known here", diagnostic.Tick(text))
 	}
 	return oneOf(badWord, "a condition that is known here", admittedFirst, completedFirst)(text)
 }
@@ -208,8 +210,8 @@ func (r *reader) settleOnce(d *draft) {
 		if !said || key == "replicas" && s.Replicas == 1 {
 			continue
 		}
-		r.report(at, Problem{
-			Code: unfitKey, Message: tick(key) + " means nothing for a service that runs once", Label: "`restart: no` " + where(d.written["restart"]),
+		r.Report(at, diagnostic.Problem{
+			Code: unfitKey, Message: diagnostic.Tick(key) + " means nothing for a service that runs once", Label: "`restart: no` " + d.written["restart"].String(),
 			Help: "remove it, or remove `restart` if the service is to go on running",
 		})
 	}
@@ -227,9 +229,9 @@ func (r *reader) settleListen(d *draft) {
 		if s.Replicas > 3 {
 			wanted = append(wanted, "…")
 		}
-		r.report(d.written["listen"], Problem{
+		r.Report(d.written["listen"], diagnostic.Problem{
 			Code: unfitKey, Message: fmt.Sprintf("listen: %s for %s", plural(n, "port"), plural(s.Replicas, "replica")), Label: "each replica has a port of its own",
-			Help: "write " + tick("listen: ["+strings.Join(wanted, ", ")+"]") + ", or leave it out: holdfast then chooses, and `$PORT` says what",
+			Help: "write " + diagnostic.Tick("listen: ["+strings.Join(wanted, ", ")+"]") + ", or leave it out: holdfast then chooses, and `$PORT` says what",
 		})
 	}
 }
@@ -247,13 +249,13 @@ func (r *reader) relateCondition(n *need, on *draft) {
 	n.dependency.Completed = on.service.Once
 	switch {
 	case n.condition == completedFirst && !on.service.Once && on.service.Manage != "":
-		r.report(n.conditionAt, Problem{
-			Code: noEnd, Message: tick(string(on.service.Name)) + " goes on running: it is never completed",
-			Help: "write `restart: \"no\"` in " + tick(string(on.service.Name)) + " if it runs once, or remove the condition",
+		r.Report(n.conditionAt, diagnostic.Problem{
+			Code: noEnd, Message: diagnostic.Tick(string(on.service.Name)) + " goes on running: it is never completed",
+			Help: "write `restart: \"no\"` in " + diagnostic.Tick(string(on.service.Name)) + " if it runs once, or remove the condition",
 		})
 	case n.condition == admittedFirst && on.service.Once:
-		r.report(n.conditionAt, Problem{
-			Code: noEnd, Message: tick(string(on.service.Name)) + " runs once: it is never admitted", Help: "write `condition: completed`",
+		r.Report(n.conditionAt, diagnostic.Problem{
+			Code: noEnd, Message: diagnostic.Tick(string(on.service.Name)) + " runs once: it is never admitted", Help: "write `condition: completed`",
 		})
 	}
 }
@@ -263,13 +265,13 @@ func (r *reader) relateCondition(n *need, on *draft) {
 func (r *reader) reportTakenListens(drafts []*draft) {
 	type holder struct {
 		whose string
-		at    place
+		at    diagnostic.Place
 	}
 	taken := map[uint16]holder{}
 	for _, d := range drafts {
 		for i, port := range d.service.Ports {
 			if everywhere(port.Host) || port.Host == "127.0.0.1" {
-				taken[port.Port] = holder{whose: "`ports` of " + tick(string(d.service.Name)), at: d.ports[i]}
+				taken[port.Port] = holder{whose: "`ports` of " + diagnostic.Tick(string(d.service.Name)), at: d.ports[i]}
 			}
 		}
 	}
@@ -277,11 +279,11 @@ func (r *reader) reportTakenListens(drafts []*draft) {
 		for i, port := range d.service.Listen {
 			first, twice := taken[port]
 			if !twice {
-				taken[port] = holder{whose: "`listen` of " + tick(string(d.service.Name)), at: d.listens[i]}
+				taken[port] = holder{whose: "`listen` of " + diagnostic.Tick(string(d.service.Name)), at: d.listens[i]}
 				continue
 			}
-			r.report(d.listens[i], Problem{
-				Code: takenPort, Message: fmt.Sprintf("port %d is taken by %s", port, first.whose), Label: where(first.at),
+			r.Report(d.listens[i], diagnostic.Problem{
+				Code: takenPort, Message: fmt.Sprintf("port %d is taken by %s", port, first.whose), Label: first.at.String(),
 				Help: "give the replica another port: who needs it finds it behind the gateway, wherever it listens",
 			})
 		}

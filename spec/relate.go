@@ -8,6 +8,7 @@ import (
 
 	"holdfast"
 	"holdfast/command"
+	"holdfast/diagnostic"
 	"holdfast/topology"
 )
 
@@ -36,11 +37,11 @@ func (r *reader) relateNeeds(d *draft, drafts []*draft, byName map[holdfast.Serv
 		}
 		switch {
 		case on == d.service.Name:
-			r.report(n.at, Problem{Code: needsItself, Message: tick(string(on)) + " depends on itself", Help: "remove it"})
-		case !exists && !r.found.full():
-			r.report(n.at, Problem{
-				Code: unknownNeed, Message: "no service is called " + tick(string(on)),
-				Help: didYouMean("", nearest(string(on), serviceNames(drafts)), "the services are "+ticks(serviceNames(drafts))),
+			r.Report(n.at, diagnostic.Problem{Code: needsItself, Message: diagnostic.Tick(string(on)) + " depends on itself", Help: "remove it"})
+		case !exists && !r.Problems.Full():
+			r.Report(n.at, diagnostic.Problem{
+				Code: unknownNeed, Message: "no service is called " + diagnostic.Tick(string(on)),
+				Help: diagnostic.DidYouMean("", diagnostic.Nearest(string(on), serviceNames(drafts)), "the services are "+diagnostic.Ticks(serviceNames(drafts))),
 			})
 		}
 		d.service.DependsOn = append(d.service.DependsOn, n.dependency)
@@ -68,11 +69,11 @@ func (r *reader) relateVariables(d *draft, byName map[holdfast.ServiceName]*draf
 		all := command.Pieces(raw.text)
 		r.reportUnreadable(raw, command.Unreadable(all))
 		for _, p := range r.unset(all, raw, given) {
-			if r.found.full() {
+			if r.Problems.Full() {
 				return
 			}
-			r.report(r.dollar(raw.value.at, raw.dollars+p.Dollar, p.Source), Problem{
-				Code: unsetVariable, Message: raw.value.name + ": nothing sets the variable " + tick(p.Name),
+			r.Report(r.Dollar(raw.value.At, raw.dollars+p.Dollar, p.Source), diagnostic.Problem{
+				Code: unsetVariable, Message: raw.value.Name + ": nothing sets the variable " + diagnostic.Tick(p.Name),
 				Help: unsetHelp(d, raw, p.Name, given, byName),
 			})
 		}
@@ -117,17 +118,17 @@ func unsetHelp(d *draft, raw rawText, variable string, given []string, byName ma
 	if variable == raw.key {
 		return fmt.Sprintf("in its own value it means the caller's, which is not set: set it before you start, or write `${%s:-…}`", variable)
 	}
-	if near := nearest(variable, given); near != "" {
-		return didYouMean("$", near, "")
+	if near := diagnostic.Nearest(variable, given); near != "" {
+		return diagnostic.DidYouMean("$", near, "")
 	}
 	if stem, suffix := cutLast(variable, "_"); suffix == "URL" || suffix == "HOST" || suffix == "PORT" {
 		other := holdfast.ServiceName(strings.ToLower(strings.ReplaceAll(stem, "_", "-")))
 		if of, exists := byName[other]; exists && of.service.Manage == holdfast.Observe {
-			return "write `manage: route` for " + tick(string(other)) + ": what is only observed has no address of the gateway"
+			return "write `manage: route` for " + diagnostic.Tick(string(other)) + ": what is only observed has no address of the gateway"
 		} else if exists && of.service.Once {
-			return "remove it: " + tick(string(other)) + " runs once, to its end, and answers nowhere"
+			return "remove it: " + diagnostic.Tick(string(other)) + " runs once, to its end, and answers nowhere"
 		} else if exists && other != d.service.Name {
-			return "add " + tick(string(other)) + " to `depends_on` of " + tick(string(d.service.Name)) + ", which sets it"
+			return "add " + diagnostic.Tick(string(other)) + " to `depends_on` of " + diagnostic.Tick(string(d.service.Name)) + ", which sets it"
 		}
 	}
 	return fmt.Sprintf("add it to `environment`, set it before you start, or write a default: `${%s:-…}`; `$$%s` is the text itself", variable, variable)
@@ -154,7 +155,7 @@ func (r *reader) reportCircles(drafts []*draft) {
 			return
 		}
 		closing := holdfast.Edge{From: circle[len(circle)-2], To: circle[len(circle)-1]}
-		r.report(places[closing], Problem{
+		r.Report(places[closing], diagnostic.Problem{
 			Code: needsCircle, Message: "services depend on each other in a circle: " + route(circle),
 			Label: "this closes it", Note: "a failure of any of them reaches all of them, and comes back",
 			Help: "remove one of these dependencies, or make a third service of what two of them share",
@@ -165,9 +166,9 @@ func (r *reader) reportCircles(drafts []*draft) {
 
 // edgesOf are the edges between different services that exist, and where they
 // are declared.
-func edgesOf(drafts []*draft) ([]holdfast.Edge, map[holdfast.Edge]place) {
+func edgesOf(drafts []*draft) ([]holdfast.Edge, map[holdfast.Edge]diagnostic.Place) {
 	var edges []holdfast.Edge
-	places := map[holdfast.Edge]place{}
+	places := map[holdfast.Edge]diagnostic.Place{}
 	for _, d := range drafts {
 		for _, n := range d.needs {
 			edge := holdfast.Edge{From: d.service.Name, To: n.dependency.On}
@@ -203,7 +204,7 @@ func (r *reader) reportTakenPorts(drafts []*draft) {
 	type published struct {
 		host    string
 		service holdfast.ServiceName
-		at      place
+		at      diagnostic.Place
 	}
 	taken := map[uint16][]published{}
 	for _, d := range drafts {
@@ -213,8 +214,8 @@ func (r *reader) reportTakenPorts(drafts []*draft) {
 			})
 			if same >= 0 {
 				first := taken[port.Port][same]
-				r.report(d.ports[i], Problem{
-					Code: takenPort, Message: fmt.Sprintf("port %d is taken by %s", port.Port, tick(string(first.service))), Label: where(first.at),
+				r.Report(d.ports[i], diagnostic.Problem{
+					Code: takenPort, Message: fmt.Sprintf("port %d is taken by %s", port.Port, diagnostic.Tick(string(first.service))), Label: first.at.String(),
 					Help: "publish one of them at another port",
 				})
 			}
@@ -249,8 +250,8 @@ func (r *reader) reportLoneReplicas(drafts []*draft) {
 		if replicas, said := d.written["replicas"]; said {
 			at = replicas
 		}
-		r.report(at, Problem{
-			Code: loneReplica, Message: tick(string(s.Name)) + " has one replica: its crash will be felt", Label: "there is no other to retry on",
+		r.Report(at, diagnostic.Problem{
+			Code: loneReplica, Message: diagnostic.Tick(string(s.Name)) + " has one replica: its crash will be felt", Label: "there is no other to retry on",
 			Note: waiters(s, callers[s.Name]) + " for it, and their requests fail until it is back",
 			Help: help,
 		})
@@ -262,9 +263,9 @@ func waiters(s holdfast.Service, callers []holdfast.ServiceName) string {
 	case len(s.Ports) > 0:
 		return "users wait"
 	case len(callers) == 1:
-		return tick(string(callers[0])) + " waits"
+		return diagnostic.Tick(string(callers[0])) + " waits"
 	default:
-		return ticks(callers) + " wait"
+		return diagnostic.Ticks(callers) + " wait"
 	}
 }
 
@@ -272,7 +273,7 @@ func waiters(s holdfast.Service, callers []holdfast.ServiceName) string {
 // line at the top of the file.
 func (r *reader) reportUnowned(drafts []*draft) {
 	var unowned []holdfast.ServiceName
-	var first place
+	var first diagnostic.Place
 	for _, d := range drafts {
 		if _, tried := d.written["owner"]; d.service.Owner != "" || tried {
 			continue
@@ -282,8 +283,8 @@ func (r *reader) reportUnowned(drafts []*draft) {
 		}
 	}
 	if len(unowned) > 0 {
-		r.report(first, Problem{
-			Code: nobodyOwns, Message: "nobody owns " + ticks(unowned), Note: "when a remedy does not help, there is nobody to tell",
+		r.Report(first, diagnostic.Problem{
+			Code: nobodyOwns, Message: "nobody owns " + diagnostic.Ticks(unowned), Note: "when a remedy does not help, there is nobody to tell",
 			Help: "write `owner: …` at the top of the file, or in the service",
 		})
 	}

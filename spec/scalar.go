@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"holdfast"
+	"holdfast/diagnostic"
+	"holdfast/source"
 )
 
 // The limits of what a file may ask for. They are far beyond sense and are there
@@ -24,28 +26,28 @@ const (
 // A complaint is why a text is not what it should be. Message goes on after the
 // key's name and a colon.
 type complaint struct {
-	code          Code
+	code          diagnostic.Code
 	message, help string
 }
 
 // scalar makes a reader of one value: its references filled in, parsed, put in
 // its place, or complained about.
-func scalar[T any](r *reader, into *T, parse func(string) (T, *complaint)) func(value) {
-	return func(v value) {
+func scalar[T any](r *reader, into *T, parse func(string) (T, *complaint)) func(source.Value) {
+	return func(v source.Value) {
 		text, ok := r.filled(v)
 		if !ok {
 			return
 		}
 		parsed, wrong := parse(text)
 		if wrong != nil {
-			r.report(v.at, Problem{Code: wrong.code, Message: v.name + ": " + wrong.message, Help: wrong.help})
+			r.Report(v.At, diagnostic.Problem{Code: wrong.code, Message: v.Name + ": " + wrong.message, Help: wrong.help})
 			return
 		}
 		*into = parsed
 	}
 }
 
-func complain[T any](code Code, help, format string, args ...any) (T, *complaint) {
+func complain[T any](code diagnostic.Code, help, format string, args ...any) (T, *complaint) {
 	var none T
 	return none, &complaint{code: code, message: fmt.Sprintf(format, args...), help: help}
 }
@@ -58,7 +60,7 @@ func wholeNumber(least, most int) func(string) (int, *complaint) {
 		n, err := strconv.Atoi(text)
 		switch {
 		case err != nil || strings.HasPrefix(text, "+") || len(text) > 1 && text[0] == '0':
-			return complain[int](badNumber, help, "%s is not a whole number", tick(text))
+			return complain[int](badNumber, help, "%s is not a whole number", diagnostic.Tick(text))
 		case n < least:
 			return complain[int](badNumber, help, "%d is less than %d", n, least)
 		case n > most:
@@ -76,11 +78,11 @@ func share(text string) (holdfast.Share, *complaint) {
 	part, err := strconv.ParseFloat(digits+"e-2", 64)
 	switch {
 	case plain && err == nil && !percent:
-		return complain[holdfast.Share](badShare, "write "+tick(digits+"%"), "%s has no percent sign", tick(text))
+		return complain[holdfast.Share](badShare, "write "+diagnostic.Tick(digits+"%"), "%s has no percent sign", diagnostic.Tick(text))
 	case !plain || err != nil:
-		return complain[holdfast.Share](badShare, "write it like `99.9%`", "%s is not a share", tick(text))
+		return complain[holdfast.Share](badShare, "write it like `99.9%`", "%s is not a share", diagnostic.Tick(text))
 	case part > 1:
-		return complain[holdfast.Share](badShare, "write a share from 0% to 100%", "%s is more than the whole", tick(text))
+		return complain[holdfast.Share](badShare, "write a share from 0% to 100%", "%s is more than the whole", diagnostic.Tick(text))
 	}
 	return holdfast.Share(part), nil
 }
@@ -90,7 +92,7 @@ func share(text string) (holdfast.Share, *complaint) {
 func duration(text string) (time.Duration, *complaint) {
 	d, wrong := span(text)
 	if wrong == nil && d == 0 {
-		return complain[time.Duration](badDuration, "write one above zero, like `300ms` or `10s`", "%s is no time at all", tick(text))
+		return complain[time.Duration](badDuration, "write one above zero, like `300ms` or `10s`", "%s is no time at all", diagnostic.Tick(text))
 	}
 	return d, wrong
 }
@@ -100,13 +102,13 @@ func span(text string) (time.Duration, *complaint) {
 	bare, notBare := strconv.ParseFloat(text, 64)
 	switch {
 	case notBare == nil && bare > 0:
-		return complain[time.Duration](badDuration, "write "+tick(text+"s")+" if seconds are meant; units are `ms`, `s`, `m` and `h`", "%s has no unit", tick(text))
+		return complain[time.Duration](badDuration, "write "+diagnostic.Tick(text+"s")+" if seconds are meant; units are `ms`, `s`, `m` and `h`", "%s has no unit", diagnostic.Tick(text))
 	case err != nil:
-		return complain[time.Duration](badDuration, "write it like `300ms`, `10s` or `1m30s`", "%s is not a duration", tick(text))
+		return complain[time.Duration](badDuration, "write it like `300ms`, `10s` or `1m30s`", "%s is not a duration", diagnostic.Tick(text))
 	case d < 0:
-		return complain[time.Duration](badDuration, "write one above zero, like `300ms` or `10s`", "%s is less than no time", tick(text))
+		return complain[time.Duration](badDuration, "write one above zero, like `300ms` or `10s`", "%s is less than no time", diagnostic.Tick(text))
 	case d > maxWait:
-		return complain[time.Duration](badDuration, "write at most `24h`", "%s is longer than a day", tick(text))
+		return complain[time.Duration](badDuration, "write at most `24h`", "%s is longer than a day", diagnostic.Tick(text))
 	}
 	return d, nil
 }
@@ -115,7 +117,7 @@ func span(text string) (time.Duration, *complaint) {
 func rate(text string) (holdfast.Rate, *complaint) {
 	count, per, ok := strings.Cut(text, " per ")
 	if !ok {
-		return complain[holdfast.Rate](badRate, "write it like `5 per 10m`", "%s is not a rate", tick(text))
+		return complain[holdfast.Rate](badRate, "write it like `5 per 10m`", "%s is not a rate", diagnostic.Tick(text))
 	}
 	n, wrong := wholeNumber(1, maxReplicas)(strings.TrimSpace(count))
 	if wrong != nil {
@@ -132,13 +134,13 @@ func rate(text string) (holdfast.Rate, *complaint) {
 func name[T ~string](text string) (T, *complaint) {
 	help := fmt.Sprintf("use up to %d of a-z, 0-9 and `-`, beginning with a letter", maxName)
 	if len(text) > maxName {
-		return complain[T](badName, help, "%s is longer than %d characters", tick(text), maxName)
+		return complain[T](badName, help, "%s is longer than %d characters", diagnostic.Tick(text), maxName)
 	}
 	if text == "" || text[0] < 'a' || text[0] > 'z' || strings.Trim(text, nameCharacters) != "" {
 		if near := slug(text); near != "" {
-			help = "write " + tick(near) + ": " + help
+			help = "write " + diagnostic.Tick(near) + ": " + help
 		}
-		return complain[T](badName, help, "%s is not a name", tick(text))
+		return complain[T](badName, help, "%s is not a name", diagnostic.Tick(text))
 	}
 	return T(text), nil
 }
@@ -166,26 +168,26 @@ func slug(text string) string {
 
 // label accepts what is only shown or looked up: owners, policies, runbooks.
 func label[T ~string](text string) (T, *complaint) {
-	if strings.ContainsFunc(text, func(c rune) bool { return visible(c) != c }) || len(text) > maxLabel {
-		return complain[T](badName, fmt.Sprintf("write one line of at most %d characters", maxLabel), "%s cannot be shown in a line", tick(text))
+	if strings.ContainsFunc(text, func(c rune) bool { return diagnostic.Visible(c) != c }) || len(text) > maxLabel {
+		return complain[T](badName, fmt.Sprintf("write one line of at most %d characters", maxLabel), "%s cannot be shown in a line", diagnostic.Tick(text))
 	}
 	return T(text), nil
 }
 
 func truth(text string) (bool, *complaint) {
 	if text != "true" && text != "false" {
-		return complain[bool](badWord, "write `true` or `false`", "%s is neither true nor false", tick(text))
+		return complain[bool](badWord, "write `true` or `false`", "%s is neither true nor false", diagnostic.Tick(text))
 	}
 	return text == "true", nil
 }
 
 // oneOf accepts the words that exist; of says what they are.
-func oneOf[T ~string](code Code, of string, exist ...T) func(string) (T, *complaint) {
+func oneOf[T ~string](code diagnostic.Code, of string, exist ...T) func(string) (T, *complaint) {
 	return func(text string) (T, *complaint) {
 		if slices.Contains(exist, T(text)) {
 			return T(text), nil
 		}
-		return complain[T](code, didYouMean("", nearest(text, exist), "there are "+ticks(exist)), "%s is not %s", tick(text), of)
+		return complain[T](code, diagnostic.DidYouMean("", diagnostic.Nearest(text, exist), "there are "+diagnostic.Ticks(exist)), "%s is not %s", diagnostic.Tick(text), of)
 	}
 }
 
@@ -196,17 +198,17 @@ func signals() []string {
 
 func signal(text string) (string, *complaint) {
 	if full := "SIG" + strings.TrimPrefix(strings.ToUpper(text), "SIG"); text != full && slices.Contains(signals(), full) {
-		return complain[string](badSignal, "write "+tick(full), "%s is not the name of a signal", tick(text))
+		return complain[string](badSignal, "write "+diagnostic.Tick(full), "%s is not the name of a signal", diagnostic.Tick(text))
 	}
 	return oneOf(badSignal, "a signal that ends processes", signals()...)(text)
 }
 
 func healthPath(text string) (string, *complaint) {
 	if !strings.HasPrefix(text, "/") {
-		return complain[string](badPath, "write "+tick("/"+strings.TrimPrefix(text, "./")), "%s does not begin with `/`", tick(text))
+		return complain[string](badPath, "write "+diagnostic.Tick("/"+strings.TrimPrefix(text, "./")), "%s does not begin with `/`", diagnostic.Tick(text))
 	}
 	if strings.ContainsFunc(text, func(c rune) bool { return c <= ' ' || c == 0x7f || c == '#' }) {
-		return complain[string](badPath, "write blanks and `#` as `%20` and `%23`", "%s cannot be asked for", tick(text))
+		return complain[string](badPath, "write blanks and `#` as `%20` and `%23`", "%s cannot be asked for", diagnostic.Tick(text))
 	}
 	return text, nil
 }
@@ -220,21 +222,21 @@ func port(text string) (holdfast.Port, *complaint) {
 	}
 	if inner, bracketed := strings.CutPrefix(host, "["); bracketed || strings.Contains(host, ":") {
 		if host, bracketed = strings.CutSuffix(inner, "]"); !bracketed || !strings.Contains(host, ":") {
-			return complain[holdfast.Port](badPort, "write an IPv6 address as in `[::1]:8080`", "%s is not an address of this machine", tick(text))
+			return complain[holdfast.Port](badPort, "write an IPv6 address as in `[::1]:8080`", "%s is not an address of this machine", diagnostic.Tick(text))
 		}
 	}
 	n, err := strconv.ParseUint(number, 10, 16)
 	if err != nil || n == 0 || number[0] == '0' {
-		return complain[holdfast.Port](badPort, help, "%s has no port from 1 to 65535", tick(text))
+		return complain[holdfast.Port](badPort, help, "%s has no port from 1 to 65535", diagnostic.Tick(text))
 	}
 	if strings.Trim(host, "0123456789") == "" && host != "" {
-		return complain[holdfast.Port](badPort, "write "+tick(host)+" alone: holdfast gives every replica a port of its own in `$PORT`", "%s names two ports", tick(text))
+		return complain[holdfast.Port](badPort, "write "+diagnostic.Tick(host)+" alone: holdfast gives every replica a port of its own in `$PORT`", "%s names two ports", diagnostic.Tick(text))
 	}
 	if host == "localhost" {
 		host = "127.0.0.1"
 	}
 	if address, err := netip.ParseAddr(host); host != "" && (err != nil || address.Zone() != "") {
-		return complain[holdfast.Port](badPort, help, "%s is not an address of this machine", tick(host))
+		return complain[holdfast.Port](badPort, help, "%s is not an address of this machine", diagnostic.Tick(host))
 	}
 	return holdfast.Port{Host: host, Port: uint16(n)}, nil
 }
@@ -244,17 +246,17 @@ func address(text string) (string, *complaint) {
 	u, err := url.Parse(text)
 	switch {
 	case err != nil:
-		return complain[string](badURL, help, "%s is not a URL", tick(text))
+		return complain[string](badURL, help, "%s is not a URL", diagnostic.Tick(text))
 	case u.Scheme != "http" && u.Scheme != "https" && u.Scheme != "tcp":
-		return complain[string](badURL, help+", or `tcp://db.example:6379` for what is only connected to", "%s does not begin with `http://`, `https://` or `tcp://`", tick(text))
+		return complain[string](badURL, help+", or `tcp://db.example:6379` for what is only connected to", "%s does not begin with `http://`, `https://` or `tcp://`", diagnostic.Tick(text))
 	case u.Hostname() == "":
-		return complain[string](badURL, help, "%s names no host", tick(text))
+		return complain[string](badURL, help, "%s names no host", diagnostic.Tick(text))
 	case u.User != nil:
-		return complain[string](badURL, "remove what stands before the `@`: whatever is in a URL is written to the journal", "%s carries a user name or a password", tick("…@"+u.Host))
+		return complain[string](badURL, "remove what stands before the `@`: whatever is in a URL is written to the journal", "%s carries a user name or a password", diagnostic.Tick("…@"+u.Host))
 	case u.Scheme == "tcp" && (u.Port() == "" || u.Path != "" || u.RawQuery != ""):
-		return complain[string](badURL, "write it like `tcp://db.example:6379`", "%s is not an address to connect to", tick(text))
+		return complain[string](badURL, "write it like `tcp://db.example:6379`", "%s is not an address to connect to", diagnostic.Tick(text))
 	case !validPort(u.Port()):
-		return complain[string](badURL, "write a port from 1 to 65535", "%s has no such port", tick(text))
+		return complain[string](badURL, "write a port from 1 to 65535", "%s has no such port", diagnostic.Tick(text))
 	}
 	return text, nil
 }
@@ -273,15 +275,15 @@ const maxSpoken = 200
 // spoken reads the words of a bare service as they are: nothing is filled in, and
 // blanks and line ends belong to them. A line end may be YAML's own, in double
 // quotes, or written out as \r\n.
-func (r *reader) spoken(into *string) func(value) {
-	return func(v value) {
-		text, ok := r.scalar(v)
+func (r *reader) spoken(into *string) func(source.Value) {
+	return func(v source.Value) {
+		text, ok := r.Scalar(v)
 		if !ok {
 			return
 		}
 		words := strings.NewReplacer(`\r`, "\r", `\n`, "\n", `\t`, "\t", `\\`, `\`).Replace(text)
 		if words == "" || len(words) > maxSpoken {
-			r.report(v.at, Problem{Code: badWord, Message: fmt.Sprintf("%s: want 1 to %d bytes", v.name, maxSpoken), Help: "write what it is told, or must say, as in `send: \"PING\\r\\n\"`"})
+			r.Report(v.At, diagnostic.Problem{Code: badWord, Message: fmt.Sprintf("%s: want 1 to %d bytes", v.Name, maxSpoken), Help: "write what it is told, or must say, as in `send: \"PING\\r\\n\"`"})
 			return
 		}
 		*into = words

@@ -12,14 +12,9 @@ import (
 	"encoding/hex"
 
 	"holdfast"
+	"holdfast/diagnostic"
+	"holdfast/source"
 )
-
-// A File is a text as it was found.
-type File struct {
-	Name string // as the user typed it; only shown
-	Text []byte
-	Dir  string // absolute; working directories are relative to it
-}
 
 // Read understands a file. It returns every problem it has, in the order of the
 // text, and the system unless one of the problems is an error.
@@ -32,25 +27,49 @@ type File struct {
 // Read is pure, never panics, and its work is bounded whatever the text: see
 // limit.go for what is refused unread, then 200,000 values after aliases are
 // followed, 200 errors and as many warnings.
-func Read(file File, environ map[string]string) (*holdfast.System, []Problem) {
-	r := &reader{file: file, environ: environ, found: &findings{}, odd: map[place]bool{}}
-	system := r.system(r.tree())
-	problems := r.found.sorted(file.Name)
-	if r.found.errors > 0 {
-		return nil, problems
+func Read(file source.File, environ map[string]string) (*holdfast.System, []diagnostic.Problem) {
+	reading := Understand(file, environ)
+	return reading.System, reading.Problems
+}
+
+// A Reading is what Read returns, and a way back from what was understood to
+// where it is written.
+type Reading struct {
+	System   *holdfast.System // nil when a problem is an error
+	Problems []diagnostic.Problem
+	document *source.Document
+	root     source.Value
+}
+
+// Understand is Read for who has more to say of the file.
+func Understand(file source.File, environ map[string]string) *Reading {
+	r := &reader{Document: source.Read(file, kind()), environ: environ, odd: map[diagnostic.Place]bool{}}
+	tree := r.Tree()
+	reading := &Reading{document: r.Document, root: r.Root(tree)}
+	system := r.system(tree)
+	reading.Problems = r.Sorted()
+	if r.Problems.Errors() > 0 {
+		return reading
 	}
 	digest := sha256.Sum256(file.Text)
 	system.Digest = holdfast.Digest(hex.EncodeToString(digest[:]))
-	return system, problems
+	reading.System = system
+	return reading
+}
+
+// PlaceOf is where a path of keys is written, such as services, catalog,
+// replicas; or, with whole false, the part of it that is.
+func (r *Reading) PlaceOf(path ...string) (at diagnostic.Place, whole bool) {
+	return r.document.PlaceOf(r.root, path...)
+}
+
+func kind() source.Kind {
+	return source.Kind{Meanings: Codes(), Smallest: smallest, Foreign: foreignKeys()}
 }
 
 // A reader is one reading of one file.
 type reader struct {
-	file    File
+	*source.Document
 	environ map[string]string
-	found   *findings
-	lines   []string // of the text, for places
-	aliases aliases
-	visited int            // values so far, counted once for every way that leads to them
-	odd     map[place]bool // bounds that were warned of: one place may be that of many modes
+	odd     map[diagnostic.Place]bool // bounds that were warned of: one place may be that of many modes
 }

@@ -10,7 +10,9 @@ import (
 	"time"
 
 	"holdfast"
+	"holdfast/diagnostic"
 	"holdfast/mode"
+	"holdfast/source"
 
 	"github.com/google/go-cmp/cmp"
 )
@@ -20,13 +22,13 @@ func environ() map[string]string {
 	return map[string]string{"HOME": "/home/ana", "COPIES": "4", "EMPTY": "", "TOKEN": "s3cret"}
 }
 
-func open(t testing.TB, path string) File {
+func open(t testing.TB, path string) source.File {
 	t.Helper()
 	text, err := os.ReadFile(path)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return File{Name: "holdfast.yaml", Text: text, Dir: "/srv/shop"}
+	return source.File{Name: "holdfast.yaml", Text: text, Dir: "/srv/shop"}
 }
 
 // golden compares with what is kept, or keeps it when REWRITE is set: read the
@@ -63,13 +65,13 @@ func TestProblems(t *testing.T) {
 			if system == nil {
 				verdict = "the file is refused\n"
 			}
-			golden(t, strings.TrimSuffix(path, ".yaml")+".txt", Render(file, problems, false)+verdict)
+			golden(t, strings.TrimSuffix(path, ".yaml")+".txt", file.Show(problems, false)+verdict)
 		})
 	}
 }
 
 func TestEveryCodeIsExercisedOnce(t *testing.T) {
-	exercised := map[Code]bool{}
+	exercised := map[diagnostic.Code]bool{}
 	paths, _ := filepath.Glob("testdata/*.yaml")
 	for _, path := range paths {
 		_, problems := Read(open(t, path), environ())
@@ -80,7 +82,7 @@ func TestEveryCodeIsExercisedOnce(t *testing.T) {
 	for _, c := range bounded() {
 		exercised[c.code] = true // TestBounds holds that it is so
 	}
-	known, last := map[Code]bool{}, Code("")
+	known, last := map[diagnostic.Code]bool{}, diagnostic.Code("")
 	for _, meaning := range Codes() {
 		if meaning.Code < last {
 			t.Errorf("%s comes after %s", meaning.Code, last)
@@ -100,7 +102,7 @@ func TestEveryCodeIsExercisedOnce(t *testing.T) {
 func bounded() []struct {
 	what string
 	text string
-	code Code
+	code diagnostic.Code
 } {
 	many := strings.Builder{}
 	for i := range 300 {
@@ -115,29 +117,29 @@ func bounded() []struct {
 	return []struct {
 		what string
 		text string
-		code Code
+		code diagnostic.Code
 	}{
-		{what: "not UTF-8", text: "name: sh\xffop\n", code: notUTF8},
-		{what: "UTF-16", text: "\xff\xfen\x00a\x00m\x00e\x00", code: notUTF8},
-		{what: "over 1 MiB", text: "name: shop # " + strings.Repeat("x", 1<<20), code: tooLong},
-		{what: "nothing", text: "", code: emptyFile},
-		{what: "brackets without end", text: "name: " + strings.Repeat("[", 1<<12), code: tooDeep},
-		{what: "dashes without end", text: strings.Repeat("- ", 1<<12), code: tooDeep},
-		{what: "braces without end", text: strings.Repeat("{a: ", 1<<12), code: tooDeep},
-		{what: "empty lines without end", text: "x: |\n" + strings.Repeat("\n", 1<<18), code: tooLong},
-		{what: "carriage returns without end", text: "x: |\n" + strings.Repeat("\r", 1<<18), code: tooLong},
-		{what: "keys without end", text: strings.Repeat("a:\n", 1<<16), code: tooLong},
-		{what: "commas without end", text: "x: {" + strings.Repeat("a,", 1<<15), code: tooLong},
-		{what: "words without end", text: "x:\n" + strings.Repeat("- a\n", 1<<18-10), code: tooLong},
-		{what: "an alias bomb", text: bomb.String(), code: aliasBomb},
-		{what: "300 unknown keys", text: many.String(), code: tooMany},
+		{what: "not UTF-8", text: "name: sh\xffop\n", code: source.NotUTF8},
+		{what: "UTF-16", text: "\xff\xfen\x00a\x00m\x00e\x00", code: source.NotUTF8},
+		{what: "over 1 MiB", text: "name: shop # " + strings.Repeat("x", 1<<20), code: source.TooLong},
+		{what: "nothing", text: "", code: source.EmptyFile},
+		{what: "brackets without end", text: "name: " + strings.Repeat("[", 1<<12), code: source.TooDeep},
+		{what: "dashes without end", text: strings.Repeat("- ", 1<<12), code: source.TooDeep},
+		{what: "braces without end", text: strings.Repeat("{a: ", 1<<12), code: source.TooDeep},
+		{what: "empty lines without end", text: "x: |\n" + strings.Repeat("\n", 1<<18), code: source.TooLong},
+		{what: "carriage returns without end", text: "x: |\n" + strings.Repeat("\r", 1<<18), code: source.TooLong},
+		{what: "keys without end", text: strings.Repeat("a:\n", 1<<16), code: source.TooLong},
+		{what: "commas without end", text: "x: {" + strings.Repeat("a,", 1<<15), code: source.TooLong},
+		{what: "words without end", text: "x:\n" + strings.Repeat("- a\n", 1<<18-10), code: source.TooLong},
+		{what: "an alias bomb", text: bomb.String(), code: source.AliasBomb},
+		{what: "300 unknown keys", text: many.String(), code: source.TooMany},
 	}
 }
 
 func TestBounds(t *testing.T) {
 	for _, c := range bounded() {
 		t.Run(c.what, func(t *testing.T) {
-			file := File{Name: "holdfast.yaml", Text: []byte(c.text), Dir: "/srv/shop"}
+			file := source.File{Name: "holdfast.yaml", Text: []byte(c.text), Dir: "/srv/shop"}
 			began := time.Now()
 			system, problems := Read(file, environ())
 			if took := time.Since(began); took > 10*time.Second {
@@ -146,17 +148,17 @@ func TestBounds(t *testing.T) {
 			if system != nil {
 				t.Error("was read as a system")
 			}
-			if len(problems) > 2*maxProblems+1 {
+			if len(problems) > 2*diagnostic.Most+1 {
 				t.Errorf("%d problems", len(problems))
 			}
 			if !has(problems, c.code) {
-				t.Errorf("no %s among:\n%s", c.code, Render(file, problems[:min(len(problems), 5)], false))
+				t.Errorf("no %s among:\n%s", c.code, file.Show(problems[:min(len(problems), 5)], false))
 			}
 		})
 	}
 }
 
-func has(problems []Problem, code Code) bool {
+func has(problems []diagnostic.Problem, code diagnostic.Code) bool {
 	for _, p := range problems {
 		if p.Code == code {
 			return true

@@ -9,6 +9,8 @@ import (
 	"github.com/goccy/go-yaml/ast"
 
 	"holdfast"
+	"holdfast/diagnostic"
+	"holdfast/source"
 )
 
 // promiseWindow is four weeks, so that every window holds the same weekdays.
@@ -27,7 +29,7 @@ type defaults struct {
 type overlay struct {
 	bounds holdfast.Bounds
 	impact bool // bounds.Impact was written
-	at     place
+	at     diagnostic.Place
 }
 
 func (o overlay) over(b holdfast.Bounds) holdfast.Bounds {
@@ -66,24 +68,29 @@ func (r *reader) system(root ast.Node) *holdfast.System {
 	standard := defaults{health: standardHealth(), grace: standardGrace}
 	var drafts []*draft
 	var allowed []allowance
-	top := r.value(root, "the file", beginning())
-	if _, mapping := top.node.(*ast.MappingNode); !mapping {
-		r.report(top.at, Problem{Code: wrongType, Message: "the file must be a mapping with `name` and `services`", Label: "this is " + shape(top.node), Help: smallest})
+	var pledges []pledge
+	top := r.Root(root)
+	if _, mapping := top.Node.(*ast.MappingNode); !mapping {
+		r.Report(top.At, diagnostic.Problem{Code: source.WrongType, Message: "the file must be a mapping with `name` and `services`", Label: "this is " + source.Shape(top.Node), Help: smallest})
 		return nil
 	}
-	written := r.keys(top, "a system", []key{
-		{name: "name", read: scalar(r, &system.Name, name[holdfast.SystemName])},
-		{name: "owner", read: scalar(r, &system.Owner, label[holdfast.OwnerName])},
-		{name: "promise", read: r.promise(&system.Promise)},
-		{name: "zones", read: r.declaredZones(&system.Zones)},
-		{name: "defaults", read: r.defaults(&standard)},
-		{name: "guardrails", read: r.guardrails(&system.Guardrails)},
-		{name: "prove", read: r.consent(&allowed)},
-		{name: "services", read: func(v value) { drafts = r.services(v, system, standard) }},
+	written := r.Keys(top, "a system", []source.Key{
+		{Name: "name", Read: scalar(r, &system.Name, name[holdfast.SystemName])},
+		{Name: "owner", Read: scalar(r, &system.Owner, label[holdfast.OwnerName])},
+		{Name: "promise", Read: r.promise(&system.Promise)},
+		{Name: "promises", Read: r.promises(&pledges)},
+		{Name: "owners", Read: r.owners(&system.People)},
+		{Name: "zones", Read: r.declaredZones(&system.Zones)},
+		{Name: "defaults", Read: r.defaults(&standard)},
+		{Name: "guardrails", Read: r.guardrails(&system.Guardrails)},
+		{Name: "prove", Read: r.consent(&allowed)},
+		{Name: "services", Read: func(v source.Value) { drafts = r.services(v, system, standard) }},
 	})
 	r.reportMissing(written, top)
 	r.relate(drafts)
 	system.Prove = r.relateConsent(allowed, drafts)
+	system.Promises = r.relatePromises(pledges, drafts)
+	r.relateOwners(system.People, namedOwners(system, written["owner"], drafts))
 	if _, tried := written["owner"]; !tried {
 		r.reportUnowned(drafts)
 	}
@@ -94,21 +101,21 @@ func (r *reader) system(root ast.Node) *holdfast.System {
 	return system
 }
 
-func (r *reader) reportMissing(written map[string]place, top value) {
+func (r *reader) reportMissing(written map[string]diagnostic.Place, top source.Value) {
 	if !meant(written, "name") {
-		suggestion := slug(path.Base(strings.ReplaceAll(r.file.Dir, `\`, "/")))
+		suggestion := slug(path.Base(strings.ReplaceAll(r.File.Dir, `\`, "/")))
 		if suggestion == "" {
 			suggestion = "shop"
 		}
-		r.report(top.at, Problem{Code: missingKey, Message: "the system has no name", Help: "write " + tick("name: "+suggestion) + " at the top"})
+		r.Report(top.At, diagnostic.Problem{Code: missingKey, Message: "the system has no name", Help: "write " + diagnostic.Tick("name: "+suggestion) + " at the top"})
 	}
 	if !meant(written, "services") {
-		r.report(top.at, Problem{Code: missingKey, Message: "the system has no services", Help: "write `services:` and below it, indented, what runs: `web: {command: ./web}`"})
+		r.Report(top.At, diagnostic.Problem{Code: missingKey, Message: "the system has no services", Help: "write `services:` and below it, indented, what runs: `web: {command: ./web}`"})
 	}
 }
 
-func (r *reader) promise(into **holdfast.Promise) func(value) {
-	return func(v value) {
+func (r *reader) promise(into **holdfast.Promise) func(source.Value) {
+	return func(v source.Value) {
 		target := holdfast.Share(-1)
 		scalar(r, &target, share)(v)
 		if target >= 0 {
@@ -117,22 +124,22 @@ func (r *reader) promise(into **holdfast.Promise) func(value) {
 	}
 }
 
-func (r *reader) declaredZones(into *[]holdfast.ZoneName) func(value) {
-	return func(v value) { *into = list(r, v, "names of zones", "`[a, b]`", name[holdfast.ZoneName]) }
+func (r *reader) declaredZones(into *[]holdfast.ZoneName) func(source.Value) {
+	return func(v source.Value) { *into = list(r, v, "names of zones", "`[a, b]`", name[holdfast.ZoneName]) }
 }
 
 // list reads a list of values that may not repeat.
-func list[T ~string](r *reader, v value, what, example string, parse func(string) (T, *complaint)) []T {
+func list[T ~string](r *reader, v source.Value, what, example string, parse func(string) (T, *complaint)) []T {
 	all, _ := listAt(r, v, what, example, parse)
 	return all
 }
 
 // listAt also tells where each of them stands.
-func listAt[T comparable](r *reader, v value, what, example string, parse func(string) (T, *complaint)) ([]T, []place) {
-	items, _ := r.items(v, what, example)
+func listAt[T comparable](r *reader, v source.Value, what, example string, parse func(string) (T, *complaint)) ([]T, []diagnostic.Place) {
+	items, _ := r.Items(v, what, example)
 	var all []T
-	var places []place
-	first := map[T]place{}
+	var places []diagnostic.Place
+	first := map[T]diagnostic.Place{}
 	for _, item := range items {
 		var one, zero T
 		scalar(r, &one, parse)(item)
@@ -143,65 +150,65 @@ func listAt[T comparable](r *reader, v value, what, example string, parse func(s
 			r.reportTwice(item, at)
 			continue
 		}
-		first[one] = item.at
-		all, places = append(all, one), append(places, item.at)
+		first[one] = item.At
+		all, places = append(all, one), append(places, item.At)
 	}
 	return all, places
 }
 
-func (r *reader) reportTwice(item value, first place) {
-	text, _ := r.scalar(item)
-	r.report(item.at, Problem{Code: listedTwice, Message: tick(text) + " is listed twice", Label: "first " + where(first), Help: "remove one of them"})
+func (r *reader) reportTwice(item source.Value, first diagnostic.Place) {
+	text, _ := r.Scalar(item)
+	r.Report(item.At, diagnostic.Problem{Code: listedTwice, Message: diagnostic.Tick(text) + " is listed twice", Label: "first " + first.String(), Help: "remove one of them"})
 }
 
-func (r *reader) defaults(into *defaults) func(value) {
-	return func(v value) {
-		r.keys(v, "the defaults", []key{
-			{name: "healthcheck", read: func(v value) { r.healthcheck(v, &into.health) }},
-			{name: "bounds", read: r.bounds(&into.bounds)},
-			{name: "stop_grace_period", read: scalar(r, &into.grace, span)},
+func (r *reader) defaults(into *defaults) func(source.Value) {
+	return func(v source.Value) {
+		r.Keys(v, "the defaults", []source.Key{
+			{Name: "healthcheck", Read: func(v source.Value) { r.healthcheck(v, &into.health) }},
+			{Name: "bounds", Read: r.bounds(&into.bounds)},
+			{Name: "stop_grace_period", Read: scalar(r, &into.grace, span)},
 		})
 	}
 }
 
-func (r *reader) guardrails(into *holdfast.Guardrails) func(value) {
-	return func(v value) {
-		r.keys(v, "the guardrails", []key{
-			{name: "max_actions", read: scalar(r, &into.MaxActions, rate)},
-			{name: "max_unavailable", read: scalar(r, &into.MaxUnavailable, wholeNumber(1, maxReplicas))},
+func (r *reader) guardrails(into *holdfast.Guardrails) func(source.Value) {
+	return func(v source.Value) {
+		r.Keys(v, "the guardrails", []source.Key{
+			{Name: "max_actions", Read: scalar(r, &into.MaxActions, rate)},
+			{Name: "max_unavailable", Read: scalar(r, &into.MaxUnavailable, wholeNumber(1, maxReplicas))},
 		})
 	}
 }
 
 // healthcheck reads over what into holds already, and returns where each key
 // stands.
-func (r *reader) healthcheck(v value, into *holdfast.Healthcheck) map[string]place {
-	if path, alone := v.node.(*ast.StringNode); alone && strings.HasPrefix(path.Value, "/") {
-		r.reportType(v, "a mapping: the keys of a health check", "write "+tick("healthcheck: {path: "+path.Value+"}"))
+func (r *reader) healthcheck(v source.Value, into *holdfast.Healthcheck) map[string]diagnostic.Place {
+	if path, alone := v.Node.(*ast.StringNode); alone && strings.HasPrefix(path.Value, "/") {
+		r.ReportType(v, "a mapping: the keys of a health check", "write "+diagnostic.Tick("healthcheck: {path: "+path.Value+"}"))
 		return nil
 	}
-	return r.keys(v, "a health check", []key{
-		{name: "path", read: scalar(r, &into.Path, healthPath)},
-		{name: "send", read: r.spoken(&into.Send)},
-		{name: "expect", read: r.spoken(&into.Expect)},
-		{name: "interval", read: scalar(r, &into.Interval, duration)},
-		{name: "timeout", read: scalar(r, &into.Timeout, duration)},
-		{name: "retries", read: scalar(r, &into.Retries, wholeNumber(1, 100))},
-		{name: "start_period", read: scalar(r, &into.StartPeriod, span)},
-		{name: "disable", read: scalar(r, &into.Disabled, truth)},
+	return r.Keys(v, "a health check", []source.Key{
+		{Name: "path", Read: scalar(r, &into.Path, healthPath)},
+		{Name: "send", Read: r.spoken(&into.Send)},
+		{Name: "expect", Read: r.spoken(&into.Expect)},
+		{Name: "interval", Read: scalar(r, &into.Interval, duration)},
+		{Name: "timeout", Read: scalar(r, &into.Timeout, duration)},
+		{Name: "retries", Read: scalar(r, &into.Retries, wholeNumber(1, 100))},
+		{Name: "start_period", Read: scalar(r, &into.StartPeriod, span)},
+		{Name: "disable", Read: scalar(r, &into.Disabled, truth)},
 	})
 }
 
 // bounds reads what is written into an overlay.
-func (r *reader) bounds(into *overlay) func(value) {
-	return func(v value) {
-		written := r.keys(v, "bounds", []key{
-			{name: "detect", read: scalar(r, &into.bounds.Detect, duration)},
-			{name: "mitigate", read: scalar(r, &into.bounds.Mitigate, duration)},
-			{name: "restore", read: scalar(r, &into.bounds.Restore, duration)},
-			{name: "impact", read: scalar(r, &into.bounds.Impact, share)},
+func (r *reader) bounds(into *overlay) func(source.Value) {
+	return func(v source.Value) {
+		written := r.Keys(v, "bounds", []source.Key{
+			{Name: "detect", Read: scalar(r, &into.bounds.Detect, duration)},
+			{Name: "mitigate", Read: scalar(r, &into.bounds.Mitigate, duration)},
+			{Name: "restore", Read: scalar(r, &into.bounds.Restore, duration)},
+			{Name: "impact", Read: scalar(r, &into.bounds.Impact, share)},
 		})
 		_, into.impact = written["impact"]
-		into.at = v.at
+		into.at = v.At
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"holdfast"
+	"holdfast/diagnostic"
 )
 
 // settleURLs draws from the urls of a service what it speaks and what it is
@@ -24,15 +25,15 @@ func (r *reader) settleURLs(d *draft) {
 		return slices.ContainsFunc(all, func(u *url.URL) bool { return of(u) != of(all[0]) })
 	}
 	if differ(func(u *url.URL) string { return u.Scheme }) {
-		r.report(at, Problem{Code: unfitKey, Message: "urls: one service cannot be spoken to in several ways", Label: "`http`, `https` and `tcp` differ", Help: "use one scheme for all of them, or make several services"})
+		r.Report(at, diagnostic.Problem{Code: unfitKey, Message: "urls: one service cannot be spoken to in several ways", Label: "`http`, `https` and `tcp` differ", Help: "use one scheme for all of them, or make several services"})
 		return
 	}
 	r.settleScheme(d, all[0].Scheme)
-	if d.healthPath.line > 0 || all[0].Scheme == "tcp" {
+	if d.healthPath.Line > 0 || all[0].Scheme == "tcp" {
 		return
 	}
 	if differ(asked) {
-		r.report(at, Problem{Code: unfitKey, Message: "urls: the paths differ, and one of them is the health check's", Help: "write `healthcheck: {path: /healthz}`, or the same path in all of them"})
+		r.Report(at, diagnostic.Problem{Code: unfitKey, Message: "urls: the paths differ, and one of them is the health check's", Help: "write `healthcheck: {path: /healthz}`, or the same path in all of them"})
 		return
 	}
 	if path := asked(all[0]); path != "/" {
@@ -51,12 +52,12 @@ func (r *reader) settleScheme(d *draft, scheme string) {
 		means = holdfast.TCP
 	}
 	if at, said := d.written["protocol"]; said && s.Protocol != means {
-		r.report(at, Problem{Code: unfitKey, Message: "protocol: its urls begin with " + tick(scheme+"://"), Help: "remove it: what a service with `urls` speaks follows from them; one that is only connected to is `tcp://host:port`"})
+		r.Report(at, diagnostic.Problem{Code: unfitKey, Message: "protocol: its urls begin with " + diagnostic.Tick(scheme+"://"), Help: "remove it: what a service with `urls` speaks follows from them; one that is only connected to is `tcp://host:port`"})
 	}
 	s.Protocol = means
 	s.Healthcheck.TLS = scheme == "https"
 	if at, said := d.written["manage"]; said && s.Manage == holdfast.Route && s.Healthcheck.TLS {
-		r.report(at, Problem{
+		r.Report(at, diagnostic.Problem{
 			Code: unfitKey, Message: "manage: what speaks `https` cannot be routed yet, only observed", Label: "the gateway speaks plain HTTP to replicas",
 			Help: "write `manage: observe`, or a plain `http://` address of it",
 		})

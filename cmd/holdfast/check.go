@@ -3,11 +3,13 @@ package main
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
 
 	"holdfast"
+	"holdfast/diagnostic"
 	"holdfast/spec"
 )
 
@@ -26,7 +28,7 @@ func checkCommand() *cobra.Command {
 			return err
 		}
 		system, problems := spec.Read(file, environ())
-		checked := checked{System: file.Name, Problems: append([]spec.Problem{}, problems...), Modes: []holdfast.FailureMode{}}
+		checked := checked{System: file.Name, Problems: append([]diagnostic.Problem{}, problems...), Modes: []holdfast.FailureMode{}}
 		if system != nil {
 			checked.Modes = system.Modes
 			if *explain {
@@ -38,8 +40,9 @@ func checkCommand() *cobra.Command {
 				return exit(exitCouldNot, err)
 			}
 		} else {
-			fmt.Fprint(c.OutOrStdout(), spec.Render(file, problems, isTerminal(c.OutOrStdout())))
+			fmt.Fprint(c.OutOrStdout(), file.Show(problems, isTerminal(c.OutOrStdout())))
 			checked.print(c, system)
+			checked.printMore(c)
 		}
 		return checked.verdict(system, *strict)
 	}
@@ -50,7 +53,7 @@ func checkCommand() *cobra.Command {
 type checked struct {
 	Version  int                    `json:"version"`
 	System   string                 `json:"file"`
-	Problems []spec.Problem         `json:"problems"`
+	Problems []diagnostic.Problem   `json:"problems"`
 	Modes    []holdfast.FailureMode `json:"modes"`
 	Inferred []spec.Inference       `json:"inferred,omitempty"`
 }
@@ -86,11 +89,21 @@ func (d checked) print(c *cobra.Command, system *holdfast.System) {
 	fmt.Fprintln(out)
 }
 
+// printMore names where more is said: of the first error, or else of the first
+// warning. Of the others it is said in the same way.
+func (d checked) printMore(c *cobra.Command) {
+	if len(d.Problems) == 0 {
+		return
+	}
+	first := max(0, slices.IndexFunc(d.Problems, func(p diagnostic.Problem) bool { return p.Severity == diagnostic.Error }))
+	fmt.Fprintf(c.OutOrStdout(), "holdfast explain %s says more\n", d.Problems[first].Code)
+}
+
 // found counts what is wrong with the file: "2 errors, 1 warning".
 func (d checked) found() string {
 	warnings := 0
 	for _, problem := range d.Problems {
-		if problem.Severity == spec.Warning {
+		if problem.Severity == diagnostic.Warning {
 			warnings++
 		}
 	}

@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"holdfast"
+	"holdfast/source"
 	"holdfast/spec"
 )
 
@@ -18,22 +19,22 @@ import (
 const defaultFile = "holdfast.yaml"
 
 // readFile reads the file a user named, or holdfast.yaml.
-func readFile(name string) (spec.File, error) {
+func readFile(name string) (source.File, error) {
 	if name == "" {
 		name = defaultFile
 	}
 	path, err := filepath.Abs(name)
 	if err != nil {
-		return spec.File{}, exit(exitUsage, err)
+		return source.File{}, exit(exitUsage, err)
 	}
 	text, err := readAtMost(path, maxFile)
 	if errors.Is(err, fs.ErrNotExist) {
-		return spec.File{}, exit(exitUsage, fmt.Errorf("there is no %s\n  next: name a file, write one (the README shows fifteen lines), or see holdfast demo", name))
+		return source.File{}, exit(exitUsage, fmt.Errorf("there is no %s\n  next: name a file, write one (the README shows fifteen lines), or see holdfast demo", name))
 	}
 	if err != nil {
-		return spec.File{}, exit(exitUsage, fmt.Errorf("%s cannot be read: %w\n  next: name a file that this user may read", name, err))
+		return source.File{}, exit(exitUsage, fmt.Errorf("%s cannot be read: %w\n  next: name a file that this user may read", name, err))
 	}
-	return spec.File{Name: name, Text: text, Dir: filepath.Dir(path)}, nil
+	return source.File{Name: name, Text: text, Dir: filepath.Dir(path)}, nil
 }
 
 // maxFile bounds what is read of a file. It is more than spec accepts, so that
@@ -52,13 +53,13 @@ func readAtMost(path string, limit int64) ([]byte, error) {
 
 // understand reads a file. Its problems are printed to out; errors
 // end with exit 2.
-func understand(name string, environ map[string]string, out io.Writer) (spec.File, *holdfast.System, error) {
+func understand(name string, environ map[string]string, out io.Writer) (source.File, *holdfast.System, error) {
 	file, err := readFile(name)
 	if err != nil {
 		return file, nil, err
 	}
 	system, problems := spec.Read(file, environ)
-	fmt.Fprint(out, spec.Render(file, problems, isTerminal(out)))
+	fmt.Fprint(out, file.Show(problems, isTerminal(out)))
 	if system == nil {
 		return file, nil, exit(exitUsage, fmt.Errorf("%s cannot be used", file.Name))
 	}

@@ -16,6 +16,7 @@ import (
 	"holdfast/gateway"
 	"holdfast/journal/view"
 	"holdfast/keeper"
+	"holdfast/source"
 	"holdfast/spec"
 	"holdfast/topology"
 )
@@ -115,9 +116,9 @@ func (a *agent) declare(ctx context.Context, system *holdfast.System) error {
 
 // readDeclared understands a file as this agent has to: by its own environment.
 func readDeclared(file api.File) (*holdfast.System, string, error) {
-	read := spec.File{Name: file.Name, Text: []byte(file.Text), Dir: file.Dir}
+	read := source.File{Name: file.Name, Text: []byte(file.Text), Dir: file.Dir}
 	system, problems := spec.Read(read, environ())
-	text := strings.TrimRight(spec.Render(read, problems, false), "\n")
+	text := strings.TrimRight(read.Show(problems, false), "\n")
 	if system == nil {
 		return nil, "", &api.Problem{Code: api.BadFile, Message: text}
 	}

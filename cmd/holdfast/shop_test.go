@@ -7,6 +7,7 @@ import (
 
 	"holdfast"
 	"holdfast/examples/shop"
+	"holdfast/source"
 	"holdfast/spec"
 )
 
@@ -14,7 +15,7 @@ import (
 // of it, with every kind of failure and every edge, and the lines it changes are
 // there once.
 func TestTheDemosStoryFitsItsFile(t *testing.T) {
-	system, problems := spec.Read(spec.File{Name: defaultFile, Text: []byte(shop.File), Dir: "/srv/shop"}, nil)
+	system, problems := spec.Read(source.File{Name: defaultFile, Text: []byte(shop.File), Dir: "/srv/shop"}, nil)
 	if system == nil || len(problems) > 0 {
 		t.Fatalf("the shop has problems: %v", problems)
 	}
@@ -39,7 +40,7 @@ func TestTheDemosStoryFitsItsFile(t *testing.T) {
 		t.Errorf("what the demo changes is not in its file once:\n%s", demoBroken)
 	}
 	mended := strings.Replace(shop.File, demoBroken, demoFixed, 1)
-	if system, problems := spec.Read(spec.File{Name: defaultFile, Text: []byte(mended), Dir: "/srv/shop"}, nil); system == nil || len(problems) > 0 {
+	if system, problems := spec.Read(source.File{Name: defaultFile, Text: []byte(mended), Dir: "/srv/shop"}, nil); system == nil || len(problems) > 0 {
 		t.Errorf("the mended shop has problems: %v", problems)
 	}
 }

@@ -1,9 +1,9 @@
-package spec
+package diagnostic
 
-// nearest is what somebody who wrote text most likely meant, or "" when nothing
+// Nearest is what somebody who wrote text most likely meant, or "" when nothing
 // is near: at most two slips of the finger away, and at most one in a word of
 // three letters or fewer, where two would make it any other.
-func nearest[T ~string](text string, among []T) T {
+func Nearest[T ~string](text string, among []T) T {
 	var best T
 	slips := 2
 	if len(text) <= 3 {
@@ -17,6 +17,9 @@ func nearest[T ~string](text string, among []T) T {
 	return best
 }
 
+// longest is the longest word that is compared: the names of a file are no longer.
+const longest = 40
+
 // distance counts the insertions, deletions, replacements and swaps of
 // neighbours that turn a into b (optimal string alignment), or is limit+1 when
 // there are more than limit.
@@ -24,7 +27,7 @@ func distance(a, b string, limit int) int {
 	if a == b {
 		return 0
 	}
-	if len(a) > maxName+limit || len(b) > maxName+limit || len(a)-len(b) > limit || len(b)-len(a) > limit {
+	if len(a) > longest+limit || len(b) > longest+limit || len(a)-len(b) > limit || len(b)-len(a) > limit {
 		return limit + 1
 	}
 	var before []int // the row before the last

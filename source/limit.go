@@ -1,10 +1,12 @@
-package spec
+package source
 
 import (
 	"fmt"
 	"strings"
 
 	"github.com/goccy/go-yaml/token"
+
+	"holdfast/diagnostic"
 )
 
 // The limits of a text, all far beyond what people write. They are there because
@@ -29,17 +31,17 @@ const (
 
 // reportLimits says whether the tokens of a text are beyond what the parser can
 // be asked about.
-func (r *reader) reportLimits(tokens token.Tokens) bool {
+func (d *Document) reportLimits(tokens token.Tokens) bool {
 	if len(tokens) > maxTokens {
-		r.report(beginning(), Problem{Code: tooLong, Message: fmt.Sprintf("the file has %d words and signs, more than %d", len(tokens), maxTokens), Help: "is this the file you meant? If so, make several systems of it"})
+		d.Report(diagnostic.Beginning(), diagnostic.Problem{Code: TooLong, Message: fmt.Sprintf("the file has %d words and signs, more than %d", len(tokens), maxTokens), Help: "is this the file you meant? If so, make several systems of it"})
 		return true
 	}
 	if deep := tooDeepAt(tokens); deep != nil {
-		r.report(r.placeOf(deep), Problem{Code: tooDeep, Message: fmt.Sprintf("the file is nested deeper than %d levels", maxDepth), Help: "write it flatter"})
+		d.Report(d.placeOf(deep), diagnostic.Problem{Code: TooDeep, Message: fmt.Sprintf("the file is nested deeper than %d levels", maxDepth), Help: "write it flatter"})
 		return true
 	}
 	if crowded := tooManyAt(tokens); crowded != nil {
-		r.report(r.placeOf(crowded), Problem{Code: tooLong, Message: fmt.Sprintf("more than %d entries in one mapping or list", maxEntries), Help: "is this the file you meant? If so, make several systems of it"})
+		d.Report(d.placeOf(crowded), diagnostic.Problem{Code: TooLong, Message: fmt.Sprintf("more than %d entries in one mapping or list", maxEntries), Help: "is this the file you meant? If so, make several systems of it"})
 		return true
 	}
 	return false
@@ -105,14 +107,14 @@ func tooManyAt(tokens token.Tokens) *token.Token {
 }
 
 // reportEmptyRun finds a run of empty lines that is too long.
-func (r *reader) reportEmptyRun() bool {
+func (d *Document) reportEmptyRun() bool {
 	run := 0
-	for i, line := range r.lines {
+	for i, line := range d.lines {
 		if run++; strings.TrimSpace(line) != "" {
 			run = 0
 		}
 		if run > maxEmptyLines {
-			r.report(place{line: i + 1, column: 1}, Problem{Code: tooLong, Message: fmt.Sprintf("more than %d empty lines in a row", maxEmptyLines), Help: "remove some"})
+			d.Report(diagnostic.Place{Line: i + 1, Column: 1}, diagnostic.Problem{Code: TooLong, Message: fmt.Sprintf("more than %d empty lines in a row", maxEmptyLines), Help: "remove some"})
 			return true
 		}
 	}

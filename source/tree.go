@@ -1,4 +1,4 @@
-package spec
+package source
 
 import (
 	"errors"
@@ -13,67 +13,62 @@ import (
 	"github.com/goccy/go-yaml/token"
 
 	"holdfast"
+	"holdfast/diagnostic"
 )
 
-// tree is the YAML tree of the text, or nil when there is none to speak of,
+// Tree is the YAML tree of the text, or nil when there is none to speak of,
 // which has been reported then.
-func (r *reader) tree() ast.Node {
-	text, ok := r.text()
+func (d *Document) Tree() ast.Node {
+	text, ok := d.text()
 	if !ok {
 		return nil
 	}
 	tokens := lexer.Tokenize(text)
-	if r.reportLimits(tokens) {
+	if d.reportLimits(tokens) {
 		return nil
 	}
 	parsed, err := parse(tokens)
 	if err != nil {
-		r.reportSyntax(err)
+		d.reportSyntax(err)
 		return nil
 	}
-	root := r.onlyDocument(parsed)
+	root := d.onlyDocument(parsed)
 	if root == nil {
 		return nil
 	}
-	r.aliases = r.followAliases(root)
-	r.reportUnseen(tokens)
+	d.aliases = d.followAliases(root)
+	d.reportUnseen(tokens)
 	return root
 }
 
 // text is the file as text that the grammar can be asked about.
-func (r *reader) text() (string, bool) {
-	text := plainText(r.file)
+func (d *Document) text() (string, bool) {
+	text := d.File.Plain()
 	if len(text) > maxText {
-		r.report(beginning(), Problem{Code: tooLong, Message: fmt.Sprintf("the file is %d bytes long, more than 1 MiB", len(text)), Help: "is this the file you meant?"})
+		d.Report(diagnostic.Beginning(), diagnostic.Problem{Code: TooLong, Message: fmt.Sprintf("the file is %d bytes long, more than 1 MiB", len(text)), Help: "is this the file you meant?"})
 		return "", false
 	}
-	r.lines = strings.Split(text, "\n")
+	d.lines = strings.Split(text, "\n")
 	if at, ok := firstInvalid(text); ok {
-		r.report(at, Problem{Code: notUTF8, Message: "the file is not UTF-8 text", Label: "the first byte that is not", Help: "save the file as UTF-8; it may be UTF-16 or Latin-1 now, or not be text at all"})
+		d.Report(at, diagnostic.Problem{Code: NotUTF8, Message: "the file is not UTF-8 text", Label: "the first byte that is not", Help: "save the file as UTF-8; it may be UTF-16 or Latin-1 now, or not be text at all"})
 		return "", false
 	}
-	return text, !r.reportEmptyRun()
+	return text, !d.reportEmptyRun()
 }
 
-// plainText is a file's text without what some editors add: a mark of the byte
-// order, and carriage returns.
-func plainText(file File) string {
-	return strings.NewReplacer("\r\n", "\n", "\r", "\n").Replace(strings.TrimPrefix(string(file.Text), "\ufeff"))
-}
-
-func firstInvalid(text string) (place, bool) {
-	at := place{line: 1, column: 1, width: 1}
+func firstInvalid(text string) (diagnostic.Place, bool) {
+	at := diagnostic.Place{Line: 1, Column: 1, Width: 1}
 	for i, c := range text {
 		if c == utf8.RuneError {
 			if _, size := utf8.DecodeRuneInString(text[i:]); size == 1 {
 				return at, true
 			}
 		}
-		if at.column++; c == '\n' {
-			at.line, at.column = at.line+1, 1
+		if at.Column++; c == '\n' {
+			at.Line, at.Column = at.Line+1, 1
 		}
 	}
-	return place{}, false
+	return diagnostic.Place{}, false
 }
 
 // parse asks the grammar, which is not ours: should it panic over a text, that
@@ -92,38 +87,38 @@ const errUnreadable = holdfast.Refusal("the YAML parser does not understand this
 // reportSyntax says where the grammar stopped. It stops at the first mistake, so
 // nothing after it has been looked at, except for tabs: whoever indents one line
 // with a tab indents many.
-func (r *reader) reportSyntax(err error) {
+func (d *Document) reportSyntax(err error) {
 	var syntax *yaml.SyntaxError
 	if !errors.As(err, &syntax) {
-		r.report(beginning(), Problem{Code: badSyntax, Message: err.Error(), Help: "remove half of it to find the lines it stumbles over"})
+		d.Report(diagnostic.Beginning(), diagnostic.Problem{Code: BadSyntax, Message: err.Error(), Help: "remove half of it to find the lines it stumbles over"})
 		return
 	}
 	if syntax.Token == nil {
-		r.report(beginning(), Problem{Code: badSyntax, Message: "not YAML: " + syntax.Message})
+		d.Report(diagnostic.Beginning(), diagnostic.Problem{Code: BadSyntax, Message: "not YAML: " + syntax.Message})
 		return
 	}
-	if strings.Contains(syntax.Message, "'\t'") && r.reportTabs() {
+	if strings.Contains(syntax.Message, "'\t'") && d.reportTabs() {
 		return
 	}
-	r.report(r.placeOf(syntax.Token), Problem{
-		Code:    badSyntax,
+	d.Report(d.placeOf(syntax.Token), diagnostic.Problem{
+		Code:    BadSyntax,
 		Message: "not YAML: " + plainly(syntax.Message),
 		Note:    "nothing after this place has been read",
 		Help:    remedyFor(syntax.Message),
 	})
 }
 
-func (r *reader) reportTabs() bool {
+func (d *Document) reportTabs() bool {
 	found := false
-	for i, line := range r.lines {
+	for i, line := range d.lines {
 		blank := len(line) - len(strings.TrimLeft(line, " \t"))
 		tab := strings.IndexByte(line[:blank], '\t')
 		if tab < 0 || strings.TrimSpace(line) == "" {
 			continue
 		}
 		found = true
-		r.report(place{line: i + 1, column: tab + 1, width: blank - tab}, Problem{
-			Code: tabIndent, Message: "this line is indented with a tab", Label: "YAML allows spaces only", Help: "indent with two spaces",
+		d.Report(diagnostic.Place{Line: i + 1, Column: tab + 1, Width: blank - tab}, diagnostic.Problem{
+			Code: TabIndent, Message: "this line is indented with a tab", Label: "YAML allows spaces only", Help: "indent with two spaces",
 		})
 	}
 	return found
@@ -137,7 +132,7 @@ func plainly(message string) string {
 			return known.plain
 		}
 	}
-	return shown(message)
+	return diagnostic.Shown(message)
 }
 
 func remedyFor(message string) string {
@@ -170,7 +165,7 @@ func syntaxMessages() []syntaxMessage {
 
 // onlyDocument is the one document of the file. An empty one after a closing
 // `---` counts for nothing, and neither does a %YAML line.
-func (r *reader) onlyDocument(file *ast.File) ast.Node {
+func (d *Document) onlyDocument(file *ast.File) ast.Node {
 	var root ast.Node
 	for _, document := range file.Docs {
 		switch document.Body.(type) {
@@ -178,76 +173,74 @@ func (r *reader) onlyDocument(file *ast.File) ast.Node {
 			continue
 		}
 		if root != nil {
-			at := r.placeOf(document.Body.GetToken())
+			at := d.placeOf(document.Body.GetToken())
 			if document.Start != nil {
-				at = r.placeOf(document.Start)
+				at = d.placeOf(document.Start)
 			}
-			r.report(at, Problem{Code: manyDocuments, Message: "a second YAML document begins here", Label: "one file is one system", Help: "put it in a file of its own, or remove this line to make it one"})
+			d.Report(at, diagnostic.Problem{Code: ManyDocuments, Message: "a second YAML document begins here", Label: "one file is one system", Help: "put it in a file of its own, or remove this line to make it one"})
 			return nil
 		}
 		root = document.Body
 	}
 	if root == nil {
-		r.report(beginning(), Problem{Code: emptyFile, Message: "the file says nothing", Help: smallest})
+		d.Report(diagnostic.Beginning(), diagnostic.Problem{Code: EmptyFile, Message: "the file says nothing", Help: d.kind.Smallest})
 	}
 	return root
 }
 
-const smallest = "the smallest file is three lines: `name: shop`, `services: {web: {command: ./web, ports: [\"8080\"]}}`, `owner: you`"
-
 // placeOf is where a token stands. The grammar counts lines and characters from
 // 1; the width is that of the token's first line.
-func (r *reader) placeOf(tk *token.Token) place {
+func (d *Document) placeOf(tk *token.Token) diagnostic.Place {
 	if tk == nil || tk.Position == nil {
-		return beginning()
+		return diagnostic.Beginning()
 	}
 	first, _, _ := strings.Cut(strings.TrimSpace(tk.Origin), "\n")
 	width := max(utf8.RuneCountInString(strings.TrimRight(first, " ")), 1)
-	return r.within(place{line: tk.Position.Line, column: tk.Position.Column, width: width})
+	return d.within(diagnostic.Place{Line: tk.Position.Line, Column: tk.Position.Column, Width: width})
 }
 
 // within is a place cut to what there is of the text. The grammar's own places
 // are sometimes beyond it.
-func (r *reader) within(at place) place {
-	if len(r.lines) == 0 {
-		return beginning()
+func (d *Document) within(at diagnostic.Place) diagnostic.Place {
+	if len(d.lines) == 0 {
+		return diagnostic.Beginning()
 	}
-	at.line = min(max(at.line, 1), len(r.lines))
-	length := utf8.RuneCountInString(r.lines[at.line-1])
-	at.column = min(max(at.column, 1), length+1)
-	at.width = min(at.width, max(length+1-at.column, 1))
+	at.Line = min(max(at.Line, 1), len(d.lines))
+	length := utf8.RuneCountInString(d.lines[at.Line-1])
+	at.Column = min(max(at.Column, 1), length+1)
+	at.Width = min(at.Width, max(length+1-at.Column, 1))
 	return at
 }
 
-// dollar is the place of a reference: of the n-th dollar sign, from 0, in or
+// Dollar is the place of a reference: of the n-th dollar sign, from 0, in or
 // below what stands at a place, since a value may go on in the lines below. What
 // cannot be found there, because YAML wrote it in another way, is the whole.
-func (r *reader) dollar(at place, n int, source string) place {
-	for line, from := at.line, at.column-1; line <= len(r.lines); line, from = line+1, 0 {
-		text := []rune(r.lines[line-1])
+func (d *Document) Dollar(at diagnostic.Place, n int, source string) diagnostic.Place {
+	for line, from := at.Line, at.Column-1; line <= len(d.lines); line, from = line+1, 0 {
+		text := []rune(d.lines[line-1])
 		for column := from; column < len(text); column++ {
 			if text[column] != '$' {
 				continue
 			}
 			if n--; n < 0 {
-				return place{line: line, column: column + 1, width: min(utf8.RuneCountInString(source), len(text)-column)}
+				return diagnostic.Place{Line: line, Column: column + 1, Width: min(utf8.RuneCountInString(source), len(text)-column)}
 			}
 		}
 	}
 	return at
 }
 
-// locate is the place of a part of what stands at a place, as far as it can be
+// Locate is the place of a part of what stands at a place, as far as it can be
 // found there again; otherwise the whole.
-func (r *reader) locate(at place, part string) place {
-	line := []rune(r.lines[at.line-1])
-	if at.column > len(line) || part == "" {
+func (d *Document) Locate(at diagnostic.Place, part string) diagnostic.Place {
+	line := []rune(d.lines[at.Line-1])
+	if at.Column > len(line) || part == "" {
 		return at
 	}
-	rest := string(line[at.column-1:])
+	rest := string(line[at.Column-1:])
 	before, _, ok := strings.Cut(rest, part)
 	if !ok {
 		return at
 	}
-	return place{line: at.line, column: at.column + utf8.RuneCountInString(before), width: utf8.RuneCountInString(part)}
+	return diagnostic.Place{Line: at.Line, Column: at.Column + utf8.RuneCountInString(before), Width: utf8.RuneCountInString(part)}
 }

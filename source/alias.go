@@ -1,10 +1,12 @@
-package spec
+package source
 
 import (
 	"slices"
 
 	"github.com/goccy/go-yaml/ast"
 	"github.com/goccy/go-yaml/token"
+
+	"holdfast/diagnostic"
 )
 
 // aliases is what a walk over the whole tree found, under x- keys too: where
@@ -18,20 +20,20 @@ type aliases struct {
 // means the last anchor of its name before it. open are the anchors it is
 // inside of: an alias to one of them would have no end.
 type aliasWalk struct {
-	reader *reader
-	found  aliases
-	anchor map[string]ast.Node
-	names  []string
-	open   []string
+	document *Document
+	found    aliases
+	anchor   map[string]ast.Node
+	names    []string
+	open     []string
 }
 
 // followAliases finds where every alias leads, and reports those that lead
 // nowhere or into themselves. What it returns has no circles.
-func (r *reader) followAliases(root ast.Node) aliases {
+func (d *Document) followAliases(root ast.Node) aliases {
 	walk := &aliasWalk{
-		reader: r,
-		found:  aliases{target: map[*ast.AliasNode]ast.Node{}, seen: map[*token.Token]bool{}},
-		anchor: map[string]ast.Node{},
+		document: d,
+		found:    aliases{target: map[*ast.AliasNode]ast.Node{}, seen: map[*token.Token]bool{}},
+		anchor:   map[string]ast.Node{},
 	}
 	walk.into(root)
 	return walk.found
@@ -68,7 +70,7 @@ func (w *aliasWalk) into(node ast.Node) {
 }
 
 func (w *aliasWalk) throughAnchor(node *ast.AnchorNode) {
-	name := tokenText(node.Name)
+	name := Text(node.Name)
 	w.found.seen[node.Name.GetToken()] = true
 	w.open = append(w.open, name)
 	w.into(node.Value)
@@ -78,16 +80,16 @@ func (w *aliasWalk) throughAnchor(node *ast.AnchorNode) {
 }
 
 func (w *aliasWalk) throughAlias(node *ast.AliasNode) {
-	name := tokenText(node.Value)
+	name := Text(node.Value)
 	w.found.seen[node.Value.GetToken()] = true
-	at := w.reader.placeOf(node.Start)
-	at.width = 1 + w.reader.placeOf(node.Value.GetToken()).width
+	at := w.document.placeOf(node.Start)
+	at.Width = 1 + w.document.placeOf(node.Value.GetToken()).Width
 	target, ok := w.anchor[name]
 	switch {
 	case slices.Contains(w.open, name):
-		w.reader.report(at, Problem{Code: badAlias, Message: "the alias " + tick("*"+name) + " is part of what it stands for", Help: "move the anchor so that it does not contain the alias"})
+		w.document.Report(at, diagnostic.Problem{Code: BadAlias, Message: "the alias " + diagnostic.Tick("*"+name) + " is part of what it stands for", Help: "move the anchor so that it does not contain the alias"})
 	case !ok:
-		w.reader.report(at, Problem{Code: badAlias, Message: "no anchor " + tick("&"+name) + " comes before this alias", Help: didYouMean("*", nearest(name, w.names), "write "+tick("&"+name)+" before the value that it stands for, further up")})
+		w.document.Report(at, diagnostic.Problem{Code: BadAlias, Message: "no anchor " + diagnostic.Tick("&"+name) + " comes before this alias", Help: diagnostic.DidYouMean("*", diagnostic.Nearest(name, w.names), "write "+diagnostic.Tick("&"+name)+" before the value that it stands for, further up")})
 	default:
 		w.found.target[node] = target
 	}
@@ -95,13 +97,13 @@ func (w *aliasWalk) throughAlias(node *ast.AliasNode) {
 
 // reportUnseen finds words of the text that did not become part of the tree. The
 // grammar is lenient in places, and nothing is dropped silently.
-func (r *reader) reportUnseen(tokens token.Tokens) {
+func (d *Document) reportUnseen(tokens token.Tokens) {
 	for _, tk := range tokens {
 		switch tk.Type {
 		case token.StringType, token.SingleQuoteType, token.DoubleQuoteType, token.IntegerType, token.FloatType, token.BoolType,
 			token.HexIntegerType, token.OctetIntegerType, token.BinaryIntegerType, token.InfinityType, token.NanType, token.NullType:
-			if !r.aliases.seen[tk] && !inDirective(tk) {
-				r.report(r.placeOf(tk), Problem{Code: badSyntax, Message: "this is not part of any value", Help: "look at its indentation, and at the line before"})
+			if !d.aliases.seen[tk] && !inDirective(tk) {
+				d.Report(d.placeOf(tk), diagnostic.Problem{Code: BadSyntax, Message: "this is not part of any value", Help: "look at its indentation, and at the line before"})
 			}
 		}
 	}
@@ -117,19 +119,10 @@ func inDirective(tk *token.Token) bool {
 	return false
 }
 
-// tokenText is the text of a scalar as the grammar understood it.
-func tokenText(node ast.Node) string {
+// Text is the text of a scalar as the grammar understood it.
+func Text(node ast.Node) string {
 	if node == nil || node.GetToken() == nil {
 		return ""
 	}
 	return node.GetToken().Value
-}
-
-// didYouMean is the next step when something is not known: what is near, or
-// else another one.
-func didYouMean[T ~string](before string, near T, otherwise string) string {
-	if near == "" {
-		return otherwise
-	}
-	return "did you mean " + tick(before+string(near)) + "?"
 }

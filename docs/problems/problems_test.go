@@ -1,0 +1,203 @@
+package problems_test
+
+import (
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+	"unicode/utf8"
+
+	"holdfast/diagnostic"
+	"holdfast/docs/problems"
+	"holdfast/source"
+	"holdfast/spec"
+
+	"github.com/goccy/go-yaml"
+)
+
+// The bounds of a page: a screen and a half, of lines that few terminals break.
+const (
+	maxLines = 40
+	maxWidth = 110
+)
+
+func sections() []string {
+	return []string{"What it says", "Why it hurts", "How to mend it", "How to accept it"}
+}
+
+func eachPage(t *testing.T, look func(t *testing.T, code, page string)) {
+	t.Helper()
+	if len(problems.Codes()) == 0 {
+		t.Fatal("there are no pages")
+	}
+	for _, code := range problems.Codes() {
+		t.Run(code, func(t *testing.T) {
+			page, exists := problems.Page(code)
+			if !exists {
+				t.Fatal("it is listed and has no page")
+			}
+			look(t, code, page)
+		})
+	}
+}
+
+func TestCodesAreListedInOrder(t *testing.T) {
+	codes := problems.Codes()
+	if !slices.IsSorted(codes) {
+		t.Errorf("not in order: %v", codes)
+	}
+	for _, code := range codes {
+		if !regexp.MustCompile(`^HF\d{4}$`).MatchString(code) {
+			t.Errorf("%s.md is named after no code", code)
+		}
+	}
+	for _, unknown := range []string{"", "HF0000", "../../README", "hf1001"} {
+		if _, exists := problems.Page(unknown); exists {
+			t.Errorf("%q has a page", unknown)
+		}
+	}
+}
+
+func TestEveryPageHasItsForm(t *testing.T) {
+	eachPage(t, func(t *testing.T, code, page string) {
+		title, rest, _ := strings.Cut(page, "\n")
+		if words := strings.TrimPrefix(title, "# "+code+": "); words == title || words == "" {
+			t.Errorf("it begins with %q, want \"# %s: \" and its title", title, code)
+		}
+		lines := strings.Split(strings.TrimSuffix(rest, "\n"), "\n")
+		if len(lines) >= maxLines {
+			t.Errorf("it has %d lines, want at most %d", len(lines)+1, maxLines)
+		}
+		for _, line := range lines {
+			if utf8.RuneCountInString(line) > maxWidth || strings.TrimRight(line, " \t") != line {
+				t.Errorf("over %d characters, or blanks at the end: %q", maxWidth, line)
+			}
+		}
+		parts := strings.Split(rest, "\n## ")
+		if strings.TrimSpace(parts[0]) != "" {
+			t.Errorf("before its first section it says %q", parts[0])
+		}
+		var names []string
+		for _, part := range parts[1:] {
+			name, text, _ := strings.Cut(part, "\n")
+			names = append(names, name)
+			if strings.TrimSpace(text) == "" {
+				t.Errorf("under %q it says nothing", name)
+			}
+		}
+		if !slices.Equal(names, sections()) {
+			t.Errorf("its sections are %q, want %q", names, sections())
+		}
+	})
+}
+
+// TestWhatCannotBeAcceptedSaysSo: an error keeps the file from being used, and no
+// line of the file changes that.
+func TestWhatCannotBeAcceptedSaysSo(t *testing.T) {
+	for _, meaning := range spec.Codes() {
+		page, _ := problems.Page(string(meaning.Code))
+		_, accept, _ := strings.Cut(page, "\n## How to accept it\n")
+		cannot := strings.Contains(accept, "It cannot be accepted: ")
+		if can := strings.Contains(accept, "\naccept:\n"); can == cannot {
+			t.Errorf("%s does not say whether it can be accepted", meaning.Code)
+		}
+		if meaning.Severity == diagnostic.Error && !cannot {
+			t.Errorf("%s is an error and says that it can be accepted", meaning.Code)
+		}
+	}
+}
+
+// A family of codes is about one kind of file. Whole tells a file of that kind
+// from a piece of one; found are the codes that it has, and whether it can be
+// used all the same.
+type family struct {
+	prefix string
+	whole  func(text string) bool
+	found  func(text string) (codes []string, usable bool)
+}
+
+func families() []family {
+	return []family{
+		{prefix: "HF1", whole: isSystem, found: foundBySpec},
+	}
+}
+
+func isSystem(text string) bool { return strings.HasPrefix(text, "name:") }
+
+func foundBySpec(text string) ([]string, bool) {
+	system, found := spec.Read(source.File{Name: "holdfast.yaml", Text: []byte(text), Dir: "/srv/shop"}, nil)
+	var codes []string
+	for _, problem := range found {
+		codes = append(codes, string(problem.Code))
+	}
+	return codes, system != nil
+}
+
+func TestExamplesAreWhatTheySay(t *testing.T) {
+	eachPage(t, func(t *testing.T, code, page string) {
+		of := slices.IndexFunc(families(), func(f family) bool { return strings.HasPrefix(code, f.prefix) })
+		if of < 0 {
+			t.Fatal("families does not say how its examples are read")
+		}
+		for _, e := range examples(t, page) {
+			e.hold(t, code, families()[of])
+		}
+	})
+}
+
+// An example is a fence: what stands behind its opening, and its text.
+type example struct{ kind, text string }
+
+func examples(t *testing.T, page string) []example {
+	t.Helper()
+	parts := strings.Split("\n"+page, "\n```")
+	if len(parts)%2 == 0 {
+		t.Fatal("a fence is never closed")
+	}
+	var all []example
+	for i := 1; i < len(parts); i += 2 {
+		kind, text, _ := strings.Cut(parts[i], "\n")
+		all = append(all, example{kind: kind, text: text + "\n"})
+	}
+	return all
+}
+
+func (e example) hold(t *testing.T, code string, f family) {
+	t.Helper()
+	switch {
+	case e.kind == "sh" || e.kind == "text":
+	case e.kind == "yaml wrong" && !f.whole(e.text):
+		t.Errorf("what is wrong is no whole file, so nobody can tell:\n%s", e.text)
+	case e.kind == "yaml wrong":
+		if codes, _ := f.found(e.text); !slices.Contains(codes, code) {
+			t.Errorf("this has %v, and not %s:\n%s", codes, code, e.text)
+		}
+	case e.kind == "yaml right" && f.whole(e.text):
+		if codes, usable := f.found(e.text); !usable || slices.Contains(codes, code) {
+			t.Errorf("this is to be right, and has %v:\n%s", codes, e.text)
+		}
+	case e.kind == "yaml right" || e.kind == "yaml":
+		e.holdPiece(t, code)
+	default:
+		t.Errorf("a fence is %q: want yaml, yaml wrong, yaml right, sh or text", e.kind)
+	}
+}
+
+// An acceptance is an entry of accept.
+type acceptance struct{ Code, Of, Owner, Reason, Until string }
+
+func (e example) holdPiece(t *testing.T, code string) {
+	t.Helper()
+	var piece struct{ Accept []acceptance }
+	if err := yaml.Unmarshal([]byte(e.text), &piece); err != nil {
+		t.Errorf("this is not YAML: %v\n%s", err, e.text)
+	}
+	if strings.HasPrefix(e.text, "accept:") && len(piece.Accept) == 0 {
+		t.Errorf("this accepts nothing:\n%s", e.text)
+	}
+	for _, a := range piece.Accept {
+		if a.Code != code || a.Of == "" || a.Owner == "" || a.Reason == "" || a.Until == "" {
+			t.Errorf("this does not accept %s, or leaves something out:\n%s", code, e.text)
+		}
+	}
+}
