@@ -56,7 +56,10 @@ type Facts struct {
 
 // Judge says what there is to say of a system that was read without errors.
 func Judge(system *holdfast.System, facts Facts) ([]Finding, Summary) {
-	c := &judging{system: system, facts: facts, risks: topology.Analyse(system, facts.Limits)}
+	c := &judging{system: system, facts: facts, risks: topology.Analyse(system, facts.Limits), services: map[holdfast.ServiceName]holdfast.Service{}}
+	for _, s := range system.Services {
+		c.services[s.Name] = s
+	}
 	for _, promise := range c.risks.Promises() {
 		c.promises = append(c.promises, judged{Promise: promise, cuts: c.risks.Cuts(promise)})
 	}
@@ -73,6 +76,7 @@ func Judge(system *holdfast.System, facts Facts) ([]Finding, Summary) {
 // Judging is a system while it is judged.
 type judging struct {
 	system   *holdfast.System
+	services map[holdfast.ServiceName]holdfast.Service // of the system, by name: it may have thousands
 	facts    Facts
 	risks    *topology.Risks
 	promises []judged
