@@ -1,9 +1,11 @@
 package topology
 
 import (
+	"cmp"
 	"fmt"
 	"net/netip"
 	"net/url"
+	"slices"
 	"strings"
 
 	"holdfast"
@@ -44,6 +46,7 @@ const thisHost = "this host"
 type Risks struct {
 	system *holdfast.System
 	byName map[holdfast.ServiceName]holdfast.Service
+	place  map[holdfast.ServiceName]int // in the file
 	tree   *cutset.Tree
 	solver *cutset.Solver
 	risks  map[cutset.Node]Risk
@@ -62,11 +65,11 @@ type way struct {
 // it afterwards, together.
 func Analyse(system *holdfast.System, limits cutset.Limits) *Risks {
 	r := &Risks{
-		system: system, byName: map[holdfast.ServiceName]holdfast.Service{}, tree: cutset.NewTree(), risks: map[cutset.Node]Risk{},
-		hosts: map[string]int{}, built: map[way]cutset.Node{},
+		system: system, byName: map[holdfast.ServiceName]holdfast.Service{}, place: map[holdfast.ServiceName]int{}, tree: cutset.NewTree(),
+		risks: map[cutset.Node]Risk{}, hosts: map[string]int{}, built: map[way]cutset.Node{},
 	}
-	for _, s := range system.Services {
-		r.byName[s.Name] = s
+	for i, s := range system.Services {
+		r.byName[s.Name], r.place[s.Name] = s, i
 		for _, u := range s.URLs {
 			r.hosts[HostOf(u)]++
 		}
@@ -297,15 +300,19 @@ func Text(set []Risk) string {
 // Path are the services that answering a route of one takes, itself first: what
 // it requires for that route, and what they do, in the order of the file.
 func (r *Risks) Path(entry holdfast.ServiceName, route string) []holdfast.ServiceName {
-	needs := map[holdfast.ServiceName][]holdfast.ServiceName{}
-	for _, s := range r.system.Services {
-		for _, d := range s.DependsOn {
-			if d.Required && d.Fallback == nil && !d.Completed && (s.Name != entry || d.Serves(route)) {
-				needs[s.Name] = append(needs[s.Name], d.On)
+	path := []holdfast.ServiceName{entry}
+	on := map[holdfast.ServiceName]bool{entry: true}
+	for i := 0; i < len(path); i++ {
+		for _, d := range r.byName[path[i]].DependsOn {
+			if Weighs(d) && (i > 0 || d.Serves(route)) && !on[d.On] {
+				on[d.On], path = true, append(path, d.On)
 			}
 		}
 	}
-	found := closure(entry, needs)
-	others := inFileOrder(r.system, func(name holdfast.ServiceName) bool { return name != entry && found[name] })
-	return append([]holdfast.ServiceName{entry}, others...)
+	slices.SortFunc(path[1:], func(a, b holdfast.ServiceName) int { return cmp.Compare(r.place[a], r.place[b]) })
+	return path
 }
+
+// Weighs says that its caller fails with a dependency: it waits for its answers,
+// and nothing stands in for them.
+func Weighs(d holdfast.Dependency) bool { return d.Required && d.Fallback == nil && !d.Completed }
