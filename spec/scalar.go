@@ -168,10 +168,14 @@ func slug(text string) string {
 
 // label accepts what is only shown or looked up: owners, policies, runbooks.
 func label[T ~string](text string) (T, *complaint) {
-	if strings.ContainsFunc(text, func(c rune) bool { return diagnostic.Visible(c) != c }) || len(text) > maxLabel {
+	if !onOneLine(text) || len(text) > maxLabel {
 		return complain[T](badName, fmt.Sprintf("write one line of at most %d characters", maxLabel), "%s cannot be shown in a line", diagnostic.Tick(text))
 	}
 	return T(text), nil
+}
+
+func onOneLine(text string) bool {
+	return !strings.ContainsFunc(text, func(c rune) bool { return diagnostic.Visible(c) != c })
 }
 
 func truth(text string) (bool, *complaint) {
