@@ -1,6 +1,10 @@
 package holdfast
 
-import "time"
+import (
+	"slices"
+	"strings"
+	"time"
+)
 
 // An Edge is one service's need of another: "storefront/catalog".
 type Edge struct {
@@ -14,12 +18,29 @@ func (e Edge) String() string { return string(e.From) + "/" + string(e.To) }
 // A Dependency is an edge as its caller declares it.
 type Dependency struct {
 	On       ServiceName   `json:"on"`
-	Required bool          `json:"required"` // without it the caller cannot serve
-	Timeout  time.Duration `json:"timeout"`  // for the whole answer; 1 s unless the file says otherwise
+	Required bool          `json:"required"`      // without it the caller cannot serve
+	For      []string      `json:"for,omitempty"` // what of the caller needs it: paths, each with all that begins with it; empty: everything
+	Timeout  time.Duration `json:"timeout"`       // for the whole answer; 1 s unless the file says otherwise
 	Fallback *Fallback     `json:"fallback,omitempty"`
 	// Completed says that On runs once, and that the caller starts after it: no
 	// request ever takes this edge.
 	Completed bool `json:"completed,omitempty"`
+}
+
+// Serves says whether a route of the caller needs the dependency. The route that
+// is everything needs what any part of it does.
+func (d Dependency) Serves(route string) bool {
+	if len(d.For) == 0 || route == "" {
+		return true
+	}
+	return slices.ContainsFunc(d.For, func(path string) bool { return Below(path, route) || Below(route, path) })
+}
+
+// Below says whether a path is another one or goes on from it: "/cart/1" is below
+// "/cart" and below "/", and "/carts" is not below "/cart".
+func Below(path, above string) bool {
+	rest, below := strings.CutPrefix(path, strings.TrimSuffix(above, "/"))
+	return below && (rest == "" || rest[0] == '/')
 }
 
 // A Fallback is what the gateway answers in a dependency's place when no replica

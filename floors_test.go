@@ -34,9 +34,11 @@ func floors() []floor {
 		// reading
 		{pkg: "source", house: words("holdfast", "diagnostic"), others: words("github.com/goccy/go-yaml"),
 			because: "text becomes values that know where they stand; the YAML grammar is not ours to write"},
-		{pkg: "topology", house: words("holdfast"), because: "who needs whom is a property of a system"},
+		{pkg: "cutset", because: "fault trees and what cuts them; knows no services, and imports nothing so that it can be proved alone"},
+		{pkg: "topology", house: words("holdfast", "cutset"), because: "who needs whom, and so what takes what down, is a property of a system"},
 		{pkg: "spec", house: words("holdfast", "command", "diagnostic", "mode", "source", "topology"), others: words("github.com/goccy/go-yaml"),
 			because: "values become a system, strictly"},
+		{pkg: "check", house: words("holdfast", "cutset", "diagnostic", "mode", "topology"), because: "judges a system; speaks in paths of the file, and reads none"},
 		// mind
 		{pkg: "detect", house: words("holdfast"), because: "observations in, belief out"},
 		{pkg: "decide", house: words("holdfast", "event"), because: "belief in, decisions out"},
@@ -76,6 +78,7 @@ func floors() []floor {
 		{pkg: "prove", house: words("holdfast", "event", "topology", "spec", "source", "fault", "fault/proxy", "load", "proof", "warden", "api", "report", "internal/files", "internal/proc"), because: "wires a private copy, load and faults into a verdict"},
 		{pkg: "bench/rig", because: "builds the program for the benchmarks"},
 		{pkg: "bench/crash", house: words("holdfast", "bench/rig", "report"), because: "runs the program as a person does and reads what it prints"},
+		{pkg: "bench/cutsets", house: words("cutset"), because: "reads fault trees of others and counts what cuts them"},
 		{pkg: "bench/detectors", because: "simulates the detectors; its test alone imports them"},
 		{pkg: "bench/rows", house: words("holdfast", "bench/rig", "internal/proc", "load"), because: "breaks a running system under load, by what the program itself says of it"},
 		{pkg: "bench/starved", house: words("bench/rig", "internal/proc", "load"), because: "starves a running system, and reads what it says it did"},
@@ -86,7 +89,7 @@ func floors() []floor {
 // pure packages have no clock, no network, no file, no goroutine and no lock:
 // the mind, what it is made of, and what it reads.
 func pure() []string {
-	return words("holdfast", "mode", "event", "command", "diagnostic", "source", "topology", "spec", "detect", "decide", "control", "journal/view")
+	return words("holdfast", "mode", "event", "command", "diagnostic", "source", "cutset", "topology", "spec", "check", "detect", "decide", "control", "journal/view")
 }
 
 // banned is what a pure package may not import directly.

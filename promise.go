@@ -2,9 +2,16 @@ package holdfast
 
 import "time"
 
-// A Promise is what users are owed: the share of requests on every published
-// route that is answered well (status below 500) over a rolling window.
+// PromiseName names a promise: its key in the file, or "" for the one that holds
+// for everything that is published.
+type PromiseName string
+
+// A Promise is what users are owed: the share of requests that is answered well
+// (status below 500) over a rolling window.
 type Promise struct {
-	Target Share         `json:"target"`
-	Window time.Duration `json:"window"` // 28 days
+	Name    PromiseName   `json:"name,omitempty"`
+	Service ServiceName   `json:"service,omitempty"` // the published service it is made for; "" is every one
+	Route   string        `json:"route,omitempty"`   // the path that what it covers begins with; "" is every one
+	Target  Share         `json:"target"`
+	Window  time.Duration `json:"window"` // 28 days
 }

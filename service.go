@@ -58,6 +58,7 @@ type Service struct {
 	EnvFiles    []string          `json:"env_file,omitempty"` // absolute; read at each start, Environment comes first
 	Listen      []uint16          `json:"listen,omitempty"`   // the port of replica n is Listen[n-1]; empty: Holdfast chooses
 	Once        bool              `json:"once,omitempty"`     // it runs to its end, once, and who depends on it waits for that
+	Design
 }
 
 // Limits are what one replica, with all it starts, may use; zero leaves a thing

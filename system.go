@@ -13,12 +13,28 @@ type System struct {
 	Name       SystemName    `json:"name"`
 	Owner      OwnerName     `json:"owner,omitempty"`
 	Promise    *Promise      `json:"promise,omitempty"`
+	Promises   []Promise     `json:"promises,omitempty"` // those with a name, in the order of the file
+	People     []Team        `json:"owners,omitempty"`
 	Zones      []ZoneName    `json:"zones,omitempty"`
 	Services   []Service     `json:"services"` // in the order of the file
 	Modes      []FailureMode `json:"modes"`    // in the order of the services, then of the catalogue
 	Guardrails Guardrails    `json:"guardrails"`
 	Prove      Consent       `json:"prove,omitzero"`
 	Digest     Digest        `json:"digest"` // of the file's text
+}
+
+// A Team is an owner and the people it consists of.
+type Team struct {
+	Owner  OwnerName `json:"owner"`
+	People []string  `json:"people"`
+}
+
+// Owed are all promises, the one for everything first.
+func (s *System) Owed() []Promise {
+	if s.Promise == nil {
+		return s.Promises
+	}
+	return append([]Promise{*s.Promise}, s.Promises...)
 }
 
 // Consent is what a drill may touch beyond its private copy. Nothing, unless the

@@ -2,6 +2,7 @@ package mode
 
 import (
 	"encoding/json"
+	"slices"
 
 	"holdfast"
 )
@@ -22,19 +23,20 @@ type need struct {
 
 // Slice is the part of a system that a failure mode's drill rests on, as text:
 // what is not in it may change without the drill having to be made again. Left
-// out are whether the mode is armed, which follows from the drill, and who is
-// told about it, which shows in no drill.
+// out are whether the mode is armed, which follows from the drill, and what shows in
+// no drill: who is told about it, and what check alone goes by.
 func Slice(system *holdfast.System, of holdfast.FailureMode) []byte {
 	of.Armed, of.Owner, of.Escalation, of.Runbook = false, "", "", ""
 	cut := slice{Mode: of, Guardrails: system.Guardrails}
 	for _, name := range Involved(of) {
 		if service, ok := system.Service(name); ok {
-			service.Owner = ""
+			service.Owner, service.Design = "", holdfast.Design{}
+			service.DependsOn = unscoped(service.DependsOn)
 			cut.Services = append(cut.Services, service)
 		}
 	}
 	for _, caller := range system.Services {
-		for _, dependency := range caller.DependsOn {
+		for _, dependency := range unscoped(caller.DependsOn) {
 			if dependency.On == of.Strikes.Service {
 				cut.Callers = append(cut.Callers, need{From: caller.Name, Dependency: dependency})
 			}
@@ -45,6 +47,15 @@ func Slice(system *holdfast.System, of holdfast.FailureMode) []byte {
 		panic("holdfast: a system that cannot be written: " + err.Error())
 	}
 	return text
+}
+
+// unscoped are dependencies without what of their caller needs them.
+func unscoped(all []holdfast.Dependency) []holdfast.Dependency {
+	all = slices.Clone(all)
+	for i := range all {
+		all[i].For = nil
+	}
+	return all
 }
 
 // Involved are the services whose programs a mode's drill exercises: the struck

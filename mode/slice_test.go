@@ -31,19 +31,23 @@ func TestASliceIsWhatADrillRestsOn(t *testing.T) {
 		change        func(*holdfast.System, *holdfast.FailureMode)
 		replica, edge bool
 	}{
-		"its own command":          {func(s *holdfast.System, _ *holdfast.FailureMode) { s.Services[1].Command += " -v" }, true, true},
-		"its own number":           {func(s *holdfast.System, _ *holdfast.FailureMode) { s.Services[1].Replicas = 3 }, true, true},
-		"its bounds":               {func(_ *holdfast.System, m *holdfast.FailureMode) { m.Bounds.Detect++ }, true, true},
-		"its remedies":             {func(_ *holdfast.System, m *holdfast.FailureMode) { m.Remedies = nil }, true, true},
-		"a guardrail":              {func(s *holdfast.System, _ *holdfast.FailureMode) { s.Guardrails.MaxUnavailable = 2 }, true, true},
-		"how it is needed":         {func(s *holdfast.System, _ *holdfast.FailureMode) { s.Services[0].DependsOn[0].Timeout = time.Minute }, true, true},
-		"who needs it":             {func(s *holdfast.System, _ *holdfast.FailureMode) { s.Services[2].DependsOn = s.Services[0].DependsOn }, true, true},
-		"its caller's command":     {func(s *holdfast.System, _ *holdfast.FailureMode) { s.Services[0].Command += " -v" }, false, true},
-		"another service":          {func(s *holdfast.System, _ *holdfast.FailureMode) { s.Services[2].Command += " -v" }, false, false},
-		"whether it is armed":      {func(_ *holdfast.System, m *holdfast.FailureMode) { m.Armed = !m.Armed }, false, false},
-		"who owns and is woken":    {func(_ *holdfast.System, m *holdfast.FailureMode) { m.Owner, m.Escalation, m.Runbook = "a", "b", "c" }, false, false},
-		"who owns the service":     {func(s *holdfast.System, _ *holdfast.FailureMode) { s.Services[1].Owner = "ops" }, false, false},
-		"the promise and the rest": {func(s *holdfast.System, _ *holdfast.FailureMode) { s.Promise, s.Digest = &holdfast.Promise{}, "x" }, false, false},
+		"its own command":       {func(s *holdfast.System, _ *holdfast.FailureMode) { s.Services[1].Command += " -v" }, true, true},
+		"its own number":        {func(s *holdfast.System, _ *holdfast.FailureMode) { s.Services[1].Replicas = 3 }, true, true},
+		"its bounds":            {func(_ *holdfast.System, m *holdfast.FailureMode) { m.Bounds.Detect++ }, true, true},
+		"its remedies":          {func(_ *holdfast.System, m *holdfast.FailureMode) { m.Remedies = nil }, true, true},
+		"a guardrail":           {func(s *holdfast.System, _ *holdfast.FailureMode) { s.Guardrails.MaxUnavailable = 2 }, true, true},
+		"how it is needed":      {func(s *holdfast.System, _ *holdfast.FailureMode) { s.Services[0].DependsOn[0].Timeout = time.Minute }, true, true},
+		"who needs it":          {func(s *holdfast.System, _ *holdfast.FailureMode) { s.Services[2].DependsOn = s.Services[0].DependsOn }, true, true},
+		"its caller's command":  {func(s *holdfast.System, _ *holdfast.FailureMode) { s.Services[0].Command += " -v" }, false, true},
+		"another service":       {func(s *holdfast.System, _ *holdfast.FailureMode) { s.Services[2].Command += " -v" }, false, false},
+		"whether it is armed":   {func(_ *holdfast.System, m *holdfast.FailureMode) { m.Armed = !m.Armed }, false, false},
+		"who owns and is woken": {func(_ *holdfast.System, m *holdfast.FailureMode) { m.Owner, m.Escalation, m.Runbook = "a", "b", "c" }, false, false},
+		"who owns the service":  {func(s *holdfast.System, _ *holdfast.FailureMode) { s.Services[1].Owner = "ops" }, false, false},
+		"what it is built for": {func(s *holdfast.System, _ *holdfast.FailureMode) {
+			s.Services[1].Design = holdfast.Design{Promise: 0.999, Shares: []holdfast.CauseName{"rack"}, State: &holdfast.State{}}
+		}, false, false},
+		"what of its caller needs it": {func(s *holdfast.System, _ *holdfast.FailureMode) { s.Services[0].DependsOn[0].For = []string{"/cart"} }, false, false},
+		"the promise and the rest":    {func(s *holdfast.System, _ *holdfast.FailureMode) { s.Promise, s.Digest = &holdfast.Promise{}, "x" }, false, false},
 	} {
 		for of, m := range map[string]holdfast.FailureMode{"replica": crash, "edge": loss} {
 			want := map[string]bool{"replica": c.replica, "edge": c.edge}[of]

@@ -52,6 +52,9 @@ const (
 	nobodyOwns    diagnostic.Code = "HF1212"
 	unfitMode     diagnostic.Code = "HF1213"
 
+	unknownOwner diagnostic.Code = "HF1214"
+	vainPromise  diagnostic.Code = "HF1215"
+
 	noEnd          diagnostic.Code = "HF1220"
 	halfHook       diagnostic.Code = "HF1221"
 	aimlessHook    diagnostic.Code = "HF1222"
@@ -114,6 +117,8 @@ func referenceCodes() []diagnostic.Meaning {
 		{Code: loneReplica, Severity: diagnostic.Warning, Title: "a service that others wait for has one replica"},
 		{Code: nobodyOwns, Severity: diagnostic.Warning, Title: "a service has no owner"},
 		{Code: unfitMode, Severity: diagnostic.Error, Title: "a service cannot fail in this way"},
+		{Code: unknownOwner, Severity: diagnostic.Error, Title: "an owner is not among the owners"},
+		{Code: vainPromise, Severity: diagnostic.Error, Title: "a promise is made where no user comes in"},
 		{Code: noEnd, Severity: diagnostic.Error, Title: "a service waits for what another never comes to"},
 		{Code: halfHook, Severity: diagnostic.Error, Title: "a hook breaks without mending, or mends without breaking"},
 		{Code: aimlessHook, Severity: diagnostic.Error, Title: "a hook of a private copy does not say which process it means"},

@@ -56,7 +56,7 @@ func Compare(now, next *holdfast.System) []Change {
 
 func systemKeys(now, next *holdfast.System) []string {
 	whole := func(s *holdfast.System) any {
-		return holdfast.System{Name: s.Name, Owner: s.Owner, Promise: s.Promise, Zones: s.Zones, Guardrails: s.Guardrails, Prove: s.Prove}
+		return holdfast.System{Name: s.Name, Owner: s.Owner, Promise: s.Promise, Promises: s.Promises, People: s.People, Zones: s.Zones, Guardrails: s.Guardrails, Prove: s.Prove}
 	}
 	return differences("", asTree(whole(now)), asTree(whole(next)))
 }

@@ -77,7 +77,7 @@ func (r *reader) service(called holdfast.ServiceName, e source.Entry, system *ho
 		WorkingDir: r.File.Dir, Healthcheck: standard.health, StopSignal: "SIGTERM", StopGrace: standard.grace,
 	}}
 	s := &d.service
-	d.written = r.Keys(e.Value, "a service", []source.Key{
+	d.written = r.Keys(e.Value, "a service", append([]source.Key{
 		{Name: "command", Read: r.command(d)},
 		{Name: "urls", Read: func(v source.Value) { s.URLs, _ = listAt(r, v, "URLs", "`urls: [https://db.example/health]`", address) }},
 		{Name: "manage", Read: scalar(r, &s.Manage, oneOf(badWord, "a step of trust that exists", holdfast.Observe, holdfast.Route, holdfast.Full))},
@@ -109,7 +109,7 @@ func (r *reader) service(called holdfast.ServiceName, e source.Entry, system *ho
 		{Name: "zones", Read: r.serviceZones(s, system.Zones)},
 		{Name: "bounds", Read: r.bounds(&d.bounds)},
 		{Name: "failure_modes", Read: r.failureModes(&d.overrides)},
-	})
+	}, r.designKeys(&s.Design)...))
 	s.Once = d.restart == "no"
 	if d.written != nil {
 		r.settle(d, e)
@@ -256,6 +256,9 @@ func (r *reader) need(e source.Entry) need {
 	written := r.Keys(e.Value, "a dependency", []source.Key{
 		{Name: "required", Read: scalar(r, &n.dependency.Required, truth)},
 		{Name: "condition", Read: func(v source.Value) { scalar(r, &n.condition, conditionOf)(v); n.conditionAt = v.At }},
+		{Name: "for", Read: func(v source.Value) {
+			n.dependency.For = list(r, v, "paths of the caller that need it", "`for: [/checkout]`", healthPath)
+		}},
 		{Name: "timeout", Read: scalar(r, &n.dependency.Timeout, duration)},
 		{Name: "fallback", Read: r.fallback(&n.dependency.Fallback)},
 		{Name: "failure_modes", Read: r.failureModes(&n.overrides)},

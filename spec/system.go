@@ -68,6 +68,7 @@ func (r *reader) system(root ast.Node) *holdfast.System {
 	standard := defaults{health: standardHealth(), grace: standardGrace}
 	var drafts []*draft
 	var allowed []allowance
+	var pledges []pledge
 	top := r.Root(root)
 	if _, mapping := top.Node.(*ast.MappingNode); !mapping {
 		r.Report(top.At, diagnostic.Problem{Code: source.WrongType, Message: "the file must be a mapping with `name` and `services`", Label: "this is " + source.Shape(top.Node), Help: smallest})
@@ -77,6 +78,8 @@ func (r *reader) system(root ast.Node) *holdfast.System {
 		{Name: "name", Read: scalar(r, &system.Name, name[holdfast.SystemName])},
 		{Name: "owner", Read: scalar(r, &system.Owner, label[holdfast.OwnerName])},
 		{Name: "promise", Read: r.promise(&system.Promise)},
+		{Name: "promises", Read: r.promises(&pledges)},
+		{Name: "owners", Read: r.owners(&system.People)},
 		{Name: "zones", Read: r.declaredZones(&system.Zones)},
 		{Name: "defaults", Read: r.defaults(&standard)},
 		{Name: "guardrails", Read: r.guardrails(&system.Guardrails)},
@@ -87,6 +90,8 @@ func (r *reader) system(root ast.Node) *holdfast.System {
 	r.reportMissing(written, top)
 	r.relate(drafts)
 	system.Prove = r.relateConsent(allowed, drafts)
+	system.Promises = r.relatePromises(pledges, drafts)
+	r.relateOwners(system.People, namedOwners(system, written["owner"], drafts))
 	if _, tried := written["owner"]; !tried {
 		r.reportUnowned(drafts)
 	}

@@ -1,0 +1,104 @@
+// Package check reads a system before it fails: what takes it down, which
+// promise arithmetic forbids, and what nobody answers for. Every kind of finding
+// is a file of its own, and the list of them is in rules.go.
+//
+// A finding speaks in the keys of the file, not in lines: where a key stands is
+// for whoever read it to say. The same system and facts always give the same
+// findings, in the same order.
+package check
+
+import (
+	"holdfast"
+	"holdfast/cutset"
+	"holdfast/diagnostic"
+	"holdfast/topology"
+)
+
+// A Path is where something is written: the keys that lead to it from the top of
+// the file, or to where it would be.
+type Path []string
+
+// A Finding is one thing about a system that somebody should know before it
+// fails. Of is what it is about, by the name under which it can be accepted.
+type Finding struct {
+	Code    diagnostic.Code
+	Of      string
+	At      Path
+	Also    []Point // at most three
+	Message string  // what is so
+	Label   string  // stands beside the place
+	Note    string  // why it hurts
+	Help    string  // the next step
+}
+
+// A Point is a further place that a finding has to do with.
+type Point struct {
+	At    Path
+	Label string
+}
+
+// A Proof says what the drills of a failure mode have shown.
+type Proof string
+
+const (
+	Unproved Proof = ""       // it was never drilled, or no verdict of it is kept
+	Proved   Proof = "proved" // it passed, on what there is now
+	Stale    Proof = "stale"  // it passed, on something else or too long ago
+	Failed   Proof = "failed" // the last drill of it broke a bound
+)
+
+// Facts are what is known beside the file.
+type Facts struct {
+	Proofs map[holdfast.ModeName]Proof // nil: nothing was looked up, and nothing is said of it
+	Limits cutset.Limits               // of the search for what breaks a promise
+	Pairs  bool                        // pairs that break a promise are findings, too
+}
+
+// Judge says what there is to say of a system that was read without errors.
+func Judge(system *holdfast.System, facts Facts) ([]Finding, Summary) {
+	c := &judging{system: system, facts: facts, risks: topology.Analyse(system, facts.Limits)}
+	for _, promise := range c.risks.Promises() {
+		c.promises = append(c.promises, judged{Promise: promise, cuts: c.risks.Cuts(promise)})
+	}
+	var all []Finding
+	for _, rule := range rules() {
+		for _, f := range rule.find(c) {
+			f.Code = rule.Code
+			all = append(all, f)
+		}
+	}
+	return all, c.summary()
+}
+
+// Judging is a system while it is judged.
+type judging struct {
+	system   *holdfast.System
+	facts    Facts
+	risks    *topology.Risks
+	promises []judged
+}
+
+// A judged promise comes with what breaks it.
+type judged struct {
+	holdfast.Promise
+	cuts topology.Cuts
+}
+
+// at is the path of a key of a service.
+func at(service holdfast.ServiceName, keys ...string) Path {
+	return append(Path{"services", string(service)}, keys...)
+}
+
+// edgeAt is the path of a key of a dependency.
+func edgeAt(edge holdfast.Edge, keys ...string) Path {
+	return append(at(edge.From, "depends_on", string(edge.To)), keys...)
+}
+
+// modeAt is the path of a key of a failure mode.
+func modeAt(mode holdfast.FailureMode, keys ...string) Path {
+	path := at(mode.Strikes.Service)
+	if mode.Strikes.IsEdge() {
+		path = edgeAt(holdfast.Edge{From: mode.Strikes.Caller, To: mode.Strikes.Service})
+	}
+	return append(append(path, "failure_modes", string(mode.Kind)), keys...)
+}

@@ -1,0 +1,149 @@
+package check
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"holdfast/diagnostic"
+	"holdfast/source"
+	"holdfast/spec"
+)
+
+// read is a file of testdata, which must be one without errors.
+func read(t testing.TB, name, text string) (source.File, *spec.Reading) {
+	t.Helper()
+	file := source.File{Name: "holdfast.yaml", Text: []byte(text), Dir: "/srv/shop"}
+	reading := spec.Understand(file, map[string]string{})
+	if reading.System == nil {
+		t.Fatalf("%s is refused:\n%s", name, file.Show(reading.Problems, false))
+	}
+	return file, reading
+}
+
+// judge is what is found about a text.
+func judge(t testing.TB, name, text string, facts Facts) (source.File, []diagnostic.Problem) {
+	t.Helper()
+	file, reading := read(t, name, text)
+	findings, _ := Judge(reading.System, facts)
+	return file, Problems(findings, file.Name, reading.PlaceOf)
+}
+
+// Every finding has a file in testdata, HF2101.yaml and the like, that has it;
+// what is said of it is kept beside it. REWRITE=1 keeps it anew: read the diff
+// then. Lines that begin with "# near:" are changes after which it must be gone:
+// a text, " => " and what is put in its place, several with " ;; " between them.
+func TestFindings(t *testing.T) {
+	for _, meaning := range Codes() {
+		t.Run(string(meaning.Code), func(t *testing.T) {
+			path := filepath.Join("testdata", string(meaning.Code))
+			text, err := os.ReadFile(path + ".yaml")
+			if err != nil {
+				t.Fatal(err)
+			}
+			file, problems := judge(t, path, string(text), Facts{})
+			golden(t, path+".txt", file.Show(problems, false))
+			if !found(problems, meaning.Code) {
+				t.Errorf("%s (%s) is not found", meaning.Code, meaning.Title)
+			}
+			near := 0
+			for line := range strings.Lines(string(text)) {
+				if change, is := strings.CutPrefix(strings.TrimSuffix(line, "\n"), "# near: "); is {
+					near++
+					nearMiss(t, meaning.Code, string(text), change)
+				}
+			}
+			if near == 0 {
+				t.Error("no near miss is written: what keeps it from being said of a good file?")
+			}
+		})
+	}
+}
+
+func nearMiss(t *testing.T, code diagnostic.Code, text, change string) {
+	t.Helper()
+	body := text[strings.LastIndex(text, "# near: "):]
+	body = body[strings.Index(body, "\n")+1:]
+	for _, one := range strings.Split(change, " ;; ") {
+		old, instead, _ := strings.Cut(one, " => ")
+		if !strings.Contains(body, old) {
+			t.Fatalf("%q is not in the file", old)
+		}
+		body = strings.Replace(body, old, strings.ReplaceAll(instead, `\n`, "\n"), 1)
+	}
+	if _, problems := judge(t, change, body, Facts{}); found(problems, code) {
+		t.Errorf("still found with %s", change)
+	}
+}
+
+func found(problems []diagnostic.Problem, code diagnostic.Code) bool {
+	for _, p := range problems {
+		if p.Code == code {
+			return true
+		}
+	}
+	return false
+}
+
+func golden(t *testing.T, path, got string) {
+	t.Helper()
+	if os.Getenv("REWRITE") != "" {
+		if err := os.WriteFile(path, []byte(got), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatalf("%v: run with REWRITE=1 and read the diff", err)
+	}
+	if diff := cmp.Diff(string(want), got); diff != "" {
+		t.Errorf("%s (-want +got):\n%s", path, diff)
+	}
+}
+
+// The shop that people start from has no fault of design that is worth a word.
+func TestTheShopIsWell(t *testing.T) {
+	text, err := os.ReadFile("../examples/shop/holdfast.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if file, problems := judge(t, "the shop", string(text), Facts{}); len(problems) > 0 {
+		t.Errorf("found:\n%s", file.Show(problems, false))
+	}
+}
+
+func TestCodesAreInOrderAndTitled(t *testing.T) {
+	last := diagnostic.Code("")
+	for _, meaning := range Codes() {
+		if meaning.Code <= last || meaning.Title == "" {
+			t.Errorf("%s comes after %s, or has no title", meaning.Code, last)
+		}
+		last = meaning.Code
+	}
+}
+
+// What breaks a promise is shown smallest first, what reaches furthest first.
+func TestSummary(t *testing.T) {
+	text, err := os.ReadFile("testdata/HF2105.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, reading := read(t, "HF2105", string(text))
+	_, summary := Judge(reading.System, Facts{})
+	var sets []string
+	for _, set := range summary.Promises[0].Smallest {
+		var names []string
+		for _, risk := range set {
+			names = append(names, risk.Name)
+		}
+		sets = append(sets, strings.Join(names, "+"))
+	}
+	want := []string{"this host", "zone a", "a change of this file", "a release of web", "a release of db", "zone b+db-1", "db-1+db-2"}
+	if diff := cmp.Diff(want, sets[:min(len(sets), len(want))]); diff != "" {
+		t.Errorf("(-want +got):\n%s\n%s", diff, fmt.Sprint(sets))
+	}
+}

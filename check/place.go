@@ -1,0 +1,25 @@
+package check
+
+import "holdfast/diagnostic"
+
+// Problems are findings where the file has them. place says where a path of keys
+// stands, or the part of it that is written.
+func Problems(findings []Finding, file string, place func(path ...string) (at diagnostic.Place, whole bool)) []diagnostic.Problem {
+	meanings := Codes()
+	var all []diagnostic.Problem
+	for _, f := range findings {
+		at, _ := place(f.At...)
+		p := diagnostic.Problem{
+			Code: f.Code, Severity: diagnostic.SeverityOf(f.Code, meanings), Of: f.Of, File: file, Place: at,
+			Message: f.Message, Label: f.Label, Note: f.Note, Help: f.Help,
+		}
+		for _, also := range f.Also {
+			if at, _ := place(also.At...); at != p.Place {
+				p.Also = append(p.Also, diagnostic.Mark{Place: at, Label: also.Label})
+			}
+		}
+		all = append(all, p)
+	}
+	diagnostic.Sort(all)
+	return all
+}

@@ -1,0 +1,26 @@
+package check
+
+import (
+	"holdfast/diagnostic"
+)
+
+// A rule is a kind of finding.
+type rule struct {
+	diagnostic.Meaning
+	find func(*judging) []Finding
+}
+
+// rules are all kinds of findings, by code: 21 what takes a promise down, 22 how
+// services need each other, 23 what they keep, 24 people, remedies and drills.
+func rules() []rule {
+	return []rule{lonePoint(), sharedPoint(), impossiblePromise(), zonePoint()}
+}
+
+// Codes lists every kind of finding, by code.
+func Codes() []diagnostic.Meaning {
+	var all []diagnostic.Meaning
+	for _, r := range rules() {
+		all = append(all, r.Meaning)
+	}
+	return all
+}

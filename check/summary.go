@@ -1,0 +1,75 @@
+package check
+
+import (
+	"holdfast"
+	"holdfast/topology"
+)
+
+// A Summary is a system in numbers: what there is, how much of it somebody
+// answers for, and what breaks each promise.
+type Summary struct {
+	Services     int        `json:"services"`
+	Replicas     int        `json:"replicas"`
+	Dependencies int        `json:"dependencies"`
+	Zones        int        `json:"zones"`
+	Modes        int        `json:"failure_modes"`
+	Owned        int        `json:"owned"`     // modes that somebody answers for
+	Detected     int        `json:"detected"`  // that some evidence makes believed
+	Remedied     int        `json:"remedied"`  // that something mends without a person
+	Escalated    int        `json:"escalated"` // that wake somebody by a policy of their own
+	Drilled      int        `json:"drilled"`   // whose last drill passed, on what there is now
+	Promises     []Standing `json:"promises"`
+}
+
+// A Standing is a promise and what breaks it.
+type Standing struct {
+	Promise   holdfast.Promise  `json:"promise"`
+	Decided   bool              `json:"decided"`            // false: the search was given up, and nothing is known
+	Truncated bool              `json:"truncated"`          // there are larger sets than were looked for
+	ByOrder   []int             `json:"by_order,omitempty"` // sets of one risk, of two, …
+	Smallest  [][]topology.Risk `json:"smallest,omitempty"` // the first of them
+}
+
+// smallestShown is how many sets of each promise are listed: a person reads a
+// line of them.
+const smallestShown = 12
+
+func (c *judging) summary() Summary {
+	s := Summary{Services: len(c.system.Services), Dependencies: len(c.system.Edges()), Zones: len(c.system.Zones), Modes: len(c.system.Modes)}
+	for _, service := range c.system.Services {
+		s.Replicas += service.Replicas
+	}
+	for _, mode := range c.system.Modes {
+		s.Owned += one(mode.Owner != "")
+		s.Detected += one(len(mode.DetectedBy) > 0)
+		s.Remedied += one(len(mode.Remedies) > 0)
+		s.Escalated += one(mode.Escalation != "")
+		s.Drilled += one(c.facts.Proofs[mode.Name] == Proved)
+	}
+	for _, p := range c.promises {
+		s.Promises = append(s.Promises, standing(p))
+	}
+	return s
+}
+
+func one(yes bool) int {
+	if yes {
+		return 1
+	}
+	return 0
+}
+
+func standing(p judged) Standing {
+	s := Standing{Promise: p.Promise, Decided: p.cuts.Decided(), Truncated: p.cuts.Truncated()}
+	if !s.Decided {
+		return s
+	}
+	s.ByOrder = p.cuts.ByOrder()[1:]
+	for set := range p.cuts.Each {
+		if len(s.Smallest) == smallestShown {
+			break
+		}
+		s.Smallest = append(s.Smallest, set)
+	}
+	return s
+}

@@ -1,0 +1,311 @@
+package topology
+
+import (
+	"fmt"
+	"net/netip"
+	"net/url"
+	"strings"
+
+	"holdfast"
+	"holdfast/cutset"
+)
+
+// A RiskKind says what kind of thing fails.
+type RiskKind string
+
+// The kinds of risks, those first that reach furthest.
+const (
+	HostRisk    RiskKind = "host"    // the machine that all of it runs on, or one that is named by URLs
+	ZoneRisk    RiskKind = "zone"    // everything in a failure domain
+	SharedRisk  RiskKind = "shared"  // something that a service says it shares
+	ChangeRisk  RiskKind = "change"  // a change of the file itself
+	ReleaseRisk RiskKind = "release" // a bad release of one service: all its replicas have it
+	ReplicaRisk RiskKind = "replica" // one replica, or one URL of what runs elsewhere
+	StaleRisk   RiskKind = "stale"   // copies that cover a dependency are too old, or were never made
+)
+
+// A Risk is one thing that can fail by itself: an event of the fault tree.
+type Risk struct {
+	Kind    RiskKind             `json:"kind"`
+	Name    string               `json:"name"`              // as a person reads it in a set: "this host", "zone a", "cart-1"
+	Service holdfast.ServiceName `json:"service,omitempty"` // of a release, a replica and stale copies
+}
+
+// Implied says that every system has this risk, whatever its file says: it is no
+// fault of the design.
+func (r Risk) Implied() bool {
+	return r.Kind == ReleaseRisk || r.Kind == ChangeRisk || r.Kind == HostRisk && r.Name == thisHost
+}
+
+const thisHost = "this host"
+
+// Risks are the fault trees of a system: what takes down what users come for.
+// They share the work of solving them, and its limits.
+type Risks struct {
+	system *holdfast.System
+	byName map[holdfast.ServiceName]holdfast.Service
+	tree   *cutset.Tree
+	solver *cutset.Solver
+	risks  map[cutset.Node]Risk
+	hosts  map[string]int // how many URLs of the system name each host
+	built  map[way]cutset.Node
+}
+
+// A way is a service with the route by which it is asked: where users come in,
+// that of a promise; further inside it is not known, and "" is every one.
+type way struct {
+	service holdfast.ServiceName
+	route   string
+}
+
+// Analyse builds the fault tree of a system. limits bound all that is asked of
+// it afterwards, together.
+func Analyse(system *holdfast.System, limits cutset.Limits) *Risks {
+	r := &Risks{
+		system: system, byName: map[holdfast.ServiceName]holdfast.Service{}, tree: cutset.NewTree(), risks: map[cutset.Node]Risk{},
+		hosts: map[string]int{}, built: map[way]cutset.Node{},
+	}
+	for _, s := range system.Services {
+		r.byName[s.Name] = s
+		for _, u := range s.URLs {
+			r.hosts[HostOf(u)]++
+		}
+	}
+	r.inOrder()
+	r.solver = cutset.Solve(r.tree, limits)
+	return r
+}
+
+// inOrder makes the events that reach furthest first: a set then begins with
+// them, and the solver works from them down.
+func (r *Risks) inOrder() {
+	r.event(Risk{Kind: HostRisk, Name: thisHost})
+	for _, zone := range r.system.Zones {
+		r.event(zoneRisk(zone))
+	}
+	for _, s := range r.system.Services {
+		for _, u := range s.URLs {
+			if r.hosts[HostOf(u)] > 1 && HostOf(u) != "" {
+				r.event(Risk{Kind: HostRisk, Name: HostOf(u)})
+			}
+		}
+		for _, cause := range s.Shares {
+			r.event(Risk{Kind: SharedRisk, Name: string(cause)})
+		}
+	}
+	r.event(Risk{Kind: ChangeRisk, Name: "a change of this file"})
+}
+
+func zoneRisk(zone holdfast.ZoneName) Risk {
+	return Risk{Kind: ZoneRisk, Name: "zone " + string(zone)}
+}
+
+func (r *Risks) event(risk Risk) cutset.Node {
+	node := r.tree.Event(string(risk.Kind) + " " + risk.Name)
+	r.risks[node] = risk
+	return node
+}
+
+// Promises are what is judged: those of the file, or, where it makes none, that
+// whatever is published answers; and where nothing is published, that everything
+// does that nobody depends on.
+func (r *Risks) Promises() []holdfast.Promise {
+	if owed := r.system.Owed(); len(owed) > 0 {
+		return owed
+	}
+	return []holdfast.Promise{{}}
+}
+
+// Entries are the services that users of a promise come to.
+func (r *Risks) Entries(p holdfast.Promise) []holdfast.ServiceName {
+	if p.Service != "" {
+		return []holdfast.ServiceName{p.Service}
+	}
+	needed := map[holdfast.ServiceName]bool{}
+	for _, edge := range r.system.Edges() {
+		needed[edge.To] = true
+	}
+	published := inFileOrder(r.system, func(name holdfast.ServiceName) bool { return len(r.byName[name].Ports) > 0 })
+	if len(published) > 0 {
+		return published
+	}
+	return inFileOrder(r.system, func(name holdfast.ServiceName) bool { return !needed[name] && !r.byName[name].Once })
+}
+
+// Cuts are the smallest sets of risks that break a promise.
+func (r *Risks) Cuts(p holdfast.Promise) Cuts {
+	inputs := []cutset.Node{r.event(Risk{Kind: HostRisk, Name: thisHost}), r.event(Risk{Kind: ChangeRisk, Name: "a change of this file"})}
+	for _, entry := range r.Entries(p) {
+		inputs = append(inputs, r.serving(way{service: entry, route: p.Route}))
+	}
+	return Cuts{family: r.solver.Of(r.tree.Or(inputs...)), risks: r.risks}
+}
+
+// serving fails when a service can no longer answer a way.
+func (r *Risks) serving(w way) cutset.Node {
+	if node, built := r.built[w]; built {
+		return node
+	}
+	s := r.byName[w.service]
+	inputs := []cutset.Node{r.replicas(s)}
+	if s.Command != "" {
+		inputs = append(inputs, r.event(Risk{Kind: ReleaseRisk, Name: "a release of " + string(s.Name), Service: s.Name}))
+	}
+	for _, cause := range s.Shares {
+		inputs = append(inputs, r.event(Risk{Kind: SharedRisk, Name: string(cause)}))
+	}
+	for _, d := range s.DependsOn {
+		if !d.Completed && d.Serves(w.route) {
+			inputs = append(inputs, r.lost(s, d))
+		}
+	}
+	node := r.tree.Or(inputs...)
+	r.built[w] = node
+	return node
+}
+
+// lost fails when a dependency's loss reaches its caller. What the gateway
+// answers by itself never fails before the gateway does; a copy may be missing.
+func (r *Risks) lost(caller holdfast.Service, d holdfast.Dependency) cutset.Node {
+	f := d.Fallback
+	if f == nil && !d.Required || f != nil && (f.Body != "" || f.File != "") {
+		return cutset.Never
+	}
+	lost := r.serving(way{service: d.On})
+	if f == nil {
+		return lost
+	}
+	return r.tree.And(lost, r.event(Risk{Kind: StaleRisk, Name: "no fresh copy of " + string(d.On) + " for " + string(caller.Name), Service: d.On}))
+}
+
+// replicas fails when fewer of a service are left than it takes.
+func (r *Risks) replicas(s holdfast.Service) cutset.Node {
+	var each []cutset.Node
+	for n := 1; n <= s.Replicas; n++ {
+		inputs := []cutset.Node{r.event(replicaRisk(s, n))}
+		if zone := s.Zone(n); zone != "" {
+			inputs = append(inputs, r.event(zoneRisk(zone)))
+		}
+		if host := r.sharedHost(s, n); host != "" {
+			inputs = append(inputs, r.event(Risk{Kind: HostRisk, Name: host}))
+		}
+		each = append(each, r.tree.Or(inputs...))
+	}
+	return r.tree.AtLeast(s.Replicas-Needed(s)+1, each...)
+}
+
+func replicaRisk(s holdfast.Service, n int) Risk {
+	switch {
+	case len(s.URLs) == 1:
+		return Risk{Kind: ReplicaRisk, Name: string(s.Name), Service: s.Name}
+	default:
+		return Risk{Kind: ReplicaRisk, Name: string(holdfast.NameReplica(s.Name, n)), Service: s.Name}
+	}
+}
+
+// sharedHost is the machine of the n-th URL, where another URL names it too.
+// This one has been counted already.
+func (r *Risks) sharedHost(s holdfast.Service, n int) string {
+	if len(s.URLs) < n {
+		return ""
+	}
+	if host := HostOf(s.URLs[n-1]); r.hosts[host] > 1 {
+		return host
+	}
+	return ""
+}
+
+// HostOf is the machine that a URL names; "" for this one.
+func HostOf(text string) string {
+	u, err := url.Parse(text)
+	if err != nil || u.Hostname() == "localhost" {
+		return ""
+	}
+	if address, err := netip.ParseAddr(u.Hostname()); err == nil && address.IsLoopback() {
+		return ""
+	}
+	return strings.ToLower(u.Hostname())
+}
+
+// Needed is how many replicas a service takes to serve: what its capacity says;
+// more than half where they vote; and all where one of them cannot take over for
+// another.
+func Needed(s holdfast.Service) int {
+	needed := s.Capacity.Needed()
+	switch state := s.State; {
+	case state == nil:
+	case state.Quorum:
+		needed = max(needed, s.Replicas/2+1)
+	case state.Promote == "":
+		needed = s.Replicas
+	}
+	return min(needed, s.Replicas)
+}
+
+// Cuts are the minimal sets of risks that break a promise.
+type Cuts struct {
+	family cutset.Family
+	risks  map[cutset.Node]Risk
+}
+
+// Decided is false when a limit ended the search: nothing is known then.
+func (c Cuts) Decided() bool { return c.family.Decided }
+
+// Truncated says that there are larger sets than those that were looked for.
+func (c Cuts) Truncated() bool { return c.family.Truncated }
+
+// ByOrder counts the sets of each size.
+func (c Cuts) ByOrder() []int { return c.family.ByOrder() }
+
+// Each goes through the sets, the smallest first, until it is told to stop.
+func (c Cuts) Each(yield func(set []Risk) bool) {
+	for nodes := range c.family.Sets() {
+		set := make([]Risk, len(nodes))
+		for i, node := range nodes {
+			set[i] = c.risks[node]
+		}
+		if !yield(set) {
+			return
+		}
+	}
+}
+
+// Alone are the risks that break the promise by themselves, those that every
+// system has left out.
+func (c Cuts) Alone() []Risk {
+	var alone []Risk
+	for set := range c.Each {
+		if len(set) > 1 {
+			break
+		}
+		if len(set) == 1 && !set[0].Implied() {
+			alone = append(alone, set[0])
+		}
+	}
+	return alone
+}
+
+// Text is a set as it is shown: "{zone a, cart-2}".
+func Text(set []Risk) string {
+	names := make([]string, len(set))
+	for i, risk := range set {
+		names[i] = risk.Name
+	}
+	return fmt.Sprintf("{%s}", strings.Join(names, ", "))
+}
+
+// Path are the services that answering a route of one takes, itself first: what
+// it requires for that route, and what they do, in the order of the file.
+func (r *Risks) Path(entry holdfast.ServiceName, route string) []holdfast.ServiceName {
+	needs := map[holdfast.ServiceName][]holdfast.ServiceName{}
+	for _, s := range r.system.Services {
+		for _, d := range s.DependsOn {
+			if d.Required && d.Fallback == nil && !d.Completed && (s.Name != entry || d.Serves(route)) {
+				needs[s.Name] = append(needs[s.Name], d.On)
+			}
+		}
+	}
+	found := closure(entry, needs)
+	others := inFileOrder(r.system, func(name holdfast.ServiceName) bool { return name != entry && found[name] })
+	return append([]holdfast.ServiceName{entry}, others...)
+}
