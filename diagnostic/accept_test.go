@@ -51,16 +51,28 @@ func single() []Problem {
 }
 
 func TestWhatIsAcceptedDoesNotCount(t *testing.T) {
-	by := func(line int, code Code, of, until string) Acceptance {
+	for what, c := range accepting(func(line int, code Code, of, until string) Acceptance {
 		return Acceptance{Code: code, Of: of, Owner: "shop-team", Reason: "until the launch", Until: date(t, until), File: "f", Place: Place{Line: line}}
+	}) {
+		review := Review{Problems: single(), Accepted: c.accepted}
+		today := date(t, "2026-11-26").Add(23 * time.Hour)
+		if diff := cmp.Diff(c.want, said(Accept(review, today, known()))); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", what, diff)
+		}
 	}
+}
+
+// An acceptingCase is what somebody accepts of single, and what is left.
+type acceptingCase struct {
+	accepted []Acceptance
+	want     string
+}
+
+func accepting(by func(line int, code Code, of, until string) Acceptance) map[string]acceptingCase {
 	cart, db := "error HF2101 cart in line 5\n", "error HF2101 db in line 9\n"
 	lone, whole := "warning HF1211 cart in line 5\n", "warning HF2102  in line 1\n"
 	// Sorted by line, then by code.
-	for what, c := range map[string]struct {
-		accepted []Acceptance
-		want     string
-	}{
+	return map[string]acceptingCase{
 		"nothing": {want: whole + lone + cart + db},
 		"an error": {
 			accepted: []Acceptance{by(20, "HF2101", "cart", "2027-01-31")},
@@ -117,12 +129,6 @@ func TestWhatIsAcceptedDoesNotCount(t *testing.T) {
 				"error HF1303  in line 26: HF2101 of cart is accepted for more than a year () write a day up to 2027-11-27, and look at it again then\n" +
 				"1 accepted, the first until 2027-11-27: HF2101 of db\n",
 		},
-	} {
-		review := Review{Problems: single(), Accepted: c.accepted}
-		today := date(t, "2026-11-26").Add(23 * time.Hour)
-		if diff := cmp.Diff(c.want, said(Accept(review, today, known()))); diff != "" {
-			t.Errorf("%s (-want +got):\n%s", what, diff)
-		}
 	}
 }
 
