@@ -17,7 +17,9 @@ import (
 )
 
 // known are the codes of all who find problems.
-func known() [][]diagnostic.Meaning { return [][]diagnostic.Meaning{spec.Codes()} }
+func known() [][]diagnostic.Meaning {
+	return [][]diagnostic.Meaning{spec.Codes(), diagnostic.AcceptanceCodes()}
+}
 
 func explainCommand() *cobra.Command {
 	c := &cobra.Command{
