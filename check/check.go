@@ -24,6 +24,7 @@ type Finding struct {
 	Code    diagnostic.Code
 	Of      string
 	At      Path
+	Or      []Path  // where else it may be written: of At and these, the first that is
 	Also    []Point // at most three
 	Message string  // what is so
 	Label   string  // stands beside the place
@@ -49,14 +50,18 @@ const (
 
 // Facts are what is known beside the file.
 type Facts struct {
-	Proofs map[holdfast.ModeName]Proof // nil: nothing was looked up, and nothing is said of it
-	Limits cutset.Limits               // of the search for what breaks a promise
-	Pairs  bool                        // pairs that break a promise are findings, too
+	Proofs  map[holdfast.ModeName]Proof // nil: nothing was looked up, and nothing is said of it
+	Missing map[string]string           // files of fallbacks that could not be answered, by path, and why
+	Limits  cutset.Limits               // of the search for what breaks a promise
+	Pairs   bool                        // pairs that break a promise are findings, too
 }
 
 // Judge says what there is to say of a system that was read without errors.
 func Judge(system *holdfast.System, facts Facts) ([]Finding, Summary) {
-	c := &judging{system: system, facts: facts, risks: topology.Analyse(system, facts.Limits)}
+	c := &judging{system: system, facts: facts, risks: topology.Analyse(system, facts.Limits), services: map[holdfast.ServiceName]holdfast.Service{}}
+	for _, s := range system.Services {
+		c.services[s.Name] = s
+	}
 	for _, promise := range c.risks.Promises() {
 		c.promises = append(c.promises, judged{Promise: promise, cuts: c.risks.Cuts(promise)})
 	}
@@ -74,6 +79,7 @@ func Judge(system *holdfast.System, facts Facts) ([]Finding, Summary) {
 type judging struct {
 	system   *holdfast.System
 	facts    Facts
+	services map[holdfast.ServiceName]holdfast.Service
 	risks    *topology.Risks
 	promises []judged
 }
