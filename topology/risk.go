@@ -297,19 +297,33 @@ func Text(set []Risk) string {
 	return fmt.Sprintf("{%s}", strings.Join(names, ", "))
 }
 
-// Path are the services that answering a route of one takes, itself first: what
-// it requires for that route, and what they do, in the order of the file.
-func (r *Risks) Path(entry holdfast.ServiceName, route string) []holdfast.ServiceName {
-	path := []holdfast.ServiceName{entry}
-	on := map[holdfast.ServiceName]bool{entry: true}
-	for i := 0; i < len(path); i++ {
-		for _, d := range r.byName[path[i]].DependsOn {
-			if Weighs(d) && (i > 0 || d.Serves(route)) && !on[d.On] {
-				on[d.On], path = true, append(path, d.On)
+// Path are the services that answering a route of some takes, these first: what
+// they require for that route, and what that does, in the order of the file.
+func (r *Risks) Path(route string, entries ...holdfast.ServiceName) []holdfast.ServiceName {
+	var ways []way
+	met := map[way]bool{}
+	meet := func(w way) {
+		if !met[w] {
+			met[w], ways = true, append(ways, w)
+		}
+	}
+	for _, entry := range entries {
+		meet(way{service: entry, route: route})
+	}
+	for i := 0; i < len(ways); i++ {
+		for _, d := range r.byName[ways[i].service].DependsOn {
+			if Weighs(d) && d.Serves(ways[i].route) {
+				meet(way{service: d.On})
 			}
 		}
 	}
-	slices.SortFunc(path[1:], func(a, b holdfast.ServiceName) int { return cmp.Compare(r.place[a], r.place[b]) })
+	path := slices.Clone(entries)
+	for _, w := range ways[len(entries):] {
+		if !met[way{service: w.service, route: route}] || route == "" {
+			path = append(path, w.service)
+		}
+	}
+	slices.SortFunc(path[len(entries):], func(a, b holdfast.ServiceName) int { return cmp.Compare(r.place[a], r.place[b]) })
 	return path
 }
 

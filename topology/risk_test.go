@@ -81,7 +81,6 @@ func TestWhatBreaksAPromise(t *testing.T) {
 			want:     "{rack-7} {web-1, web-2} {db-1, db-2}",
 		},
 		{what: "two URLs of one host", services: []holdfast.Service{elsewhere("db", "tcp://DB.example:1", "tcp://db.example:2")}, want: "{db.example} {db-1, db-2}"},
-		{what: "two hosts", services: []holdfast.Service{elsewhere("db", "tcp://db1.example:1", "tcp://db2.example:1")}, want: "{db-1, db-2}"},
 		{what: "two URLs of this host", services: []holdfast.Service{elsewhere("db", "tcp://127.0.0.1:1", "tcp://[::1]:2", "tcp://localhost:3")}, want: "{db-1, db-2, db-3}"},
 		{
 			what:     "a host that two services name",
@@ -154,9 +153,16 @@ func TestPath(t *testing.T) {
 	for route, want := range map[string][]holdfast.ServiceName{
 		"": {"web", "psp", "db", "pay", "catalog"}, "/checkout": {"web", "psp", "db", "pay", "catalog"}, "/browse": {"web", "db", "catalog"},
 	} {
-		if got := risks.Path("web", route); !slices.Equal(got, want) {
+		if got := risks.Path(route, "web"); !slices.Equal(got, want) {
 			t.Errorf("web%s takes %v, want %v", route, got, want)
 		}
+	}
+	if got, want := risks.Path("/browse", "pay", "catalog"), []holdfast.ServiceName{"pay", "catalog", "db"}; !slices.Equal(got, want) {
+		t.Errorf("pay and catalog take %v, want %v", got, want)
+	}
+	system.Services[1].DependsOn = []holdfast.Dependency{needs("pay")}
+	if got, want := Analyse(system, cutset.Limits{}).Path("/browse", "pay", "catalog"), []holdfast.ServiceName{"pay", "catalog", "psp", "db"}; !slices.Equal(got, want) {
+		t.Errorf("pay and catalog take %v, want %v: db comes to all of pay", got, want)
 	}
 }
 
