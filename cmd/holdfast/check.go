@@ -11,6 +11,8 @@ import (
 	"github.com/spf13/cobra"
 
 	"holdfast"
+	"holdfast/check"
+	"holdfast/cutset"
 	"holdfast/diagnostic"
 	"holdfast/source"
 	"holdfast/spec"
@@ -34,6 +36,8 @@ func checkCommand() *cobra.Command {
 	c.Flags().StringVar(&o.as, "as", "", "read the file as this kind, whatever it looks like: "+strings.Join(namesOf(fileKinds(), fileKind.called), ", "))
 	c.Flags().StringVar(&o.format, "format", "text", "how to show it: "+strings.Join(namesOf(formats(), format.called), ", "))
 	c.Flags().StringVar(&o.baseline, "baseline", "", "an earlier check --json: only what is new counts")
+	c.Flags().IntVar(&o.order, "order", cutset.DefaultOrder, "look for sets of up to so many things that break a promise together")
+	c.Flags().BoolVar(&o.pairs, "pairs", false, "pairs that break a promise are problems, too")
 	asJSON := jsonFlag(c)
 	c.RunE = func(c *cobra.Command, args []string) error {
 		if *asJSON && c.Flags().Changed("format") && o.format != "json" {
@@ -41,18 +45,32 @@ func checkCommand() *cobra.Command {
 		} else if *asJSON {
 			o.format = "json"
 		}
-		return check(c, argument(args, 0), o)
+		if o.order < 1 || o.order > maxOrder {
+			return exit(exitUsage, fmt.Errorf("--order %d\n  next: write a number from 1 to %d", o.order, maxOrder))
+		}
+		return runCheck(c, argument(args, 0), o)
 	}
 	return c
 }
 
+// maxOrder is far beyond what anybody reads: the number of sets grows with it
+// faster than any system does.
+const maxOrder = 8
+
 // checkOptions are how check was asked.
 type checkOptions struct {
 	explain, strict      bool
+	pairs                bool
+	order                int
 	as, format, baseline string
 }
 
-func check(c *cobra.Command, name string, o checkOptions) error {
+// facts are what is known beside the file.
+func (o checkOptions) facts() check.Facts {
+	return check.Facts{Pairs: o.pairs, Limits: cutset.Limits{Order: o.order, Nodes: 2 << 20, Steps: 32 << 20}}
+}
+
+func runCheck(c *cobra.Command, name string, o checkOptions) error {
 	began := time.Now()
 	show, err := formatCalled(o.format)
 	if err != nil {
@@ -92,6 +110,7 @@ type checked struct {
 	Baseline *inBaseline            `json:"baseline,omitempty"` // of what is left out, when there is one
 	Summary  []string               `json:"summary"`
 	Unknown  []string               `json:"unknown"` // what cannot be known from such a file
+	Design   *check.Summary         `json:"design,omitempty"`
 
 	file      source.File
 	system    *holdfast.System // of a holdfast.yaml that can be used
@@ -107,7 +126,7 @@ type inBaseline struct {
 }
 
 func checkedBy(kind fileKind, file source.File, o checkOptions) *checked {
-	r := kind.review(file, environ())
+	r := kind.review(file, environ(), o.facts())
 	judged := judge(r.Review)
 	d := &checked{
 		Version: diagnostic.DocumentVersion, File: file.Name, Kind: kind.name, Modes: []holdfast.FailureMode{},
@@ -121,6 +140,7 @@ func checkedBy(kind fileKind, file source.File, o checkOptions) *checked {
 		return d
 	}
 	d.Modes = append(d.Modes, d.system.Modes...)
+	d.Design = &r.design
 	if o.explain {
 		d.Inferred = spec.Explain(d.system)
 	}

@@ -11,6 +11,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"holdfast/check"
 	"holdfast/diagnostic"
 	"holdfast/docs/problems"
 	"holdfast/spec"
@@ -18,7 +19,7 @@ import (
 
 // known are the codes of all who find problems.
 func known() [][]diagnostic.Meaning {
-	return [][]diagnostic.Meaning{spec.Codes(), diagnostic.AcceptanceCodes()}
+	return [][]diagnostic.Meaning{spec.Codes(), check.Codes(), diagnostic.AcceptanceCodes()}
 }
 
 func explainCommand() *cobra.Command {
