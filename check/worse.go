@@ -94,7 +94,7 @@ func (c *judging) allMayBeOut() []Finding {
 		return nil
 	}
 	f := Finding{
-		Of: string(c.system.Name), At: Path{"guardrails", "max_unavailable"},
+		At:      Path{"guardrails", "max_unavailable"},
 		Message: fmt.Sprintf("remedies may take out every replica of %s at the same time", several(names, mostNamed)),
 		Label:   fmt.Sprintf("%d may be out at once", most),
 		Note:    "this guardrail is what keeps remedies from ending the last replica while the others are still starting",
