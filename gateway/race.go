@@ -32,7 +32,7 @@ func (x *exchange) mayHedge() bool {
 	if m.declared != nil {
 		reads = *m.declared
 	}
-	return reads && m.length == 0 && m.upgrade == "" && x.another() && len(x.service.lineup.Load().usable) > 1
+	return reads && m.length == 0 && m.upgrade == "" && len(x.service.lineup.Load().usable) > 1
 }
 
 // hedgeDelay is how long an answer's first byte usually takes at most. A gateway
