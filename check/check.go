@@ -8,6 +8,8 @@
 package check
 
 import (
+	"cmp"
+
 	"holdfast"
 	"holdfast/cutset"
 	"holdfast/diagnostic"
@@ -56,10 +58,11 @@ type Facts struct {
 
 // Judge says what there is to say of a system that was read without errors.
 func Judge(system *holdfast.System, facts Facts) ([]Finding, Summary) {
-	c := &judging{system: system, facts: facts, risks: topology.Analyse(system, facts.Limits)}
-	for _, promise := range c.risks.Promises() {
-		c.promises = append(c.promises, judged{Promise: promise, cuts: c.risks.Cuts(promise)})
+	c := &judging{system: system, facts: facts, services: map[holdfast.ServiceName]holdfast.Service{}}
+	for _, s := range system.Services {
+		c.services[s.Name] = s
 	}
+	c.analyse()
 	var all []Finding
 	for _, rule := range rules() {
 		for _, f := range rule.find(c) {
@@ -73,9 +76,31 @@ func Judge(system *holdfast.System, facts Facts) ([]Finding, Summary) {
 // Judging is a system while it is judged.
 type judging struct {
 	system   *holdfast.System
+	services map[holdfast.ServiceName]holdfast.Service // of the system, by name: it may have thousands
 	facts    Facts
 	risks    *topology.Risks
+	order    int // of the largest sets that were looked for
 	promises []judged
+}
+
+// analyse looks for what breaks each promise; where that is more than the limits
+// allow, for smaller sets, down to what breaks it alone. What is not decided then
+// stays so, and is said.
+func (c *judging) analyse() {
+	limits := c.facts.Limits
+	for c.order = cmp.Or(limits.Order, cutset.DefaultOrder); ; c.order-- {
+		limits.Order = c.order
+		c.risks, c.promises = topology.Analyse(c.system, limits), nil
+		decided := true
+		for _, promise := range c.risks.Promises() {
+			cuts := c.risks.Cuts(promise)
+			decided = decided && cuts.Decided()
+			c.promises = append(c.promises, judged{Promise: promise, cuts: cuts})
+		}
+		if decided || c.order == 1 {
+			return
+		}
+	}
 }
 
 // A judged promise comes with what breaks it.

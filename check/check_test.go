@@ -9,6 +9,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"holdfast/cutset"
 	"holdfast/diagnostic"
 	"holdfast/source"
 	"holdfast/spec"
@@ -145,5 +146,24 @@ func TestSummary(t *testing.T) {
 	want := []string{"this host", "zone a", "a change of this file", "a release of web", "a release of db", "zone b+db-1", "db-1+db-2"}
 	if diff := cmp.Diff(want, sets[:min(len(sets), len(want))]); diff != "" {
 		t.Errorf("(-want +got):\n%s\n%s", diff, fmt.Sprint(sets))
+	}
+}
+
+// What is too much at order 3 is looked for at order 1; what is too much at all
+// is not decided, and nothing is said of it.
+func TestWhatIsTooMuchIsSaid(t *testing.T) {
+	_, reading := read(t, "the town", town(200))
+	decided := func(steps int) (Summary, int) {
+		findings, summary := Judge(reading.System, Facts{Limits: cutset.Limits{Steps: steps}})
+		return summary, len(findings)
+	}
+	if summary, _ := decided(0); summary.Order != 3 || !summary.Promises[0].Decided {
+		t.Errorf("order %d, decided %v", summary.Order, summary.Promises[0].Decided)
+	}
+	if summary, _ := decided(10_000); summary.Order != 1 || !summary.Promises[0].Decided || len(summary.Promises[0].ByOrder) != 1 {
+		t.Errorf("order %d, decided %v", summary.Order, summary.Promises[0].Decided)
+	}
+	if summary, n := decided(1); summary.Order != 1 || summary.Promises[0].Decided || len(summary.Promises[0].Smallest) > 0 || n > 0 {
+		t.Errorf("order %d, decided %v, %d findings", summary.Order, summary.Promises[0].Decided, n)
 	}
 }

@@ -36,6 +36,7 @@ const (
 	badSize        diagnostic.Code = "HF1126"
 	badCPU         diagnostic.Code = "HF1127"
 	twoFallbacks   diagnostic.Code = "HF1130"
+	badDate        diagnostic.Code = "HF1140"
 
 	blindToHang   diagnostic.Code = "HF1201"
 	unknownNeed   diagnostic.Code = "HF1202"
@@ -97,6 +98,7 @@ func valueCodes() []diagnostic.Meaning {
 		{Code: badSize, Severity: diagnostic.Error, Title: "an amount of memory is not one, or out of range"},
 		{Code: badCPU, Severity: diagnostic.Error, Title: "a share of the processors is not one, or out of range"},
 		{Code: twoFallbacks, Severity: diagnostic.Error, Title: "a fallback has two bodies"},
+		{Code: badDate, Severity: diagnostic.Error, Title: "a date is not one"},
 	}
 }
 

@@ -251,7 +251,7 @@ func (r *reader) reportLoneReplicas(drafts []*draft) {
 			at = replicas
 		}
 		r.Report(at, diagnostic.Problem{
-			Code: loneReplica, Message: diagnostic.Tick(string(s.Name)) + " has one replica: its crash will be felt", Label: "there is no other to retry on",
+			Code: loneReplica, Of: string(s.Name), Message: diagnostic.Tick(string(s.Name)) + " has one replica: its crash will be felt", Label: "there is no other to retry on",
 			Note: waiters(s, callers[s.Name]) + " for it, and their requests fail until it is back",
 			Help: help,
 		})
@@ -270,7 +270,8 @@ func waiters(s holdfast.Service, callers []holdfast.ServiceName) string {
 }
 
 // reportUnowned warns once, however many nobody answers for: the cure is one
-// line at the top of the file.
+// line at the top of the file. It is a warning about the whole, so that whoever
+// accepts it accepts it of all of them.
 func (r *reader) reportUnowned(drafts []*draft) {
 	var unowned []holdfast.ServiceName
 	var first diagnostic.Place

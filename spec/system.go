@@ -84,6 +84,7 @@ func (r *reader) system(root ast.Node) *holdfast.System {
 		{Name: "defaults", Read: r.defaults(&standard)},
 		{Name: "guardrails", Read: r.guardrails(&system.Guardrails)},
 		{Name: "prove", Read: r.consent(&allowed)},
+		{Name: "accept", Read: r.accept},
 		{Name: "services", Read: func(v source.Value) { drafts = r.services(v, system, standard) }},
 	})
 	r.reportMissing(written, top)

@@ -11,13 +11,16 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"holdfast/check"
 	"holdfast/diagnostic"
 	"holdfast/docs/problems"
 	"holdfast/spec"
 )
 
 // known are the codes of all who find problems.
-func known() [][]diagnostic.Meaning { return [][]diagnostic.Meaning{spec.Codes()} }
+func known() [][]diagnostic.Meaning {
+	return [][]diagnostic.Meaning{spec.Codes(), check.Codes(), diagnostic.AcceptanceCodes()}
+}
 
 func explainCommand() *cobra.Command {
 	c := &cobra.Command{

@@ -15,8 +15,9 @@
 // has never seen Holdfast and is in a hurry.
 //
 // Examples are fences. "yaml wrong" is a whole file that has the problem, "yaml
-// right" one that has not, or a piece of one; plain "yaml" is a piece. The test
-// reads all of them as check does, and tells what a page lacks. Who adds a code
+// right" one that has not, or a piece of one, and "yaml accepted" one that has it
+// and accepts it; plain "yaml" is a piece. The test reads all of them as check
+// does, on a day of its own, and tells what a page lacks. Who adds a code
 // writes its page, and adds to the test how files with such codes are read when
 // they are not ours.
 package problems
