@@ -261,6 +261,8 @@ func (r *reader) need(e source.Entry) need {
 		}},
 		{Name: "timeout", Read: scalar(r, &n.dependency.Timeout, duration)},
 		{Name: "fallback", Read: r.fallback(&n.dependency.Fallback)},
+		{Name: "retries", Read: optional(r, &n.dependency.Retries, wholeNumber(0, holdfast.MaxRetries))},
+		{Name: "idempotent", Read: optional(r, &n.dependency.Idempotent, truth)},
 		{Name: "failure_modes", Read: r.failureModes(&n.overrides, remediesOfEdge(&n.dependency))},
 	})
 	r.reportEdgeHooks(n.overrides)
