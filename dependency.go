@@ -20,7 +20,7 @@ type Dependency struct {
 	On       ServiceName   `json:"on"`
 	Required bool          `json:"required"`      // without it the caller cannot serve
 	For      []string      `json:"for,omitempty"` // what of the caller needs it: paths, each with all that begins with it; empty: everything
-	Timeout  time.Duration `json:"timeout"`       // for the whole answer; 1 s unless the file says otherwise
+	Timeout  time.Duration `json:"timeout"`       // for the whole answer; StandardTimeout unless the file says otherwise
 	Fallback *Fallback     `json:"fallback,omitempty"`
 	Repetition
 	// Completed says that On runs once, and that the caller starts after it: no
@@ -54,6 +54,21 @@ const (
 // Repeats says whether anything that was written may be written again.
 func (r Repetition) Repeats() bool {
 	return (r.Retries == nil || *r.Retries > 0) && (r.Idempotent == nil || *r.Idempotent)
+}
+
+// StandardTimeout is an edge's time-out where the file has none.
+const StandardTimeout = time.Second
+
+// FallbackShare is how much of an edge's time-out is waited for an answer where
+// the gateway has one of its own; the rest is for that to reach the caller.
+const FallbackShare = 0.8
+
+// Wait is how long the caller is kept waiting at most.
+func (d Dependency) Wait() time.Duration {
+	if d.Fallback != nil && (d.Fallback.Body != "" || d.Fallback.File != "") {
+		return time.Duration(FallbackShare * float64(d.Timeout))
+	}
+	return d.Timeout
 }
 
 // Serves says whether a route of the caller needs the dependency. The route that

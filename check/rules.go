@@ -13,7 +13,7 @@ type rule struct {
 // rules are all kinds of findings, by code: 21 what takes a promise down, 22 how
 // services need each other, 23 what they keep, 24 people, remedies and drills.
 func rules() []rule {
-	return []rule{lonePoint(), sharedPoint(), impossiblePromise(), zonePoint()}
+	return []rule{lonePoint(), sharedPoint(), impossiblePromise(), zonePoint(), nesting(), amplification(), vainRetries()}
 }
 
 // Codes lists every kind of finding, by code.

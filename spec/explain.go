@@ -146,7 +146,7 @@ func (e *explanation) surroundings(system *holdfast.System, s holdfast.Service) 
 			continue
 		}
 		stem := command.Stem(dependency.On)
-		e.say("depends_on."+string(dependency.On), needText(dependency)+", "+spanText(dependency.Timeout), "%s and %s %s", standardNeed(dependency), spanText(standardTimeout), unless)
+		e.say("depends_on."+string(dependency.On), needText(dependency)+", "+spanText(dependency.Timeout), "%s and %s %s", standardNeed(dependency), spanText(holdfast.StandardTimeout), unless)
 		if f := dependency.Fallback; f != nil {
 			e.say("depends_on."+string(dependency.On)+".fallback", fallbackText(f), "answered when no replica of %s does, or none within four fifths of the timeout; marked Holdfast-Degraded", dependency.On)
 		}

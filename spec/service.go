@@ -237,7 +237,7 @@ func (r *reader) dependsOn(d *draft) func(source.Value) {
 		if _, mapping := v.Node.(*ast.MappingNode); !mapping {
 			needed, places := listAt(r, v, "names of services, or a mapping of them", "`depends_on: [catalog]`", name[holdfast.ServiceName])
 			for i, on := range needed {
-				d.needs = append(d.needs, need{at: places[i], dependency: holdfast.Dependency{On: on, Required: true, Timeout: standardTimeout}})
+				d.needs = append(d.needs, need{at: places[i], dependency: holdfast.Dependency{On: on, Required: true, Timeout: holdfast.StandardTimeout}})
 			}
 			return
 		}
@@ -249,7 +249,7 @@ func (r *reader) dependsOn(d *draft) func(source.Value) {
 }
 
 func (r *reader) need(e source.Entry) need {
-	n := need{at: e.At, dependency: holdfast.Dependency{On: holdfast.ServiceName(e.Key), Required: true, Timeout: standardTimeout}}
+	n := need{at: e.At, dependency: holdfast.Dependency{On: holdfast.ServiceName(e.Key), Required: true, Timeout: holdfast.StandardTimeout}}
 	if source.IsNull(e.Value) {
 		return n
 	}
