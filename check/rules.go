@@ -15,7 +15,7 @@ type rule struct {
 func rules() []rule {
 	return []rule{
 		lonePoint(), sharedPoint(), impossiblePromise(), zonePoint(),
-		missingFallback(),
+		nesting(), amplification(), vainRetries(), missingFallback(),
 		noBackup(), noTakeover(), hiddenState(),
 		unowned(), nobodyThere(), helpless(), worsening(), impossibleBound(), undrilled(), outdated(), failing(), unseen(), lateWithoutTraffic(),
 	}
