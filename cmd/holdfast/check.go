@@ -85,6 +85,9 @@ func runCheck(c *cobra.Command, name string, o checkOptions) error {
 		return err
 	}
 	d := checkedBy(kind, file, o)
+	if o.explain && d.usable && d.system == nil {
+		fmt.Fprintf(c.ErrOrStderr(), "--explain has nothing to show: only of a %s something is inferred\n", defaultFile)
+	}
 	if err := d.since(o.baseline); err != nil {
 		return err
 	}
