@@ -186,11 +186,15 @@ func (f *floods) through() map[holdfast.ServiceName]int {
 
 func (f *flood) finding(mends []holdfast.Edge, others int) Finding {
 	left := flood{levels: f.levels - len(mends)}
+	var named []string
+	for _, edge := range mends {
+		named = append(named, edge.String())
+	}
 	found := Finding{
 		Of: string(f.edge.To), At: edgeAt(mends[0], "retries"), Label: "asks again, as the levels around it do",
 		Message: fmt.Sprintf("%s gets %s its requests when it fails: %d levels on the way ask again", diagnostic.Tick(string(f.edge.To)), times(f.factor()), f.levels),
 		Note:    "each sends up to a fifth more than it gets: " + f.text(),
-		Help:    fmt.Sprintf("ask again at fewer levels: `retries: 0` on %s leaves %s", inWords(mends), times(left.factor())),
+		Help:    fmt.Sprintf("ask again at fewer levels: `retries: 0` on %s leaves %s", several(named, mostNamed), times(left.factor())),
 	}
 	if others > 0 {
 		found.Note += fmt.Sprintf("; the same holds for %d more services behind %s", others, mends[0].To)
@@ -229,21 +233,4 @@ func (f *flood) text() string {
 		parts = slices.Concat(parts[:most/2], []string{fmt.Sprintf("… %d more …", left)}, parts[len(parts)-most/2:])
 	}
 	return strings.Join(parts, " → ")
-}
-
-// inWords lists edges, the first of many.
-func inWords(edges []holdfast.Edge) string {
-	const most = 4
-	var parts []string
-	for i, edge := range edges {
-		if i == most {
-			parts = append(parts, fmt.Sprintf("%d more", len(edges)-most))
-			break
-		}
-		parts = append(parts, diagnostic.Tick(edge.String()))
-	}
-	if last := len(parts) - 1; last > 0 {
-		return strings.Join(parts[:last], ", ") + " and " + parts[last]
-	}
-	return parts[0]
 }

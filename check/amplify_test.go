@@ -145,7 +145,7 @@ func TestWhatIsSaidOfALongWay(t *testing.T) {
 	f := all[0]
 	want := fmt.Sprintf("`a12` gets up to %.2f times its requests when it fails: 13 levels on the way ask again", math.Pow(1.2, 13))
 	if f.Message != want || !strings.Contains(f.Note, "users → a0 ×1.2 → a1 ×1.2 → a2 ×1.2 → a3 ×1.2 → … 4 more … → a8 ×1.2") ||
-		!strings.Contains(f.Help, "and 6 more leaves up to 1.73 times") || len(f.Also) != 3 {
+		!strings.Contains(f.Help, "and 4 more leaves up to 1.73 times") || len(f.Also) != 3 {
 		t.Errorf("%+v", f)
 	}
 }

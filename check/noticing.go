@@ -113,11 +113,16 @@ func names(all []noticing) []holdfast.ModeName {
 	return names
 }
 
-// span is a duration as a person writes it: "10m", "2.4s".
+// span is about how long something takes: "10m", "2.4s".
 func span(d time.Duration) string {
 	if d > time.Second {
 		d = d.Round(100 * time.Millisecond)
 	}
+	return exactly(d)
+}
+
+// exactly is a duration as a person writes it: "10m" and not "10m0s".
+func exactly(d time.Duration) string {
 	text := d.String()
 	if minutes, whole := strings.CutSuffix(text, "m0s"); whole {
 		text = minutes + "m"

@@ -29,7 +29,6 @@ type message struct {
 	upgrade  string
 	deadline time.Time // for the whole answer; zero for none
 	attempt  int       // from 1
-	declared *bool     // what the edge says of all its requests: whether they may reach two replicas
 }
 
 // newMessage takes a request over from net/http. An upgrade to HTTP/2 is not
@@ -41,8 +40,6 @@ func newMessage(r *http.Request, entry holdfast.RouteEntry) message {
 		target: r.RequestURI,
 		host:   r.Host,
 		length: r.ContentLength,
-
-		declared: entry.Idempotent,
 	}
 	if !strings.HasPrefix(m.target, "/") && m.target != "*" {
 		m.target = r.URL.RequestURI() // absolute-form, meant for proxies
@@ -100,13 +97,9 @@ func first(values []string, otherwise string) string {
 	return otherwise
 }
 
-// idempotent says whether the request may reach two replicas: because its edge
-// says so of all, because its method means so, or because its sender can tell
-// duplicates apart.
+// idempotent says whether the request may reach two replicas: because its
+// method means so, or because its sender can tell duplicates apart.
 func (m *message) idempotent() bool {
-	if m.declared != nil {
-		return *m.declared
-	}
 	switch m.method {
 	case "GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE":
 		return true

@@ -29,8 +29,8 @@ const (
 func (x *exchange) mayHedge() bool {
 	m := &x.message
 	reads := m.method == "GET" || m.method == "HEAD" || m.method == "OPTIONS"
-	if m.declared != nil {
-		reads = *m.declared
+	if all := x.entry.Idempotent; all != nil {
+		reads = *all
 	}
 	return reads && m.length == 0 && m.upgrade == "" && len(x.service.lineup.Load().usable) > 1
 }

@@ -120,7 +120,16 @@ func (x *exchange) mayRepeat(f *failure) bool {
 }
 
 // repeats says whether the request, once written, may be written again.
-func (x *exchange) repeats() bool { return x.another() && x.message.idempotent() }
+func (x *exchange) repeats() bool { return x.another() && x.idempotent() }
+
+// idempotent is what the edge says of all its requests, before what the request
+// says by itself.
+func (x *exchange) idempotent() bool {
+	if all := x.entry.Idempotent; all != nil {
+		return *all
+	}
+	return x.message.idempotent()
+}
 
 // another says whether the edge allows one more try. Those of which nothing was
 // written do not count, and neither does the first.
@@ -206,7 +215,7 @@ func (x *exchange) giveUp(f *failure) {
 		x.complain(http.StatusBadRequest, string(clientBad), "%s: the request's body could not be read", x.service.name)
 	case f.how == late:
 		x.complain(http.StatusGatewayTimeout, string(late), "%s: no answer within %s: %s", x.service.name, x.entry.Timeout, story)
-	case f.sent && !x.message.idempotent():
+	case f.sent && !x.idempotent():
 		x.complain(http.StatusBadGateway, string(f.how), "%s: %s; whether the request was carried out is unknown, and it is not sent twice", x.service.name, story)
 	default:
 		x.complain(http.StatusBadGateway, string(f.how), "%s: no replica answered: %s", x.service.name, story)
