@@ -21,7 +21,8 @@ import (
 type Path []string
 
 // A Finding is one thing about a system that somebody should know before it
-// fails. Of is what it is about, by the name under which it can be accepted.
+// fails. Of is what it is about, by the name under which it can be accepted; empty
+// is the system as a whole.
 type Finding struct {
 	Code    diagnostic.Code
 	Of      string

@@ -178,7 +178,11 @@ func TestWhatIsTooMuchIsSaid(t *testing.T) {
 	_, reading := read(t, "the town", town(200))
 	decided := func(steps int) (Summary, int) {
 		findings, summary := Judge(reading.System, Facts{Limits: cutset.Limits{Steps: steps}})
-		return summary, len(findings)
+		cuts := 0
+		for _, f := range findings {
+			cuts += one(strings.HasPrefix(string(f.Code), "HF21")) // what is found without the search is found all the same
+		}
+		return summary, cuts
 	}
 	if summary, _ := decided(0); summary.Order != 3 || !summary.Promises[0].Decided {
 		t.Errorf("order %d, decided %v", summary.Order, summary.Promises[0].Decided)

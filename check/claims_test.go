@@ -263,7 +263,7 @@ func anyFile(luck *rand.Rand) string {
 		var needs []string
 		for j := i + 1; j < 12; j++ {
 			if luck.IntN(4) == 0 {
-				needs = append(needs, fmt.Sprintf("s%d: %s", j, pick("", "{required: false}", "{fallback: {json: {}}}", "{fallback: {stale: 1m}}", "{for: [/buy]}")))
+				needs = append(needs, fmt.Sprintf("s%d: %s", j, pick("", "{required: false}", "{fallback: {json: {}}}", "{fallback: {stale: 1m}}", "{for: [/buy]}", "{timeout: 5s}", "{retries: 2, idempotent: false}")))
 			}
 		}
 		fmt.Fprintf(&b, "  s%d: {%s, depends_on: {%s}}\n", i, what, strings.Join(needs, ", "))

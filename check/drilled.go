@@ -50,8 +50,8 @@ func failing() rule {
 	}
 }
 
-// drilled says once what stands so with however many failure modes. It is about
-// the system: who accepts it does so for all of them.
+// drilled says once, of the system, what stands so with however many failure
+// modes: who accepts it does so for all of them.
 func (c *judging) drilled(as Proof, note string, say func([]holdfast.ModeName) string) []Finding {
 	var modes []holdfast.FailureMode
 	var names []holdfast.ModeName
@@ -63,7 +63,7 @@ func (c *judging) drilled(as Proof, note string, say func([]holdfast.ModeName) s
 	if len(modes) == 0 {
 		return nil
 	}
-	return []Finding{{Of: string(c.system.Name), At: struck(modes[0]), Message: say(names), Note: note, Help: "run " + c.drills(modes)}}
+	return []Finding{{At: struck(modes[0]), Message: say(names), Note: note, Help: "run " + c.drills(modes)}}
 }
 
 // struck is the path of what a failure mode strikes.

@@ -16,7 +16,7 @@ func missingFallback() rule {
 			var all []Finding
 			for _, s := range c.system.Services {
 				for _, d := range s.DependsOn {
-					if d.Fallback == nil || c.facts.Missing[d.Fallback.File] == "" {
+					if d.Fallback == nil || d.Fallback.File == "" || c.facts.Missing[d.Fallback.File] == "" {
 						continue
 					}
 					edge := holdfast.Edge{From: s.Name, To: d.On}

@@ -23,7 +23,7 @@ func unowned() rule {
 				services, all = append(services, s.Name), append(all, ownerless(s.Name, open, len(modes[s.Name])))
 			}
 			if len(services) > 1 && c.anyOwner() == "" {
-				return []Finding{c.ownedByNobody(services)}
+				return []Finding{ownedByNobody(services)}
 			}
 			return all
 		},
@@ -79,9 +79,9 @@ func ownerless(service holdfast.ServiceName, open []holdfast.ModeName, of int) F
 	return f
 }
 
-func (c *judging) ownedByNobody(services []holdfast.ServiceName) Finding {
+func ownedByNobody(services []holdfast.ServiceName) Finding {
 	return Finding{
-		Of: string(c.system.Name), At: at(services[0]),
+		At:      at(services[0]),
 		Message: "nobody owns " + several(services, mostNamed), Note: nobodyToTell,
 		Help: "write `owner: …` at the top of the file, or in the service",
 	}

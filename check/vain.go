@@ -5,22 +5,19 @@ import (
 
 	"holdfast"
 	"holdfast/diagnostic"
-	"holdfast/topology"
 )
 
-// vainReplica finds replicas beyond those that cover the loss of one, where all
-// of them are in one place and one cause takes them all. That they are on this
-// host is no such cause: every system of one host would be told.
-func vainReplica() rule {
+// vainRetries finds second tries that are asked for and never happen.
+func vainRetries() rule {
 	return rule{
-		Meaning: diagnostic.Meaning{Code: "HF2106", Severity: diagnostic.Warning, Title: "more replicas than help, with one thing that takes them all"},
+		Meaning: diagnostic.Meaning{Code: "HF2203", Severity: diagnostic.Warning, Title: "an edge asks for second tries that never happen"},
 		find: func(c *judging) []Finding {
-			told := c.toldToSpread()
 			var all []Finding
 			for _, s := range c.system.Services {
-				enough := covered(s)
-				if cause, alike := c.common(s); alike && s.Replicas > max(2, enough) && !told[s.Name] {
-					all = append(all, vain(s, enough, cause))
+				for _, d := range s.DependsOn {
+					if f, vain := c.vain(s.Name, d); vain {
+						all = append(all, f)
+					}
 				}
 			}
 			return all
@@ -28,75 +25,38 @@ func vainReplica() rule {
 	}
 }
 
-// toldToSpread are the services of which another finding asks to put replicas in
-// other zones, where they are of use.
-func (c *judging) toldToSpread() map[holdfast.ServiceName]bool {
-	told := map[holdfast.ServiceName]bool{}
-	for _, f := range c.lostZones() {
-		for _, s := range f.lost {
-			told[s.Name] = true
-		}
+// vain says why an edge that asks for second tries gets none. The last of the
+// reasons is its own contradiction; before it come those that the edge does not
+// say.
+func (c *judging) vain(from holdfast.ServiceName, d holdfast.Dependency) (Finding, bool) {
+	edge, on := holdfast.Edge{From: from, To: d.On}, c.services[d.On]
+	retries := d.Retries != nil && *d.Retries > 0
+	always := d.Idempotent != nil && *d.Idempotent
+	never := d.Idempotent != nil && !*d.Idempotent
+	f := Finding{Of: edge.String(), At: edgeAt(edge, "retries"), Label: "has no effect", Help: "remove it"}
+	if !retries {
+		f.At = edgeAt(edge, "idempotent")
 	}
-	return told
-}
-
-// covered is how many replicas a service takes to serve on with any one of them
-// gone: one more than it needs, and three where they decide by themselves.
-func covered(s holdfast.Service) int {
-	bears := s.Capacity.Needed() + 1
-	switch state := s.State; {
-	case state == nil || state.Promote == holdfast.Manual && !state.Quorum:
-		return bears
-	case state.Quorum:
-		return max(3, bears+1-bears%2)
-	case state.Promote == holdfast.Automatic:
-		return max(3, bears)
-	default:
-		return s.Replicas
-	}
-}
-
-// common is a cause by which all replicas of a service fail, which are in one
-// place: none is in another zone, or on another machine.
-func (c *judging) common(s holdfast.Service) (Point, bool) {
-	zone, host := s.Zone(1), hostOf(s, 1)
-	for n := 2; n <= s.Replicas; n++ {
-		if s.Zone(n) != zone || hostOf(s, n) != host {
-			return Point{}, false
-		}
-	}
+	asks := fmt.Sprintf("%s asks for second tries of its requests to %s, and there are none: ", diagnostic.Tick(string(from)), diagnostic.Tick(string(d.On)))
 	switch {
-	case len(s.Shares) > 0:
-		return Point{At: at(s.Name, "shares", string(s.Shares[0])), Label: diagnostic.Tick(string(s.Shares[0]))}, true
-	case host != "":
-		return Point{At: at(s.Name, "urls"), Label: diagnostic.Tick(host)}, true
-	case zone != "" && len(c.system.Zones) > 1:
-		return Point{At: at(s.Name, "zones"), Label: "zone " + string(zone)}, true
+	case !retries && !always:
+		return Finding{}, false
+	case d.Completed:
+		f.Message = asks + string(d.On) + " runs once and gets no requests"
+	case on.Manage == holdfast.Observe:
+		f.Message = asks + "they do not pass the gateway"
+		f.Note = string(d.On) + " is only observed; whether its caller asks again by itself is not known"
+		f.Help = "remove it, or let the requests pass: `manage: route` for " + string(d.On)
+	case on.Protocol == holdfast.TCP:
+		f.Message = asks + "it speaks TCP"
+		f.Note = "the gateway passes on bytes and does not know where a request begins; only a connect is tried again, and that always"
+	case never:
+		f.Message, f.Label = asks+"`idempotent: false`", "never happens"
+		f.Note = "what a replica was sent is not sent again, not even a GET; only a refused connection goes to another replica, and that always"
+		f.Help = "remove `retries` if its requests must not be carried out twice, and `idempotent: false` if they may"
+		f.Also = []Point{{At: edgeAt(edge, "idempotent"), Label: "forbids it"}}
+	default:
+		return Finding{}, false
 	}
-	return Point{}, false
-}
-
-// hostOf is the machine of the n-th URL; of this one, and of what runs here, "".
-func hostOf(s holdfast.Service, n int) string {
-	if n > len(s.URLs) {
-		return ""
-	}
-	return topology.HostOf(s.URLs[n-1])
-}
-
-func vain(s holdfast.Service, enough int, cause Point) Finding {
-	f := Finding{
-		Of: string(s.Name), At: replicasAt(s), Label: fmt.Sprintf("with %d, any one of them may be lost", enough),
-		Also:    []Point{{At: cause.At, Label: "takes all of them"}},
-		Message: fmt.Sprintf("all %d replicas of %s fail with %s: more than %d help only when two are out at once", s.Replicas, diagnostic.Tick(string(s.Name)), cause.Label, enough),
-		Note:    "two are out at once when both crash, or when one crashes while another is replaced; against " + cause.Label + " no number of them helps",
-		Help:    fmt.Sprintf("write `replicas: %d`, or put one where %s does not reach", enough, cause.Label),
-	}
-	if len(s.URLs) > 0 {
-		f.Help = fmt.Sprintf("%d URLs do as well; better, put one where %s does not reach", enough, cause.Label)
-	}
-	if s.Capacity == nil {
-		f.Help += "; if the load takes more of them, say so: `capacity: {replica: 200/s, peak: 500/s}`"
-	}
-	return f
+	return f, true
 }

@@ -17,7 +17,7 @@ func worsening() rule {
 	return rule{
 		Meaning: diagnostic.Meaning{Code: "HF2404", Severity: diagnostic.Warning, Title: "a remedy can make a failure worse"},
 		find: func(c *judging) []Finding {
-			onTheWay := c.onTheWay()
+			var onTheWay map[holdfast.ServiceName]bool // made when it is asked for: few systems arm a lone replica
 			var all []Finding
 			for _, m := range c.system.Modes {
 				s := c.services[m.Strikes.Service]
@@ -29,8 +29,13 @@ func worsening() rule {
 					all = append(all, c.restartsWhatAnswers(m))
 				case m.Kind == mode.Hang().Kind && m.Armed && alone(s):
 					all = append(all, killsTheData(m))
-				case m.Kind == mode.Hang().Kind && m.Armed && s.Replicas == 1 && onTheWay[s.Name]:
-					all = append(all, killsTheOnly(m))
+				case m.Kind == mode.Hang().Kind && m.Armed && s.Replicas == 1:
+					if onTheWay == nil {
+						onTheWay = c.onTheWay()
+					}
+					if onTheWay[s.Name] {
+						all = append(all, killsTheOnly(m))
+					}
 				}
 			}
 			return append(all, c.allMayBeOut()...)
@@ -91,7 +96,7 @@ func (c *judging) allMayBeOut() []Finding {
 		return nil
 	}
 	f := Finding{
-		Of: string(c.system.Name), At: Path{"guardrails", "max_unavailable"},
+		At:      Path{"guardrails", "max_unavailable"},
 		Message: fmt.Sprintf("remedies may take out every replica of %s at the same time", several(names, mostNamed)),
 		Label:   fmt.Sprintf("%d may be out at once", most),
 		Note:    "this guardrail is what keeps remedies from ending the last replica while the others are still starting",

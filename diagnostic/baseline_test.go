@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"pgregory.net/rapid"
 )
 
 func baselineOf(t *testing.T, problems ...Problem) Baseline {
@@ -68,4 +69,46 @@ func TestWhatIsNoBaselineIsRefused(t *testing.T) {
 			t.Errorf("%q: %v, want %q", text, err, want)
 		}
 	}
+}
+
+// Whatever is accepted and whatever is known: no problem is lost on the way, and
+// a baseline made of a judgement leaves nothing of it.
+func TestNoProblemIsLost(t *testing.T) {
+	codes, things := []Code{"HF1211", "HF2101", "HF2102"}, []string{"", "a", "b"}
+	today := date(t, "2026-11-26")
+	rapid.Check(t, func(t *rapid.T) {
+		var review Review
+		for range rapid.IntRange(0, 8).Draw(t, "problems") {
+			review.Problems = append(review.Problems, Problem{
+				Code: rapid.SampledFrom(codes).Draw(t, "code"), Severity: Warning, Of: rapid.SampledFrom(things).Draw(t, "of"), Place: Place{Line: rapid.IntRange(1, 3).Draw(t, "line")},
+			})
+		}
+		for range rapid.IntRange(0, 4).Draw(t, "acceptances") {
+			review.Accepted = append(review.Accepted, Acceptance{
+				Code: rapid.SampledFrom(codes).Draw(t, "accepted"), Of: rapid.SampledFrom(things).Draw(t, "of"), Until: today.AddDate(0, 0, rapid.IntRange(-2, 400).Draw(t, "days")),
+			})
+		}
+		j := Accept(review, today, known())
+		counted := 0
+		for _, p := range j.Problems {
+			if !p.Code.ofAcceptance() {
+				counted++
+			}
+		}
+		if counted+len(j.Accepted) != len(review.Problems) {
+			t.Fatalf("%d count and %d are accepted, of %d", counted, len(j.Accepted), len(review.Problems))
+		}
+		for _, a := range j.Accepted {
+			if a.By.Code != a.Problem.Code || a.By.Of != a.Problem.Of || a.By.Until.Before(today) || a.By.Until.After(today.Add(longestAcceptance)) {
+				t.Fatalf("%+v is accepted by %+v", a.Problem, a.By)
+			}
+		}
+		own := Baseline{known: map[lasting]int{}}
+		for _, p := range j.Problems {
+			own.known[lastingOf(p)]++
+		}
+		if c := own.Compare(j); len(c.New) > 0 || c.Gone > 0 || c.Known != len(j.Problems) {
+			t.Fatalf("of its own baseline %d are new, %d gone, %d known, of %d", len(c.New), c.Gone, c.Known, len(j.Problems))
+		}
+	})
 }

@@ -126,7 +126,14 @@ func (r *reader) modes(d *draft, drafts []*draft, standard defaults) []holdfast.
 // edgeModes are the failure modes of one dependency.
 func (r *reader) edgeModes(d *draft, n need, drafts []*draft, standard defaults) []holdfast.FailureMode {
 	i := slices.IndexFunc(drafts, func(other *draft) bool { return other.service.Name == n.dependency.On })
-	if i < 0 || drafts[i] == d || d.service.Manage != holdfast.Full || d.service.Once {
+	if i < 0 || drafts[i] == d || d.service.Manage == "" {
+		return nil
+	}
+	edge := holdfast.Edge{From: d.service.Name, To: n.dependency.On}.String()
+	if d.service.Manage != holdfast.Full || d.service.Once {
+		for _, said := range n.overrides {
+			r.reportUnfit(said.mode, said, edge, "remove it: a dependency is lost on purpose where holdfast runs its caller by `command`, and goes on running it")
+		}
 		return nil
 	}
 	var all []holdfast.FailureMode
@@ -136,7 +143,7 @@ func (r *reader) edgeModes(d *draft, n need, drafts []*draft, standard defaults)
 		case m.StrikesEdge(n.dependency, drafts[i].service):
 			all = append(all, r.mode(m.OfEdge(d.service, n.dependency), standard.bounds, overlay{}, said))
 		case said.at.Line > 0:
-			r.reportUnfit(m, said, holdfast.Edge{From: d.service.Name, To: n.dependency.On}.String(), fittingEdge(m, drafts[i].service))
+			r.reportUnfit(m, said, edge, fittingEdge(m, drafts[i].service))
 		}
 	}
 	return all

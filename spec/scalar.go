@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode"
 
 	"holdfast"
 	"holdfast/diagnostic"
@@ -45,6 +46,14 @@ func scalar[T any](r *reader, into *T, parse func(string) (T, *complaint)) func(
 		}
 		*into = parsed
 	}
+}
+
+// optional is scalar for what is nil until it is written.
+func optional[T any](r *reader, into **T, parse func(string) (T, *complaint)) func(source.Value) {
+	return scalar(r, into, func(text string) (*T, *complaint) {
+		parsed, wrong := parse(text)
+		return &parsed, wrong
+	})
 }
 
 func complain[T any](code diagnostic.Code, help, format string, args ...any) (T, *complaint) {
@@ -150,15 +159,30 @@ func name[T ~string](text string) (T, *complaint) {
 		if near := slug(text); near != "" {
 			help = "write " + diagnostic.Tick(near) + ": " + help
 		}
-		return complain[T](badName, help, "%s is not a name", diagnostic.Tick(text))
+		return complain[T](badName, help, "%s is not a name%s", diagnostic.Tick(text), stranger(text))
 	}
 	return T(text), nil
 }
 
+// stranger names the first character of a name that a person may not see, or may
+// take for another one.
+func stranger(text string) string {
+	for _, c := range text {
+		if c > unicode.MaxASCII || !unicode.IsPrint(c) {
+			return fmt.Sprintf(": it has the character U+%04X", c)
+		}
+	}
+	return ""
+}
+
 const nameCharacters = "abcdefghijklmnopqrstuvwxyz0123456789-"
 
-// slug is the name that is nearest to a text that is none, or "".
+// slug is the name that is nearest to a text that is none, or "". A text whose
+// letters are not ours has none near it.
 func slug(text string) string {
+	if strings.ContainsFunc(text, func(c rune) bool { return c > unicode.MaxASCII && unicode.IsLetter(c) }) {
+		return ""
+	}
 	changed := strings.Map(func(c rune) rune {
 		switch {
 		case strings.ContainsRune(nameCharacters, c):

@@ -18,7 +18,9 @@ import (
 const defaultFile = "holdfast.yaml"
 
 // readFile reads the file a user named, or holdfast.yaml.
-func readFile(name string) (source.File, error) {
+func readFile(name string) (source.File, error) { return readFileAtMost(name, maxFile) }
+
+func readFileAtMost(name string, limit int64) (source.File, error) {
 	if name == "" {
 		name = defaultFile
 	}
@@ -26,7 +28,7 @@ func readFile(name string) (source.File, error) {
 	if err != nil {
 		return source.File{}, exit(exitUsage, err)
 	}
-	text, err := readAtMost(path, maxFile)
+	text, err := readAtMost(path, limit)
 	if errors.Is(err, fs.ErrNotExist) {
 		return source.File{}, exit(exitUsage, fmt.Errorf("there is no %s\n  next: name a file, write one (the README shows fifteen lines), or see holdfast demo", name))
 	}
@@ -46,7 +48,7 @@ func fileToCheck(name string, in io.Reader, notices io.Writer) (source.File, err
 	case name == "-":
 		return fileFrom(in)
 	case name != "":
-		return readFile(name)
+		return readFileAtMost(name, maxToCheck)
 	}
 	if _, err := os.Stat(defaultFile); !errors.Is(err, fs.ErrNotExist) {
 		return readFile(defaultFile)
@@ -54,7 +56,7 @@ func fileToCheck(name string, in io.Reader, notices io.Writer) (source.File, err
 	for _, other := range otherDefaults() {
 		if info, err := os.Stat(other); err == nil && info.Mode().IsRegular() {
 			fmt.Fprintf(notices, "there is no %s here: this is about %s\n", defaultFile, other)
-			return readFile(other)
+			return readFileAtMost(other, maxToCheck)
 		}
 	}
 	return readFile(defaultFile)
@@ -72,7 +74,7 @@ func fileFrom(in io.Reader) (source.File, error) {
 	if err != nil {
 		return source.File{}, exit(exitUsage, err)
 	}
-	text, err := io.ReadAll(io.LimitReader(in, maxFile))
+	text, err := io.ReadAll(io.LimitReader(in, maxToCheck))
 	if err != nil {
 		return source.File{}, exit(exitUsage, fmt.Errorf("what comes in cannot be read: %w\n  next: see whether the command before the | says why", err))
 	}
@@ -96,6 +98,10 @@ func isKeyboard(in io.Reader) bool {
 // maxFile bounds what is read of a file. It is more than spec accepts, so that
 // spec says of a longer one what is wrong with it.
 const maxFile = 2 << 20
+
+// maxToCheck is more than any reader of check accepts: a cluster written out is
+// longer than what people write.
+const maxToCheck = 17 << 20
 
 // readAtMost reads the beginning of a file, which may be a device without end.
 func readAtMost(path string, limit int64) ([]byte, error) {
