@@ -15,7 +15,7 @@ const maxReason = 200
 // accept reads what somebody has signed. It changes nothing of the system: only
 // whoever judges the file asks for it, knows the codes, and has a clock.
 func (r *reader) accept(v source.Value) {
-	items, _ := r.Items(v, "what is accepted", "`accept: [{code: HF1211, of: cart, owner: us, reason: …, until: 2027-03-31}]`")
+	items, _ := r.Items(v, "what is accepted", "`accept: [{code: HF2101, of: cart, owner: us, reason: …, until: 2027-03-31}]`")
 	first := map[[2]string]diagnostic.Place{}
 	for _, item := range items {
 		a, whole := r.acceptance(item)
@@ -48,7 +48,7 @@ func (r *reader) acceptance(v source.Value) (diagnostic.Acceptance, bool) {
 	}
 	a.Owner = string(owner)
 	for _, required := range []struct{ key, help string }{
-		{key: "code", help: "write the code of what is accepted, as in `code: HF1211`"},
+		{key: "code", help: "write the code of what is accepted, as in `code: HF2101`"},
 		{key: "owner", help: "write who answers for it, as in `owner: shop-team`"},
 		{key: "reason", help: "write why it may stay, as in `reason: \"one is enough until the launch\"`"},
 		{key: "until", help: "write the last day on which it may stay, as in `until: 2027-03-31`"},
@@ -64,7 +64,7 @@ func (r *reader) acceptance(v source.Value) (diagnostic.Acceptance, bool) {
 func findingCode(text string) (diagnostic.Code, *complaint) {
 	var digits int
 	if n, err := fmt.Sscanf(text, "HF%4d", &digits); n != 1 || err != nil || fmt.Sprintf("HF%04d", digits) != text {
-		return complain[diagnostic.Code](badWord, "write it like `HF1211`; check shows it in brackets", "%s is not the code of a problem", diagnostic.Tick(text))
+		return complain[diagnostic.Code](badWord, "write it like `HF2101`; check shows it in brackets", "%s is not the code of a problem", diagnostic.Tick(text))
 	}
 	return diagnostic.Code(text), nil
 }

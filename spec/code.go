@@ -48,8 +48,6 @@ const (
 	unsetVariable diagnostic.Code = "HF1208"
 	missingSecret diagnostic.Code = "HF1209"
 	takenPort     diagnostic.Code = "HF1210"
-	loneReplica   diagnostic.Code = "HF1211"
-	nobodyOwns    diagnostic.Code = "HF1212"
 	unfitMode     diagnostic.Code = "HF1213"
 
 	unknownOwner diagnostic.Code = "HF1214"
@@ -114,8 +112,6 @@ func referenceCodes() []diagnostic.Meaning {
 		{Code: unsetVariable, Severity: diagnostic.Error, Title: "a variable is set by nothing"},
 		{Code: missingSecret, Severity: diagnostic.Error, Title: "a secret is not in the environment"},
 		{Code: takenPort, Severity: diagnostic.Error, Title: "two services are published at one address"},
-		{Code: loneReplica, Severity: diagnostic.Warning, Title: "a service that others wait for has one replica"},
-		{Code: nobodyOwns, Severity: diagnostic.Warning, Title: "a service has no owner"},
 		{Code: unfitMode, Severity: diagnostic.Error, Title: "a service cannot fail in this way"},
 		{Code: unknownOwner, Severity: diagnostic.Error, Title: "an owner is not among the owners"},
 		{Code: vainPromise, Severity: diagnostic.Error, Title: "a promise is made where no user comes in"},

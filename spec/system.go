@@ -91,9 +91,6 @@ func (r *reader) system(root ast.Node) *holdfast.System {
 	system.Prove = r.relateConsent(allowed, drafts)
 	system.Promises = r.relatePromises(pledges, drafts)
 	r.relateOwners(system.People, namedOwners(system, written["owner"], drafts))
-	if _, tried := written["owner"]; !tried {
-		r.reportUnowned(drafts)
-	}
 	for _, d := range drafts {
 		system.Services = append(system.Services, d.service)
 		system.Modes = append(system.Modes, r.modes(d, drafts, standard)...)

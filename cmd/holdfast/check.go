@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -65,9 +66,23 @@ type checkOptions struct {
 	as, format, baseline string
 }
 
-// facts are what is known beside the file.
-func (o checkOptions) facts() check.Facts {
-	return check.Facts{Pairs: o.pairs, Limits: cutset.Limits{Order: o.order, Nodes: 2 << 20, Steps: 32 << 20}}
+// facts looks beside a file: at the verdicts that were kept, and whether the files
+// that are answered in a dependency's place can be.
+func (o checkOptions) facts(ctx context.Context, file source.File) factsOf {
+	return func(system *holdfast.System) (check.Facts, []string) {
+		facts := check.Facts{
+			Pairs: o.pairs, Limits: cutset.Limits{Order: o.order, Nodes: 2 << 20, Steps: 32 << 20},
+			Missing: unanswerable(system),
+		}
+		state, err := stateOf("", file.Dir)
+		if err == nil {
+			facts.Proofs, err = proofsOf(ctx, system, state, time.Now())
+		}
+		if err != nil {
+			return facts, []string{err.Error()}
+		}
+		return facts, nil
+	}
 }
 
 func runCheck(c *cobra.Command, name string, o checkOptions) error {
@@ -84,7 +99,7 @@ func runCheck(c *cobra.Command, name string, o checkOptions) error {
 	if err != nil {
 		return err
 	}
-	d := checkedBy(kind, file, o)
+	d := checkedBy(c, kind, file, o)
 	if o.explain && d.usable && d.system == nil {
 		fmt.Fprintf(c.ErrOrStderr(), "--explain has nothing to show: only of a %s something is inferred\n", defaultFile)
 	}
@@ -125,8 +140,8 @@ type inBaseline struct {
 	Gone  int `json:"gone"`  // in the baseline, and no more
 }
 
-func checkedBy(kind fileKind, file source.File, o checkOptions) *checked {
-	r := kind.review(file, environ(), o.facts())
+func checkedBy(c *cobra.Command, kind fileKind, file source.File, o checkOptions) *checked {
+	r := kind.review(file, environ(), o.facts(c.Context(), file))
 	judged := judge(r.Review)
 	d := &checked{
 		Version: diagnostic.DocumentVersion, File: file.Name, Kind: kind.name, Modes: []holdfast.FailureMode{},

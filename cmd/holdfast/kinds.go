@@ -7,7 +7,6 @@ import (
 	"slices"
 	"strings"
 
-	"holdfast/check"
 	"holdfast/source"
 )
 
@@ -15,7 +14,7 @@ import (
 type fileKind struct {
 	name   string // as --as has it
 	is     func(source.File) bool
-	review func(source.File, map[string]string, check.Facts) reviewed
+	review func(source.File, map[string]string, factsOf) reviewed
 }
 
 // fileKinds are all of them. A file is of the first kind that it is, and what is

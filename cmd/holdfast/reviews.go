@@ -19,14 +19,20 @@ type reviewed struct {
 	design check.Summary
 }
 
+// factsOf says what is known of a system beside its file, and what could not be
+// found out, a line each.
+type factsOf func(*holdfast.System) (facts check.Facts, unknown []string)
+
 // reviewOwn reads a holdfast.yaml, and judges the system.
-func reviewOwn(file source.File, environ map[string]string, facts check.Facts) reviewed {
+func reviewOwn(file source.File, environ map[string]string, known factsOf) reviewed {
 	reading := spec.Understand(file, environ)
 	r := reviewed{Review: diagnostic.Review{Problems: reading.Problems, Accepted: reading.Accepted}, system: reading.System}
 	if r.system == nil {
 		return r
 	}
+	facts, unknown := known(r.system)
 	findings, design := check.Judge(r.system, facts)
+	r.Unknown = unknown
 	r.Problems = append(r.Problems, check.Problems(findings, file.Name, reading.PlaceOf)...)
 	diagnostic.Sort(r.Problems)
 	r.Summary, r.design = []string{summary(r.system)}, design

@@ -2,9 +2,9 @@
 // reads who has just been told of one, and for whom the lines below the place in
 // the file were not enough.
 //
-// The page of HF1211 is HF1211.md, and all pages have one form:
+// The page of HF2101 is HF2101.md, and all pages have one form:
 //
-//	# HF1211: the title of the code, as the list of codes has it
+//	# HF2101: the title of the code, as the list of codes has it
 //	## What it says        what was found, and under which conditions; an example
 //	## Why it hurts        what would happen, to whom
 //	## How to mend it      the next step; the example, mended

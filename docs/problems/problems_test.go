@@ -122,35 +122,14 @@ type family struct {
 
 func families() []family {
 	return []family{
-		{prefix: "HF1", whole: isSystem, found: foundBySpec, accepted: acceptedBySpec},
-		{prefix: "HF2", whole: isSystem, found: foundByCheck, accepted: acceptedByCheck},
+		{prefix: "HF1", whole: isSystem, found: found, accepted: accepted},
+		{prefix: "HF2", whole: isSystem, found: found, accepted: accepted},
 	}
 }
 
 func isSystem(text string) bool { return strings.HasPrefix(text, "name:") }
 
-func foundBySpec(text string) ([]string, bool) {
-	reading := spec.Understand(source.File{Name: "holdfast.yaml", Text: []byte(text), Dir: "/srv/shop"}, nil)
-	var codes []string
-	for _, problem := range judged(reading).Problems {
-		codes = append(codes, string(problem.Code))
-	}
-	return codes, reading.System != nil
-}
-
-func acceptedBySpec(text string) []string {
-	var codes []string
-	for _, accepted := range judged(spec.Understand(source.File{Name: "holdfast.yaml", Text: []byte(text), Dir: "/srv/shop"}, nil)).Accepted {
-		codes = append(codes, string(accepted.Problem.Code))
-	}
-	return codes
-}
-
-func judged(reading *spec.Reading) diagnostic.Judgement {
-	return judgedToday(diagnostic.Review{Problems: reading.Problems, Accepted: reading.Accepted}, spec.Codes())
-}
-
-func foundByCheck(text string) ([]string, bool) {
+func found(text string) ([]string, bool) {
 	left, usable := judgedWhole(text)
 	var codes []string
 	for _, problem := range left.Problems {
@@ -159,11 +138,11 @@ func foundByCheck(text string) ([]string, bool) {
 	return codes, usable
 }
 
-func acceptedByCheck(text string) []string {
+func accepted(text string) []string {
 	left, _ := judgedWhole(text)
 	var codes []string
-	for _, accepted := range left.Accepted {
-		codes = append(codes, string(accepted.Problem.Code))
+	for _, a := range left.Accepted {
+		codes = append(codes, string(a.Problem.Code))
 	}
 	return codes
 }
