@@ -39,7 +39,8 @@ func judge(t testing.TB, name, text string, facts Facts) (source.File, []diagnos
 // what is said of it is kept beside it. REWRITE=1 keeps it anew: read the diff
 // then. Lines that begin with "# near:" are changes after which it must be gone:
 // a text, " => " and what is put in its place, several with " ;; " between them.
-// Lines that begin with "# proof:" or "# missing:" are facts beside the file.
+// Lines that begin with "# proof:", "# missing:" or "# pairs" are facts beside the
+// file.
 func TestFindings(t *testing.T) {
 	for _, meaning := range Codes() {
 		t.Run(string(meaning.Code), func(t *testing.T) {
@@ -82,6 +83,7 @@ func factsOf(text string) Facts {
 			path, why, _ := strings.Cut(strings.TrimSpace(missing), " ")
 			facts.Missing = map[string]string{path: why}
 		}
+		facts.Pairs = facts.Pairs || strings.HasPrefix(line, "# pairs")
 	}
 	return facts
 }
@@ -164,7 +166,7 @@ func TestSummary(t *testing.T) {
 		}
 		sets = append(sets, strings.Join(names, "+"))
 	}
-	want := []string{"this host", "zone a", "a change of this file", "a release of web", "a release of db", "zone b+db-1", "db-1+db-2"}
+	want := []string{"this host", "zone a", "a change of this file", "a release of web", "a release of db", "zone b+db-1", "zone b+db-3"}
 	if diff := cmp.Diff(want, sets[:min(len(sets), len(want))]); diff != "" {
 		t.Errorf("(-want +got):\n%s\n%s", diff, fmt.Sprint(sets))
 	}
