@@ -21,11 +21,13 @@ import (
 type Path []string
 
 // A Finding is one thing about a system that somebody should know before it
-// fails. Of is what it is about, by the name under which it can be accepted.
+// fails. Of is what it is about, by the name under which it can be accepted; empty
+// is the system as a whole.
 type Finding struct {
 	Code    diagnostic.Code
 	Of      string
 	At      Path
+	Or      []Path  // where else it may be written: of At and these, the first that is
 	Also    []Point // at most three
 	Message string  // what is so
 	Label   string  // stands beside the place
@@ -51,9 +53,10 @@ const (
 
 // Facts are what is known beside the file.
 type Facts struct {
-	Proofs map[holdfast.ModeName]Proof // nil: nothing was looked up, and nothing is said of it
-	Limits cutset.Limits               // of the search for what breaks a promise
-	Pairs  bool                        // pairs that break a promise are findings, too
+	Proofs  map[holdfast.ModeName]Proof // nil: nothing was looked up, and nothing is said of it
+	Missing map[string]string           // files of fallbacks that could not be answered, by path, and why
+	Limits  cutset.Limits               // of the search for what breaks a promise
+	Pairs   bool                        // pairs that break a promise are findings, too
 }
 
 // Judge says what there is to say of a system that was read without errors.

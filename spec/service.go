@@ -108,7 +108,7 @@ func (r *reader) service(called holdfast.ServiceName, e source.Entry, system *ho
 		{Name: "owner", Read: scalar(r, &s.Owner, label[holdfast.OwnerName])},
 		{Name: "zones", Read: r.serviceZones(s, system.Zones)},
 		{Name: "bounds", Read: r.bounds(&d.bounds)},
-		{Name: "failure_modes", Read: r.failureModes(&d.overrides)},
+		{Name: "failure_modes", Read: r.failureModes(&d.overrides, remediesOfService)},
 	}, r.designKeys(&s.Design)...))
 	s.Once = d.restart == "no"
 	if d.written != nil {
@@ -237,7 +237,7 @@ func (r *reader) dependsOn(d *draft) func(source.Value) {
 		if _, mapping := v.Node.(*ast.MappingNode); !mapping {
 			needed, places := listAt(r, v, "names of services, or a mapping of them", "`depends_on: [catalog]`", name[holdfast.ServiceName])
 			for i, on := range needed {
-				d.needs = append(d.needs, need{at: places[i], dependency: holdfast.Dependency{On: on, Required: true, Timeout: standardTimeout}})
+				d.needs = append(d.needs, need{at: places[i], dependency: holdfast.Dependency{On: on, Required: true, Timeout: holdfast.StandardTimeout}})
 			}
 			return
 		}
@@ -249,7 +249,7 @@ func (r *reader) dependsOn(d *draft) func(source.Value) {
 }
 
 func (r *reader) need(e source.Entry) need {
-	n := need{at: e.At, dependency: holdfast.Dependency{On: holdfast.ServiceName(e.Key), Required: true, Timeout: standardTimeout}}
+	n := need{at: e.At, dependency: holdfast.Dependency{On: holdfast.ServiceName(e.Key), Required: true, Timeout: holdfast.StandardTimeout}}
 	if source.IsNull(e.Value) {
 		return n
 	}
@@ -261,7 +261,9 @@ func (r *reader) need(e source.Entry) need {
 		}},
 		{Name: "timeout", Read: scalar(r, &n.dependency.Timeout, duration)},
 		{Name: "fallback", Read: r.fallback(&n.dependency.Fallback)},
-		{Name: "failure_modes", Read: r.failureModes(&n.overrides)},
+		{Name: "retries", Read: optional(r, &n.dependency.Retries, wholeNumber(0, holdfast.MaxRetries))},
+		{Name: "idempotent", Read: optional(r, &n.dependency.Idempotent, truth)},
+		{Name: "failure_modes", Read: r.failureModes(&n.overrides, remediesOfEdge(&n.dependency))},
 	})
 	r.reportEdgeHooks(n.overrides)
 	if _, said := written["required"]; !said && n.dependency.Fallback != nil {
