@@ -13,17 +13,9 @@ func (p Picture) Dot() string {
 	d := dot{Builder: &out}
 	fmt.Fprintf(&out, "digraph %s {\n", text(string(p.system)))
 	out.WriteString("  rankdir=LR\n" + dotLooks)
-	fmt.Fprintf(&out, "  subgraph cluster_host {\n    label=%s\n    style=dashed\n    color=\"#57606a\"\n", text("this host: every promise breaks with it"))
-	for _, e := range p.entries {
-		fmt.Fprintf(&out, "    %s [label=%s, fillcolor=\"#ddf4ff\", color=\"#0969da\", shape=oval, style=filled]\n", entryNode(e), text(e.lines()...))
+	if p.onHost() {
+		d.host(p)
 	}
-	for _, s := range p.services {
-		if !s.outside {
-			d.WriteString("  ")
-			d.service(s)
-		}
-	}
-	out.WriteString("  }\n")
 	for _, s := range p.services {
 		if s.outside {
 			d.service(s)
@@ -48,6 +40,21 @@ const dotLooks = `  node [shape=box, style="filled,rounded", fillcolor="#ffffff"
 `
 
 type dot struct{ *strings.Builder }
+
+// host is what fails with this host: the gateway, and what runs on it.
+func (d dot) host(p Picture) {
+	fmt.Fprintf(d, "  subgraph cluster_host {\n    label=%s\n    style=dashed\n    color=\"#57606a\"\n", text("this host: every promise breaks with it"))
+	for _, e := range p.entries {
+		fmt.Fprintf(d, "    %s [label=%s, fillcolor=\"#ddf4ff\", color=\"#0969da\", shape=oval, style=filled]\n", entryNode(e), text(e.lines()...))
+	}
+	for _, s := range p.services {
+		if !s.outside {
+			d.WriteString("  ")
+			d.service(s)
+		}
+	}
+	d.WriteString("  }\n")
+}
 
 func (d dot) service(s service) {
 	fmt.Fprintf(d, "  %s [label=%s%s]\n", serviceNode(s.name), text(s.lines()...), dotMark(s.mark))

@@ -2,6 +2,7 @@ package picture
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"holdfast/topology"
@@ -13,7 +14,9 @@ func (p Picture) Mermaid() string {
 	var out strings.Builder
 	fmt.Fprintf(&out, "%%%% %s, drawn by holdfast check\nflowchart LR\n", p.system)
 	m := mermaid{Builder: &out}
-	m.box("this_host", "this host: every promise breaks with it", "host", func() { m.inside(p) })
+	if p.onHost() {
+		m.box("this_host", "this host: every promise breaks with it", "host", func() { m.inside(p) })
+	}
 	for _, s := range p.services {
 		if s.outside {
 			m.service(s)
@@ -48,9 +51,14 @@ type mermaid struct {
 
 // box draws around what inside draws, which may be nothing.
 func (m *mermaid) box(id, title, class string, inside func()) {
-	fmt.Fprintf(m, "  subgraph %s[%s]\n", id, quoted(title))
+	fmt.Fprintf(m, "  subgraph %s[%s]\n    direction LR\n", id, quoted(title))
 	inside()
 	fmt.Fprintf(m, "  end\n  class %s %s\n", id, class)
+}
+
+// onHost says that anything is drawn on this host.
+func (p Picture) onHost() bool {
+	return len(p.entries) > 0 || slices.ContainsFunc(p.services, func(s service) bool { return !s.outside })
 }
 
 // inside is what fails with this host: the gateway, and what runs on it.
@@ -128,20 +136,25 @@ func id(prefix, name string) string {
 func pointID(i int) string { return fmt.Sprintf("point%d", i) }
 
 // quoted is text between quotation marks, a line each, in which mermaid finds
-// nothing to understand: no end of the text, entity, tag, directive or Markdown.
+// nothing to understand: no end of the text, entity, tag, directive or Markdown;
+// and, where it looks once more at what it has read, no line break, formula or
+// icon, for there is something in between that nobody sees.
 func quoted(lines ...string) string {
+	const unseen = "#8288;" // word joiner
 	var safe []string
 	for _, line := range lines {
 		var b strings.Builder
 		for _, c := range line {
 			switch {
-			case strings.ContainsRune("\"#<>&`*_~\\|{}[]$", c):
+			case strings.ContainsRune("\\$", c):
+				fmt.Fprintf(&b, "#%d;%s", c, unseen)
+			case strings.ContainsRune("\"#<>&`*_~|{}[]", c):
 				fmt.Fprintf(&b, "#%d;", c)
 			default:
 				b.WriteRune(c)
 			}
 		}
-		safe = append(safe, strings.ReplaceAll(b.String(), "%%", "#37;#37;"))
+		safe = append(safe, strings.NewReplacer("%%", "#37;#37;", ":fa-", "#58;"+unseen+"fa-").Replace(b.String()))
 	}
 	return `"` + strings.Join(safe, "<br/>") + `"`
 }

@@ -100,13 +100,14 @@ type mark struct {
 	pair  []string // together with one more
 }
 
-// words are a mark in words; empty when it marks nothing.
+// words are a mark in words; empty when it marks nothing. Of pairs there are many
+// in a good system, and one word of them is enough.
 func (m mark) words() string {
 	switch {
 	case len(m.alone) > 0:
 		return "breaks " + series(m.alone) + " alone"
 	case len(m.pair) > 0:
-		return "breaks " + series(m.pair) + " with one more"
+		return "breaks with one more"
 	default:
 		return ""
 	}

@@ -110,6 +110,7 @@ func systems(t testing.TB) map[string]string {
 		"skips":         file(`web: replicas: 2, ports: ["8080"], depends_on: [cart, db, log]`, "cart: replicas: 2, depends_on: [stock]", "stock: replicas: 2, depends_on: [db]", "db: replicas: 2, depends_on: [log]", "log: replicas: 2"),
 		"crossing":      file(`web: replicas: 2, ports: ["8080"], depends_on: [cart, catalog]`, "cart: replicas: 2, depends_on: [db, cache]", "catalog: replicas: 2, depends_on: [db, cache]", "db: replicas: 2", "cache: replicas: 2"),
 		"unpublished":   "name: it\nowner: us\nservices:\n  a: {command: ./a, depends_on: [b]}\n  b: {command: ./b, replicas: 2}\n  c: {command: ./c}\n",
+		"elsewhere":     "name: it\nowner: us\nservices:\n  a: {urls: [\"http://a.example\"]}\n",
 		"too-many":      chain(21),
 	}
 	for _, name := range []string{"shop", "existing"} {
