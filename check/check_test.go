@@ -158,6 +158,9 @@ func TestSummary(t *testing.T) {
 	}
 	_, reading := read(t, "HF2105", string(text))
 	_, summary := Judge(reading.System, Facts{})
+	if diff := cmp.Diff([]holdfast.ServiceName{"web"}, summary.Promises[0].Entries); diff != "" {
+		t.Errorf("entries (-want +got):\n%s", diff)
+	}
 	var sets []string
 	for _, set := range summary.Promises[0].Smallest {
 		var names []string
