@@ -158,6 +158,9 @@ func TestSummary(t *testing.T) {
 	}
 	_, reading := read(t, "HF2105", string(text))
 	_, summary := Judge(reading.System, Facts{})
+	if diff := cmp.Diff([]holdfast.ServiceName{"web"}, summary.Promises[0].Entries); diff != "" {
+		t.Errorf("entries (-want +got):\n%s", diff)
+	}
 	var sets []string
 	for _, set := range summary.Promises[0].Smallest {
 		var names []string
@@ -192,5 +195,31 @@ func TestWhatIsTooMuchIsSaid(t *testing.T) {
 	}
 	if summary, n := decided(1); summary.Order != 1 || summary.Promises[0].Decided || len(summary.Promises[0].Smallest) > 0 || n > 0 {
 		t.Errorf("order %d, decided %v, %d findings", summary.Order, summary.Promises[0].Decided, n)
+	}
+}
+
+// A file with a fault of design in every line that names a code: each is found
+// where it is, and nothing else is.
+func TestTwentyFaults(t *testing.T) {
+	text, err := os.ReadFile("testdata/twenty.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := map[string]bool{}
+	for number, line := range strings.Split(string(text), "\n") {
+		if _, code, marked := strings.Cut(line, " # HF"); marked {
+			want[fmt.Sprintf("%d HF%s", number+1, code)] = true
+		}
+	}
+	if len(want) < 20 {
+		t.Errorf("the file has %d faults", len(want))
+	}
+	got := map[string]bool{}
+	_, problems := judge(t, "twenty", string(text), Facts{Missing: map[string]string{"/srv/shop/news.json": "there is no such file"}})
+	for _, p := range problems {
+		got[fmt.Sprintf("%d %s", p.Line, p.Code)] = true
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
 	}
 }

@@ -286,6 +286,16 @@ func (c Cuts) Alone() []Risk {
 	return alone
 }
 
+// Least goes through the risks that are in any set, with the size of the smallest
+// of those each is in.
+func (c Cuts) Least(yield func(risk Risk, size int) bool) {
+	for _, i := range c.family.ByEvent() {
+		if !yield(c.risks[i.Event], i.Smallest) {
+			return
+		}
+	}
+}
+
 // Text is a set as it is shown: "{zone a, cart-2}".
 func Text(set []Risk) string {
 	names := make([]string, len(set))
