@@ -108,7 +108,7 @@ func runCheck(c *cobra.Command, name string, o checkOptions) error {
 	}
 	d.took = time.Since(began)
 	if err := show.print(c, d); err != nil {
-		return exit(exitCouldNot, err)
+		return err
 	}
 	return d.verdict(o.strict)
 }

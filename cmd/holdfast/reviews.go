@@ -1,11 +1,13 @@
 package main
 
 import (
+	"cmp"
 	"slices"
 	"time"
 
 	"holdfast"
 	"holdfast/check"
+	"holdfast/cutset"
 	"holdfast/diagnostic"
 	"holdfast/source"
 	"holdfast/spec"
@@ -35,7 +37,7 @@ func reviewOwn(file source.File, environ map[string]string, known factsOf) revie
 	r.Unknown = unknown
 	r.Problems = append(r.Problems, check.Problems(findings, file.Name, reading.PlaceOf)...)
 	diagnostic.Sort(r.Problems)
-	r.Summary, r.design = []string{summary(r.system)}, design
+	r.Summary, r.design = summarised(design, cmp.Or(facts.Limits.Order, cutset.DefaultOrder)), design
 	return r
 }
 
