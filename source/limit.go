@@ -108,11 +108,11 @@ func tooDeepAt(tokens token.Tokens) *token.Token {
 }
 
 // tooManyAt finds the token at which one mapping, or one list in brackets, has
-// more than it may have. Keys are counted by column: a key further to the left
-// ends the mappings to the right of it.
+// more than it may have. Keys are counted by column: a key or a dash further to
+// the left ends the mappings to the right of it.
 func tooManyAt(tokens token.Tokens, limits Limits) (*token.Token, int) {
 	var brackets []struct{ most, entries int } // each one that is open
-	var columns []struct{ column, keys int }
+	var columns []openMapping
 	for _, tk := range tokens {
 		open := len(brackets)
 		switch {
@@ -127,13 +127,13 @@ func tooManyAt(tokens token.Tokens, limits Limits) (*token.Token, int) {
 			if inside.entries++; inside.entries > inside.most {
 				return tk, inside.most
 			}
+		case open == 0 && tk.Type == token.SequenceEntryType:
+			columns = upTo(columns, tk.Position.Column)
 		case open == 0 && tk.Type == token.MappingValueType && tk.Prev != nil:
 			column := tk.Prev.Position.Column
-			for len(columns) > 0 && columns[len(columns)-1].column > column {
-				columns = columns[:len(columns)-1]
-			}
+			columns = upTo(columns, column)
 			if len(columns) == 0 || columns[len(columns)-1].column < column {
-				columns = append(columns, struct{ column, keys int }{column: column})
+				columns = append(columns, openMapping{column: column})
 			}
 			if columns[len(columns)-1].keys++; columns[len(columns)-1].keys > limits.Entries {
 				return tk, limits.Entries
@@ -141,6 +141,16 @@ func tooManyAt(tokens token.Tokens, limits Limits) (*token.Token, int) {
 		}
 	}
 	return nil, 0
+}
+
+// An openMapping is one that is not in brackets and may go on.
+type openMapping struct{ column, keys int }
+
+func upTo(open []openMapping, column int) []openMapping {
+	for len(open) > 0 && open[len(open)-1].column > column {
+		open = open[:len(open)-1]
+	}
+	return open
 }
 
 // reportEmptyRun finds a run of empty lines that is too long.

@@ -86,6 +86,28 @@ func TestDumpsAreReadInBoundedTime(t *testing.T) {
 	}
 }
 
+// TestAListIsNoMapping: the keys of its items stand in one column, and are not
+// those of one mapping.
+func TestAListIsNoMapping(t *testing.T) {
+	d := dump("items:\n" + strings.Repeat("- name: a\n  kind: b\n", 5_000))
+	if trees := d.Trees(); len(trees) != 1 || len(d.Sorted()) > 0 {
+		t.Errorf("%d trees, %+v", len(trees), d.Sorted())
+	}
+	d = dump("items:\n" + numbered("  k%d: v\n", 2_500))
+	trees := d.Trees()
+	if problems := d.Sorted(); len(trees) > 0 || len(problems) != 1 || problems[0].Code != TooLong {
+		t.Errorf("2,500 keys in one mapping: %d trees, %+v", len(trees), problems)
+	}
+}
+
+func numbered(form string, n int) string {
+	var b strings.Builder
+	for i := range n {
+		fmt.Fprintf(&b, form, i)
+	}
+	return b.String()
+}
+
 func stairs(n int) string {
 	var b strings.Builder
 	for i := range n {
