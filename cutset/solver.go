@@ -52,6 +52,7 @@ type solved struct {
 	cut    bool
 }
 
+// Solve begins a search in the tree, which may grow while it goes on.
 func Solve(t *Tree, limits Limits) *Solver {
 	return &Solver{
 		tree:  t,

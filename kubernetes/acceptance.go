@@ -38,7 +38,8 @@ func (c *cluster) acceptances(d *source.Document) []diagnostic.Acceptance {
 	return all
 }
 
-// acceptance reads one line, or says what is wrong with it.
+// acceptance reads one line, or says what is wrong with its form. Whether there is
+// such a code, and whether the day is not over, is for diagnostic.Accept to say.
 func acceptance(line string) (diagnostic.Acceptance, string) {
 	code, rest, coded := strings.Cut(line, " until ")
 	day, rest, dated := strings.Cut(rest, " by ")
@@ -52,8 +53,6 @@ func acceptance(line string) (diagnostic.Acceptance, string) {
 	switch {
 	case err != nil:
 		return a, diagnostic.Tick(day) + " is no day"
-	case !isCode(a.Code):
-		return a, diagnostic.Tick(code) + " is no code of a problem of Kubernetes objects"
 	case a.Owner == "":
 		return a, "nobody signs it"
 	case a.Reason == "":
@@ -62,35 +61,21 @@ func acceptance(line string) (diagnostic.Acceptance, string) {
 	return a, ""
 }
 
-// isCode leaves out the codes that cannot be accepted.
-func isCode(code diagnostic.Code) bool {
-	for _, m := range Codes() {
-		if m.Code == code {
-			return code != BadAcceptance
-		}
-	}
-	return false
-}
+// An agreement is what acceptances there are, whether they still hold or not.
+type agreement map[subject]bool
 
-// An agreement is which acceptances hold, by code and object.
-type agreement map[diagnostic.Code]map[string]time.Time
+// A subject is what a problem and its acceptance have in common.
+type subject struct {
+	code diagnostic.Code
+	of   string
+}
 
 func agreed(all []diagnostic.Acceptance) agreement {
 	a := agreement{}
 	for _, one := range all {
-		if a[one.Code] == nil {
-			a[one.Code] = map[string]time.Time{}
-		}
-		if one.Until.After(a[one.Code][one.Of]) {
-			a[one.Code][one.Of] = one.Until
-		}
+		a[subject{code: one.Code, of: one.Of}] = true
 	}
 	return a
 }
 
-// holds says that somebody has accepted a finding, and that the last day of it is
-// not over.
-func (a agreement) holds(f finding, today time.Time) bool {
-	until, there := a[f.Code][f.Of]
-	return there && today.Before(until.AddDate(0, 0, 1))
-}
+func (a agreement) has(f finding) bool { return a[subject{code: f.Code, of: f.Of}] }

@@ -11,19 +11,18 @@ package kubernetes
 import (
 	"slices"
 	"strings"
-	"time"
 
 	"holdfast/diagnostic"
 	"holdfast/source"
 )
 
-// Review says what is wrong with the objects of a file. Its work is bounded by
-// the limits of the text; it never panics.
-func Review(file source.File, today time.Time) diagnostic.Review {
+// Review says what is wrong with the objects of a file. Nothing is taken out of it
+// that is accepted. It never panics, and its work is bounded by source.Dumped.
+func Review(file source.File) diagnostic.Review {
 	d := source.Read(file, fileKind())
 	c := newCluster(d)
 	accepted := c.acceptances(d)
-	for _, f := range c.findings(agreed(accepted), today) {
+	for _, f := range c.findings(agreed(accepted)) {
 		d.Report(f.Place, f.Problem)
 	}
 	return diagnostic.Review{

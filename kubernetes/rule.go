@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"time"
 
 	"holdfast/diagnostic"
 )
@@ -33,9 +32,9 @@ type finding struct {
 // few is how many findings of a rule are told one by one.
 const few = 2
 
-// findings are those of all rules. What its owner has accepted is always told for
-// itself, since an acceptance is for one object.
-func (c *cluster) findings(accepted agreement, today time.Time) []finding {
+// findings are those of all rules. What somebody has accepted, once or now, is
+// always told for itself: an acceptance is of one object.
+func (c *cluster) findings(accepted agreement) []finding {
 	var all []finding
 	for _, r := range rules() {
 		found := r.find(c)
@@ -43,7 +42,7 @@ func (c *cluster) findings(accepted agreement, today time.Time) []finding {
 			found[i].Code, found[i].Of = r.Code, found[i].object.of()
 		}
 		if r.together != "" {
-			found = r.told(found, accepted, today)
+			found = r.told(found, accepted)
 		}
 		all = append(all, found...)
 	}
@@ -51,10 +50,10 @@ func (c *cluster) findings(accepted agreement, today time.Time) []finding {
 }
 
 // told tells many findings at once, and those that are accepted for themselves.
-func (r rule) told(found []finding, accepted agreement, today time.Time) []finding {
+func (r rule) told(found []finding, accepted agreement) []finding {
 	var apart, rest []finding
 	for _, f := range found {
-		if accepted.holds(f, today) {
+		if accepted.has(f) {
 			apart = append(apart, f)
 		} else {
 			rest = append(rest, f)

@@ -5,17 +5,14 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	"holdfast/diagnostic"
 	"holdfast/kubernetes"
 	"holdfast/source"
 )
 
-func today() time.Time { return time.Date(2026, 11, 26, 12, 0, 0, 0, time.UTC) }
-
 func review(text string) diagnostic.Review {
-	return kubernetes.Review(source.File{Name: "objects.yaml", Text: []byte(text)}, today())
+	return kubernetes.Review(source.File{Name: "objects.yaml", Text: []byte(text)})
 }
 
 // join puts objects one after the other.
