@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 
 	"holdfast/diagnostic"
@@ -46,7 +47,7 @@ type initial struct {
 func (i *initial) choose() {
 	taken := map[string]bool{}
 	for _, s := range i.cluster.services {
-		if s.reach == "ExternalName" || len(s.ports) == 0 || len(s.workloads) == 0 && !s.hidden {
+		if s.reach == "ExternalName" || len(s.workloads) == 0 && !s.hidden || !s.hasAddress() {
 			i.left++
 			continue
 		}
@@ -58,6 +59,20 @@ func (i *initial) choose() {
 		taken[name], i.names[s] = true, name
 		i.services = append(i.services, s)
 	}
+}
+
+// hasAddress says that a URL can be written for a Service: of a port that is one,
+// and of names that are labels of the DNS.
+func (s *service) hasAddress() bool {
+	if len(s.ports) == 0 || s.namespace != "" && !isLabel(s.namespace) {
+		return false
+	}
+	port, err := strconv.ParseUint(s.reachedAt(s.mainPort()), 10, 16)
+	return err == nil && port > 0
+}
+
+func isLabel(text string) bool {
+	return text != "" && len(text) <= 63 && strings.Trim(text, "abcdefghijklmnopqrstuvwxyz0123456789-") == "" && text[0] != '-'
 }
 
 // unused is a name that a service may have there: its own, or with its namespace
@@ -194,7 +209,7 @@ func (s *service) members() int {
 		return 0
 	}
 	w := s.workloads[0]
-	if w.kind != "StatefulSet" || w.at("spec", "serviceName").text() != s.name {
+	if w.kind != "StatefulSet" || w.at("spec", "serviceName").text() != s.name || !isLabel(w.name) {
 		return 0
 	}
 	return min(w.least(), mostURLs)

@@ -135,7 +135,7 @@ func TestInitWritesNothingThatCouldDoHarm(t *testing.T) {
 }
 
 func TestInitOfNothing(t *testing.T) {
-	for what, objects := range map[string]string{"no objects": "", "no Service": deployment{}.String(), "a Service without pods": service} {
+	for what, objects := range map[string]string{"no objects": "", "no Service": deployment{}.String(), "a Service without pods": service, "a port without a number": join(strings.Replace(service, "port: 80, ", "", 1), deployment{}.String())} {
 		if text, _ := kubernetes.Init(source.File{Name: "objects.yaml", Text: []byte(objects)}); text != "" {
 			t.Errorf("%s: wrote\n%s", what, text)
 		}
