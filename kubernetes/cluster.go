@@ -14,6 +14,7 @@ type cluster struct {
 	services  []*service
 	budgets   []*budget
 	scalers   []*scaler
+	shelves   shelves
 	routes    []*object         // Ingresses and the like
 	modes     map[string]string // how a claim may be mounted, by namespace and name
 	ranges    []*object         // LimitRanges, which fill in requests and limits
@@ -68,16 +69,16 @@ func claimKey(o *object, name string) string { return o.namespace + "/" + name }
 
 // relate finds out which policy, autoscaler, Service and route belong to what.
 func (c *cluster) relate() {
-	shelves := shelve(c.workloads)
+	c.shelves = shelve(c.workloads)
 	for _, s := range c.services {
-		found, more := shelves.chosen(s.selector, &s.object)
+		found, more := c.shelves.chosen(s.selector, &s.object)
 		s.workloads, s.hidden = judged(found, more)
 		for _, w := range s.workloads {
 			w.services = append(w.services, s)
 		}
 	}
 	for _, b := range c.budgets {
-		found, more := shelves.chosen(b.selector, &b.object)
+		found, more := c.shelves.chosen(b.selector, &b.object)
 		b.workloads, b.hidden = judged(found, more)
 		for _, w := range b.workloads {
 			w.budgets = append(w.budgets, b)

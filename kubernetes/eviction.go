@@ -144,12 +144,15 @@ func (c *cluster) wouldHave(o *object) bool {
 	return false
 }
 
+// mostCompared bounds the labels that one selector is compared with.
+const mostCompared = 300
+
 // nearestLabels are those of a workload that a selector almost chooses.
 func (c *cluster) nearestLabels(s selector, o *object) string {
 	for key, value := range s.equal {
 		var values []string
 		for _, w := range c.workloads {
-			if had, there := w.pod.labels[key]; there && w.near(o) {
+			if had, there := w.pod.labels[key]; there && w.near(o) && len(values) < mostCompared {
 				values = append(values, had)
 			}
 		}

@@ -167,6 +167,23 @@ func TestSummary(t *testing.T) {
 	}
 }
 
+// TestWhatAServerFillsInIsNoProblem: what kubectl prints has every default.
+func TestWhatAServerFillsInIsNoProblem(t *testing.T) {
+	printed := func(object string) string {
+		return strings.Replace(strings.Replace(object, "metadata: {", "metadata: {uid: a, ", 1), "metadata:\n", "metadata:\n  uid: a\n", 1)
+	}
+	filled := deployment{
+		spec:   "  progressDeadlineSeconds: 600\n  revisionHistoryLimit: 10\n  strategy: {type: RollingUpdate, rollingUpdate: {maxSurge: 25%, maxUnavailable: 25%}}\n",
+		probes: "        imagePullPolicy: Always\n        readinessProbe: {failureThreshold: 3, httpGet: {path: /ready, port: http, scheme: HTTP}, periodSeconds: 10, successThreshold: 1, timeoutSeconds: 1}\n        livenessProbe: {failureThreshold: 3, httpGet: {path: /live, port: http, scheme: HTTP}, periodSeconds: 10, successThreshold: 1, timeoutSeconds: 1}\n",
+	}.String()
+	filled = strings.Replace(filled, "      containers:\n", "      restartPolicy: Always\n      terminationGracePeriodSeconds: 30\n      containers:\n", 1) + "status: {replicas: 2, readyReplicas: 2}\n"
+	objects := strings.Split(others, "---\n")
+	text := asList(printed(objects[0]), printed(objects[1])+"status: {expectedPods: 2, disruptionsAllowed: 1}\n", printed(filled), printed(scaler("  minReplicas: 2\n  maxReplicas: 9\n")))
+	if problems := review(text).Problems; len(problems) > 0 {
+		t.Errorf("found:\n%s", shown(text))
+	}
+}
+
 func TestATemplateIsCalledOne(t *testing.T) {
 	problems := review("apiVersion: apps/v1\nkind: Deployment\nmetadata:\n  name: {{ include \"web\" . }}\n").Problems
 	if len(problems) == 0 || !strings.Contains(problems[0].Help, "helm template") {
@@ -209,6 +226,10 @@ func TestThousandsOfObjectsAreReviewedInTime(t *testing.T) {
 		}
 	}
 	alike := strings.Repeat(join(service, deployment{}.String(), budget("web", "  maxUnavailable: 1\n"))+"---\n", 3_334)
+	var lost []string
+	for i := range 5_000 {
+		lost = append(lost, strings.NewReplacer("{name: web}", fmt.Sprintf("{name: svc-%d}", i), "app: web", fmt.Sprintf("app: svc-%d", i)).Replace(service), strings.NewReplacer("  name: web\n", fmt.Sprintf("  name: other-%d\n", i), "app: web", fmt.Sprintf("app: other-%d", i)).Replace(deployment{}.String()))
+	}
 	bomb := "a: &a {kind: Pod, metadata: {name: x}, b: [1, 2, 3, 4, 5, 6, 7, 8, 9]}\n"
 	for i := range 20 {
 		bomb += fmt.Sprintf("a%d: &a%d [%s]\n", i, i, strings.TrimSuffix(strings.Repeat(fmt.Sprintf("*a%s, ", before(i)), 9), ", "))
@@ -219,6 +240,7 @@ func TestThousandsOfObjectsAreReviewedInTime(t *testing.T) {
 	}{
 		{what: "10,000 objects", text: join(objects...), objects: 10_002},
 		{what: "10,000 that all choose each other", text: alike},
+		{what: "10,000 that do not find each other", text: join(lost...)},
 		{what: "an alias bomb", text: bomb + "kind: List\nitems: *a19\n"},
 		{what: "deep nesting", text: "kind: Deployment\nmetadata: {name: x}\nspec:\n" + stairs(4_000)},
 		{what: "many owners", text: "kind: Pod\nmetadata:\n  name: x\n  annotations:\n    holdfast/accept: |\n" + strings.Repeat("      HF3250 until 2027-01-01 by a: b\n", 200_000)},

@@ -2,7 +2,6 @@ package kubernetes
 
 import (
 	"fmt"
-	"slices"
 
 	"holdfast/diagnostic"
 )
@@ -115,7 +114,7 @@ func (c *cluster) strayAffinity(w *workload) field {
 		if !s.known || term.at("namespaces").written || term.at("namespaceSelector").written {
 			continue
 		}
-		if !slices.ContainsFunc(c.workloads, func(other *workload) bool { return s.chooses(other.pod.labels) }) {
+		if chosen, _ := c.shelves.chosen(s, &w.object); len(chosen) == 0 {
 			return pointed(label, term)
 		}
 	}

@@ -59,11 +59,10 @@ func tagLabel(i image) string {
 // anyMemory asks nothing of processors: a limit there slows a program down, and
 // does not keep others alive.
 func anyMemory(c *cluster) []finding {
-	if len(c.ranges) > 0 {
-		return nil
-	}
 	return c.eachContainer(func(w *workload, one container) (diagnostic.Problem, bool) {
 		switch {
+		case c.fills(&w.object):
+			return diagnostic.Problem{}, false
 		case !one.asks("memory"):
 			return diagnostic.Problem{
 				Place:   one.at("resources").keyOr(one.at("name").or(one.At)),
