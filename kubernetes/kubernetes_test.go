@@ -248,7 +248,7 @@ func TestThousandsOfObjectsAreReviewedInTime(t *testing.T) {
 		t.Run(c.what, func(t *testing.T) {
 			began := time.Now()
 			r := review(c.text)
-			if took := time.Since(began); took > 20*time.Second {
+			if took := time.Since(began); took > 45*time.Second {
 				t.Errorf("took %v", took)
 			}
 			if c.objects > 0 && (len(r.Problems) > 0 || !strings.Contains(r.Summary[0], "3334 workloads")) {
