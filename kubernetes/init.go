@@ -196,11 +196,20 @@ func (i *initial) urls(s *service) {
 	}
 	if len(all) == 0 {
 		all = []string{fmt.Sprintf("%q", fmt.Sprintf("%s://%s:%s%s", scheme, host, s.reachedAt(p), path))}
+		why = strings.TrimPrefix(why+s.several(), "; ")
 	}
 	if why != "" {
 		why = "   # " + why
 	}
 	i.line("    urls: [%s]%s", strings.Join(all, ", "), why)
+}
+
+// several says that there is more behind an address than check can know.
+func (s *service) several() string {
+	if len(s.workloads) != 1 || s.hidden || !s.workloads[0].counted() || s.workloads[0].least() < 2 {
+		return ""
+	}
+	return fmt.Sprintf("; Kubernetes has %d replicas behind it, which `check` does not see", s.workloads[0].least())
 }
 
 // members is how many names a headless Service gives the pods of its StatefulSet.

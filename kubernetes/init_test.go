@@ -111,6 +111,7 @@ func TestInitWritesWhatIsThere(t *testing.T) {
 		"mend: kubectl -n shop rollout status deployment/front --timeout=25s",
 		"depends_on: [db]   # guessed",
 		"1 Service left out",
+		"as its readiness probe asks; Kubernetes has 3 replicas behind it",
 	} {
 		if !strings.Contains(text, want) {
 			t.Errorf("%q is not in it:\n%s", want, text)

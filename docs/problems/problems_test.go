@@ -131,7 +131,9 @@ func families() []family {
 }
 
 // isObjects tells Kubernetes objects. A piece of one does not say of what API it is.
-func isObjects(text string) bool { return strings.HasPrefix(strings.TrimPrefix(text, "{"), "apiVersion:") }
+func isObjects(text string) bool {
+	return strings.HasPrefix(strings.TrimPrefix(text, "{"), "apiVersion:")
+}
 
 func foundInObjects(text string) ([]string, bool) {
 	review := kubernetes.Review(source.File{Name: "objects.yaml", Text: []byte(text)})
