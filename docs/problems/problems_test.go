@@ -11,6 +11,7 @@ import (
 	"holdfast/check"
 	"holdfast/diagnostic"
 	"holdfast/docs/problems"
+	"holdfast/kubernetes"
 	"holdfast/source"
 	"holdfast/spec"
 
@@ -125,7 +126,22 @@ func families() []family {
 		{prefix: "HF1", whole: isSystem, found: found, accepted: accepted},
 		{prefix: "HF2109", whole: isSystem, found: foundByPairs, accepted: accepted},
 		{prefix: "HF2", whole: isSystem, found: found, accepted: accepted},
+		{prefix: "HF32", whole: isObjects, found: foundInObjects},
 	}
+}
+
+// isObjects tells Kubernetes objects. A piece of one does not say of what API it is.
+func isObjects(text string) bool {
+	return strings.HasPrefix(strings.TrimPrefix(text, "{"), "apiVersion:")
+}
+
+func foundInObjects(text string) ([]string, bool) {
+	review := kubernetes.Review(source.File{Name: "objects.yaml", Text: []byte(text)})
+	var codes []string
+	for _, problem := range review.Problems {
+		codes = append(codes, string(problem.Code))
+	}
+	return codes, review.Usable()
 }
 
 func isSystem(text string) bool { return strings.HasPrefix(text, "name:") }
