@@ -38,6 +38,7 @@ type Kind struct {
 	Meanings []diagnostic.Meaning // of every code that is reported of it; Codes of this package among them
 	Smallest string               // how the smallest one is written, for whoever has an empty one
 	Foreign  map[string]string    // keys that people bring along from other files, and what to write instead
+	Tags     []string             // YAML tags that may be written: `!reset`, `!!str`
 }
 
 // A Document is one reading of one file.
