@@ -38,7 +38,7 @@ func floors() []floor {
 		{pkg: "topology", house: words("holdfast", "cutset"), because: "who needs whom, and so what takes what down, is a property of a system"},
 		{pkg: "spec", house: words("holdfast", "command", "diagnostic", "mode", "source", "topology"), others: words("github.com/goccy/go-yaml"),
 			because: "values become a system, strictly"},
-		{pkg: "check", house: words("holdfast", "cutset", "diagnostic", "mode", "topology"), because: "judges a system; speaks in paths of the file, and reads none"},
+		{pkg: "check", house: words("holdfast", "command", "cutset", "diagnostic", "mode", "topology"), because: "judges a system; speaks in paths of the file, and reads none"},
 		// mind
 		{pkg: "detect", house: words("holdfast"), because: "observations in, belief out"},
 		{pkg: "decide", house: words("holdfast", "event"), because: "belief in, decisions out"},

@@ -8,6 +8,8 @@
 package check
 
 import (
+	"cmp"
+
 	"holdfast"
 	"holdfast/cutset"
 	"holdfast/diagnostic"
@@ -19,11 +21,13 @@ import (
 type Path []string
 
 // A Finding is one thing about a system that somebody should know before it
-// fails. Of is what it is about, by the name under which it can be accepted.
+// fails. Of is what it is about, by the name under which it can be accepted; empty
+// is the system as a whole.
 type Finding struct {
 	Code    diagnostic.Code
 	Of      string
 	At      Path
+	Or      []Path  // where else it may be written: of At and these, the first that is
 	Also    []Point // at most three
 	Message string  // what is so
 	Label   string  // stands beside the place
@@ -49,17 +53,19 @@ const (
 
 // Facts are what is known beside the file.
 type Facts struct {
-	Proofs map[holdfast.ModeName]Proof // nil: nothing was looked up, and nothing is said of it
-	Limits cutset.Limits               // of the search for what breaks a promise
-	Pairs  bool                        // pairs that break a promise are findings, too
+	Proofs  map[holdfast.ModeName]Proof // nil: nothing was looked up, and nothing is said of it
+	Missing map[string]string           // files of fallbacks that could not be answered, by path, and why
+	Limits  cutset.Limits               // of the search for what breaks a promise
+	Pairs   bool                        // pairs that break a promise are findings, too
 }
 
 // Judge says what there is to say of a system that was read without errors.
 func Judge(system *holdfast.System, facts Facts) ([]Finding, Summary) {
-	c := &judging{system: system, facts: facts, risks: topology.Analyse(system, facts.Limits)}
-	for _, promise := range c.risks.Promises() {
-		c.promises = append(c.promises, judged{Promise: promise, cuts: c.risks.Cuts(promise)})
+	c := &judging{system: system, facts: facts, services: map[holdfast.ServiceName]holdfast.Service{}}
+	for _, s := range system.Services {
+		c.services[s.Name] = s
 	}
+	c.analyse()
 	var all []Finding
 	for _, rule := range rules() {
 		for _, f := range rule.find(c) {
@@ -73,9 +79,31 @@ func Judge(system *holdfast.System, facts Facts) ([]Finding, Summary) {
 // Judging is a system while it is judged.
 type judging struct {
 	system   *holdfast.System
+	services map[holdfast.ServiceName]holdfast.Service // of the system, by name: it may have thousands
 	facts    Facts
 	risks    *topology.Risks
+	order    int // of the largest sets that were looked for
 	promises []judged
+}
+
+// analyse looks for what breaks each promise; where that is more than the limits
+// allow, for smaller sets, down to what breaks it alone. What is not decided then
+// stays so, and is said.
+func (c *judging) analyse() {
+	limits := c.facts.Limits
+	for c.order = cmp.Or(limits.Order, cutset.DefaultOrder); ; c.order-- {
+		limits.Order = c.order
+		c.risks, c.promises = topology.Analyse(c.system, limits), nil
+		decided := true
+		for _, promise := range c.risks.Promises() {
+			cuts := c.risks.Cuts(promise)
+			decided = decided && cuts.Decided()
+			c.promises = append(c.promises, judged{Promise: promise, cuts: cuts})
+		}
+		if decided || c.order == 1 {
+			return
+		}
+	}
 }
 
 // A judged promise comes with what breaks it.

@@ -9,6 +9,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"holdfast"
+	"holdfast/cutset"
 	"holdfast/diagnostic"
 	"holdfast/source"
 	"holdfast/spec"
@@ -37,6 +39,7 @@ func judge(t testing.TB, name, text string, facts Facts) (source.File, []diagnos
 // what is said of it is kept beside it. REWRITE=1 keeps it anew: read the diff
 // then. Lines that begin with "# near:" are changes after which it must be gone:
 // a text, " => " and what is put in its place, several with " ;; " between them.
+// Lines that begin with "# proof:" or "# missing:" are facts beside the file.
 func TestFindings(t *testing.T) {
 	for _, meaning := range Codes() {
 		t.Run(string(meaning.Code), func(t *testing.T) {
@@ -45,7 +48,7 @@ func TestFindings(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			file, problems := judge(t, path, string(text), Facts{})
+			file, problems := judge(t, path, string(text), factsOf(string(text)))
 			golden(t, path+".txt", file.Show(problems, false))
 			if !found(problems, meaning.Code) {
 				t.Errorf("%s (%s) is not found", meaning.Code, meaning.Title)
@@ -64,6 +67,25 @@ func TestFindings(t *testing.T) {
 	}
 }
 
+// factsOf are the facts that a file of testdata says are known of it.
+func factsOf(text string) Facts {
+	var facts Facts
+	for line := range strings.Lines(text) {
+		if proof, is := strings.CutPrefix(line, "# proof: "); is {
+			if facts.Proofs == nil {
+				facts.Proofs = map[holdfast.ModeName]Proof{}
+			}
+			mode, stands, _ := strings.Cut(strings.TrimSpace(proof), " ")
+			facts.Proofs[holdfast.ModeName(mode)] = Proof(stands)
+		}
+		if missing, is := strings.CutPrefix(line, "# missing: "); is {
+			path, why, _ := strings.Cut(strings.TrimSpace(missing), " ")
+			facts.Missing = map[string]string{path: why}
+		}
+	}
+	return facts
+}
+
 func nearMiss(t *testing.T, code diagnostic.Code, text, change string) {
 	t.Helper()
 	body := text[strings.LastIndex(text, "# near: "):]
@@ -75,7 +97,7 @@ func nearMiss(t *testing.T, code diagnostic.Code, text, change string) {
 		}
 		body = strings.Replace(body, old, strings.ReplaceAll(instead, `\n`, "\n"), 1)
 	}
-	if _, problems := judge(t, change, body, Facts{}); found(problems, code) {
+	if _, problems := judge(t, change, body, factsOf(body)); found(problems, code) {
 		t.Errorf("still found with %s", change)
 	}
 }
@@ -145,5 +167,24 @@ func TestSummary(t *testing.T) {
 	want := []string{"this host", "zone a", "a change of this file", "a release of web", "a release of db", "zone b+db-1", "db-1+db-2"}
 	if diff := cmp.Diff(want, sets[:min(len(sets), len(want))]); diff != "" {
 		t.Errorf("(-want +got):\n%s\n%s", diff, fmt.Sprint(sets))
+	}
+}
+
+// What is too much at order 3 is looked for at order 1; what is too much at all
+// is not decided, and nothing is said of it.
+func TestWhatIsTooMuchIsSaid(t *testing.T) {
+	_, reading := read(t, "the town", town(200))
+	decided := func(steps int) (Summary, int) {
+		findings, summary := Judge(reading.System, Facts{Limits: cutset.Limits{Steps: steps}})
+		return summary, len(findings)
+	}
+	if summary, _ := decided(0); summary.Order != 3 || !summary.Promises[0].Decided {
+		t.Errorf("order %d, decided %v", summary.Order, summary.Promises[0].Decided)
+	}
+	if summary, _ := decided(10_000); summary.Order != 1 || !summary.Promises[0].Decided || len(summary.Promises[0].ByOrder) != 1 {
+		t.Errorf("order %d, decided %v", summary.Order, summary.Promises[0].Decided)
+	}
+	if summary, n := decided(1); summary.Order != 1 || summary.Promises[0].Decided || len(summary.Promises[0].Smallest) > 0 || n > 0 {
+		t.Errorf("order %d, decided %v, %d findings", summary.Order, summary.Promises[0].Decided, n)
 	}
 }

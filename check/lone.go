@@ -16,7 +16,7 @@ func lonePoint() rule {
 		find: func(c *judging) []Finding {
 			var all []Finding
 			for _, p := range c.points(topology.ReplicaRisk) {
-				if s, _ := c.system.Service(p.Service); s.Replicas == 1 {
+				if s := c.services[p.Service]; s.Replicas == 1 {
 					all = append(all, lone(s, p))
 				}
 			}

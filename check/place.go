@@ -2,13 +2,15 @@ package check
 
 import "holdfast/diagnostic"
 
-// Problems are findings where the file has them. place says where a path of keys
-// stands, or the part of it that is written.
+// A placing says where a path of keys stands, or the part of it that is written.
+type placing func(path ...string) (at diagnostic.Place, whole bool)
+
+// Problems are findings where the file has them.
 func Problems(findings []Finding, file string, place func(path ...string) (at diagnostic.Place, whole bool)) []diagnostic.Problem {
 	meanings := Codes()
 	var all []diagnostic.Problem
 	for _, f := range findings {
-		at, _ := place(f.At...)
+		at := placing(place).of(f)
 		p := diagnostic.Problem{
 			Code: f.Code, Severity: diagnostic.SeverityOf(f.Code, meanings), Of: f.Of, File: file, Place: at,
 			Message: f.Message, Label: f.Label, Note: f.Note, Help: f.Help,
@@ -22,4 +24,18 @@ func Problems(findings []Finding, file string, place func(path ...string) (at di
 	}
 	diagnostic.Sort(all)
 	return all
+}
+
+// of is the place of a finding.
+func (place placing) of(f Finding) diagnostic.Place {
+	at, whole := place(f.At...)
+	for _, path := range f.Or {
+		if whole {
+			break
+		}
+		if other, written := place(path...); written {
+			at, whole = other, true
+		}
+	}
+	return at
 }

@@ -35,7 +35,7 @@ func impossiblePromise() rule {
 func (c *judging) impossible(p holdfast.Promise, entry holdfast.ServiceName) (Finding, bool) {
 	best, on := 1.0, []holdfast.Service{}
 	for _, name := range c.risks.Path(entry, p.Route) {
-		s, _ := c.system.Service(name)
+		s := c.services[name]
 		if s.Promise > 0 && name != entry {
 			best *= float64(s.Promise)
 			on = append(on, s)

@@ -13,7 +13,12 @@ type rule struct {
 // rules are all kinds of findings, by code: 21 what takes a promise down, 22 how
 // services need each other, 23 what they keep, 24 people, remedies and drills.
 func rules() []rule {
-	return []rule{lonePoint(), sharedPoint(), impossiblePromise(), zonePoint()}
+	return []rule{
+		lonePoint(), sharedPoint(), impossiblePromise(), zonePoint(),
+		missingFallback(),
+		noBackup(), noTakeover(), hiddenState(),
+		unowned(), nobodyThere(), helpless(), worsening(), impossibleBound(), undrilled(), outdated(), failing(), unseen(), lateWithoutTraffic(),
+	}
 }
 
 // Codes lists every kind of finding, by code.

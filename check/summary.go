@@ -18,6 +18,7 @@ type Summary struct {
 	Remedied     int        `json:"remedied"`  // that something mends without a person
 	Escalated    int        `json:"escalated"` // that wake somebody by a policy of their own
 	Drilled      int        `json:"drilled"`   // whose last drill passed, on what there is now
+	Order        int        `json:"order"`     // of the largest sets that were looked for; less than what was asked for where that was too much
 	Promises     []Standing `json:"promises"`
 }
 
@@ -35,7 +36,7 @@ type Standing struct {
 const smallestShown = 12
 
 func (c *judging) summary() Summary {
-	s := Summary{Services: len(c.system.Services), Dependencies: len(c.system.Edges()), Zones: len(c.system.Zones), Modes: len(c.system.Modes)}
+	s := Summary{Services: len(c.system.Services), Dependencies: len(c.system.Edges()), Zones: len(c.system.Zones), Modes: len(c.system.Modes), Order: c.order}
 	for _, service := range c.system.Services {
 		s.Replicas += service.Replicas
 	}

@@ -8,9 +8,9 @@ import (
 	"holdfast/event"
 )
 
-// proofLasts is how long a verdict arms a remedy. A month is what the budget of
+// ProofLasts is how long a verdict arms a remedy. A month is what the budget of
 // a promise is counted over, and nobody's system stays the same for longer.
-const proofLasts = 30 * 24 * time.Hour
+const ProofLasts = 30 * 24 * time.Hour
 
 // A proof is the newest verdict of a failure mode's drill.
 type proof struct {
@@ -34,7 +34,7 @@ func (m *Mind) armed(mode holdfast.FailureMode) (why string) {
 		return "what its proof rests on cannot be inspected"
 	case basis != proof.On:
 		return "its slice of the file, the executable or the inputs have changed since its drill"
-	case m.now.Wall.Sub(proof.At) > proofLasts:
+	case m.now.Wall.Sub(proof.At) > ProofLasts:
 		return "its proof is older than 30 days"
 	default:
 		return ""

@@ -3,14 +3,15 @@
 // It shows problems as a compiler does, to a person, to a program, and on a pull
 // request.
 //
-// It knows no codes itself: whoever reads or judges a file lists its own.
+// It knows the codes of acceptances, which may stand in any kind of file, and no
+// others: whoever reads or judges a file lists its own.
 package diagnostic
 
 import "fmt"
 
 // A Code names a kind of problem for ever. The first two digits say what it is
-// about: 10 the text, 11 keys and values, 12 references between things, 2x the
-// design of a system, 31 Compose files, 32 Kubernetes objects.
+// about: 10 the text, 11 keys and values, 12 references between things, 13 what
+// is accepted, 2x the design of a system, 31 Compose files, 32 Kubernetes objects.
 type Code string
 
 // A Severity says what becomes of a file with a problem: an error makes check

@@ -15,8 +15,8 @@ import (
 	"holdfast"
 )
 
-// maxFallback bounds the file of a fallback.
-const maxFallback = 1 << 20
+// MaxFallback bounds the file of a fallback, in bytes.
+const MaxFallback = 1 << 20
 
 // degraded marks an answer that stands in for a replica's.
 const degraded = "Holdfast-Degraded"
@@ -87,10 +87,10 @@ func readFallback(path string) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	if !info.Mode().IsRegular() || info.Size() > maxFallback {
+	if !info.Mode().IsRegular() || info.Size() > MaxFallback {
 		return nil, fmt.Errorf("%s: not a file of at most 1 MiB", path)
 	}
-	body, err := io.ReadAll(io.LimitReader(file, maxFallback))
+	body, err := io.ReadAll(io.LimitReader(file, MaxFallback))
 	if body == nil {
 		body = []byte{}
 	}

@@ -111,7 +111,7 @@ func TestAFallbackFileIsReadWhenItIsNeeded(t *testing.T) {
 			t.Errorf("%q: %+v", text, got)
 		}
 	}
-	if err := os.Truncate(path, maxFallback+1); err != nil {
+	if err := os.Truncate(path, MaxFallback+1); err != nil {
 		t.Fatal(err)
 	}
 	if got := ask(); got.status != 503 {

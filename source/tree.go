@@ -56,9 +56,14 @@ func (d *Document) text() (string, bool) {
 	return text, !d.reportEmptyRun()
 }
 
+// firstInvalid is where a text stops being one. A NUL is UTF-8 and in no text:
+// what holds one is a program, or UTF-16 without a mark.
 func firstInvalid(text string) (diagnostic.Place, bool) {
 	at := diagnostic.Place{Line: 1, Column: 1, Width: 1}
 	for i, c := range text {
+		if c == 0 {
+			return at, true
+		}
 		if c == utf8.RuneError {
 			if _, size := utf8.DecodeRuneInString(text[i:]); size == 1 {
 				return at, true

@@ -36,6 +36,7 @@ const (
 	badSize        diagnostic.Code = "HF1126"
 	badCPU         diagnostic.Code = "HF1127"
 	twoFallbacks   diagnostic.Code = "HF1130"
+	badDate        diagnostic.Code = "HF1140"
 
 	blindToHang   diagnostic.Code = "HF1201"
 	unknownNeed   diagnostic.Code = "HF1202"
@@ -47,8 +48,6 @@ const (
 	unsetVariable diagnostic.Code = "HF1208"
 	missingSecret diagnostic.Code = "HF1209"
 	takenPort     diagnostic.Code = "HF1210"
-	loneReplica   diagnostic.Code = "HF1211"
-	nobodyOwns    diagnostic.Code = "HF1212"
 	unfitMode     diagnostic.Code = "HF1213"
 
 	unknownOwner diagnostic.Code = "HF1214"
@@ -97,6 +96,7 @@ func valueCodes() []diagnostic.Meaning {
 		{Code: badSize, Severity: diagnostic.Error, Title: "an amount of memory is not one, or out of range"},
 		{Code: badCPU, Severity: diagnostic.Error, Title: "a share of the processors is not one, or out of range"},
 		{Code: twoFallbacks, Severity: diagnostic.Error, Title: "a fallback has two bodies"},
+		{Code: badDate, Severity: diagnostic.Error, Title: "a date is not one"},
 	}
 }
 
@@ -112,8 +112,6 @@ func referenceCodes() []diagnostic.Meaning {
 		{Code: unsetVariable, Severity: diagnostic.Error, Title: "a variable is set by nothing"},
 		{Code: missingSecret, Severity: diagnostic.Error, Title: "a secret is not in the environment"},
 		{Code: takenPort, Severity: diagnostic.Error, Title: "two services are published at one address"},
-		{Code: loneReplica, Severity: diagnostic.Warning, Title: "a service that others wait for has one replica"},
-		{Code: nobodyOwns, Severity: diagnostic.Warning, Title: "a service has no owner"},
 		{Code: unfitMode, Severity: diagnostic.Error, Title: "a service cannot fail in this way"},
 		{Code: unknownOwner, Severity: diagnostic.Error, Title: "an owner is not among the owners"},
 		{Code: vainPromise, Severity: diagnostic.Error, Title: "a promise is made where no user comes in"},

@@ -107,7 +107,7 @@ func (r *reader) settleProtocol(d *draft) {
 	s.Healthcheck.Path = ""
 	if !s.Healthcheck.Disabled && s.Healthcheck.Expect == "" {
 		r.Report(at, diagnostic.Problem{
-			Code: blindToHang, Message: "a hang of " + diagnostic.Tick(string(s.Name)) + " is then seen only through traffic", Label: "a TCP service is asked by a connect",
+			Code: blindToHang, Of: string(s.Name), Message: "a hang of " + diagnostic.Tick(string(s.Name)) + " is then seen only through traffic", Label: "a TCP service is asked by a connect",
 			Note: "the kernel accepts connections for a process that is stopped",
 			Help: "say what it is told and must answer, as in `healthcheck: {send: \"PING\\r\\n\", expect: PONG}`; or, if it speaks HTTP, say so",
 		})

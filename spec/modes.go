@@ -28,8 +28,8 @@ type override struct {
 }
 
 // failureModes reads what is said of the failure modes of a service, or of one
-// of its dependencies.
-func (r *reader) failureModes(into *[]override) func(source.Value) {
+// of its dependencies, which can have some remedies.
+func (r *reader) failureModes(into *[]override, can func(mode.Mode) []holdfast.Remedy) func(source.Value) {
 	return func(v source.Value) {
 		entries, _ := r.Entries(v, "failure modes by kind")
 		for _, e := range entries {
@@ -38,15 +38,15 @@ func (r *reader) failureModes(into *[]override) func(source.Value) {
 				r.Report(e.At, diagnostic.Problem{Code: unknownMode, Message: "no failure mode is called " + diagnostic.Tick(e.Key), Help: diagnostic.DidYouMean("", diagnostic.Nearest(e.Key, kinds()), "there are "+diagnostic.Ticks(kinds()))})
 				continue
 			}
-			*into = append(*into, r.override(found, e))
+			*into = append(*into, r.override(found, e, can(found)))
 		}
 	}
 }
 
-func (r *reader) override(of mode.Mode, e source.Entry) override {
+func (r *reader) override(of mode.Mode, e source.Entry, can []holdfast.Remedy) override {
 	o := override{mode: of, at: e.At}
 	o.said = r.Keys(e.Value, "a failure mode", append([]source.Key{
-		{Name: "remedies", Read: func(v source.Value) { o.remedies = r.remedies(v) }},
+		{Name: "remedies", Read: func(v source.Value) { o.remedies = r.remedies(v, can) }},
 		{Name: "bounds", Read: r.bounds(&o.bounds)},
 		{Name: "owner", Read: scalar(r, &o.owner, label[holdfast.OwnerName])},
 		{Name: "escalate", Read: scalar(r, &o.escalate, label[holdfast.PolicyName])},
@@ -57,9 +57,45 @@ func (r *reader) override(of mode.Mode, e source.Entry) override {
 }
 
 // remedies are never nil: an empty list says that a person is the remedy.
-func (r *reader) remedies(v source.Value) []holdfast.Remedy {
-	known := oneOf(unknownRemedy, "a remedy that exists", knownRemedies()...)
-	return append([]holdfast.Remedy{}, list(r, v, "remedies", "`remedies: [restart]`, or `[]` for none", known)...)
+func (r *reader) remedies(v source.Value, can []holdfast.Remedy) []holdfast.Remedy {
+	known := oneOf(unknownRemedy, "a remedy of this failure mode", can...)
+	uncovered := func(text string) (holdfast.Remedy, *complaint) {
+		remedy, wrong := known(text)
+		if wrong != nil && text == string(holdfast.RemedyFallback) && slices.Contains(can, holdfast.RemedyFailFast) {
+			wrong.help = "give the dependency a `fallback: …`, which is its remedy then"
+		}
+		return remedy, wrong
+	}
+	return append([]holdfast.Remedy{}, list(r, v, "remedies", "`remedies: ["+string(can[0])+"]`, or `[]` for none", uncovered)...)
+}
+
+// remediesOfService are those that some failure mode of services has: one may be
+// added to another, as a restart to slow. What strikes a dependency is not among
+// them, and is refused in its place.
+func remediesOfService(of mode.Mode) []holdfast.Remedy {
+	if of.Fits == nil {
+		return of.Remedies
+	}
+	var all []holdfast.Remedy
+	for _, m := range mode.Catalogue() {
+		for _, remedy := range m.Remedies {
+			if m.Fits != nil && !slices.Contains(all, remedy) {
+				all = append(all, remedy)
+			}
+		}
+	}
+	return all
+}
+
+// remediesOfEdge are those that a dependency has by itself: whether it is covered
+// by a fallback decides, and no word beside it.
+func remediesOfEdge(d *holdfast.Dependency) func(mode.Mode) []holdfast.Remedy {
+	return func(of mode.Mode) []holdfast.Remedy {
+		if of.FitsEdge == nil {
+			return remediesOfService(of)
+		}
+		return of.OfEdge(holdfast.Service{}, *d).Remedies
+	}
 }
 
 // modes are the failure modes of a service and of its dependencies: those of the
@@ -78,7 +114,7 @@ func (r *reader) modes(d *draft, drafts []*draft, standard defaults) []holdfast.
 				Help: "write it where the dependency is declared: `depends_on: {other: {failure_modes: {" + string(m.Kind) + ": …}}}`",
 			})
 		default:
-			r.reportUnfit(m, d, string(d.service.Name), said)
+			r.reportUnfit(m, said, string(d.service.Name), fitting(m, d.service))
 		}
 	}
 	for _, n := range d.needs {
@@ -90,7 +126,14 @@ func (r *reader) modes(d *draft, drafts []*draft, standard defaults) []holdfast.
 // edgeModes are the failure modes of one dependency.
 func (r *reader) edgeModes(d *draft, n need, drafts []*draft, standard defaults) []holdfast.FailureMode {
 	i := slices.IndexFunc(drafts, func(other *draft) bool { return other.service.Name == n.dependency.On })
-	if i < 0 || drafts[i] == d || d.service.Manage != holdfast.Full || d.service.Once {
+	if i < 0 || drafts[i] == d || d.service.Manage == "" {
+		return nil
+	}
+	edge := holdfast.Edge{From: d.service.Name, To: n.dependency.On}.String()
+	if d.service.Manage != holdfast.Full || d.service.Once {
+		for _, said := range n.overrides {
+			r.reportUnfit(said.mode, said, edge, "remove it: a dependency is lost on purpose where holdfast runs its caller by `command`, and goes on running it")
+		}
 		return nil
 	}
 	var all []holdfast.FailureMode
@@ -100,7 +143,7 @@ func (r *reader) edgeModes(d *draft, n need, drafts []*draft, standard defaults)
 		case m.StrikesEdge(n.dependency, drafts[i].service):
 			all = append(all, r.mode(m.OfEdge(d.service, n.dependency), standard.bounds, overlay{}, said))
 		case said.at.Line > 0:
-			r.reportUnfit(m, drafts[i], holdfast.Edge{From: d.service.Name, To: n.dependency.On}.String(), said)
+			r.reportUnfit(m, said, edge, fittingEdge(m, drafts[i].service))
 		}
 	}
 	return all
@@ -116,15 +159,42 @@ func saidOf(m mode.Mode, overrides []override) override {
 	return override{}
 }
 
-func (r *reader) reportUnfit(m mode.Mode, d *draft, target string, said override) {
+func (r *reader) reportUnfit(m mode.Mode, said override, target, help string) {
 	if said.half() {
 		return // which has been reported
 	}
-	help := "remove it, or let holdfast run the service by `command`"
-	if m.Fits != nil && d.service.Manage != holdfast.Full {
-		help = "add `break: …` and `mend: …`, the commands that break it and put it back"
+	r.Report(said.at, diagnostic.Problem{
+		Code: unfitMode, Message: diagnostic.Tick(target) + " cannot be drilled for " + diagnostic.Tick(string(m.Kind)), Label: m.Title,
+		Help: help,
+	})
+}
+
+// fitting is what makes a failure mode fit a service.
+func fitting(m mode.Mode, s holdfast.Service) string {
+	const hook = "add `break: …` and `mend: …`, the commands that break it and put it back"
+	switch {
+	case s.Once:
+		return "remove it: what runs once, to its end, has no replica that goes on"
+	case s.Manage != holdfast.Full:
+		return hook
+	default:
+		return hook + "; only what speaks HTTP and has a health check has " + diagnostic.Tick(string(m.Kind)) + " by itself"
 	}
-	r.Report(said.at, diagnostic.Problem{Code: unfitMode, Message: diagnostic.Tick(target) + " cannot be drilled for " + diagnostic.Tick(string(m.Kind)), Label: m.Title, Help: help})
+}
+
+// fittingEdge is what makes one fit a dependency on a service.
+func fittingEdge(m mode.Mode, on holdfast.Service) string {
+	called := diagnostic.Tick(string(on.Name))
+	switch {
+	case m.FitsEdge == nil:
+		return "write it at " + called + " itself, which it strikes: `failure_modes: {" + string(m.Kind) + ": …}`"
+	case on.Once:
+		return "remove it: " + called + " runs once, to its end, and nobody asks it anything"
+	case on.Manage != holdfast.Full:
+		return "remove it, or let holdfast run " + called + " by `command`"
+	default:
+		return "remove it: only what speaks HTTP and has a health check can be lost on purpose, and " + called + " does not"
+	}
 }
 
 // mode puts over a failure mode what the file says of all, of its service, and
@@ -175,21 +245,6 @@ func kinds() []holdfast.Kind {
 	var all []holdfast.Kind
 	for _, m := range mode.Catalogue() {
 		all = append(all, m.Kind)
-	}
-	return all
-}
-
-// knownRemedies are those that some failure mode of the catalogue has.
-func knownRemedies() []holdfast.Remedy {
-	var all []holdfast.Remedy
-	have := map[holdfast.Remedy]bool{}
-	for _, m := range mode.Catalogue() {
-		for _, remedy := range m.Remedies {
-			if !have[remedy] {
-				have[remedy] = true
-				all = append(all, remedy)
-			}
-		}
 	}
 	return all
 }

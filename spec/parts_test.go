@@ -102,6 +102,29 @@ func TestAliasesAndMergeKeys(t *testing.T) {
 	}
 }
 
+// What is accepted is no part of the system: who judges the file asks for it.
+func TestAccepted(t *testing.T) {
+	text := "name: shop\nowner: us\naccept:\n  - {code: HF2101, of: web, owner: $WHO, reason: \"one is enough\", until: 2027-03-31}\n" +
+		"  - {code: HF2401, owner: us, reason: a trial, until: 2026-01-01}\nservices:\n  web: {command: ./web, ports: [\"8080\"]}\n"
+	reading := Understand(source.File{Name: "f", Text: []byte(text), Dir: "/srv"}, map[string]string{"WHO": "ana"})
+	day := func(year int, month time.Month, day int) time.Time {
+		return time.Date(year, month, day, 0, 0, 0, 0, time.UTC)
+	}
+	want := []diagnostic.Acceptance{
+		{Code: "HF2101", Of: "web", Owner: "ana", Reason: "one is enough", Until: day(2027, 3, 31), File: "f", Place: diagnostic.Place{Line: 4, Column: 5, Width: 80}},
+		{Code: "HF2401", Owner: "us", Reason: "a trial", Until: day(2026, 1, 1), File: "f", Place: diagnostic.Place{Line: 5, Column: 5, Width: 61}},
+	}
+	if diff := cmp.Diff(want, reading.Accepted); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+	if len(reading.Problems) > 0 {
+		t.Errorf("problems: %+v", reading.Problems)
+	}
+	if bare, _ := Read(source.File{Name: "f", Text: []byte("name: shop\nowner: us\nservices: {web: {command: ./web, ports: [\"8080\"]}}\n"), Dir: "/srv"}, nil); !cmp.Equal(bare.Services, reading.System.Services) {
+		t.Error("what is accepted changes the system")
+	}
+}
+
 func TestOverridesAndLayers(t *testing.T) {
 	text := `
 name: shop

@@ -25,7 +25,6 @@ func (r *reader) relate(drafts []*draft) {
 	r.reportCircles(drafts)
 	r.reportTakenPorts(drafts)
 	r.reportTakenListens(drafts)
-	r.reportLoneReplicas(drafts)
 }
 
 func (r *reader) relateNeeds(d *draft, drafts []*draft, byName map[holdfast.ServiceName]*draft) {
@@ -225,67 +224,3 @@ func (r *reader) reportTakenPorts(drafts []*draft) {
 }
 
 func everywhere(host string) bool { return host == "" || host == "0.0.0.0" || host == "::" }
-
-// reportLoneReplicas says plainly what one replica means where somebody waits
-// for it.
-func (r *reader) reportLoneReplicas(drafts []*draft) {
-	callers := map[holdfast.ServiceName][]holdfast.ServiceName{}
-	for _, d := range drafts {
-		for _, n := range d.needs {
-			if n.dependency.Required && n.dependency.On != d.service.Name {
-				callers[n.dependency.On] = append(callers[n.dependency.On], d.service.Name)
-			}
-		}
-	}
-	for _, d := range drafts {
-		s := d.service
-		if s.Once || s.Replicas != 1 || len(s.Ports) == 0 && len(callers[s.Name]) == 0 {
-			continue
-		}
-		help := "write `replicas: 2`"
-		if _, elsewhere := d.written["urls"]; elsewhere {
-			help = "add a second URL"
-		}
-		at := d.at
-		if replicas, said := d.written["replicas"]; said {
-			at = replicas
-		}
-		r.Report(at, diagnostic.Problem{
-			Code: loneReplica, Message: diagnostic.Tick(string(s.Name)) + " has one replica: its crash will be felt", Label: "there is no other to retry on",
-			Note: waiters(s, callers[s.Name]) + " for it, and their requests fail until it is back",
-			Help: help,
-		})
-	}
-}
-
-func waiters(s holdfast.Service, callers []holdfast.ServiceName) string {
-	switch {
-	case len(s.Ports) > 0:
-		return "users wait"
-	case len(callers) == 1:
-		return diagnostic.Tick(string(callers[0])) + " waits"
-	default:
-		return diagnostic.Ticks(callers) + " wait"
-	}
-}
-
-// reportUnowned warns once, however many nobody answers for: the cure is one
-// line at the top of the file.
-func (r *reader) reportUnowned(drafts []*draft) {
-	var unowned []holdfast.ServiceName
-	var first diagnostic.Place
-	for _, d := range drafts {
-		if _, tried := d.written["owner"]; d.service.Owner != "" || tried {
-			continue
-		}
-		if unowned = append(unowned, d.service.Name); len(unowned) == 1 {
-			first = d.at
-		}
-	}
-	if len(unowned) > 0 {
-		r.Report(first, diagnostic.Problem{
-			Code: nobodyOwns, Message: "nobody owns " + diagnostic.Ticks(unowned), Note: "when a remedy does not help, there is nobody to tell",
-			Help: "write `owner: …` at the top of the file, or in the service",
-		})
-	}
-}

@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode"
 
 	"holdfast"
 	"holdfast/diagnostic"
@@ -78,13 +79,23 @@ func share(text string) (holdfast.Share, *complaint) {
 	part, err := strconv.ParseFloat(digits+"e-2", 64)
 	switch {
 	case plain && err == nil && !percent:
-		return complain[holdfast.Share](badShare, "write "+diagnostic.Tick(digits+"%"), "%s has no percent sign", diagnostic.Tick(text))
+		return complain[holdfast.Share](badShare, withPercent(digits), "%s has no percent sign", diagnostic.Tick(text))
 	case !plain || err != nil:
 		return complain[holdfast.Share](badShare, "write it like `99.9%`", "%s is not a share", diagnostic.Tick(text))
 	case part > 1:
 		return complain[holdfast.Share](badShare, "write a share from 0% to 100%", "%s is more than the whole", diagnostic.Tick(text))
 	}
 	return holdfast.Share(part), nil
+}
+
+// withPercent is how a share is to be written. Below 1 it is a fraction of the
+// whole to nearly everyone; e2 instead of a product, so that 0.999 is 99.9.
+func withPercent(digits string) string {
+	hundredfold, err := strconv.ParseFloat(digits+"e2", 64)
+	if err != nil || hundredfold == 0 || hundredfold >= 100 {
+		return "write " + diagnostic.Tick(digits+"%")
+	}
+	return "write " + diagnostic.Tick(strconv.FormatFloat(hundredfold, 'f', -1, 64)+"%") + ", or " + diagnostic.Tick(digits+"%") + " if so little is meant"
 }
 
 // duration accepts Go's and Compose's durations above zero; span those from
@@ -140,15 +151,30 @@ func name[T ~string](text string) (T, *complaint) {
 		if near := slug(text); near != "" {
 			help = "write " + diagnostic.Tick(near) + ": " + help
 		}
-		return complain[T](badName, help, "%s is not a name", diagnostic.Tick(text))
+		return complain[T](badName, help, "%s is not a name%s", diagnostic.Tick(text), stranger(text))
 	}
 	return T(text), nil
 }
 
+// stranger names the first character of a name that a person may not see, or may
+// take for another one.
+func stranger(text string) string {
+	for _, c := range text {
+		if c > unicode.MaxASCII || !unicode.IsPrint(c) {
+			return fmt.Sprintf(": it has the character U+%04X", c)
+		}
+	}
+	return ""
+}
+
 const nameCharacters = "abcdefghijklmnopqrstuvwxyz0123456789-"
 
-// slug is the name that is nearest to a text that is none, or "".
+// slug is the name that is nearest to a text that is none, or "". A text whose
+// letters are not ours has none near it.
 func slug(text string) string {
+	if strings.ContainsFunc(text, func(c rune) bool { return c > unicode.MaxASCII && unicode.IsLetter(c) }) {
+		return ""
+	}
 	changed := strings.Map(func(c rune) rune {
 		switch {
 		case strings.ContainsRune(nameCharacters, c):
@@ -168,10 +194,14 @@ func slug(text string) string {
 
 // label accepts what is only shown or looked up: owners, policies, runbooks.
 func label[T ~string](text string) (T, *complaint) {
-	if strings.ContainsFunc(text, func(c rune) bool { return diagnostic.Visible(c) != c }) || len(text) > maxLabel {
+	if !onOneLine(text) || len(text) > maxLabel {
 		return complain[T](badName, fmt.Sprintf("write one line of at most %d characters", maxLabel), "%s cannot be shown in a line", diagnostic.Tick(text))
 	}
 	return T(text), nil
+}
+
+func onOneLine(text string) bool {
+	return !strings.ContainsFunc(text, func(c rune) bool { return diagnostic.Visible(c) != c })
 }
 
 func truth(text string) (bool, *complaint) {
@@ -187,8 +217,15 @@ func oneOf[T ~string](code diagnostic.Code, of string, exist ...T) func(string) 
 		if slices.Contains(exist, T(text)) {
 			return T(text), nil
 		}
-		return complain[T](code, diagnostic.DidYouMean("", diagnostic.Nearest(text, exist), "there are "+diagnostic.Ticks(exist)), "%s is not %s", diagnostic.Tick(text), of)
+		return complain[T](code, diagnostic.DidYouMean("", diagnostic.Nearest(text, exist), thereAre(exist)), "%s is not %s", diagnostic.Tick(text), of)
 	}
+}
+
+func thereAre[T ~string](exist []T) string {
+	if len(exist) == 1 {
+		return "there is " + diagnostic.Tick(string(exist[0]))
+	}
+	return "there are " + diagnostic.Ticks(exist)
 }
 
 // signals are those a service can be asked to stop with.

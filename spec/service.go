@@ -108,7 +108,7 @@ func (r *reader) service(called holdfast.ServiceName, e source.Entry, system *ho
 		{Name: "owner", Read: scalar(r, &s.Owner, label[holdfast.OwnerName])},
 		{Name: "zones", Read: r.serviceZones(s, system.Zones)},
 		{Name: "bounds", Read: r.bounds(&d.bounds)},
-		{Name: "failure_modes", Read: r.failureModes(&d.overrides)},
+		{Name: "failure_modes", Read: r.failureModes(&d.overrides, remediesOfService)},
 	}, r.designKeys(&s.Design)...))
 	s.Once = d.restart == "no"
 	if d.written != nil {
@@ -261,7 +261,7 @@ func (r *reader) need(e source.Entry) need {
 		}},
 		{Name: "timeout", Read: scalar(r, &n.dependency.Timeout, duration)},
 		{Name: "fallback", Read: r.fallback(&n.dependency.Fallback)},
-		{Name: "failure_modes", Read: r.failureModes(&n.overrides)},
+		{Name: "failure_modes", Read: r.failureModes(&n.overrides, remediesOfEdge(&n.dependency))},
 	})
 	r.reportEdgeHooks(n.overrides)
 	if _, said := written["required"]; !said && n.dependency.Fallback != nil {

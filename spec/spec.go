@@ -37,6 +37,7 @@ func Read(file source.File, environ map[string]string) (*holdfast.System, []diag
 type Reading struct {
 	System   *holdfast.System // nil when a problem is an error
 	Problems []diagnostic.Problem
+	Accepted []diagnostic.Acceptance // of what is found in the file, here or by others; what is wrong with them is in Problems
 	document *source.Document
 	root     source.Value
 }
@@ -47,7 +48,7 @@ func Understand(file source.File, environ map[string]string) *Reading {
 	tree := r.Tree()
 	reading := &Reading{document: r.Document, root: r.Root(tree)}
 	system := r.system(tree)
-	reading.Problems = r.Sorted()
+	reading.Problems, reading.Accepted = r.Sorted(), r.accepted
 	if r.Problems.Errors() > 0 {
 		return reading
 	}
@@ -72,4 +73,6 @@ type reader struct {
 	*source.Document
 	environ map[string]string
 	odd     map[diagnostic.Place]bool // bounds that were warned of: one place may be that of many modes
+
+	accepted []diagnostic.Acceptance
 }

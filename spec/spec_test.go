@@ -114,6 +114,17 @@ func bounded() []struct {
 		fmt.Fprintf(&bomb, "x-%d: &a%d {<<: [*a%d, *a%d]}\n", i, i, i-1, i-1)
 	}
 	bomb.WriteString("services: *a29\n")
+	laughs := strings.Builder{}
+	laughs.WriteString("name: lol\nx-0: &a0 [lol, lol]\n")
+	for i := 1; i < 10; i++ {
+		fmt.Fprintf(&laughs, "x-%d: &a%d [%s]\n", i, i, strings.TrimSuffix(strings.Repeat(fmt.Sprintf("*a%d, ", i-1), 9), ", "))
+	}
+	laughs.WriteString("services: {web: {command: *a9, zones: *a9, environment: *a9}}\n")
+	crowd := strings.Builder{}
+	crowd.WriteString("name: crowd\nservices:\n")
+	for i := range 10_000 {
+		fmt.Fprintf(&crowd, "  s%d: {command: ./serve, replicas: 3}\n", i)
+	}
 	return []struct {
 		what string
 		text string
@@ -132,6 +143,12 @@ func bounded() []struct {
 		{what: "commas without end", text: "x: {" + strings.Repeat("a,", 1<<15), code: source.TooLong},
 		{what: "words without end", text: "x:\n" + strings.Repeat("- a\n", 1<<18-10), code: source.TooLong},
 		{what: "an alias bomb", text: bomb.String(), code: source.AliasBomb},
+		{what: "a billion laughs", text: laughs.String(), code: source.WrongType},
+		{what: "anchors in a circle", text: "name: shop\nservices: &a\n  web: &b {command: ./web, environment: *a, depends_on: *b}\n", code: source.BadAlias},
+		{what: "10,000 services", text: crowd.String(), code: source.TooLong},
+		{what: "100 MB", text: "name: shop\n" + strings.Repeat("# filler\n", 100<<20/9), code: source.TooLong},
+		{what: "a program", text: "\x7fELF\x02\x01\x01\x00\x00\x00\x00\x00\x03\x00>\x00", code: source.NotUTF8},
+		{what: "UTF-16 without a mark", text: "n\x00a\x00m\x00e\x00:\x00 \x00a\x00", code: source.NotUTF8},
 		{what: "300 unknown keys", text: many.String(), code: source.TooMany},
 	}
 }

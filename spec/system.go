@@ -84,6 +84,7 @@ func (r *reader) system(root ast.Node) *holdfast.System {
 		{Name: "defaults", Read: r.defaults(&standard)},
 		{Name: "guardrails", Read: r.guardrails(&system.Guardrails)},
 		{Name: "prove", Read: r.consent(&allowed)},
+		{Name: "accept", Read: r.accept},
 		{Name: "services", Read: func(v source.Value) { drafts = r.services(v, system, standard) }},
 	})
 	r.reportMissing(written, top)
@@ -91,9 +92,6 @@ func (r *reader) system(root ast.Node) *holdfast.System {
 	system.Prove = r.relateConsent(allowed, drafts)
 	system.Promises = r.relatePromises(pledges, drafts)
 	r.relateOwners(system.People, namedOwners(system, written["owner"], drafts))
-	if _, tried := written["owner"]; !tried {
-		r.reportUnowned(drafts)
-	}
 	for _, d := range drafts {
 		system.Services = append(system.Services, d.service)
 		system.Modes = append(system.Modes, r.modes(d, drafts, standard)...)

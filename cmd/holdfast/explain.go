@@ -11,20 +11,23 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"holdfast/check"
 	"holdfast/diagnostic"
 	"holdfast/docs/problems"
 	"holdfast/spec"
 )
 
 // known are the codes of all who find problems.
-func known() [][]diagnostic.Meaning { return [][]diagnostic.Meaning{spec.Codes()} }
+func known() [][]diagnostic.Meaning {
+	return [][]diagnostic.Meaning{spec.Codes(), check.Codes(), diagnostic.AcceptanceCodes()}
+}
 
 func explainCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use: "explain [CODE]", Args: cobra.MaximumNArgs(1),
 		Short: "what a problem means, and how to mend it",
 		Long: "Says more of a problem than check does: what it says, why it hurts, how to mend\n" +
-			"it and how to accept it. HF1211, hf1211 and 1211 are the same code. Without one,\n" +
+			"it and how to accept it. HF2101, hf1211 and 1211 are the same code. Without one,\n" +
 			"lists all codes.",
 	}
 	asJSON := jsonFlag(c)

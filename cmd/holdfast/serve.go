@@ -117,7 +117,7 @@ func (a *agent) declare(ctx context.Context, system *holdfast.System) error {
 // readDeclared understands a file as this agent has to: by its own environment.
 func readDeclared(file api.File) (*holdfast.System, string, error) {
 	read := source.File{Name: file.Name, Text: []byte(file.Text), Dir: file.Dir}
-	system, problems := spec.Read(read, environ())
+	system, problems := readSystem(read, environ())
 	text := strings.TrimRight(read.Show(problems, false), "\n")
 	if system == nil {
 		return nil, "", &api.Problem{Code: api.BadFile, Message: text}

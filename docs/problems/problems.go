@@ -2,9 +2,9 @@
 // reads who has just been told of one, and for whom the lines below the place in
 // the file were not enough.
 //
-// The page of HF1211 is HF1211.md, and all pages have one form:
+// The page of HF2101 is HF2101.md, and all pages have one form:
 //
-//	# HF1211: the title of the code, as the list of codes has it
+//	# HF2101: the title of the code, as the list of codes has it
 //	## What it says        what was found, and under which conditions; an example
 //	## Why it hurts        what would happen, to whom
 //	## How to mend it      the next step; the example, mended
@@ -15,8 +15,9 @@
 // has never seen Holdfast and is in a hurry.
 //
 // Examples are fences. "yaml wrong" is a whole file that has the problem, "yaml
-// right" one that has not, or a piece of one; plain "yaml" is a piece. The test
-// reads all of them as check does, and tells what a page lacks. Who adds a code
+// right" one that has not, or a piece of one, and "yaml accepted" one that has it
+// and accepts it; plain "yaml" is a piece. The test reads all of them as check
+// does, on a day of its own, and tells what a page lacks. Who adds a code
 // writes its page, and adds to the test how files with such codes are read when
 // they are not ours.
 package problems

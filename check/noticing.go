@@ -1,0 +1,129 @@
+package check
+
+import (
+	"strings"
+	"time"
+
+	"holdfast"
+	"holdfast/mode"
+)
+
+// How checks notice a failure: the gateway's own numbers. After a miss it begins
+// another check each 100 ms, three at a time at most; a connect may take 250 ms;
+// and what the gateway says alone is believed when it has stood for half a second
+// (detect.Confirmation).
+const (
+	checkAgain   = 100 * time.Millisecond
+	checksAtOnce = 3
+	connectTime  = 250 * time.Millisecond
+	confirmation = 500 * time.Millisecond
+)
+
+// settling is how long decide waits for an ejection to suffice before a silent
+// process is ended.
+const settling = 2 * time.Second
+
+// A noticing is how soon a failure mode is noticed by health checks.
+type noticing struct {
+	mode holdfast.FailureMode
+	of   holdfast.Service // that is checked
+	most time.Duration    // without any traffic
+	// least is what the checks themselves take when traffic asks for them at
+	// once: nothing is noticed sooner.
+	least time.Duration
+}
+
+// noticed says how checks notice a failure mode, if it is theirs to notice. An
+// exit is the kernel's to tell; what stands out from other replicas shows in
+// traffic, or, where none is seen, not at all.
+func (c *judging) noticed(m holdfast.FailureMode) (noticing, bool) {
+	s := c.services[m.Strikes.Service]
+	h := s.Healthcheck
+	n := noticing{mode: m, of: s, most: h.Interval + confirmation}
+	if h.Disabled {
+		return n, false
+	}
+	switch m.Kind {
+	case mode.Hang().Kind:
+		n.least = misses(h.Retries, h.Timeout)
+		return n.after(h, n.least), s.Protocol == holdfast.HTTP || h.Expect != ""
+	case mode.Partition().Kind:
+		n.least = misses(h.Retries, min(h.Timeout, connectTime))
+		return n.after(h, n.least), true
+	case mode.Loss().Kind: // requests may be refused at once
+		return n.after(h, misses(h.Retries, min(h.Timeout, connectTime))), true
+	case mode.Crash().Kind: // a connection is refused, and once is enough
+		return n, s.Manage != holdfast.Full
+	case mode.Errors().Kind:
+		return n.after(h, 0), s.Manage == holdfast.Observe && (h.Path != "" || h.Expect != "")
+	default:
+		return n, false
+	}
+}
+
+// misses is how long as many checks take that are missed, each after waiting.
+func misses(retries int, wait time.Duration) time.Duration {
+	return time.Duration((retries+checksAtOnce-1)/checksAtOnce) * wait
+}
+
+// after adds what it takes to miss as many checks as eject.
+func (n noticing) after(h holdfast.Healthcheck, missed time.Duration) noticing {
+	n.most += missed + time.Duration((h.Retries-1)%checksAtOnce)*checkAgain
+	return n
+}
+
+// boundAt is where the bound of detection of a mode may be written, and then what
+// decides how soon it is noticed.
+func boundAt(m holdfast.FailureMode, then string) []Path {
+	s := m.Strikes.Service
+	paths := []Path{modeAt(m, "bounds", "detect")}
+	if !m.Strikes.IsEdge() {
+		paths = append(paths, at(s, "bounds", "detect"))
+	}
+	return append(paths, at(s, "healthcheck", then), Path{"defaults", "bounds", "detect"}, Path{"defaults", "healthcheck", then})
+}
+
+// alike puts those together that one line mends: failure modes that are noticed
+// by the same checks and too late for the same bound.
+func alike(all []noticing) [][]noticing {
+	type reason struct {
+		check  holdfast.Healthcheck
+		detect time.Duration
+		manage holdfast.Trust
+	}
+	groups := map[reason]int{}
+	var sorted [][]noticing
+	for _, n := range all {
+		check := holdfast.Healthcheck{Interval: n.of.Healthcheck.Interval, Timeout: n.of.Healthcheck.Timeout, Retries: n.of.Healthcheck.Retries}
+		key := reason{check: check, detect: n.mode.Bounds.Detect, manage: n.of.Manage}
+		if _, known := groups[key]; !known {
+			groups[key] = len(sorted)
+			sorted = append(sorted, nil)
+		}
+		sorted[groups[key]] = append(sorted[groups[key]], n)
+	}
+	return sorted
+}
+
+func names(all []noticing) []holdfast.ModeName {
+	var names []holdfast.ModeName
+	for _, n := range all {
+		names = append(names, n.mode.Name)
+	}
+	return names
+}
+
+// span is a duration as a person writes it: "10m", "2.4s".
+func span(d time.Duration) string {
+	if d > time.Second {
+		d = d.Round(100 * time.Millisecond)
+	}
+	text := d.String()
+	if minutes, whole := strings.CutSuffix(text, "m0s"); whole {
+		text = minutes + "m"
+	}
+	if hours, whole := strings.CutSuffix(text, "h0m"); whole {
+		text = hours + "h"
+	}
+	return text
+}

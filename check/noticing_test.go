@@ -1,0 +1,58 @@
+package check
+
+import (
+	"testing"
+	"time"
+
+	"holdfast"
+	"holdfast/decide"
+	"holdfast/detect"
+	"holdfast/mode"
+)
+
+// What is said of bounds rests on numbers of those who notice and decide.
+func TestTheNumbersAreTheirs(t *testing.T) {
+	if confirmation != detect.Confirmation {
+		t.Errorf("a lone witness is believed after %s, not %s", detect.Confirmation, confirmation)
+	}
+	hang := mode.Hang().Of(holdfast.Service{Name: "web", Manage: holdfast.Full})
+	out := decide.Choose(decide.Case{Mode: hang, Sign: holdfast.SignSilent, Alive: true, FailedAt: time.Hour, Now: time.Hour})
+	if out.Again-time.Hour != settling {
+		t.Errorf("a silent process is left alone for %s, not %s", out.Again-time.Hour, settling)
+	}
+	partition := decide.Choose(decide.Case{
+		Mode: holdfast.FailureMode{Kind: "partition", Remedies: []holdfast.Remedy{holdfast.RemedyRestart}}, Armed: true,
+		Sign: holdfast.SignUnreachable, Alive: true, Replicas: 2, Doubted: 1, Rails: holdfast.Guardrails{MaxActions: holdfast.Rate{Count: 5, Per: time.Hour}, MaxUnavailable: 2},
+	})
+	if partition.Withheld == "" {
+		t.Error("a process is ended for a link: then a restart for it can make it worse")
+	}
+	errors := decide.Choose(decide.Case{
+		Mode: holdfast.FailureMode{Kind: "errors", Remedies: []holdfast.Remedy{holdfast.RemedyRestart}}, Armed: true,
+		Sign: holdfast.SignErrors, Alive: true, Replicas: 2, Doubted: 1, Rails: holdfast.Guardrails{MaxActions: holdfast.Rate{Count: 5, Per: time.Hour}, MaxUnavailable: 2},
+	})
+	if errors.Withheld != "" {
+		t.Errorf("what answers with errors is never ended (%s): then it need not be said", errors.Withheld)
+	}
+}
+
+// A check may be an interval away. Standard ones notice a hang within 2 s, below
+// the 3 s that it is allowed.
+func TestHowSoonChecksNotice(t *testing.T) {
+	for name, c := range map[string]struct {
+		check       holdfast.Healthcheck
+		most, least time.Duration
+	}{
+		"standard":      {holdfast.Healthcheck{Interval: time.Second, Timeout: 300 * time.Millisecond, Retries: 2}, 1900 * time.Millisecond, 300 * time.Millisecond},
+		"once":          {holdfast.Healthcheck{Interval: 5 * time.Second, Timeout: 300 * time.Millisecond, Retries: 1}, 5800 * time.Millisecond, 300 * time.Millisecond},
+		"four in two":   {holdfast.Healthcheck{Interval: time.Second, Timeout: time.Second, Retries: 4}, 3500 * time.Millisecond, 2 * time.Second},
+		"one at a time": {holdfast.Healthcheck{Interval: time.Second, Timeout: 10 * time.Second, Retries: 2}, 11600 * time.Millisecond, 10 * time.Second},
+	} {
+		s := holdfast.Service{Name: "web", Protocol: holdfast.HTTP, Manage: holdfast.Full, Healthcheck: c.check}
+		of := &judging{services: map[holdfast.ServiceName]holdfast.Service{"web": s}}
+		n, checked := of.noticed(mode.Hang().Of(s))
+		if !checked || n.most != c.most || n.least != c.least {
+			t.Errorf("%s: noticed between %s and %s (%v), want %s and %s", name, n.least, n.most, checked, c.least, c.most)
+		}
+	}
+}

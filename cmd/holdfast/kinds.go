@@ -1,0 +1,165 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"holdfast/source"
+)
+
+// A fileKind is a sort of file that check reads.
+type fileKind struct {
+	name   string // as --as has it
+	is     func(source.File) bool
+	review func(source.File, map[string]string, factsOf) reviewed
+}
+
+// fileKinds are all of them. A file is of the first kind that it is, and what is
+// nothing else is ours, so that its mistakes are said in our words.
+func fileKinds() []fileKind {
+	return []fileKind{
+		{name: "holdfast", is: namedAsOurs, review: reviewOwn},
+	}
+}
+
+// kindOf is the kind of a file, or the one that was asked for.
+func kindOf(file source.File, as string) (fileKind, error) {
+	all := fileKinds()
+	own := slices.IndexFunc(all, func(k fileKind) bool { return k.name == "holdfast" })
+	if as == "" {
+		if i := slices.IndexFunc(all, func(k fileKind) bool { return k.is(file) }); i >= 0 {
+			return all[i], nil
+		}
+		return all[own], nil
+	}
+	if i := slices.IndexFunc(all, func(k fileKind) bool { return k.name == as }); i >= 0 {
+		return all[i], nil
+	}
+	return fileKind{}, exit(exitUsage, fmt.Errorf("%q is not a kind of file\n  next: %s", as, choice("--as", namesOf(all, fileKind.called))))
+}
+
+// namedAsOurs: holdfast.yaml, holdfast.staging.yml. Whatever stands in it, its
+// owner means it to be ours.
+func namedAsOurs(file source.File) bool {
+	return named(file, "holdfast.y*ml", "holdfast.*.y*ml", "holdfast-*.y*ml")
+}
+
+// isKubernetes: objects say what they are at the top.
+func isKubernetes(file source.File) bool {
+	o := outlineOf(file.Plain())
+	return o.top["apiVersion"] && o.top["kind"]
+}
+
+// isCompose: a file of its name, or services that are made of images.
+func isCompose(file source.File) bool {
+	return named(file, "compose*.y*ml", "docker-compose*.y*ml") || outlineOf(file.Plain()).containers
+}
+
+func named(file source.File, patterns ...string) bool {
+	name := strings.ToLower(filepath.Base(file.Name))
+	return slices.ContainsFunc(patterns, func(pattern string) bool {
+		is, err := filepath.Match(pattern, name)
+		return err == nil && is
+	})
+}
+
+// An outline is what can be seen of a file at a glance: the keys at its top, and
+// whether its services are images. It is read from the lines and not from the
+// tree: a file with a mistake in it has no tree, and its mistakes have to be said
+// by the right reader.
+type outline struct {
+	top        map[string]bool
+	containers bool
+}
+
+func outlineOf(text string) outline {
+	if strings.HasPrefix(strings.TrimSpace(text), "{") {
+		return outlineOfJSON(text)
+	}
+	o := outline{top: map[string]bool{}}
+	var top string
+	var depths []int // of the keys that a line is below, its own at the end
+	for line := range strings.Lines(text) {
+		line = strings.ReplaceAll(line, "\t", "        ") // which is not YAML, and no reason to misunderstand the rest
+		indent := len(line) - len(strings.TrimLeft(line, " "))
+		key, value, is := keyOf(line[indent:])
+		if !is {
+			continue
+		}
+		for len(depths) > 0 && depths[len(depths)-1] >= indent {
+			depths = depths[:len(depths)-1]
+		}
+		if depths = append(depths, indent); indent == 0 {
+			top = key
+			o.top[key] = true
+		}
+		if top == "services" {
+			o.containers = o.containers || len(depths) == 3 && isContainer(key) || len(depths) < 3 && holdsContainer(value, 3-len(depths))
+		}
+	}
+	return o
+}
+
+// keyOf is the key that a line begins with, and what follows it.
+func keyOf(line string) (key, value string, is bool) {
+	key, value, is = strings.Cut(strings.TrimRight(line, "\n"), ":")
+	key = strings.Trim(strings.TrimSpace(key), `"'`)
+	is = is && key != "" && !strings.ContainsAny(key, " \t#{}[]-&*!|>") && (value == "" || value[0] == ' ' || value[0] == '\t')
+	return key, value, is
+}
+
+func isContainer(key string) bool { return key == "image" || key == "build" }
+
+// holdsContainer looks into a value in braces, at the keys that are in as many of
+// them as those of a service.
+func holdsContainer(value string, braces int) bool {
+	if !strings.HasPrefix(strings.TrimSpace(value), "{") {
+		return false
+	}
+	depth, quote := 0, rune(0)
+	for i, c := range value {
+		switch {
+		case quote != 0:
+			if c == quote {
+				quote = 0
+			}
+			continue
+		case c == '"' || c == '\'':
+			quote = c
+		case c == '{':
+			depth++
+		case c == '}':
+			depth--
+		}
+		if c == '{' || c == ',' {
+			key, _, is := keyOf(strings.TrimSpace(value[i+1:]))
+			if depth == braces && is && isContainer(key) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// outlineOfJSON: kubectl and docker compose print JSON, too.
+func outlineOfJSON(text string) outline {
+	var file map[string]json.RawMessage
+	o := outline{top: map[string]bool{}}
+	if err := json.NewDecoder(strings.NewReader(text)).Decode(&file); err != nil {
+		return o
+	}
+	for key := range file {
+		o.top[key] = true
+	}
+	var services map[string]map[string]json.RawMessage
+	if err := json.Unmarshal(file["services"], &services); err != nil {
+		return o
+	}
+	for _, service := range services {
+		o.containers = o.containers || service["image"] != nil || service["build"] != nil
+	}
+	return o
+}
