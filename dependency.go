@@ -20,11 +20,55 @@ type Dependency struct {
 	On       ServiceName   `json:"on"`
 	Required bool          `json:"required"`      // without it the caller cannot serve
 	For      []string      `json:"for,omitempty"` // what of the caller needs it: paths, each with all that begins with it; empty: everything
-	Timeout  time.Duration `json:"timeout"`       // for the whole answer; 1 s unless the file says otherwise
+	Timeout  time.Duration `json:"timeout"`       // for the whole answer; StandardTimeout unless the file says otherwise
 	Fallback *Fallback     `json:"fallback,omitempty"`
+	Repetition
 	// Completed says that On runs once, and that the caller starts after it: no
 	// request ever takes this edge.
 	Completed bool `json:"completed,omitempty"`
+}
+
+// A Repetition is what a gateway may do when a replica does not answer a request,
+// or not soon, or badly: ask another one.
+type Repetition struct {
+	// Retries is how many second tries of one request there are at most, those
+	// included that are made beside a replica that is late. What counts is what
+	// was written: a connection that is refused, or never comes about, has carried
+	// nothing, and the request goes to another replica also with 0, which says that
+	// no byte of a request is ever written twice. Nil is one after a failure, and
+	// up to two beside a replica that is late.
+	Retries *int `json:"retries,omitempty"`
+	// Idempotent says that any request may be carried out twice, as a GET may, or,
+	// with false, that none may, not even a GET. Nil is by method, and by an
+	// Idempotency-Key.
+	Idempotent *bool `json:"idempotent,omitempty"`
+}
+
+// MaxRetries bounds Retries. Whatever the number is, second tries are a share of
+// a service's requests, RetryShare, beyond a small reserve.
+const (
+	MaxRetries = 3
+	RetryShare = 0.20 // Finagle's and Linkerd's; those beside a replica that is late are taken from it, too
+)
+
+// Repeats says whether anything that was written may be written again.
+func (r Repetition) Repeats() bool {
+	return (r.Retries == nil || *r.Retries > 0) && (r.Idempotent == nil || *r.Idempotent)
+}
+
+// StandardTimeout is an edge's time-out where the file has none.
+const StandardTimeout = time.Second
+
+// FallbackShare is how much of an edge's time-out is waited for an answer where
+// the gateway has one of its own; the rest is for that to reach the caller.
+const FallbackShare = 0.8
+
+// Wait is how long the caller is kept waiting at most.
+func (d Dependency) Wait() time.Duration {
+	if d.Fallback != nil && (d.Fallback.Body != "" || d.Fallback.File != "") {
+		return time.Duration(FallbackShare * float64(d.Timeout))
+	}
+	return d.Timeout
 }
 
 // Serves says whether a route of the caller needs the dependency. The route that

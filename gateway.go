@@ -35,6 +35,7 @@ type RouteEntry struct {
 	Caller   ServiceName   `json:"caller,omitempty"`  // empty on published ports
 	Timeout  time.Duration `json:"timeout,omitempty"` // for the whole answer; 0 is none
 	Fallback *Fallback     `json:"fallback,omitempty"`
+	Repetition
 }
 
 // A RoutedService is a service as a gateway sees it: an address per replica.

@@ -66,11 +66,9 @@ func keepsAt(s holdfast.Service) []string {
 // usesDataDir says whether a text names the data directory, for us to fill in or,
 // written $$DATA_DIR, for a shell that it starts.
 func usesDataDir(text string) bool {
+	all := command.Pieces(text)
 	var plain strings.Builder
-	for _, p := range command.Pieces(text) {
-		if p.Name == dataDir || slices.ContainsFunc(p.Instead, func(p command.Piece) bool { return p.Name == dataDir }) {
-			return true
-		}
+	for _, p := range all {
 		plain.WriteString(p.Text)
 	}
 	for _, rest := range strings.Split(plain.String(), "$")[1:] {
@@ -78,5 +76,9 @@ func usesDataDir(text string) bool {
 			return true
 		}
 	}
-	return false
+	return refersToDataDir(all)
+}
+
+func refersToDataDir(all []command.Piece) bool {
+	return slices.ContainsFunc(all, func(p command.Piece) bool { return p.Name == dataDir || refersToDataDir(p.Instead) })
 }

@@ -17,22 +17,24 @@ func impossibleBound() rule {
 	return rule{
 		Meaning: diagnostic.Meaning{Code: "HF2405", Severity: diagnostic.Error, Title: "a bound is shorter than what it takes"},
 		find: func(c *judging) []Finding {
-			var undetected []noticing
-			var unmended []Finding
+			var undetected, unmended []noticing
 			for _, m := range c.system.Modes {
 				n, checked := c.noticed(m)
 				switch {
 				case checked && n.least > m.Bounds.Detect:
 					undetected = append(undetected, n)
 				case checked && n.least+settling > m.Bounds.Restore && endsByRestart(m):
-					unmended = append(unmended, tooSoonMended(n))
+					unmended = append(unmended, n)
 				}
 			}
 			var all []Finding
-			for _, group := range alike(undetected) {
+			for _, group := range alike(undetected, toDetect) {
 				all = append(all, tooSoonDetected(group))
 			}
-			return append(all, unmended...)
+			for _, group := range alike(unmended, toRestore) {
+				all = append(all, tooSoonMended(group))
+			}
+			return all
 		},
 	}
 }
@@ -40,12 +42,16 @@ func impossibleBound() rule {
 func tooSoonDetected(group []noticing) Finding {
 	n := slices.MaxFunc(group, func(a, b noticing) int { return cmp.Compare(a.least, b.least) })
 	where := boundAt(group[0].mode, "timeout")
-	return Finding{
+	f := Finding{
 		Of: string(group[0].mode.Name), At: where[0], Or: where[1:],
 		Message: fmt.Sprintf("%s cannot be noticed within %s: the health checks alone wait for %s", several(names(group), 3), span(n.mode.Bounds.Detect), span(n.least)),
 		Note:    fmt.Sprintf("a check is missed after %s, and %d in a row have to be; the drill fails each time", span(n.of.Healthcheck.Timeout), n.of.Healthcheck.Retries),
-		Help:    fmt.Sprintf("raise `detect` above %s, or lower the `timeout` of the health check; a program that serves one request at a time needs a long one", span(n.least)),
+		Help:    fmt.Sprintf("raise `detect` above %s, or lower the `timeout` of the health check", span(n.least)),
 	}
+	if n.of.Healthcheck.Timeout > time.Second {
+		f.Help += ", unless the program serves one request at a time"
+	}
+	return f
 }
 
 // endsByRestart says that nothing but a restart ends the failure of a drill, and
@@ -56,14 +62,13 @@ func endsByRestart(m holdfast.FailureMode) bool {
 	return m.Kind == mode.Hang().Kind && eject >= 0 && eject < restart && !slices.ContainsFunc(m.Drills, func(d holdfast.Drill) bool { return d.Hook != nil })
 }
 
-func tooSoonMended(n noticing) Finding {
-	m := n.mode
-	needs := n.least + settling
+func tooSoonMended(group []noticing) Finding {
+	m, needs := group[0].mode, group[0].least+settling // the same checks, and so the same for all
 	return Finding{
 		Of: string(m.Name), At: modeAt(m, "bounds", "restore"), Or: []Path{at(m.Strikes.Service, "bounds", "restore"), {"defaults", "bounds", "restore"}},
-		Message: fmt.Sprintf("%s cannot be over within %s: its restart begins after %s at the soonest", diagnostic.Tick(string(m.Name)), span(m.Bounds.Restore), span(needs)),
-		Note:    fmt.Sprintf("its checks have to be missed first, and then it is out of use for %s before its process is ended: what only paused comes back by itself", span(settling)),
-		Help:    fmt.Sprintf("raise `restore` above %s and the time that the service takes to start", span(needs)),
+		Message: fmt.Sprintf("%s cannot be over within %s: a restart begins after %s at the soonest", several(names(group), 3), span(m.Bounds.Restore), span(needs)),
+		Note:    fmt.Sprintf("checks have to be missed first, and then it is out of use for %s before the process is ended: what only paused comes back by itself", span(settling)),
+		Help:    fmt.Sprintf("raise `restore` above %s and what a start takes", span(needs)),
 	}
 }
 
@@ -80,7 +85,7 @@ func lateWithoutTraffic() rule {
 				}
 			}
 			var all []Finding
-			for _, group := range alike(late) {
+			for _, group := range alike(late, toDetect) {
 				all = append(all, tooLate(group))
 			}
 			return all

@@ -85,17 +85,17 @@ func boundAt(m holdfast.FailureMode, then string) []Path {
 
 // alike puts those together that one line mends: failure modes that are noticed
 // by the same checks and too late for the same bound.
-func alike(all []noticing) [][]noticing {
+func alike(all []noticing, bound func(holdfast.Bounds) time.Duration) [][]noticing {
 	type reason struct {
 		check  holdfast.Healthcheck
-		detect time.Duration
+		bound  time.Duration
 		manage holdfast.Trust
 	}
 	groups := map[reason]int{}
 	var sorted [][]noticing
 	for _, n := range all {
 		check := holdfast.Healthcheck{Interval: n.of.Healthcheck.Interval, Timeout: n.of.Healthcheck.Timeout, Retries: n.of.Healthcheck.Retries}
-		key := reason{check: check, detect: n.mode.Bounds.Detect, manage: n.of.Manage}
+		key := reason{check: check, bound: bound(n.mode.Bounds), manage: n.of.Manage}
 		if _, known := groups[key]; !known {
 			groups[key] = len(sorted)
 			sorted = append(sorted, nil)
@@ -105,6 +105,9 @@ func alike(all []noticing) [][]noticing {
 	return sorted
 }
 
+func toDetect(b holdfast.Bounds) time.Duration  { return b.Detect }
+func toRestore(b holdfast.Bounds) time.Duration { return b.Restore }
+
 func names(all []noticing) []holdfast.ModeName {
 	var names []holdfast.ModeName
 	for _, n := range all {
@@ -113,11 +116,16 @@ func names(all []noticing) []holdfast.ModeName {
 	return names
 }
 
-// span is a duration as a person writes it: "10m", "2.4s".
+// span is about how long something takes: "10m", "2.4s".
 func span(d time.Duration) string {
 	if d > time.Second {
 		d = d.Round(100 * time.Millisecond)
 	}
+	return exactly(d)
+}
+
+// exactly is a duration as a person writes it: "10m" and not "10m0s".
+func exactly(d time.Duration) string {
 	text := d.String()
 	if minutes, whole := strings.CutSuffix(text, "m0s"); whole {
 		text = minutes + "m"

@@ -7,6 +7,7 @@ import (
 	"holdfast"
 	"holdfast/decide"
 	"holdfast/detect"
+	"holdfast/diagnostic"
 	"holdfast/mode"
 )
 
@@ -53,6 +54,33 @@ func TestHowSoonChecksNotice(t *testing.T) {
 		n, checked := of.noticed(mode.Hang().Of(s))
 		if !checked || n.most != c.most || n.least != c.least {
 			t.Errorf("%s: noticed between %s and %s (%v), want %s and %s", name, n.least, n.most, checked, c.least, c.most)
+		}
+	}
+}
+
+// What one line of the defaults mends is said once, and there, however many
+// services have it.
+func TestOneLineIsOneFinding(t *testing.T) {
+	services := "services:\n"
+	for _, name := range []string{"a", "b", "c", "d"} {
+		services += "  " + name + ": {command: ./" + name + ", replicas: 2, ports: [\"808" + string(name[0]-'a'+'0') + "\"]}\n"
+	}
+	for defaults, want := range map[string]diagnostic.Code{
+		"defaults: {healthcheck: {timeout: 10s}}\n":  "HF2405",
+		"defaults: {bounds: {detect: 200ms}}\n":      "HF2405",
+		"defaults: {bounds: {restore: 2s}}\n":        "HF2405",
+		"defaults: {healthcheck: {interval: 10s}}\n": "HF2410",
+		"defaults: {bounds: {detect: 1s}}\n":         "HF2410",
+	} {
+		_, problems := judge(t, defaults, "name: shop\nowner: us\n"+defaults+services, Facts{})
+		var of []diagnostic.Problem
+		for _, p := range problems {
+			if p.Code == want {
+				of = append(of, p)
+			}
+		}
+		if len(of) != 1 || of[0].Line != 3 {
+			t.Errorf("%s gives %d of %s, want one in line 3: %+v", defaults, len(of), want, of)
 		}
 	}
 }

@@ -24,11 +24,13 @@ type Summary struct {
 
 // A Standing is a promise and what breaks it.
 type Standing struct {
-	Promise   holdfast.Promise  `json:"promise"`
-	Decided   bool              `json:"decided"`            // false: the search was given up, and nothing is known
-	Truncated bool              `json:"truncated"`          // there are larger sets than were looked for
-	ByOrder   []int             `json:"by_order,omitempty"` // sets of one risk, of two, …
-	Smallest  [][]topology.Risk `json:"smallest,omitempty"` // the first of them
+	Promise   holdfast.Promise       `json:"promise"`
+	Entries   []holdfast.ServiceName `json:"entries"`            // the services that users of it come to
+	Decided   bool                   `json:"decided"`            // false: the search was given up, and nothing is known
+	Truncated bool                   `json:"truncated"`          // there are larger sets than were looked for
+	ByOrder   []int                  `json:"by_order,omitempty"` // sets of one risk, of two, …
+	Smallest  [][]topology.Risk      `json:"smallest,omitempty"` // the first of them
+	Cuts      topology.Cuts          `json:"-"`                  // all of them
 }
 
 // smallestShown is how many sets of each promise are listed: a person reads a
@@ -48,7 +50,7 @@ func (c *judging) summary() Summary {
 		s.Drilled += one(c.facts.Proofs[mode.Name] == Proved)
 	}
 	for _, p := range c.promises {
-		s.Promises = append(s.Promises, standing(p))
+		s.Promises = append(s.Promises, c.standing(p))
 	}
 	return s
 }
@@ -60,8 +62,8 @@ func one(yes bool) int {
 	return 0
 }
 
-func standing(p judged) Standing {
-	s := Standing{Promise: p.Promise, Decided: p.cuts.Decided(), Truncated: p.cuts.Truncated()}
+func (c *judging) standing(p judged) Standing {
+	s := Standing{Promise: p.Promise, Entries: c.risks.Entries(p.Promise), Decided: p.cuts.Decided(), Truncated: p.cuts.Truncated(), Cuts: p.cuts}
 	if !s.Decided {
 		return s
 	}

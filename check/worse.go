@@ -2,6 +2,7 @@ package check
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 
 	"holdfast"
@@ -16,7 +17,7 @@ func worsening() rule {
 	return rule{
 		Meaning: diagnostic.Meaning{Code: "HF2404", Severity: diagnostic.Warning, Title: "a remedy can make a failure worse"},
 		find: func(c *judging) []Finding {
-			onTheWay := c.onTheWay()
+			var onTheWay map[holdfast.ServiceName]bool // made when it is asked for: few systems arm a lone replica
 			var all []Finding
 			for _, m := range c.system.Modes {
 				s := c.services[m.Strikes.Service]
@@ -28,8 +29,13 @@ func worsening() rule {
 					all = append(all, c.restartsWhatAnswers(m))
 				case m.Kind == mode.Hang().Kind && m.Armed && alone(s):
 					all = append(all, killsTheData(m))
-				case m.Kind == mode.Hang().Kind && m.Armed && s.Replicas == 1 && onTheWay[s.Name]:
-					all = append(all, killsTheOnly(m))
+				case m.Kind == mode.Hang().Kind && m.Armed && s.Replicas == 1:
+					if onTheWay == nil {
+						onTheWay = c.onTheWay()
+					}
+					if onTheWay[s.Name] {
+						all = append(all, killsTheOnly(m))
+					}
 				}
 			}
 			return append(all, c.allMayBeOut()...)
@@ -41,11 +47,7 @@ func worsening() rule {
 func (c *judging) onTheWay() map[holdfast.ServiceName]bool {
 	found := map[holdfast.ServiceName]bool{}
 	for _, p := range c.promises {
-		for _, entry := range c.risks.Entries(p.Promise) {
-			for _, name := range c.risks.Path(entry, p.Route) {
-				found[name] = true
-			}
-		}
+		maps.Copy(found, c.takenBy(p.Promise))
 	}
 	return found
 }

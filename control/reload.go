@@ -246,9 +246,7 @@ func (m *Mind) planOldEdges(plan *Plan, r *replica, held map[holdfast.ServiceNam
 		if routed || d.Completed || on.Manage == holdfast.Observe || !named && held[d.On] == nil {
 			continue
 		}
-		plan.Table.Routes = append(plan.Table.Routes, holdfast.RouteEntry{
-			Listener: edge, Service: d.On, Caller: r.Service, Timeout: d.Timeout, Fallback: d.Fallback,
-		})
+		plan.Table.Routes = append(plan.Table.Routes, topology.Route(r.Service, d))
 	}
 }
 

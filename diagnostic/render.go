@@ -96,17 +96,18 @@ func shownMarks(problem Problem, lines int) []shownMark {
 func (p *printer) excerpt(marks []shownMark, lines []string, gutter string) {
 	rail := p.styled(styleRail, "|")
 	fmt.Fprintf(&p.out, "%s %s\n", gutter, rail)
-	last := 0
+	last, line, shift := 0, "", 0
 	for _, m := range marks {
-		line, column := window(lines[m.Line-1], m.Column)
-		if last > 0 && m.Line > last+1 {
-			fmt.Fprintf(&p.out, "%s\n", p.styled(styleRail, "..."))
-		}
-		if m.Line != last {
+		column := m.Column - shift
+		if again := m.Line == last && column <= len([]rune(line))+1; !again {
+			if last > 0 && m.Line > last+1 {
+				fmt.Fprintf(&p.out, "%s\n", p.styled(styleRail, "..."))
+			}
+			line, column = window(lines[m.Line-1], m.Column)
 			number := fmt.Sprintf("%*d", len(gutter), m.Line)
 			fmt.Fprintf(&p.out, "%s %s %s\n", p.styled(styleRail, number), rail, line)
+			last, shift = m.Line, m.Column-column
 		}
-		last = m.Line
 		width := max(min(m.Width, len([]rune(line))-column+1), 1)
 		underline := strings.TrimSpace(strings.Repeat(m.sign, width) + " " + m.Label)
 		fmt.Fprintf(&p.out, "%s %s %s%s\n", gutter, rail, strings.Repeat(" ", column-1), p.styled(m.style, underline))

@@ -1,6 +1,7 @@
 package diagnostic
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -32,5 +33,30 @@ warning[HF9998]: of a file that is not shown
 `
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
+// A line that is longer than a screen is cut around its first place: what else is
+// underlined there goes by the same cut, or has the line shown again.
+func TestPlacesInALongLineStandUnderIt(t *testing.T) {
+	long := strings.Repeat("x", 90) + "first" + strings.Repeat("y", 10) + "second" + strings.Repeat("z", 200) + "third"
+	for word, again := range map[string]bool{"second": false, "third": true} {
+		shown := Render(map[string]string{"f": long}, []Problem{{
+			Code: "HF0000", Severity: Warning, File: "f", Place: Place{Line: 1, Column: 91, Width: len("first")}, Message: "long",
+			Also: []Mark{{Place: Place{Line: 1, Column: 1 + strings.Index(long, word), Width: len(word)}, Label: "here"}},
+		}}, false)
+		lines := strings.Split(shown, "\n")
+		under := len(lines) - 2
+		if !strings.Contains(lines[under], "here") {
+			t.Fatalf("the last line is not the label's:\n%s", shown)
+		}
+		text := []rune(lines[under-2])
+		if again {
+			text = []rune(lines[under-1])
+		}
+		at := strings.Index(lines[under], "-")
+		if got := string(text[at : at+len(word)]); got != word {
+			t.Errorf("under %q stands the mark of %q:\n%s", got, word, shown)
+		}
 	}
 }

@@ -4,14 +4,16 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"holdfast"
 )
 
 // How many requests may be sent a second time, as a share of all requests of
 // their service. A retry hides a failure from one caller; too many of them are a
 // second load on what already fails.
 const (
-	retryShare = 0.20 // Finagle's and Linkerd's; hedges are taken from it, too
-	hedgeShare = 0.05 // what goes beyond the 95th percentile
+	retryShare = holdfast.RetryShare // hedges are taken from it, too
+	hedgeShare = 0.05                // what goes beyond the 95th percentile
 	// reserve is what is there after a quiet minute. A break is when many hedges
 	// are needed at once, and hedging the slowest twentieth spends all it earns.
 	reserve = 20

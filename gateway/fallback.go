@@ -21,16 +21,12 @@ const MaxFallback = 1 << 20
 // degraded marks an answer that stands in for a replica's.
 const degraded = "Holdfast-Degraded"
 
-// A fallback is due when four fifths of the edge's time have passed: the rest is
-// for it to reach the caller.
-const fallbackShare = 0.8
-
 // answerBy is when the head of an answer must have come; zero for never.
 func (x *exchange) answerBy() time.Time {
 	if x.message.deadline.IsZero() || !x.covered() {
 		return x.message.deadline
 	}
-	return x.message.deadline.Add(-time.Duration((1 - fallbackShare) * float64(x.entry.Timeout)))
+	return x.message.deadline.Add(-time.Duration((1 - holdfast.FallbackShare) * float64(x.entry.Timeout)))
 }
 
 // covered says whether there is something to answer in the replicas' place.

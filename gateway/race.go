@@ -24,10 +24,14 @@ const (
 )
 
 // mayHedge says whether the request is one of those that may be sent to two
-// replicas at once: it reads, it carries nothing, and it does not open a stream.
+// replicas at once: it reads, or its edge says that all are as if they did, it
+// carries nothing, and it does not open a stream.
 func (x *exchange) mayHedge() bool {
 	m := &x.message
 	reads := m.method == "GET" || m.method == "HEAD" || m.method == "OPTIONS"
+	if all := x.entry.Idempotent; all != nil {
+		reads = *all
+	}
 	return reads && m.length == 0 && m.upgrade == "" && len(x.service.lineup.Load().usable) > 1
 }
 
@@ -69,7 +73,7 @@ func (x *exchange) hedge(t *try) *endpoint {
 		return nil // it may be slow; most of its answers are
 	}
 	e := pickOf(x.service.lineup.Load().usable, append(x.tried, t.endpoint))
-	if e == nil || e.suspect(at) || !x.paid(x.service.budget.hedge(at, urgent)) {
+	if e == nil || e.suspect(at) || !x.another() || !x.paid(x.service.budget.hedge(at, urgent)) {
 		return nil
 	}
 	return e

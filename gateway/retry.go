@@ -8,7 +8,8 @@ import (
 
 // How often a request is sent again, by the reason. Together with the first one
 // that is at most six tries and two hedges, and only replicas that refuse
-// connections make it more than three.
+// connections make it more than three. An edge that says how often by itself
+// bounds all of what was written at once, and has no maxRetries.
 const (
 	maxMoves    = 3 // nothing was sent, which is always safe and each refusal ejects; or an ejection gave it up
 	maxRetries  = 1 // it was sent and may be sent again; out of the budget
@@ -99,7 +100,7 @@ func (x *exchange) next(f *failure) *endpoint {
 // written, even in part, may have been carried out; only one that may be
 // carried out twice is written twice.
 func (x *exchange) mayRepeat(f *failure) bool {
-	if f.how == clientGone || f.how == clientBad || f.how == late || f.sent && !x.message.idempotent() {
+	if f.how == clientGone || f.how == clientBad || f.how == late || f.sent && !x.repeats() {
 		return false
 	}
 	// The body's last reader must be done before it can be read again. It is
@@ -116,6 +117,25 @@ func (x *exchange) mayRepeat(f *failure) bool {
 		return false
 	}
 	return !x.body.spilled && x.spend(f)
+}
+
+// repeats says whether the request, once written, may be written again.
+func (x *exchange) repeats() bool { return x.another() && x.idempotent() }
+
+// idempotent is what the edge says of all its requests, before what the request
+// says by itself.
+func (x *exchange) idempotent() bool {
+	if all := x.entry.Idempotent; all != nil {
+		return *all
+	}
+	return x.message.idempotent()
+}
+
+// another says whether the edge allows one more try. Those of which nothing was
+// written do not count, and neither does the first.
+func (x *exchange) another() bool {
+	most := x.entry.Retries
+	return most == nil || x.message.attempt-x.unwritten <= *most
 }
 
 // spend takes the failure's second try out of its bound, and says whether there
@@ -135,7 +155,7 @@ func (x *exchange) spend(f *failure) bool {
 
 // payRetry takes a retry out of the request's bound and the service's budget.
 func (x *exchange) payRetry() bool {
-	if x.retries++; x.retries > maxRetries {
+	if x.retries++; x.retries > maxRetries && x.entry.Retries == nil {
 		return false
 	}
 	return x.paid(x.service.budget.retry(now()))
@@ -195,7 +215,7 @@ func (x *exchange) giveUp(f *failure) {
 		x.complain(http.StatusBadRequest, string(clientBad), "%s: the request's body could not be read", x.service.name)
 	case f.how == late:
 		x.complain(http.StatusGatewayTimeout, string(late), "%s: no answer within %s: %s", x.service.name, x.entry.Timeout, story)
-	case f.sent && !x.message.idempotent():
+	case f.sent && !x.idempotent():
 		x.complain(http.StatusBadGateway, string(f.how), "%s: %s; whether the request was carried out is unknown, and it is not sent twice", x.service.name, story)
 	default:
 		x.complain(http.StatusBadGateway, string(f.how), "%s: no replica answered: %s", x.service.name, story)

@@ -25,16 +25,25 @@ func (x *exchange) second(a *try) *endpoint {
 		return nil
 	}
 	a.endpoint.failures.Add(1)
-	if x.held != nil || x.late() || a.failedLate() || !x.message.idempotent() || !x.body.delivered(a.conn) || x.body.spilled {
+	if x.held != nil && x.entry.Retries == nil || x.late() || a.failedLate() || !x.repeats() || !x.body.delivered(a.conn) || x.body.spilled {
 		return nil
 	}
 	tried := append(x.tried, a.endpoint)
 	e := pickOf(x.service.lineup.Load().usable, tried)
-	if e == nil || !x.payRetry() || !x.hold(a) {
+	if e == nil || !x.payRetry() || !x.keep(a) {
 		return nil
 	}
 	x.tried = tried
 	return e
+}
+
+// keep holds the first bad answer, and lets go of the others.
+func (x *exchange) keep(a *try) bool {
+	if x.held == nil {
+		return x.hold(a)
+	}
+	x.release(a, false)
+	return true
 }
 
 // failedLate tells a bad answer that took long.

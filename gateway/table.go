@@ -189,6 +189,8 @@ func validate(table holdfast.RoutingTable) error {
 			wrong = append(wrong, fmt.Errorf("route %q: no service %q in the table", entry.Listener, entry.Service))
 		case entry.Timeout < 0:
 			wrong = append(wrong, fmt.Errorf("route %q: a timeout of %s", entry.Listener, entry.Timeout))
+		case entry.Retries != nil && (*entry.Retries < 0 || *entry.Retries > holdfast.MaxRetries):
+			wrong = append(wrong, fmt.Errorf("route %q: %d second tries, want 0 to %d", entry.Listener, *entry.Retries, holdfast.MaxRetries))
 		}
 		listeners[entry.Listener] = true
 	}

@@ -43,6 +43,8 @@ func TestTablesThatAreRefused(t *testing.T) {
 		"port 0":              {table: change(6, func(t *holdfast.RoutingTable) { t.Services[0].Endpoints[0].Address = "127.0.0.1:0" })},
 		"no protocol":         {table: change(6, func(t *holdfast.RoutingTable) { t.Services[0].Protocol = "" })},
 		"a timeout below 0":   {table: change(6, func(t *holdfast.RoutingTable) { t.Routes[0].Timeout = -1 })},
+		"retries below 0":     {table: change(6, func(t *holdfast.RoutingTable) { t.Routes[1].Repetition = repetition(-1) })},
+		"too many retries":    {table: change(6, func(t *holdfast.RoutingTable) { t.Routes[1].Repetition = repetition(holdfast.MaxRetries + 1) })},
 		"a nameless listener": {table: change(6, func(t *holdfast.RoutingTable) { t.Routes[0].Listener = "" })},
 	} {
 		if err := g.Apply(t.Context(), c.table); err == nil || c.is != nil && !errors.Is(err, c.is) {
@@ -63,6 +65,8 @@ func TestTablesThatAreRefused(t *testing.T) {
 }
 
 // A gateway that starts alone serves what it served before.
+func repetition(retries int) holdfast.Repetition { return holdfast.Repetition{Retries: &retries} }
+
 func TestARestartServesFromDisk(t *testing.T) {
 	dir := t.TempDir()
 	replica := newReplica(t, 1, named("1"))

@@ -40,7 +40,8 @@ type exchange struct {
 	fresh     bool        // the next try takes no used connection
 	patient   bool        // every replica was asked, and the last try takes its time
 	unpaid    bool        // the budget refused it a second try
-	moves     int         // tries of which nothing was sent, or that were given up at an ejection
+	unwritten int         // tries of which nothing was sent
+	moves     int         // those, and what was given up at an ejection
 	retries   int         // second tries of what was sent
 	renewals  int         // tries on a fresh connection because a used one had died
 	failed    bool        // the client got no good answer
@@ -80,6 +81,7 @@ type try struct {
 	conn     *conn
 	unwatch  func() bool // of the client; false when it has gone
 	err      error       // of a try in a race
+	repeats  bool        // the request may be sent again when this try is given up
 
 	head    head
 	payload payload
@@ -131,7 +133,7 @@ func (x *exchange) begin(e *endpoint) *try {
 	if x.message.attempt++; x.message.attempt > 1 {
 		t = &try{}
 	}
-	t.endpoint, t.number, t.began = e, x.message.attempt, now()
+	t.endpoint, t.number, t.began, t.repeats = e, x.message.attempt, now(), x.repeats()
 	e.inFlight.Add(1)
 	e.tries.Add(1)
 	t.waiter.began = t.began
@@ -207,7 +209,7 @@ func (x *exchange) open(e *endpoint, within time.Duration) (*conn, error) {
 // the request may be sent again. It is called by the goroutines of a race, too.
 func (x *exchange) write(t *try) error {
 	c := t.conn
-	if x.message.length == 0 && x.message.idempotent() {
+	if x.message.length == 0 && t.repeats {
 		t.endpoint.waits.arm(&t.waiter, c.letGo)
 	}
 	if err := c.sendHead(&x.message); err != nil {
@@ -221,7 +223,7 @@ func (x *exchange) write(t *try) error {
 func (x *exchange) upload(t *try) {
 	x.body.start(x, t.conn, func() {
 		var giveUp func()
-		if x.message.idempotent() && !x.body.spilled {
+		if t.repeats && !x.body.spilled {
 			giveUp = t.conn.letGo
 		}
 		t.endpoint.waits.beginAt(&t.waiter, now(), giveUp)
@@ -253,6 +255,9 @@ const errEjected = holdfast.Refusal("its replica was ejected")
 // fail ends a try that came to nothing.
 func (x *exchange) fail(t *try, err error) *failure {
 	f := x.failure(t, err)
+	if !f.sent {
+		x.unwritten++
+	}
 	if t.conn != nil {
 		t.unwatch()
 		t.conn.close()

@@ -31,12 +31,20 @@ func TestASliceIsWhatADrillRestsOn(t *testing.T) {
 		change        func(*holdfast.System, *holdfast.FailureMode)
 		replica, edge bool
 	}{
-		"its own command":       {func(s *holdfast.System, _ *holdfast.FailureMode) { s.Services[1].Command += " -v" }, true, true},
-		"its own number":        {func(s *holdfast.System, _ *holdfast.FailureMode) { s.Services[1].Replicas = 3 }, true, true},
-		"its bounds":            {func(_ *holdfast.System, m *holdfast.FailureMode) { m.Bounds.Detect++ }, true, true},
-		"its remedies":          {func(_ *holdfast.System, m *holdfast.FailureMode) { m.Remedies = nil }, true, true},
-		"a guardrail":           {func(s *holdfast.System, _ *holdfast.FailureMode) { s.Guardrails.MaxUnavailable = 2 }, true, true},
-		"how it is needed":      {func(s *holdfast.System, _ *holdfast.FailureMode) { s.Services[0].DependsOn[0].Timeout = time.Minute }, true, true},
+		"its own command":  {func(s *holdfast.System, _ *holdfast.FailureMode) { s.Services[1].Command += " -v" }, true, true},
+		"its own number":   {func(s *holdfast.System, _ *holdfast.FailureMode) { s.Services[1].Replicas = 3 }, true, true},
+		"its bounds":       {func(_ *holdfast.System, m *holdfast.FailureMode) { m.Bounds.Detect++ }, true, true},
+		"its remedies":     {func(_ *holdfast.System, m *holdfast.FailureMode) { m.Remedies = nil }, true, true},
+		"a guardrail":      {func(s *holdfast.System, _ *holdfast.FailureMode) { s.Guardrails.MaxUnavailable = 2 }, true, true},
+		"how it is needed": {func(s *holdfast.System, _ *holdfast.FailureMode) { s.Services[0].DependsOn[0].Timeout = time.Minute }, true, true},
+		"how often it is asked": {func(s *holdfast.System, _ *holdfast.FailureMode) {
+			none := 0
+			s.Services[0].DependsOn[0].Retries = &none
+		}, true, true},
+		"what may be repeated": {func(s *holdfast.System, _ *holdfast.FailureMode) {
+			yes := true
+			s.Services[0].DependsOn[0].Idempotent = &yes
+		}, true, true},
 		"who needs it":          {func(s *holdfast.System, _ *holdfast.FailureMode) { s.Services[2].DependsOn = s.Services[0].DependsOn }, true, true},
 		"its caller's command":  {func(s *holdfast.System, _ *holdfast.FailureMode) { s.Services[0].Command += " -v" }, false, true},
 		"another service":       {func(s *holdfast.System, _ *holdfast.FailureMode) { s.Services[2].Command += " -v" }, false, false},

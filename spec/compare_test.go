@@ -36,6 +36,7 @@ services:
 		"how it is ended":   {old: "./ads,", new: "./ads, stop_grace_period: 1s,", want: "changed ads: stop_grace_period"},
 		"a need gone":       {old: "[catalog, ads]", new: "[catalog]", want: "changed web replaced: depends_on.ads"},
 		"how it is needed":  {old: "[catalog, ads]", new: "{catalog: {timeout: 2s}, ads: }", want: "changed web: depends_on.catalog.timeout"},
+		"how often":         {old: "[catalog, ads]", new: "{catalog: {retries: 0, idempotent: true}, ads: }", want: "changed web: depends_on.catalog.idempotent depends_on.catalog.retries"},
 		"a bound":           {old: "./ads,", new: "./ads, failure_modes: {crash: {bounds: {detect: 2s}}},", want: "changed ads: failure_modes.crash"},
 		"an owner for all":  {old: "owner: us", new: "owner: them", want: "changed : owner\nchanged web: owner\nchanged catalog: owner\nchanged ads: owner"},
 		"another name":      {old: "name: shop", new: "name: shed", want: "changed : name"},

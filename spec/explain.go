@@ -146,10 +146,11 @@ func (e *explanation) surroundings(system *holdfast.System, s holdfast.Service) 
 			continue
 		}
 		stem := command.Stem(dependency.On)
-		e.say("depends_on."+string(dependency.On), needText(dependency)+", "+spanText(dependency.Timeout), "%s and %s %s", standardNeed(dependency), spanText(standardTimeout), unless)
+		e.say("depends_on."+string(dependency.On), needText(dependency)+", "+spanText(dependency.Timeout), "%s and %s %s", standardNeed(dependency), spanText(holdfast.StandardTimeout), unless)
 		if f := dependency.Fallback; f != nil {
 			e.say("depends_on."+string(dependency.On)+".fallback", fallbackText(f), "answered when no replica of %s does, or none within four fifths of the timeout; marked Holdfast-Degraded", dependency.On)
 		}
+		e.repetition(system, dependency)
 		if on, _ := system.Service(dependency.On); s.Command != "" && on.Manage != holdfast.Observe {
 			e.say("environment", fmt.Sprintf("$%s_URL $%s_HOST $%s_PORT", stem, stem, stem), "`depends_on`: an address of the gateway for %s", dependency.On)
 		}

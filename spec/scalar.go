@@ -48,6 +48,14 @@ func scalar[T any](r *reader, into *T, parse func(string) (T, *complaint)) func(
 	}
 }
 
+// optional is scalar for what is nil until it is written.
+func optional[T any](r *reader, into **T, parse func(string) (T, *complaint)) func(source.Value) {
+	return scalar(r, into, func(text string) (*T, *complaint) {
+		parsed, wrong := parse(text)
+		return &parsed, wrong
+	})
+}
+
 func complain[T any](code diagnostic.Code, help, format string, args ...any) (T, *complaint) {
 	var none T
 	return none, &complaint{code: code, message: fmt.Sprintf(format, args...), help: help}

@@ -237,7 +237,7 @@ func (r *reader) dependsOn(d *draft) func(source.Value) {
 		if _, mapping := v.Node.(*ast.MappingNode); !mapping {
 			needed, places := listAt(r, v, "names of services, or a mapping of them", "`depends_on: [catalog]`", name[holdfast.ServiceName])
 			for i, on := range needed {
-				d.needs = append(d.needs, need{at: places[i], dependency: holdfast.Dependency{On: on, Required: true, Timeout: standardTimeout}})
+				d.needs = append(d.needs, need{at: places[i], dependency: holdfast.Dependency{On: on, Required: true, Timeout: holdfast.StandardTimeout}})
 			}
 			return
 		}
@@ -249,7 +249,7 @@ func (r *reader) dependsOn(d *draft) func(source.Value) {
 }
 
 func (r *reader) need(e source.Entry) need {
-	n := need{at: e.At, dependency: holdfast.Dependency{On: holdfast.ServiceName(e.Key), Required: true, Timeout: standardTimeout}}
+	n := need{at: e.At, dependency: holdfast.Dependency{On: holdfast.ServiceName(e.Key), Required: true, Timeout: holdfast.StandardTimeout}}
 	if source.IsNull(e.Value) {
 		return n
 	}
@@ -261,6 +261,8 @@ func (r *reader) need(e source.Entry) need {
 		}},
 		{Name: "timeout", Read: scalar(r, &n.dependency.Timeout, duration)},
 		{Name: "fallback", Read: r.fallback(&n.dependency.Fallback)},
+		{Name: "retries", Read: optional(r, &n.dependency.Retries, wholeNumber(0, holdfast.MaxRetries))},
+		{Name: "idempotent", Read: optional(r, &n.dependency.Idempotent, truth)},
 		{Name: "failure_modes", Read: r.failureModes(&n.overrides, remediesOfEdge(&n.dependency))},
 	})
 	r.reportEdgeHooks(n.overrides)

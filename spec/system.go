@@ -50,8 +50,7 @@ func standardHealth() holdfast.Healthcheck {
 }
 
 const (
-	standardGrace   = 10 * time.Second // Compose's
-	standardTimeout = time.Second      // of a dependency
+	standardGrace = 10 * time.Second // Compose's
 )
 
 func standardGuardrails() holdfast.Guardrails {

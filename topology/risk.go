@@ -1,9 +1,11 @@
 package topology
 
 import (
+	"cmp"
 	"fmt"
 	"net/netip"
 	"net/url"
+	"slices"
 	"strings"
 
 	"holdfast"
@@ -44,6 +46,7 @@ const thisHost = "this host"
 type Risks struct {
 	system *holdfast.System
 	byName map[holdfast.ServiceName]holdfast.Service
+	place  map[holdfast.ServiceName]int // in the file
 	tree   *cutset.Tree
 	solver *cutset.Solver
 	risks  map[cutset.Node]Risk
@@ -62,11 +65,11 @@ type way struct {
 // it afterwards, together.
 func Analyse(system *holdfast.System, limits cutset.Limits) *Risks {
 	r := &Risks{
-		system: system, byName: map[holdfast.ServiceName]holdfast.Service{}, tree: cutset.NewTree(), risks: map[cutset.Node]Risk{},
-		hosts: map[string]int{}, built: map[way]cutset.Node{},
+		system: system, byName: map[holdfast.ServiceName]holdfast.Service{}, place: map[holdfast.ServiceName]int{}, tree: cutset.NewTree(),
+		risks: map[cutset.Node]Risk{}, hosts: map[string]int{}, built: map[way]cutset.Node{},
 	}
-	for _, s := range system.Services {
-		r.byName[s.Name] = s
+	for i, s := range system.Services {
+		r.byName[s.Name], r.place[s.Name] = s, i
 		for _, u := range s.URLs {
 			r.hosts[HostOf(u)]++
 		}
@@ -285,6 +288,16 @@ func (c Cuts) Alone() []Risk {
 	return alone
 }
 
+// Least goes through the risks that are in any set, with the size of the smallest
+// of those each is in.
+func (c Cuts) Least(yield func(risk Risk, size int) bool) {
+	for _, i := range c.family.ByEvent() {
+		if !yield(c.risks[i.Event], i.Smallest) {
+			return
+		}
+	}
+}
+
 // Text is a set as it is shown: "{zone a, cart-2}".
 func Text(set []Risk) string {
 	names := make([]string, len(set))
@@ -294,18 +307,36 @@ func Text(set []Risk) string {
 	return fmt.Sprintf("{%s}", strings.Join(names, ", "))
 }
 
-// Path are the services that answering a route of one takes, itself first: what
-// it requires for that route, and what they do, in the order of the file.
-func (r *Risks) Path(entry holdfast.ServiceName, route string) []holdfast.ServiceName {
-	needs := map[holdfast.ServiceName][]holdfast.ServiceName{}
-	for _, s := range r.system.Services {
-		for _, d := range s.DependsOn {
-			if d.Required && d.Fallback == nil && !d.Completed && (s.Name != entry || d.Serves(route)) {
-				needs[s.Name] = append(needs[s.Name], d.On)
+// Path are the services that answering a route of some takes, these first: what
+// they require for that route, and what that does, in the order of the file.
+func (r *Risks) Path(route string, entries ...holdfast.ServiceName) []holdfast.ServiceName {
+	var ways []way
+	met := map[way]bool{}
+	meet := func(w way) {
+		if !met[w] {
+			met[w], ways = true, append(ways, w)
+		}
+	}
+	for _, entry := range entries {
+		meet(way{service: entry, route: route})
+	}
+	for i := 0; i < len(ways); i++ {
+		for _, d := range r.byName[ways[i].service].DependsOn {
+			if Weighs(d) && d.Serves(ways[i].route) {
+				meet(way{service: d.On})
 			}
 		}
 	}
-	found := closure(entry, needs)
-	others := inFileOrder(r.system, func(name holdfast.ServiceName) bool { return name != entry && found[name] })
-	return append([]holdfast.ServiceName{entry}, others...)
+	path := slices.Clone(entries)
+	for _, w := range ways[len(entries):] {
+		if !met[way{service: w.service, route: route}] || route == "" {
+			path = append(path, w.service)
+		}
+	}
+	slices.SortFunc(path[len(entries):], func(a, b holdfast.ServiceName) int { return cmp.Compare(r.place[a], r.place[b]) })
+	return path
 }
+
+// Weighs says that its caller fails with a dependency: it waits for its answers,
+// and nothing stands in for them.
+func Weighs(d holdfast.Dependency) bool { return d.Required && d.Fallback == nil && !d.Completed }

@@ -19,13 +19,18 @@ func Routes(system *holdfast.System) []holdfast.RouteEntry {
 			if needed.Manage == holdfast.Observe || dependency.Completed {
 				continue
 			}
-			edge := holdfast.Edge{From: service.Name, To: dependency.On}
-			routes = append(routes, holdfast.RouteEntry{
-				Listener: holdfast.ListenerName(edge.String()), Service: dependency.On, Caller: service.Name, Timeout: dependency.Timeout, Fallback: dependency.Fallback,
-			})
+			routes = append(routes, Route(service.Name, dependency))
 		}
 	}
 	return routes
+}
+
+// Route is the way by which a service reaches one that it depends on.
+func Route(caller holdfast.ServiceName, d holdfast.Dependency) holdfast.RouteEntry {
+	return holdfast.RouteEntry{
+		Listener: holdfast.ListenerName(holdfast.Edge{From: caller, To: d.On}.String()),
+		Service:  d.On, Caller: caller, Timeout: d.Timeout, Fallback: d.Fallback, Repetition: d.Repetition,
+	}
 }
 
 // Listeners are the sockets a system's routes need. Edges listen on a loopback

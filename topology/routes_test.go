@@ -58,6 +58,16 @@ func TestRequiredLeavesOutWhatIsOptional(t *testing.T) {
 	}
 }
 
+func TestWhatAnEdgeMayRepeatIsTheRoutes(t *testing.T) {
+	system, none, yes := market(), 0, true
+	system.Services[0].DependsOn[1].Repetition = holdfast.Repetition{Retries: &none, Idempotent: &yes}
+	for _, route := range Routes(system) {
+		if want := route.Listener == "storefront/ads"; (route.Retries == &none && route.Idempotent == &yes) != want {
+			t.Errorf("%s: %+v", route.Listener, route.Repetition)
+		}
+	}
+}
+
 func TestAnEdgesFallbackIsTheRoutes(t *testing.T) {
 	system := market()
 	covered := &holdfast.Fallback{Body: "[]"}
