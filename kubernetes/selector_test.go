@@ -13,7 +13,7 @@ func TestASelectorChoosesByLabels(t *testing.T) {
 		want bool
 	}{
 		{what: "nothing that can be read", by: selector{}, want: false},
-		{what: "all", by: selector{known: true, all: true}, want: true},
+		{what: "all", by: selector{known: true}, want: true},
 		{what: "a label", by: selector{known: true, equal: map[string]string{"app": "web"}}, want: true},
 		{what: "a label and another", by: selector{known: true, equal: map[string]string{"app": "web", "tier": "back"}}, want: false},
 		{what: "a label that is not there", by: selector{known: true, equal: map[string]string{"zone": ""}}, want: false},
