@@ -7,8 +7,10 @@ import (
 
 	"holdfast"
 	"holdfast/check"
+	"holdfast/compose"
 	"holdfast/cutset"
 	"holdfast/diagnostic"
+	"holdfast/kubernetes"
 	"holdfast/source"
 	"holdfast/spec"
 )
@@ -39,6 +41,14 @@ func reviewOwn(file source.File, environ map[string]string, known factsOf) revie
 	diagnostic.Sort(r.Problems)
 	r.Summary, r.design = summarised(design, cmp.Or(facts.Limits.Order, cutset.DefaultOrder)), design
 	return r
+}
+
+func reviewKubernetes(file source.File, _ map[string]string, _ factsOf) reviewed {
+	return reviewed{Review: kubernetes.Review(file)}
+}
+
+func reviewCompose(file source.File, environ map[string]string, _ factsOf) reviewed {
+	return reviewed{Review: compose.Review(file, environ)}
 }
 
 // readSystem is for who wants the system and not a judgement of it: of the
