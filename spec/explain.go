@@ -57,11 +57,26 @@ func (e *explanation) system(s *holdfast.System) {
 	if s.Promise != nil {
 		e.say("promise", fmt.Sprintf("%s over %s", s.Promise.Target, spanText(s.Promise.Window)), "on every published route; a status below 500 is a good answer")
 	}
+	for _, p := range s.Promises {
+		e.promise(p)
+	}
 	guard := standardGuardrails()
 	e.standard("guardrails.max_actions", rateText(s.Guardrails.MaxActions), rateText(guard.MaxActions))
 	e.standard("guardrails.max_unavailable", fmt.Sprint(s.Guardrails.MaxUnavailable), fmt.Sprint(guard.MaxUnavailable))
 	if len(s.Zones) == 0 {
 		e.say("zones", "none", "no `zones`: everything is on this host, which is the first cut of every promise")
+	}
+}
+
+// promise is one with a name.
+func (e *explanation) promise(p holdfast.Promise) {
+	key := "promises." + string(p.Name)
+	e.say(key, fmt.Sprintf("%s over %s", p.Target, spanText(p.Window)), "a status below 500 is a good answer")
+	if p.Service == "" {
+		e.say(key+".service", "all that are published", "no `service`")
+	}
+	if p.Route == "" {
+		e.say(key+".route", "every one", "no `route`")
 	}
 }
 
