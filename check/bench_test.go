@@ -11,7 +11,7 @@ import (
 // analysis. Every fiftieth is published, and a few share a cause.
 func town(n int) string {
 	var b strings.Builder
-	b.WriteString("name: town\nowner: us\nzones: [a, b, c]\npromise: 99.9%\nservices:\n")
+	b.WriteString("name: town\nowner: us\nzones: [a, b, c]\npromise: 99.9%\ndefaults: {healthcheck: {path: /healthz}}\nservices:\n")
 	for i := range n {
 		fmt.Fprintf(&b, "  s%d:\n    command: ./serve\n    replicas: 3\n", i)
 		if i%50 == 0 {

@@ -33,6 +33,8 @@ type Finding struct {
 	Label   string  // stands beside the place
 	Note    string  // why it hurts
 	Help    string  // the next step
+
+	Severity diagnostic.Severity // empty: that of its code
 }
 
 // A Point is a further place that a finding has to do with.
@@ -61,9 +63,17 @@ type Facts struct {
 
 // Judge says what there is to say of a system that was read without errors.
 func Judge(system *holdfast.System, facts Facts) ([]Finding, Summary) {
-	c := &judging{system: system, facts: facts, services: map[holdfast.ServiceName]holdfast.Service{}}
+	c := &judging{
+		system: system, facts: facts, services: map[holdfast.ServiceName]holdfast.Service{},
+		callers: map[holdfast.ServiceName][]holdfast.ServiceName{}, taken: map[holdfast.Promise]map[holdfast.ServiceName]bool{},
+	}
 	for _, s := range system.Services {
 		c.services[s.Name] = s
+		for _, d := range s.DependsOn {
+			if topology.Weighs(d) {
+				c.callers[d.On] = append(c.callers[d.On], s.Name)
+			}
+		}
 	}
 	c.analyse()
 	var all []Finding
@@ -79,11 +89,13 @@ func Judge(system *holdfast.System, facts Facts) ([]Finding, Summary) {
 // Judging is a system while it is judged.
 type judging struct {
 	system   *holdfast.System
-	services map[holdfast.ServiceName]holdfast.Service // of the system, by name: it may have thousands
+	services map[holdfast.ServiceName]holdfast.Service       // of the system, by name: it may have thousands
+	callers  map[holdfast.ServiceName][]holdfast.ServiceName // who fails with a service
 	facts    Facts
 	risks    *topology.Risks
 	order    int // of the largest sets that were looked for
 	promises []judged
+	taken    map[holdfast.Promise]map[holdfast.ServiceName]bool // what keeping each of them takes, as far as it was asked for
 }
 
 // analyse looks for what breaks each promise; where that is more than the limits
@@ -115,6 +127,14 @@ type judged struct {
 // at is the path of a key of a service.
 func at(service holdfast.ServiceName, keys ...string) Path {
 	return append(Path{"services", string(service)}, keys...)
+}
+
+// replicasAt is the path of what says how many replicas a service has.
+func replicasAt(s holdfast.Service) Path {
+	if len(s.URLs) > 0 {
+		return at(s.Name, "urls")
+	}
+	return at(s.Name, "replicas")
 }
 
 // edgeAt is the path of a key of a dependency.

@@ -39,7 +39,8 @@ func judge(t testing.TB, name, text string, facts Facts) (source.File, []diagnos
 // what is said of it is kept beside it. REWRITE=1 keeps it anew: read the diff
 // then. Lines that begin with "# near:" are changes after which it must be gone:
 // a text, " => " and what is put in its place, several with " ;; " between them.
-// Lines that begin with "# proof:" or "# missing:" are facts beside the file.
+// Lines that begin with "# proof:", "# missing:" or "# pairs" are facts beside the
+// file.
 func TestFindings(t *testing.T) {
 	for _, meaning := range Codes() {
 		t.Run(string(meaning.Code), func(t *testing.T) {
@@ -82,6 +83,7 @@ func factsOf(text string) Facts {
 			path, why, _ := strings.Cut(strings.TrimSpace(missing), " ")
 			facts.Missing = map[string]string{path: why}
 		}
+		facts.Pairs = facts.Pairs || strings.HasPrefix(line, "# pairs")
 	}
 	return facts
 }
@@ -167,7 +169,7 @@ func TestSummary(t *testing.T) {
 		}
 		sets = append(sets, strings.Join(names, "+"))
 	}
-	want := []string{"this host", "zone a", "a change of this file", "a release of web", "a release of db", "zone b+db-1", "db-1+db-2"}
+	want := []string{"this host", "zone a", "a change of this file", "a release of web", "a release of db", "zone b+db-1", "zone b+db-3"}
 	if diff := cmp.Diff(want, sets[:min(len(sets), len(want))]); diff != "" {
 		t.Errorf("(-want +got):\n%s\n%s", diff, fmt.Sprint(sets))
 	}
@@ -193,5 +195,31 @@ func TestWhatIsTooMuchIsSaid(t *testing.T) {
 	}
 	if summary, n := decided(1); summary.Order != 1 || summary.Promises[0].Decided || len(summary.Promises[0].Smallest) > 0 || n > 0 {
 		t.Errorf("order %d, decided %v, %d findings", summary.Order, summary.Promises[0].Decided, n)
+	}
+}
+
+// A file with a fault of design in every line that names a code: each is found
+// where it is, and nothing else is.
+func TestTwentyFaults(t *testing.T) {
+	text, err := os.ReadFile("testdata/twenty.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := map[string]bool{}
+	for number, line := range strings.Split(string(text), "\n") {
+		if _, code, marked := strings.Cut(line, " # HF"); marked {
+			want[fmt.Sprintf("%d HF%s", number+1, code)] = true
+		}
+	}
+	if len(want) < 20 {
+		t.Errorf("the file has %d faults", len(want))
+	}
+	got := map[string]bool{}
+	_, problems := judge(t, "twenty", string(text), Facts{Missing: map[string]string{"/srv/shop/news.json": "there is no such file"}})
+	for _, p := range problems {
+		got[fmt.Sprintf("%d %s", p.Line, p.Code)] = true
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
 	}
 }

@@ -9,15 +9,16 @@ import (
 )
 
 // lonePoint finds services whose one replica takes a promise down. Where there
-// are several and one of them does, another finding says why.
+// are several and one of them does, another finding says why; and so it is where
+// not even this one bears the load.
 func lonePoint() rule {
 	return rule{
 		Meaning: diagnostic.Meaning{Code: "HF2101", Severity: diagnostic.Warning, Title: "a promise breaks with the one replica of a service"},
 		find: func(c *judging) []Finding {
 			var all []Finding
 			for _, p := range c.points(topology.ReplicaRisk) {
-				if s := c.services[p.Service]; s.Replicas == 1 {
-					all = append(all, lone(s, p))
+				if s := c.services[p.Service]; s.Replicas == 1 && s.Capacity.Needed() == 1 {
+					all = append(all, c.lone(s, p))
 				}
 			}
 			return all
@@ -25,16 +26,32 @@ func lonePoint() rule {
 	}
 }
 
-func lone(s holdfast.Service, p point) Finding {
+func (c *judging) lone(s holdfast.Service, p point) Finding {
 	f := Finding{
-		Of: string(s.Name), At: at(s.Name, "replicas"), Label: "there is no other to retry on",
-		Message: fmt.Sprintf("%s is a single point of failure: %s with it", diagnostic.Tick(string(s.Name)), fails(p.breaks)),
+		Of: string(s.Name), At: replicasAt(s), Label: "there is no other to retry on",
+		Message: fmt.Sprintf("%s is a single point of failure: %s with it", diagnostic.Tick(string(s.Name)), c.fails(p.breaks)),
 		Note:    "when it crashes, hangs or is replaced, requests fail until it is back",
-		Help:    "write `replicas: 2`, or let its callers do without it: `fallback`, `required: false`, or `for` on the dependency",
+		Help:    second(s.State) + c.without(s, p.breaks),
 	}
 	if len(s.URLs) > 0 {
-		f.At, f.Label = at(s.Name, "urls"), "there is one URL"
-		f.Help = "add a second URL if there is one, or let its callers do without it: `fallback`, `required: false`, or `for` on the dependency"
+		f.Label = "there is one URL"
+		f.Note = "when it does not answer, requests fail until it does"
+		f.Help = "add a second URL, if there is one" + c.without(s, p.breaks)
 	}
 	return f
+}
+
+// second says how a service gets another replica that is of use. Of two that
+// decide together neither may be lost, nor can they tell a dead from a silent one.
+func second(state *holdfast.State) string {
+	switch {
+	case state == nil:
+		return "write `replicas: 2`"
+	case state.Quorum || state.Promote == holdfast.Automatic:
+		return "write `replicas: 3`, for two of them to decide when one is lost"
+	case state.Promote == holdfast.Manual:
+		return "write `replicas: 2`, for a person to have another one to promote"
+	default:
+		return "write `replicas: 2`, and how the other takes over: `stateful: {promote: manual}`"
+	}
 }

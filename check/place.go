@@ -1,6 +1,10 @@
 package check
 
-import "holdfast/diagnostic"
+import (
+	"cmp"
+
+	"holdfast/diagnostic"
+)
 
 // A placing says where a path of keys stands, or the part of it that is written.
 type placing func(path ...string) (at diagnostic.Place, whole bool)
@@ -12,7 +16,7 @@ func Problems(findings []Finding, file string, place func(path ...string) (at di
 	for _, f := range findings {
 		at := placing(place).of(f)
 		p := diagnostic.Problem{
-			Code: f.Code, Severity: diagnostic.SeverityOf(f.Code, meanings), Of: f.Of, File: file, Place: at,
+			Code: f.Code, Severity: cmp.Or(f.Severity, diagnostic.SeverityOf(f.Code, meanings)), Of: f.Of, File: file, Place: at,
 			Message: f.Message, Label: f.Label, Note: f.Note, Help: f.Help,
 		}
 		for _, also := range f.Also {

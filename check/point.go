@@ -20,14 +20,16 @@ type point struct {
 // system's first promises break by.
 func (c *judging) points(kind topology.RiskKind) []point {
 	var all []point
+	known := map[topology.Risk]int{}
 	for _, p := range c.promises {
 		for _, risk := range p.cuts.Alone() {
 			if risk.Kind != kind {
 				continue
 			}
-			i := slices.IndexFunc(all, func(known point) bool { return known.Risk == risk })
-			if i < 0 {
-				all, i = append(all, point{Risk: risk}), len(all)
+			i, met := known[risk]
+			if !met {
+				i = len(all)
+				known[risk], all = i, append(all, point{Risk: risk})
 			}
 			all[i].breaks = append(all[i].breaks, p.Promise)
 		}
@@ -54,23 +56,70 @@ func broken(promises []holdfast.Promise) string {
 
 // called is what a promise is called in a sentence.
 func called(p holdfast.Promise) string {
-	switch {
-	case p.Name != "":
+	if p.Name != "" {
 		return "the promise " + diagnostic.Tick(string(p.Name))
-	case p.Target > 0:
-		return "the promise of " + p.Target.String()
-	default:
+	}
+	return "the promise of " + p.Target.String()
+}
+
+// fails makes what is broken the subject of a sentence.
+func (c *judging) fails(promises []holdfast.Promise) string {
+	if len(c.system.Owed()) == 0 {
+		return c.unpromised() + " fails"
+	}
+	return broken(promises) + plural(len(promises), " breaks", " break")
+}
+
+// unpromised is what is judged where nothing is promised: all that users come
+// for, or, where nobody comes in, all that is done. Of several services, one may
+// go on while another fails.
+func (c *judging) unpromised() string {
+	entries := c.risks.Entries(holdfast.Promise{})
+	published := slices.ContainsFunc(entries, func(name holdfast.ServiceName) bool { return len(c.services[name].Ports) > 0 })
+	switch {
+	case published && len(entries) == 1:
 		return "everything users come for"
+	case published:
+		return "some of what users come for"
+	case len(entries) == 1:
+		return "everything this system does"
+	default:
+		return "some of what this system does"
 	}
 }
 
-// verb makes what is broken the subject of a sentence.
-func fails(promises []holdfast.Promise) string {
-	if len(promises) > 1 {
-		return broken(promises) + " break"
+// takes says whether keeping one of some promises takes a service.
+func (c *judging) takes(promises []holdfast.Promise, name holdfast.ServiceName) bool {
+	return slices.ContainsFunc(promises, func(p holdfast.Promise) bool { return c.takenBy(p)[name] })
+}
+
+// takenBy are the services that keeping a promise takes. It is asked often, of
+// few promises.
+func (c *judging) takenBy(p holdfast.Promise) map[holdfast.ServiceName]bool {
+	taken, known := c.taken[p]
+	if !known {
+		taken = map[holdfast.ServiceName]bool{}
+		for _, name := range c.risks.Path(p.Route, c.risks.Entries(p)...) {
+			taken[name] = true
+		}
+		c.taken[p] = taken
 	}
-	if promises[0].Target == 0 {
-		return broken(promises) + " fails"
+	return taken
+}
+
+// without says how those who need a service could do without it, as the end of a
+// list of things to do; nothing where nobody does.
+func (c *judging) without(s holdfast.Service, breaks []holdfast.Promise) string {
+	callers := slices.DeleteFunc(slices.Clone(c.callers[s.Name]), func(name holdfast.ServiceName) bool { return !c.takes(breaks, name) })
+	if len(callers) == 0 {
+		return ""
 	}
-	return broken(promises) + " breaks"
+	ways := "`required: false`"
+	if s.Protocol == holdfast.HTTP && s.Manage != holdfast.Observe { // or nothing could be answered in its place
+		ways = "`fallback`, " + ways
+	}
+	if slices.ContainsFunc(breaks, func(p holdfast.Promise) bool { return p.Route != "" }) {
+		ways += ", `for` what needs it"
+	}
+	return ", or let " + several(callers, 3) + " do without it: " + ways
 }

@@ -14,8 +14,8 @@ type rule struct {
 // services need each other, 23 what they keep, 24 people, remedies and drills.
 func rules() []rule {
 	return []rule{
-		lonePoint(), sharedPoint(), impossiblePromise(), zonePoint(),
-		nesting(), amplification(), vainRetries(), missingFallback(),
+		lonePoint(), sharedPoint(), impossiblePromise(), zonePoint(), spareReplica(), evenVotes(), smallCapacity(), riskPairs(),
+		nesting(), amplification(), vainRetries(), heavyNeed(), onlyCopies(), farHealth(), missingFallback(),
 		noBackup(), noTakeover(), hiddenState(),
 		unowned(), nobodyThere(), helpless(), worsening(), impossibleBound(), undrilled(), outdated(), failing(), unseen(), lateWithoutTraffic(),
 	}

@@ -10,14 +10,20 @@ import (
 )
 
 // sharedPoint finds causes that take down all replicas of a service at once: what
-// it says it shares, and a machine that all its URLs name.
+// it says it shares, and a machine that several of its URLs name. Of a service
+// with one URL another finding says that it is one.
 func sharedPoint() rule {
 	return rule{
 		Meaning: diagnostic.Meaning{Code: "HF2103", Severity: diagnostic.Warning, Title: "a promise breaks with one thing that replicas share"},
 		find: func(c *judging) []Finding {
 			var all []Finding
-			for _, p := range append(c.points(topology.SharedRisk), c.points(topology.HostRisk)...) {
+			for _, p := range c.points(topology.SharedRisk) {
 				all = append(all, c.shared(p))
+			}
+			for _, p := range c.points(topology.HostRisk) {
+				if named := c.onHost(p); len(named) > 0 {
+					all = append(all, c.host(p, named))
+				}
 			}
 			return all
 		},
@@ -25,35 +31,58 @@ func sharedPoint() rule {
 }
 
 func (c *judging) shared(p point) Finding {
-	key := "shares"
-	if p.Kind == topology.HostRisk {
-		key = "urls"
+	var by []holdfast.Service
+	for _, s := range c.system.Services {
+		if c.takes(p.breaks, s.Name) && slices.Contains(s.Shares, holdfast.CauseName(p.Name)) {
+			by = append(by, s)
+		}
 	}
-	places := c.sharers(p.Risk, key)
 	f := Finding{
-		Of: p.Name, At: at(places[0], key), Label: "its replicas fail together with it",
-		Message: fmt.Sprintf("%s is a single point of failure: %s with it", diagnostic.Tick(p.Name), fails(p.breaks)),
-		Note:    "replicas that share it are one replica when it fails",
-		Help:    "have a second one of it and let half of the replicas use that, or let the callers do without: `fallback`, `required: false`",
+		Of: p.Name, At: at(by[0].Name, "shares", p.Name), Label: "all of " + diagnostic.Tick(string(by[0].Name)) + " fails with it",
+		Message: fmt.Sprintf("%s is a single point of failure: %s with it", diagnostic.Tick(p.Name), c.fails(p.breaks)),
+		Note:    "what shares it fails with it, however many replicas there are",
+		Help:    "have two of it, let some replicas use the one and some the other, and take it out of `shares`",
 	}
-	if key == "shares" {
-		f.At = append(f.At, p.Name)
+	if len(by) == 1 {
+		f.Help += c.without(by[0], p.breaks)
 	}
-	for _, other := range places[1:min(len(places), 4)] {
-		f.Also = append(f.Also, Point{At: append(at(other, key), p.Name), Label: "and here"})
+	for _, other := range by[1:min(len(by), 4)] {
+		f.Also = append(f.Also, Point{At: at(other.Name, "shares", p.Name), Label: "and so does " + diagnostic.Tick(string(other.Name))})
 	}
 	return f
 }
 
-// sharers are the services that share a cause, in the order of the file.
-func (c *judging) sharers(risk topology.Risk, key string) []holdfast.ServiceName {
-	var all []holdfast.ServiceName
+// onHost are the services that lose more than they may with a machine, though
+// they have more than one replica.
+func (c *judging) onHost(p point) []holdfast.Service {
+	var all []holdfast.Service
 	for _, s := range c.system.Services {
-		shares := key == "shares" && slices.Contains(s.Shares, holdfast.CauseName(risk.Name))
-		named := key == "urls" && slices.ContainsFunc(s.URLs, func(u string) bool { return topology.HostOf(u) == risk.Name })
-		if shares || named {
-			all = append(all, s.Name)
+		if spare := s.Replicas - topology.Needed(s); c.takes(p.breaks, s.Name) && spare > 0 && len(naming(s, p.Name)) > spare {
+			all = append(all, s)
 		}
 	}
 	return all
+}
+
+// naming are the URLs of a service that name a machine.
+func naming(s holdfast.Service, host string) []string {
+	return slices.DeleteFunc(slices.Clone(s.URLs), func(u string) bool { return topology.HostOf(u) != host })
+}
+
+func (c *judging) host(p point, named []holdfast.Service) Finding {
+	s := named[0]
+	urls := naming(s, p.Name)
+	f := Finding{
+		Of: p.Name, At: at(s.Name, "urls", urls[0]), Label: fmt.Sprintf("%d of %d URLs of %s name it", len(urls), len(s.URLs), diagnostic.Tick(string(s.Name))),
+		Message: fmt.Sprintf("%s is a single point of failure: %s with it", diagnostic.Tick(p.Name), c.fails(p.breaks)),
+		Note:    "as far as the file says, one name is one machine: what runs there fails together",
+		Help:    "have one of them on another machine, by a name of its own" + c.without(s, p.breaks) + "; if the name stands for several machines, accept this",
+	}
+	for _, u := range urls[1:min(len(urls), 3)] {
+		f.Also = append(f.Also, Point{At: at(s.Name, "urls", u), Label: "the same"})
+	}
+	if len(named) > 1 {
+		f.Also = append(f.Also, Point{At: at(named[1].Name, "urls"), Label: "and of " + diagnostic.Tick(string(named[1].Name))})
+	}
+	return f
 }

@@ -21,7 +21,7 @@ func noTakeover() rule {
 			}
 			for _, s := range c.system.Services {
 				if s.Replicas > 1 && alone(s) {
-					all = append(all, untaken(s, breaks[s.Name]))
+					all = append(all, c.untaken(s, breaks[s.Name]))
 				}
 			}
 			return all
@@ -34,7 +34,7 @@ func alone(s holdfast.Service) bool {
 	return s.State != nil && s.State.Promote == "" && !s.State.Quorum
 }
 
-func untaken(s holdfast.Service, breaks []holdfast.Promise) Finding {
+func (c *judging) untaken(s holdfast.Service, breaks []holdfast.Promise) Finding {
 	f := Finding{
 		Of: string(s.Name), At: at(s.Name, "stateful"), Label: "neither `promote` nor `quorum`",
 		Message: fmt.Sprintf("%s keeps data, and none of its %d replicas can take over for another", diagnostic.Tick(string(s.Name)), s.Replicas),
@@ -42,7 +42,7 @@ func untaken(s holdfast.Service, breaks []holdfast.Promise) Finding {
 		Help:    "write how another takes over: `promote: automatic`, or `promote: manual` if a person does it, or `quorum: true` if it serves while more than half of them do",
 	}
 	if len(breaks) > 0 {
-		f.Message += ": " + fails(breaks) + " with any one of them"
+		f.Message += ": " + c.fails(breaks) + " with any one of them"
 	}
 	return f
 }

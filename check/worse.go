@@ -2,6 +2,7 @@ package check
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 
 	"holdfast"
@@ -46,11 +47,7 @@ func worsening() rule {
 func (c *judging) onTheWay() map[holdfast.ServiceName]bool {
 	found := map[holdfast.ServiceName]bool{}
 	for _, p := range c.promises {
-		for _, entry := range c.risks.Entries(p.Promise) {
-			for _, name := range c.risks.Path(entry, p.Route) {
-				found[name] = true
-			}
-		}
+		maps.Copy(found, c.takenBy(p.Promise))
 	}
 	return found
 }

@@ -44,6 +44,7 @@ const thisHost = "this host"
 type Risks struct {
 	system *holdfast.System
 	byName map[holdfast.ServiceName]holdfast.Service
+	paths  *paths
 	tree   *cutset.Tree
 	solver *cutset.Solver
 	risks  map[cutset.Node]Risk
@@ -62,8 +63,8 @@ type way struct {
 // it afterwards, together.
 func Analyse(system *holdfast.System, limits cutset.Limits) *Risks {
 	r := &Risks{
-		system: system, byName: map[holdfast.ServiceName]holdfast.Service{}, tree: cutset.NewTree(), risks: map[cutset.Node]Risk{},
-		hosts: map[string]int{}, built: map[way]cutset.Node{},
+		system: system, byName: map[holdfast.ServiceName]holdfast.Service{}, paths: pathsOf(system), tree: cutset.NewTree(),
+		risks: map[cutset.Node]Risk{}, hosts: map[string]int{}, built: map[way]cutset.Node{},
 	}
 	for _, s := range system.Services {
 		r.byName[s.Name] = s
@@ -302,20 +303,4 @@ func Text(set []Risk) string {
 		names[i] = risk.Name
 	}
 	return fmt.Sprintf("{%s}", strings.Join(names, ", "))
-}
-
-// Path are the services that answering a route of one takes, itself first: what
-// it requires for that route, and what they do, in the order of the file.
-func (r *Risks) Path(entry holdfast.ServiceName, route string) []holdfast.ServiceName {
-	needs := map[holdfast.ServiceName][]holdfast.ServiceName{}
-	for _, s := range r.system.Services {
-		for _, d := range s.DependsOn {
-			if d.Required && d.Fallback == nil && !d.Completed && (s.Name != entry || d.Serves(route)) {
-				needs[s.Name] = append(needs[s.Name], d.On)
-			}
-		}
-	}
-	found := closure(entry, needs)
-	others := inFileOrder(r.system, func(name holdfast.ServiceName) bool { return name != entry && found[name] })
-	return append([]holdfast.ServiceName{entry}, others...)
 }

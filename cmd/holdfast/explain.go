@@ -14,12 +14,13 @@ import (
 	"holdfast/check"
 	"holdfast/diagnostic"
 	"holdfast/docs/problems"
+	"holdfast/kubernetes"
 	"holdfast/spec"
 )
 
 // known are the codes of all who find problems.
 func known() [][]diagnostic.Meaning {
-	return [][]diagnostic.Meaning{spec.Codes(), check.Codes(), diagnostic.AcceptanceCodes()}
+	return [][]diagnostic.Meaning{spec.Codes(), check.Codes(), kubernetes.Codes(), diagnostic.AcceptanceCodes()}
 }
 
 func explainCommand() *cobra.Command {

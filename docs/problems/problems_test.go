@@ -11,6 +11,7 @@ import (
 	"holdfast/check"
 	"holdfast/diagnostic"
 	"holdfast/docs/problems"
+	"holdfast/kubernetes"
 	"holdfast/source"
 	"holdfast/spec"
 
@@ -123,14 +124,35 @@ type family struct {
 func families() []family {
 	return []family{
 		{prefix: "HF1", whole: isSystem, found: found, accepted: accepted},
+		{prefix: "HF2109", whole: isSystem, found: foundByPairs, accepted: accepted},
 		{prefix: "HF2", whole: isSystem, found: found, accepted: accepted},
+		{prefix: "HF32", whole: isObjects, found: foundInObjects},
 	}
+}
+
+// isObjects tells Kubernetes objects. A piece of one does not say of what API it is.
+func isObjects(text string) bool {
+	return strings.HasPrefix(strings.TrimPrefix(text, "{"), "apiVersion:")
+}
+
+func foundInObjects(text string) ([]string, bool) {
+	review := kubernetes.Review(source.File{Name: "objects.yaml", Text: []byte(text)})
+	var codes []string
+	for _, problem := range review.Problems {
+		codes = append(codes, string(problem.Code))
+	}
+	return codes, review.Usable()
 }
 
 func isSystem(text string) bool { return strings.HasPrefix(text, "name:") }
 
-func found(text string) ([]string, bool) {
-	left, usable := judgedWhole(text)
+func found(text string) ([]string, bool) { return foundWith(text, false) }
+
+// foundByPairs also asks for what is said on request only.
+func foundByPairs(text string) ([]string, bool) { return foundWith(text, true) }
+
+func foundWith(text string, pairs bool) ([]string, bool) {
+	left, usable := judgedWhole(text, pairs)
 	var codes []string
 	for _, problem := range left.Problems {
 		codes = append(codes, string(problem.Code))
@@ -139,7 +161,7 @@ func found(text string) ([]string, bool) {
 }
 
 func accepted(text string) []string {
-	left, _ := judgedWhole(text)
+	left, _ := judgedWhole(text, false)
 	var codes []string
 	for _, a := range left.Accepted {
 		codes = append(codes, string(a.Problem.Code))
@@ -149,11 +171,11 @@ func accepted(text string) []string {
 
 // judgedWhole is what is left of a file and of the system that it describes. The
 // files of its fallbacks are not there, and nothing is known of its drills.
-func judgedWhole(text string) (left diagnostic.Judgement, usable bool) {
+func judgedWhole(text string, pairs bool) (left diagnostic.Judgement, usable bool) {
 	reading := spec.Understand(source.File{Name: "holdfast.yaml", Text: []byte(text), Dir: "/srv/shop"}, nil)
 	review := diagnostic.Review{Problems: reading.Problems, Accepted: reading.Accepted}
 	if reading.System != nil {
-		facts := check.Facts{Missing: map[string]string{}}
+		facts := check.Facts{Missing: map[string]string{}, Pairs: pairs}
 		for _, service := range reading.System.Services {
 			for _, dependency := range service.DependsOn {
 				if f := dependency.Fallback; f != nil && f.File != "" {
