@@ -22,6 +22,7 @@ func Explain(system *holdfast.System) []Inference {
 	e := &explanation{system: system, risks: Analyse(system, cutset.Limits{})}
 	for _, p := range e.risks.Promises() {
 		e.promise(p)
+		e.asked = append(e.asked, e.risks.ways(p))
 	}
 	for _, s := range system.Services {
 		e.replicas(s)
@@ -36,6 +37,7 @@ func Explain(system *holdfast.System) []Inference {
 type explanation struct {
 	system *holdfast.System
 	risks  *Risks
+	asked  []map[way]bool // by which ways, for each promise
 	all    []Inference
 }
 
@@ -64,20 +66,9 @@ func (e *explanation) promise(p holdfast.Promise) {
 	if p.Route != "" {
 		route = "required for " + p.Route
 	}
-	if rests := e.required(entries, p.Route); len(rests) > 0 {
+	if rests := e.risks.Path(p.Route, entries...)[len(entries):]; len(rests) > 0 {
 		e.say(path, "rests on "+listed(rests), "%s, directly or through others", route)
 	}
-}
-
-// required are the services behind the entries that the promise breaks without.
-func (e *explanation) required(entries []holdfast.ServiceName, route string) []holdfast.ServiceName {
-	found := map[holdfast.ServiceName]bool{}
-	for _, entry := range entries {
-		for _, name := range e.risks.Path(entry, route)[1:] {
-			found[name] = true
-		}
-	}
-	return inFileOrder(e.system, func(name holdfast.ServiceName) bool { return found[name] })
 }
 
 // listed are as many names as anybody reads.
@@ -180,12 +171,12 @@ func (e *explanation) need(s holdfast.Service, d holdfast.Dependency) {
 func (e *explanation) route(path string, s holdfast.Service, d holdfast.Dependency) {
 	var with, without []string
 	inside := false
-	for _, p := range e.risks.Promises() {
+	for i, p := range e.risks.Promises() {
 		called := string(p.Name)
 		if called == "" {
 			called = "the promise for everything"
 		}
-		asked := e.risks.ways(p)
+		asked := e.asked[i]
 		switch {
 		case asked[way{service: s.Name}] && p.Route != "":
 			inside = true
@@ -225,8 +216,8 @@ func (r *Risks) ways(p holdfast.Promise) map[way]bool {
 		}
 		found[w] = true
 		for _, d := range r.byName[w.service].DependsOn {
-			stale := d.Fallback != nil && d.Fallback.Body == "" && d.Fallback.File == ""
-			if !d.Completed && d.Serves(w.route) && (stale || d.Fallback == nil && d.Required) {
+			stale := d.Fallback != nil && d.Fallback.Body == "" && d.Fallback.File == "" && !d.Completed
+			if (stale || Weighs(d)) && d.Serves(w.route) {
 				queue = append(queue, way{service: d.On})
 			}
 		}
