@@ -210,4 +210,7 @@ func codesOf(meanings []Meaning) []Code {
 // What the digits of a code say.
 func (c Code) ofText() bool       { return c < "HF12" }
 func (c Code) ofAcceptance() bool { return c >= "HF13" && c < "HF14" }
-func (c Code) ofReading() bool    { return c < "HF2" }
+
+// ofReading says that an error of this code keeps the file from being used:
+// those of our own file, and what Compose refuses in its.
+func (c Code) ofReading() bool { return c < "HF2" || c >= "HF310" && c < "HF311" }

@@ -161,3 +161,13 @@ func TestAcceptancesThatEndAreCounted(t *testing.T) {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
 }
+
+// What keeps a file from being used cannot be accepted, in whatever kind of file;
+// an error of design can.
+func TestCodesOfReading(t *testing.T) {
+	for code, want := range map[Code]bool{"HF1004": true, "HF1202": true, "HF2101": false, "HF3101": true, "HF3105": true, "HF3111": false, "HF3201": false} {
+		if got := code.ofReading(); got != want {
+			t.Errorf("%s is of reading: %v, want %v", code, got, want)
+		}
+	}
+}

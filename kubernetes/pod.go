@@ -31,10 +31,9 @@ type container struct {
 }
 
 type port struct {
-	name     string
-	number   int
-	host     field
-	protocol string
+	name   string
+	number int
+	host   field
 }
 
 type mount struct {
@@ -74,8 +73,7 @@ func newContainer(f field) container {
 	}
 	for _, p := range f.at("ports").list() {
 		number := p.at("containerPort").number(0)
-		protocol := p.at("protocol").text()
-		c.ports = append(c.ports, port{name: p.at("name").text(), number: number, host: p.at("hostPort"), protocol: protocol})
+		c.ports = append(c.ports, port{name: p.at("name").text(), number: number, host: p.at("hostPort")})
 	}
 	for _, m := range f.at("volumeMounts").list() {
 		c.mounts = append(c.mounts, mount{field: m, volume: m.at("name").text(), path: m.at("mountPath").text()})

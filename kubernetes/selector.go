@@ -9,8 +9,7 @@ import (
 type selector struct {
 	equal       map[string]string
 	expressions []expression
-	all         bool // written and empty: every pod of the namespace
-	known       bool // false where something of it cannot be read; it chooses nothing then
+	known       bool // false where something of it cannot be read; it chooses nothing then. Empty, it chooses all
 }
 
 type expression struct {
@@ -26,7 +25,6 @@ func selectorOf(f field) selector {
 		s.expressions = append(s.expressions, one)
 		s.known = s.known && slices.Contains([]string{"In", "NotIn", "Exists", "DoesNotExist"}, one.operator)
 	}
-	s.all = s.known && len(s.equal) == 0 && len(s.expressions) == 0
 	return s
 }
 

@@ -40,6 +40,7 @@ type Kind struct {
 	Foreign  map[string]string    // keys that people bring along from other files, and what to write instead
 	Many     bool                 // several YAML documents may follow one another: see Trees
 	Limits   Limits               // beyond which it is not read; none are those of a file that people write
+	Tags     []string             // YAML tags that may be written: `!reset`, `!!str`
 }
 
 // A Document is one reading of one file.

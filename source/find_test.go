@@ -51,3 +51,17 @@ func TestPlacesAreFoundByPath(t *testing.T) {
 		t.Errorf("looking is reported: %+v", problems)
 	}
 }
+
+func TestATagIsKnownOrStrange(t *testing.T) {
+	const text = "a: !reset null\nb: !!str 5\nc: !what 5\n"
+	d := Read(File{Name: "f", Text: []byte(text)}, Kind{Meanings: Codes(), Tags: []string{"!reset", "!!str"}})
+	root := d.Root(d.Tree())
+	for key, want := range map[string]string{"a": "!reset", "b": "!!str"} {
+		if v, _ := d.Find(root, key); v.Tag != want {
+			t.Errorf("%s has the tag %q, want %q", key, v.Tag, want)
+		}
+	}
+	if problems := d.Sorted(); len(problems) != 1 || problems[0].Code != StrangeTag || problems[0].Line != 3 {
+		t.Errorf("problems: %+v", problems)
+	}
+}

@@ -16,6 +16,7 @@ type Value struct {
 	Name string           // as it is spoken of: "replicas", "ports[2]"
 	At   diagnostic.Place // of itself, or of its key when nothing is written
 	Key  diagnostic.Place // of the key or list it belongs to
+	Tag  string           // the last one on the way to it
 }
 
 // An Entry is a key of a mapping with its value.
@@ -39,8 +40,9 @@ func names(known []Key) []string {
 	return all
 }
 
-// behind is the node that a node stands for.
-func (d *Document) behind(node ast.Node) ast.Node {
+// behind is the node that a node stands for, and the tag that it has on the way.
+func (d *Document) behind(node ast.Node) (ast.Node, string) {
+	tag := ""
 	for {
 		switch n := node.(type) {
 		case *ast.AnchorNode:
@@ -50,16 +52,19 @@ func (d *Document) behind(node ast.Node) ast.Node {
 		case *ast.MappingKeyNode:
 			node = n.Value
 		case *ast.TagNode:
-			d.Report(d.placeOf(n.Start), diagnostic.Problem{Code: StrangeTag, Message: "the YAML tag " + diagnostic.Tick(Text(n)) + " means nothing here", Help: "remove it; what a value is follows from its key"})
+			if tag = Text(n); !slices.Contains(d.kind.Tags, tag) {
+				d.Report(d.placeOf(n.Start), diagnostic.Problem{Code: StrangeTag, Message: "the YAML tag " + diagnostic.Tick(tag) + " means nothing here", Help: "remove it; what a value is follows from its key"})
+			}
 			node = n.Value
 		default:
-			return node
+			return node, tag
 		}
 	}
 }
 
 func (d *Document) Value(node ast.Node, name string, key diagnostic.Place) Value {
-	v := Value{Node: d.behind(node), Name: name, At: key, Key: key}
+	stands, tag := d.behind(node)
+	v := Value{Node: stands, Name: name, At: key, Key: key, Tag: tag}
 	switch n := v.Node.(type) {
 	case nil, *ast.NullNode:
 	case *ast.MappingNode:
@@ -219,7 +224,7 @@ func (d *distinct) add(e Entry) (first Entry, twice bool) {
 }
 
 func (d *Document) entry(node *ast.MappingValueNode) Entry {
-	key := d.behind(node.Key)
+	key, _ := d.behind(node.Key)
 	text := Text(key)
 	at := d.placeOf(node.Key.GetToken())
 	if _, scalar := key.(ast.ScalarNode); !scalar || text == "" {
