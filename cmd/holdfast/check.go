@@ -157,7 +157,7 @@ func checkedBy(c *cobra.Command, kind fileKind, file source.File, o checkOptions
 	d.Modes = append(d.Modes, d.system.Modes...)
 	d.Design = &r.design
 	if o.explain {
-		d.Inferred = spec.Explain(d.system)
+		d.Inferred = inferred(d.system)
 	}
 	return d
 }

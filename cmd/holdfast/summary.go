@@ -7,6 +7,7 @@ import (
 
 	"holdfast"
 	"holdfast/check"
+	"holdfast/spec"
 	"holdfast/topology"
 )
 
@@ -156,6 +157,16 @@ func firstOf(standing check.Standing, size, most int) []string {
 		}
 	}
 	return sets
+}
+
+// inferred is all that a file need not say: what holds of the system, and what the
+// analysis makes of it.
+func inferred(system *holdfast.System) []spec.Inference {
+	all := spec.Explain(system)
+	for _, i := range topology.Explain(system) {
+		all = append(all, spec.Inference(i))
+	}
+	return all
 }
 
 func numeral(n int) string {
