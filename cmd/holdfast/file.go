@@ -63,12 +63,14 @@ func fileToCheck(name string, in io.Reader, notices io.Writer) (source.File, err
 }
 
 // otherDefaults are files of others that check reads where there is none of ours.
-func otherDefaults() []string { return nil }
+func otherDefaults() []string {
+	return []string{"compose.yaml", "compose.yml", "docker-compose.yaml", "docker-compose.yml"} // in Compose's own order
+}
 
 // fileFrom reads a file that comes in. What it names is relative to this folder.
 func fileFrom(in io.Reader) (source.File, error) {
 	if isKeyboard(in) {
-		return source.File{}, exit(exitUsage, errors.New("nothing comes in: - is what another command prints\n  next: cat holdfast.yaml | holdfast check -"))
+		return source.File{}, exit(exitUsage, errors.New("nothing comes in: - is what another command prints\n  next: kubectl get deploy,sts,svc,pdb,hpa -o yaml | holdfast check -"))
 	}
 	dir, err := filepath.Abs(".")
 	if err != nil {
