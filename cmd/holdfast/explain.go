@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"holdfast/check"
+	"holdfast/compose"
 	"holdfast/diagnostic"
 	"holdfast/docs/problems"
 	"holdfast/kubernetes"
@@ -20,7 +21,7 @@ import (
 
 // known are the codes of all who find problems.
 func known() [][]diagnostic.Meaning {
-	return [][]diagnostic.Meaning{spec.Codes(), check.Codes(), kubernetes.Codes(), diagnostic.AcceptanceCodes()}
+	return [][]diagnostic.Meaning{spec.Codes(), check.Codes(), compose.Codes(), kubernetes.Codes(), diagnostic.AcceptanceCodes()}
 }
 
 func explainCommand() *cobra.Command {
@@ -28,7 +29,7 @@ func explainCommand() *cobra.Command {
 		Use: "explain [CODE]", Args: cobra.MaximumNArgs(1),
 		Short: "what a problem means, and how to mend it",
 		Long: "Says more of a problem than check does: what it says, why it hurts, how to mend\n" +
-			"it and how to accept it. HF2101, hf1211 and 1211 are the same code. Without one,\n" +
+			"it and how to accept it. HF2101, hf2101 and 2101 are the same code. Without one,\n" +
 			"lists all codes.",
 	}
 	asJSON := jsonFlag(c)
