@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"holdfast/check"
+	"holdfast/compose"
 	"holdfast/diagnostic"
 	"holdfast/docs/problems"
 	"holdfast/spec"
@@ -19,7 +20,7 @@ import (
 
 // known are the codes of all who find problems.
 func known() [][]diagnostic.Meaning {
-	return [][]diagnostic.Meaning{spec.Codes(), check.Codes(), diagnostic.AcceptanceCodes()}
+	return [][]diagnostic.Meaning{spec.Codes(), check.Codes(), compose.Codes(), diagnostic.AcceptanceCodes()}
 }
 
 func explainCommand() *cobra.Command {
