@@ -41,6 +41,8 @@ func floors() []floor {
 		{pkg: "spec", house: words("holdfast", "command", "diagnostic", "mode", "source", "topology"), others: words("github.com/goccy/go-yaml"),
 			because: "values become a system, strictly"},
 		{pkg: "check", house: words("holdfast", "command", "cutset", "diagnostic", "mode", "topology"), because: "judges a system; speaks in paths of the file, and reads none"},
+		{pkg: "kubernetes", house: words("diagnostic", "source"),
+			because: "judges objects that a team already has, as they are written; a client of Kubernetes would weigh more than all of this"},
 		// mind
 		{pkg: "detect", house: words("holdfast"), because: "observations in, belief out"},
 		{pkg: "decide", house: words("holdfast", "event"), because: "belief in, decisions out"},

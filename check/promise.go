@@ -19,16 +19,16 @@ func impossiblePromise() rule {
 			if !promising {
 				return nil
 			}
-			series := series{judging: c, own: map[holdfast.ServiceName]float64{}}
+			series := series{judging: c, below: map[holdfast.ServiceName]float64{}}
 			var all []Finding
 			for _, p := range c.system.Owed() {
-				if on, impossible := series.below(p); impossible {
+				if on, impossible := series.tooLittle(p); impossible {
 					all = append(all, series.unkept(p, on))
 				}
 			}
 			for _, s := range c.system.Services {
-				if on := c.risks.Path("", s.Name)[1:]; s.Promise > 0 && stricter(s.Promise, series.best(on)) {
-					all = append(all, series.overstated(s, on))
+				if s.Promise > 0 && stricter(s.Promise, series.restsOn(s.Name)) {
+					all = append(all, series.overstated(s, c.risks.Path("", s.Name)[1:]))
 				}
 			}
 			return all
@@ -45,7 +45,7 @@ func stricter(promise holdfast.Share, best float64) bool { return float64(promis
 // product is of what each adds of its own.
 type series struct {
 	*judging
-	own map[holdfast.ServiceName]float64
+	below map[holdfast.ServiceName]float64 // how often all is up that a service rests on
 }
 
 // best is how often services and all they rest on are up together, if each keeps
@@ -61,20 +61,26 @@ func (s series) best(path []holdfast.ServiceName) float64 {
 // adds is how often a service is up while all is that it rests on: what is left
 // of its promise. Without one it is taken to be always up.
 func (s series) adds(name holdfast.ServiceName) float64 {
-	own, known := s.own[name]
-	if !known {
-		own = 1
-		if promise := s.services[name].Promise; promise > 0 {
-			own = min(1, float64(promise)/s.best(s.risks.Path("", name)[1:]))
-		}
-		s.own[name] = own
+	promise := s.services[name].Promise
+	if promise == 0 {
+		return 1
 	}
-	return own
+	return min(1, float64(promise)/s.restsOn(name))
 }
 
-// below is what a promise to users rests on, where that is too little: of the
+// restsOn is how often all is up that a service rests on.
+func (s series) restsOn(name holdfast.ServiceName) float64 {
+	below, known := s.below[name]
+	if !known {
+		below = s.best(s.risks.Path("", name)[1:])
+		s.below[name] = below
+	}
+	return below
+}
+
+// tooLittle is what a promise to users rests on, where that is too little: of the
 // first of the services they come to that it is too little for.
-func (s series) below(p holdfast.Promise) ([]holdfast.ServiceName, bool) {
+func (s series) tooLittle(p holdfast.Promise) ([]holdfast.ServiceName, bool) {
 	entries := s.risks.Entries(p)
 	if all := s.risks.Path(p.Route, entries...); len(entries) > 1 && !stricter(p.Target, s.best(all)) {
 		return nil, false // nor than any part of it

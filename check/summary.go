@@ -17,7 +17,7 @@ type Summary struct {
 	Detected     int        `json:"detected"`  // that some evidence makes believed
 	Remedied     int        `json:"remedied"`  // that something mends without a person
 	Escalated    int        `json:"escalated"` // that wake somebody by a policy of their own
-	Drilled      int        `json:"drilled"`   // whose last drill passed, on what there is now
+	Drilled      *int       `json:"drilled"`   // whose last drill passed, on what there is now; nil: nobody looked
 	Order        int        `json:"order"`     // of the largest sets that were looked for; less than what was asked for where that was too much
 	Promises     []Standing `json:"promises"`
 }
@@ -42,12 +42,16 @@ func (c *judging) summary() Summary {
 	for _, service := range c.system.Services {
 		s.Replicas += service.Replicas
 	}
+	drilled := 0
 	for _, mode := range c.system.Modes {
 		s.Owned += one(mode.Owner != "")
 		s.Detected += one(len(mode.DetectedBy) > 0)
 		s.Remedied += one(len(mode.Remedies) > 0)
 		s.Escalated += one(mode.Escalation != "")
-		s.Drilled += one(c.facts.Proofs[mode.Name] == Proved)
+		drilled += one(c.facts.Proofs[mode.Name] == Proved)
+	}
+	if c.facts.Proofs != nil {
+		s.Drilled = &drilled
 	}
 	for _, p := range c.promises {
 		s.Promises = append(s.Promises, c.standing(p))

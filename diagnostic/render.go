@@ -115,21 +115,43 @@ func (p *printer) excerpt(marks []shownMark, lines []string, gutter string) {
 }
 
 // window is the part of a line that can be shown, and where the column is in it.
-// A line that is longer than a screen is cut around the place.
+// A line that is longer than a screen is cut around the place; no more of it is
+// held than that, since a file may be one line of megabytes.
 func window(line string, column int) (string, int) {
 	const most, before = 120, 40
-	shown := []rune(line)
-	for i := range shown {
-		shown[i] = Visible(shown[i])
+	length := 0 // in characters, as far as it matters
+	for range line {
+		if length++; length > column+most {
+			break
+		}
 	}
-	column = min(max(column, 1), len(shown)+1)
+	column = min(max(column, 1), length+1)
+	cut := 0
 	if column > most-before {
-		cut := column - before
-		shown = append([]rune{'…'}, shown[cut:]...)
+		cut = column - before
+	}
+	shown := part(line, cut, most+1)
+	if cut > 0 {
+		shown = append([]rune{'…'}, shown...)
 		column -= cut - 1
 	}
 	if len(shown) > most {
 		shown = append(shown[:most-1:most-1], '…')
 	}
 	return string(shown), column
+}
+
+// part are so many characters of a line after the first ones.
+func part(line string, after, many int) []rune {
+	var shown []rune
+	n := 0
+	for _, c := range line {
+		if n++; n > after+many {
+			break
+		}
+		if n > after {
+			shown = append(shown, Visible(c))
+		}
+	}
+	return shown
 }

@@ -3,6 +3,7 @@ package diagnostic
 import (
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 )
@@ -33,6 +34,24 @@ warning[HF9998]: of a file that is not shown
 `
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
+// TestAFileOfOneLineIsShownInTime: it is looked at, and not held once for each
+// of its problems.
+func TestAFileOfOneLineIsShownInTime(t *testing.T) {
+	line := strings.Repeat("0123456789", 200_000)
+	var problems []Problem
+	for i := range 100 {
+		problems = append(problems, Problem{Code: "HF0001", File: "f", Message: "m", Place: Place{Line: 1, Column: 20_000*i + 1, Width: 4}})
+	}
+	began := time.Now()
+	text := Render(map[string]string{"f": line}, problems, false)
+	if took := time.Since(began); took > 30*time.Second || len(text) > 100*600 {
+		t.Errorf("%d bytes in %v", len(text), took)
+	}
+	if !strings.Contains(text, "…12345678901234567890123456789012345678901234567890") || strings.Count(text, "^^^^") != 100 {
+		t.Errorf("the end of it:\n%s", text[len(text)-600:])
 	}
 }
 

@@ -9,41 +9,34 @@ import (
 	"holdfast/diagnostic"
 )
 
-// aliases is what a walk over the whole tree found, under x- keys too: where
-// each alias leads, and which tokens of the text became part of the tree.
-type aliases struct {
-	target map[*ast.AliasNode]ast.Node // an alias that leads nowhere is not in it
-	seen   map[*token.Token]bool
-}
-
 // An aliasWalk goes through the tree in the order of the text, because an alias
 // means the last anchor of its name before it. open are the anchors it is
-// inside of: an alias to one of them would have no end.
+// inside of: an alias to one of them would have no end. seen are the tokens of
+// the text that became part of the tree.
 type aliasWalk struct {
 	document *Document
-	found    aliases
+	seen     map[*token.Token]bool
 	anchor   map[string]ast.Node
 	names    []string
 	open     []string
 }
 
-// followAliases finds where every alias leads, and reports those that lead
-// nowhere or into themselves. What it returns has no circles.
-func (d *Document) followAliases(root ast.Node) aliases {
-	walk := &aliasWalk{
-		document: d,
-		found:    aliases{target: map[*ast.AliasNode]ast.Node{}, seen: map[*token.Token]bool{}},
-		anchor:   map[string]ast.Node{},
+// followAliases finds where every alias leads, under x- keys too, and reports
+// those that lead nowhere or into themselves. What it leaves has no circles. It
+// notes the tokens that it comes by.
+func (d *Document) followAliases(root ast.Node, seen map[*token.Token]bool) {
+	if d.aliases == nil {
+		d.aliases = map[*ast.AliasNode]ast.Node{}
 	}
+	walk := &aliasWalk{document: d, seen: seen, anchor: map[string]ast.Node{}}
 	walk.into(root)
-	return walk.found
 }
 
 func (w *aliasWalk) into(node ast.Node) {
 	if node == nil {
 		return
 	}
-	w.found.seen[node.GetToken()] = true
+	w.seen[node.GetToken()] = true
 	switch node := node.(type) {
 	case *ast.MappingNode:
 		for _, entry := range node.Values {
@@ -71,7 +64,7 @@ func (w *aliasWalk) into(node ast.Node) {
 
 func (w *aliasWalk) throughAnchor(node *ast.AnchorNode) {
 	name := Text(node.Name)
-	w.found.seen[node.Name.GetToken()] = true
+	w.seen[node.Name.GetToken()] = true
 	w.open = append(w.open, name)
 	w.into(node.Value)
 	w.open = w.open[:len(w.open)-1]
@@ -81,7 +74,7 @@ func (w *aliasWalk) throughAnchor(node *ast.AnchorNode) {
 
 func (w *aliasWalk) throughAlias(node *ast.AliasNode) {
 	name := Text(node.Value)
-	w.found.seen[node.Value.GetToken()] = true
+	w.seen[node.Value.GetToken()] = true
 	at := w.document.placeOf(node.Start)
 	at.Width = 1 + w.document.placeOf(node.Value.GetToken()).Width
 	target, ok := w.anchor[name]
@@ -91,18 +84,18 @@ func (w *aliasWalk) throughAlias(node *ast.AliasNode) {
 	case !ok:
 		w.document.Report(at, diagnostic.Problem{Code: BadAlias, Message: "no anchor " + diagnostic.Tick("&"+name) + " comes before this alias", Help: diagnostic.DidYouMean("*", diagnostic.Nearest(name, w.names), "write "+diagnostic.Tick("&"+name)+" before the value that it stands for, further up")})
 	default:
-		w.found.target[node] = target
+		w.document.aliases[node] = target
 	}
 }
 
 // reportUnseen finds words of the text that did not become part of the tree. The
 // grammar is lenient in places, and nothing is dropped silently.
-func (d *Document) reportUnseen(tokens token.Tokens) {
+func (d *Document) reportUnseen(tokens token.Tokens, seen map[*token.Token]bool) {
 	for _, tk := range tokens {
 		switch tk.Type {
 		case token.StringType, token.SingleQuoteType, token.DoubleQuoteType, token.IntegerType, token.FloatType, token.BoolType,
 			token.HexIntegerType, token.OctetIntegerType, token.BinaryIntegerType, token.InfinityType, token.NanType, token.NullType:
-			if !d.aliases.seen[tk] && !inDirective(tk) {
+			if !seen[tk] && !inDirective(tk) {
 				d.Report(d.placeOf(tk), diagnostic.Problem{Code: BadSyntax, Message: "this is not part of any value", Help: "look at its indentation, and at the line before"})
 			}
 		}

@@ -38,6 +38,8 @@ type Kind struct {
 	Meanings []diagnostic.Meaning // of every code that is reported of it; Codes of this package among them
 	Smallest string               // how the smallest one is written, for whoever has an empty one
 	Foreign  map[string]string    // keys that people bring along from other files, and what to write instead
+	Many     bool                 // several YAML documents may follow one another: see Trees
+	Limits   Limits               // beyond which it is not read; none are those of a file that people write
 	Tags     []string             // YAML tags that may be written: `!reset`, `!!str`
 }
 
@@ -46,16 +48,21 @@ type Document struct {
 	File     File
 	Problems *diagnostic.List
 	kind     Kind
-	lines    []string // of the text, for places
-	aliases  aliases
+	lines    []string                      // of the text, for places
+	lengths  []int                         // of the lines in characters, -1 where nobody has asked yet
+	aliases  map[*ast.AliasNode]ast.Node   // where each leads; one that leads nowhere is not in it
 	indexed  map[ast.Node]map[string]Entry // mappings that Find has been through
 	visited  int                           // values so far, counted once for every way that leads to them
 }
 
 // Read makes a document of a file. Its work is bounded whatever the text: see
 // limit.go for what is refused unread, then 200,000 values after aliases are
-// followed, 200 errors and as many warnings. It never panics.
+// followed (or what the kind's limits say), 200 errors and as many warnings. It
+// never panics.
 func Read(file File, kind Kind) *Document {
+	if kind.Limits == (Limits{}) {
+		kind.Limits = written()
+	}
 	return &Document{File: file, Problems: &diagnostic.List{}, kind: kind}
 }
 

@@ -1,7 +1,6 @@
 package source
 
 import (
-	"strings"
 	"testing"
 
 	"github.com/goccy/go-yaml/lexer"
@@ -14,13 +13,13 @@ func TestAWordTheGrammarDropsIsReported(t *testing.T) {
 	text := "name: shop\nowner: us\n"
 	file := File{Name: "f", Text: []byte(text)}
 	r := Read(file, Kind{Meanings: Codes()})
-	r.lines = strings.Split(text, "\n")
+	r.text()
 	tokens := lexer.Tokenize(text)
-	r.aliases.seen = map[*token.Token]bool{}
+	seen := map[*token.Token]bool{}
 	for _, tk := range tokens {
-		r.aliases.seen[tk] = tk.Value != "us"
+		seen[tk] = tk.Value != "us"
 	}
-	r.reportUnseen(tokens)
+	r.reportUnseen(tokens, seen)
 	problems := r.Sorted()
 	if len(problems) != 1 || problems[0].Code != BadSyntax || problems[0].Line != 2 || problems[0].Column != 8 {
 		t.Errorf("problems: %+v", problems)

@@ -3,6 +3,7 @@ package source
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -36,19 +37,21 @@ func (d *Document) Tree() ast.Node {
 	if root == nil {
 		return nil
 	}
-	d.aliases = d.followAliases(root)
-	d.reportUnseen(tokens)
+	seen := map[*token.Token]bool{}
+	d.followAliases(root, seen)
+	d.reportUnseen(tokens, seen)
 	return root
 }
 
 // text is the file as text that the grammar can be asked about.
 func (d *Document) text() (string, bool) {
 	text := d.File.Plain()
-	if len(text) > maxText {
-		d.Report(diagnostic.Beginning(), diagnostic.Problem{Code: TooLong, Message: fmt.Sprintf("the file is %d bytes long, more than 1 MiB", len(text)), Help: "is this the file you meant?"})
+	if most := d.kind.Limits.Bytes; len(text) > most {
+		d.Report(diagnostic.Beginning(), diagnostic.Problem{Code: TooLong, Message: fmt.Sprintf("the file is %d bytes long, more than %d MiB", len(text), most>>20), Help: "is this the file you meant?"})
 		return "", false
 	}
 	d.lines = strings.Split(text, "\n")
+	d.lengths = slices.Repeat([]int{-1}, len(d.lines))
 	if at, ok := firstInvalid(text); ok {
 		d.Report(at, diagnostic.Problem{Code: NotUTF8, Message: "the file is not UTF-8 text", Label: "the first byte that is not", Help: "save the file as UTF-8; it may be UTF-16 or Latin-1 now, or not be text at all"})
 		return "", false
@@ -108,9 +111,16 @@ func (d *Document) reportSyntax(err error) {
 	d.Report(d.placeOf(syntax.Token), diagnostic.Problem{
 		Code:    BadSyntax,
 		Message: "not YAML: " + plainly(syntax.Message),
-		Note:    "nothing after this place has been read",
+		Note:    d.unread(),
 		Help:    remedyFor(syntax.Message),
 	})
+}
+
+func (d *Document) unread() string {
+	if d.kind.Many {
+		return "nothing of this YAML document has been read; the documents before and after it have"
+	}
+	return "nothing after this place has been read"
 }
 
 func (d *Document) reportTabs() bool {
@@ -188,7 +198,7 @@ func (d *Document) onlyDocument(file *ast.File) ast.Node {
 		root = document.Body
 	}
 	if root == nil {
-		d.Report(diagnostic.Beginning(), diagnostic.Problem{Code: EmptyFile, Message: "the file says nothing", Help: d.kind.Smallest})
+		d.reportEmpty()
 	}
 	return root
 }
@@ -211,10 +221,19 @@ func (d *Document) within(at diagnostic.Place) diagnostic.Place {
 		return diagnostic.Beginning()
 	}
 	at.Line = min(max(at.Line, 1), len(d.lines))
-	length := utf8.RuneCountInString(d.lines[at.Line-1])
+	length := d.length(at.Line)
 	at.Column = min(max(at.Column, 1), length+1)
 	at.Width = min(at.Width, max(length+1-at.Column, 1))
 	return at
+}
+
+// length is that of a line in characters. A dump of one line is asked for it as
+// often as it has values, so it is counted once.
+func (d *Document) length(line int) int {
+	if d.lengths[line-1] < 0 {
+		d.lengths[line-1] = utf8.RuneCountInString(d.lines[line-1])
+	}
+	return d.lengths[line-1]
 }
 
 // Dollar is the place of a reference: of the n-th dollar sign, from 0, in or
@@ -236,8 +255,11 @@ func (d *Document) Dollar(at diagnostic.Place, n int, source string) diagnostic.
 }
 
 // Locate is the place of a part of what stands at a place, as far as it can be
-// found there again; otherwise the whole.
+// found there again, and in a line that can be searched; otherwise the whole.
 func (d *Document) Locate(at diagnostic.Place, part string) diagnostic.Place {
+	if d.length(at.Line) > maxLine {
+		return at
+	}
 	line := []rune(d.lines[at.Line-1])
 	if at.Column > len(line) || part == "" {
 		return at

@@ -9,10 +9,6 @@ import (
 	"holdfast/diagnostic"
 )
 
-// maxVisits bounds the values that are read, each counted once for every way
-// that leads to it. 1 MiB without aliases that means something holds fewer.
-const maxVisits = 200_000
-
 // A Value is a node of the tree with whatever leads to it (aliases, anchors)
 // left behind.
 type Value struct {
@@ -52,7 +48,7 @@ func (d *Document) behind(node ast.Node) (ast.Node, string) {
 		case *ast.AnchorNode:
 			node = n.Value
 		case *ast.AliasNode:
-			node = d.aliases.target[n]
+			node = d.aliases[n]
 		case *ast.MappingKeyNode:
 			node = n.Value
 		case *ast.TagNode:
@@ -108,11 +104,12 @@ func (d *Document) bracketPlace(open diagnostic.Place, closing string) diagnosti
 
 // Visit counts values and says whether one more may be read.
 func (d *Document) Visit(at diagnostic.Place) bool {
-	if d.visited++; d.visited <= maxVisits {
+	most := d.kind.Limits.Values
+	if d.visited++; d.visited <= most {
 		return true
 	}
-	if d.visited == maxVisits+1 {
-		d.Report(at, diagnostic.Problem{Code: AliasBomb, Message: fmt.Sprintf("the file holds more than %d values once its aliases are followed", maxVisits), Label: "given up here", Help: "use fewer aliases, or several systems"})
+	if d.visited == most+1 {
+		d.Report(at, diagnostic.Problem{Code: AliasBomb, Message: fmt.Sprintf("the file holds more than %d values once its aliases are followed", most), Label: "given up here", Help: "use fewer aliases, or several systems"})
 	}
 	return false
 }

@@ -25,20 +25,32 @@ const unless = "unless the file says otherwise"
 // standard one is listed too; the system does not remember the difference, and
 // none is made.
 func Explain(system *holdfast.System) []Inference {
-	e := &explanation{}
+	e := &explanation{services: map[holdfast.ServiceName]holdfast.Service{}, modesOf: map[holdfast.ServiceName][]holdfast.FailureMode{}}
+	for _, service := range system.Services {
+		e.services[service.Name] = service
+	}
+	for _, f := range system.Modes {
+		at := f.Strikes.Service
+		if f.Strikes.IsEdge() {
+			at = f.Strikes.Caller
+		}
+		e.modesOf[at] = append(e.modesOf[at], f)
+	}
 	e.system(system)
 	for _, service := range system.Services {
 		e.path = "services." + string(service.Name)
 		e.service(system, service)
-		e.surroundings(system, service)
-		e.modes(system, service)
+		e.surroundings(service)
+		e.modes(service)
 	}
 	return e.all
 }
 
 type explanation struct {
-	path string
-	all  []Inference
+	path     string
+	services map[holdfast.ServiceName]holdfast.Service
+	modesOf  map[holdfast.ServiceName][]holdfast.FailureMode // by the service in whose part of the file they are overridden
+	all      []Inference
 }
 
 func (e *explanation) say(key, value, because string, args ...any) {
@@ -57,11 +69,26 @@ func (e *explanation) system(s *holdfast.System) {
 	if s.Promise != nil {
 		e.say("promise", fmt.Sprintf("%s over %s", s.Promise.Target, spanText(s.Promise.Window)), "on every published route; a status below 500 is a good answer")
 	}
+	for _, p := range s.Promises {
+		e.promise(p)
+	}
 	guard := standardGuardrails()
 	e.standard("guardrails.max_actions", rateText(s.Guardrails.MaxActions), rateText(guard.MaxActions))
 	e.standard("guardrails.max_unavailable", fmt.Sprint(s.Guardrails.MaxUnavailable), fmt.Sprint(guard.MaxUnavailable))
 	if len(s.Zones) == 0 {
 		e.say("zones", "none", "no `zones`: everything is on this host, which is the first cut of every promise")
+	}
+}
+
+// promise is one with a name.
+func (e *explanation) promise(p holdfast.Promise) {
+	key := "promises." + string(p.Name)
+	e.say(key, fmt.Sprintf("%s over %s", p.Target, spanText(p.Window)), "a status below 500 is a good answer")
+	if p.Service == "" {
+		e.say(key+".service", "all that are published", "no `service`")
+	}
+	if p.Route == "" {
+		e.say(key+".route", "every one", "no `route`")
 	}
 }
 
@@ -132,7 +159,7 @@ func (e *explanation) healthcheck(s holdfast.Service) {
 }
 
 // surroundings is what the gateway and the driver build around a service.
-func (e *explanation) surroundings(system *holdfast.System, s holdfast.Service) {
+func (e *explanation) surroundings(s holdfast.Service) {
 	for _, port := range s.Ports {
 		reach := "from this machine only"
 		if port.Host != "127.0.0.1" {
@@ -150,8 +177,8 @@ func (e *explanation) surroundings(system *holdfast.System, s holdfast.Service) 
 		if f := dependency.Fallback; f != nil {
 			e.say("depends_on."+string(dependency.On)+".fallback", fallbackText(f), "answered when no replica of %s does, or none within four fifths of the timeout; marked Holdfast-Degraded", dependency.On)
 		}
-		e.repetition(system, dependency)
-		if on, _ := system.Service(dependency.On); s.Command != "" && on.Manage != holdfast.Observe {
+		e.repetition(dependency)
+		if on := e.services[dependency.On]; s.Command != "" && on.Manage != holdfast.Observe {
 			e.say("environment", fmt.Sprintf("$%s_URL $%s_HOST $%s_PORT", stem, stem, stem), "`depends_on`: an address of the gateway for %s", dependency.On)
 		}
 	}
@@ -199,14 +226,11 @@ func portText(p holdfast.Port) string {
 	return p.String()
 }
 
-func (e *explanation) modes(system *holdfast.System, s holdfast.Service) {
-	for _, f := range system.Modes {
+func (e *explanation) modes(s holdfast.Service) {
+	for _, f := range e.modesOf[s.Name] {
 		path := "failure_modes." + string(f.Kind)
-		switch {
-		case f.Strikes.IsEdge() && f.Strikes.Caller == s.Name:
+		if f.Strikes.IsEdge() {
 			path = "depends_on." + string(f.Strikes.Service) + "." + path
-		case f.Strikes.IsEdge() || f.Strikes.Service != s.Name:
-			continue
 		}
 		m, _ := mode.Find(f.Kind)
 		b := f.Bounds

@@ -8,8 +8,8 @@ import (
 
 // repetition says how often the gateway asks again on an edge, and which requests.
 // Where it does not see requests, it repeats none.
-func (e *explanation) repetition(system *holdfast.System, d holdfast.Dependency) {
-	on, _ := system.Service(d.On)
+func (e *explanation) repetition(d holdfast.Dependency) {
+	on := e.services[d.On]
 	if on.Manage == holdfast.Observe || on.Protocol == holdfast.TCP {
 		return
 	}

@@ -1,11 +1,9 @@
 package topology
 
 import (
-	"cmp"
 	"fmt"
 	"net/netip"
 	"net/url"
-	"slices"
 	"strings"
 
 	"holdfast"
@@ -46,7 +44,7 @@ const thisHost = "this host"
 type Risks struct {
 	system *holdfast.System
 	byName map[holdfast.ServiceName]holdfast.Service
-	place  map[holdfast.ServiceName]int // in the file
+	paths  *paths
 	tree   *cutset.Tree
 	solver *cutset.Solver
 	risks  map[cutset.Node]Risk
@@ -65,11 +63,11 @@ type way struct {
 // it afterwards, together.
 func Analyse(system *holdfast.System, limits cutset.Limits) *Risks {
 	r := &Risks{
-		system: system, byName: map[holdfast.ServiceName]holdfast.Service{}, place: map[holdfast.ServiceName]int{}, tree: cutset.NewTree(),
+		system: system, byName: map[holdfast.ServiceName]holdfast.Service{}, paths: pathsOf(system), tree: cutset.NewTree(),
 		risks: map[cutset.Node]Risk{}, hosts: map[string]int{}, built: map[way]cutset.Node{},
 	}
-	for i, s := range system.Services {
-		r.byName[s.Name], r.place[s.Name] = s, i
+	for _, s := range system.Services {
+		r.byName[s.Name] = s
 		for _, u := range s.URLs {
 			r.hosts[HostOf(u)]++
 		}
@@ -306,37 +304,3 @@ func Text(set []Risk) string {
 	}
 	return fmt.Sprintf("{%s}", strings.Join(names, ", "))
 }
-
-// Path are the services that answering a route of some takes, these first: what
-// they require for that route, and what that does, in the order of the file.
-func (r *Risks) Path(route string, entries ...holdfast.ServiceName) []holdfast.ServiceName {
-	var ways []way
-	met := map[way]bool{}
-	meet := func(w way) {
-		if !met[w] {
-			met[w], ways = true, append(ways, w)
-		}
-	}
-	for _, entry := range entries {
-		meet(way{service: entry, route: route})
-	}
-	for i := 0; i < len(ways); i++ {
-		for _, d := range r.byName[ways[i].service].DependsOn {
-			if Weighs(d) && d.Serves(ways[i].route) {
-				meet(way{service: d.On})
-			}
-		}
-	}
-	path := slices.Clone(entries)
-	for _, w := range ways[len(entries):] {
-		if !met[way{service: w.service, route: route}] || route == "" {
-			path = append(path, w.service)
-		}
-	}
-	slices.SortFunc(path[len(entries):], func(a, b holdfast.ServiceName) int { return cmp.Compare(r.place[a], r.place[b]) })
-	return path
-}
-
-// Weighs says that its caller fails with a dependency: it waits for its answers,
-// and nothing stands in for them.
-func Weighs(d holdfast.Dependency) bool { return d.Required && d.Fallback == nil && !d.Completed }

@@ -108,7 +108,7 @@ func runCheck(c *cobra.Command, name string, o checkOptions) error {
 	}
 	d.took = time.Since(began)
 	if err := show.print(c, d); err != nil {
-		return exit(exitCouldNot, err)
+		return err
 	}
 	return d.verdict(o.strict)
 }
@@ -157,7 +157,7 @@ func checkedBy(c *cobra.Command, kind fileKind, file source.File, o checkOptions
 	d.Modes = append(d.Modes, d.system.Modes...)
 	d.Design = &r.design
 	if o.explain {
-		d.Inferred = spec.Explain(d.system)
+		d.Inferred = inferred(d.system)
 	}
 	return d
 }

@@ -15,12 +15,13 @@ import (
 	"holdfast/compose"
 	"holdfast/diagnostic"
 	"holdfast/docs/problems"
+	"holdfast/kubernetes"
 	"holdfast/spec"
 )
 
 // known are the codes of all who find problems.
 func known() [][]diagnostic.Meaning {
-	return [][]diagnostic.Meaning{spec.Codes(), check.Codes(), compose.Codes(), diagnostic.AcceptanceCodes()}
+	return [][]diagnostic.Meaning{spec.Codes(), check.Codes(), compose.Codes(), kubernetes.Codes(), diagnostic.AcceptanceCodes()}
 }
 
 func explainCommand() *cobra.Command {

@@ -63,7 +63,9 @@ func fileToCheck(name string, in io.Reader, notices io.Writer) (source.File, err
 }
 
 // otherDefaults are files of others that check reads where there is none of ours.
-func otherDefaults() []string { return nil }
+func otherDefaults() []string {
+	return []string{"compose.yaml", "compose.yml", "docker-compose.yaml", "docker-compose.yml"} // in Compose's own order
+}
 
 // fileFrom reads a file that comes in. What it names is relative to this folder.
 func fileFrom(in io.Reader) (source.File, error) {

@@ -22,6 +22,9 @@ func formats() []format {
 		{name: "text", print: printText},
 		{name: "json", print: func(c *cobra.Command, d *checked) error { return encoded(c.OutOrStdout(), d) }},
 		{name: "github", print: printGitHub},
+		{name: "map", print: drawn(asMap)},
+		{name: "mermaid", print: drawn(asMermaid)},
+		{name: "dot", print: drawn(asDot)},
 	}
 }
 
@@ -70,7 +73,7 @@ func printText(c *cobra.Command, d *checked) error {
 		out.WriteString(line + "\n")
 	}
 	_, err := io.WriteString(c.OutOrStdout(), out.String())
-	return err
+	return failedToPrint(err)
 }
 
 // printGitHub puts the problems beside the lines of a pull request, and the rest
@@ -82,5 +85,5 @@ func printGitHub(c *cobra.Command, d *checked) error {
 		out.WriteString(diagnostic.NoCommand(line) + "\n")
 	}
 	_, err := io.WriteString(c.OutOrStdout(), out.String())
-	return err
+	return failedToPrint(err)
 }

@@ -15,13 +15,16 @@ type fileKind struct {
 	name   string // as --as has it
 	is     func(source.File) bool
 	review func(source.File, map[string]string, factsOf) reviewed
+	begin  func(source.File, map[string]string) (beginning, error)
 }
 
 // fileKinds are all of them. A file is of the first kind that it is, and what is
 // nothing else is ours, so that its mistakes are said in our words.
 func fileKinds() []fileKind {
 	return []fileKind{
-		{name: "holdfast", is: namedAsOurs, review: reviewOwn},
+		{name: "holdfast", is: namedAsOurs, review: reviewOwn, begin: alreadyOurs},
+		{name: "kubernetes", is: isKubernetes, review: reviewKubernetes, begin: beginFromKubernetes},
+		{name: "compose", is: isCompose, review: reviewCompose, begin: beginFromCompose},
 	}
 }
 

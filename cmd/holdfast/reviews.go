@@ -1,12 +1,16 @@
 package main
 
 import (
+	"cmp"
 	"slices"
 	"time"
 
 	"holdfast"
 	"holdfast/check"
+	"holdfast/compose"
+	"holdfast/cutset"
 	"holdfast/diagnostic"
+	"holdfast/kubernetes"
 	"holdfast/source"
 	"holdfast/spec"
 )
@@ -35,8 +39,16 @@ func reviewOwn(file source.File, environ map[string]string, known factsOf) revie
 	r.Unknown = unknown
 	r.Problems = append(r.Problems, check.Problems(findings, file.Name, reading.PlaceOf)...)
 	diagnostic.Sort(r.Problems)
-	r.Summary, r.design = []string{summary(r.system)}, design
+	r.Summary, r.design = summarised(design, cmp.Or(facts.Limits.Order, cutset.DefaultOrder)), design
 	return r
+}
+
+func reviewKubernetes(file source.File, _ map[string]string, _ factsOf) reviewed {
+	return reviewed{Review: kubernetes.Review(file)}
+}
+
+func reviewCompose(file source.File, environ map[string]string, _ factsOf) reviewed {
+	return reviewed{Review: compose.Review(file, environ)}
 }
 
 // readSystem is for who wants the system and not a judgement of it: of the

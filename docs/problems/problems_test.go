@@ -12,6 +12,7 @@ import (
 	"holdfast/compose"
 	"holdfast/diagnostic"
 	"holdfast/docs/problems"
+	"holdfast/kubernetes"
 	"holdfast/source"
 	"holdfast/spec"
 
@@ -134,13 +135,26 @@ func families() []family {
 		{prefix: "HF2109", whole: isSystem, found: foundByPairs, accepted: accepted},
 		{prefix: "HF2", whole: isSystem, found: found, accepted: accepted},
 		{prefix: "HF31", whole: isCompose, found: foundByCompose},
+		{prefix: "HF32", whole: isObjects, found: foundInObjects},
 	}
 }
 
 func isCompose(text string) bool { return strings.Contains("\n"+text, "\nservices:\n") }
 
 func foundByCompose(text string) ([]string, bool) {
-	review := compose.Review(source.File{Name: "compose.yaml", Text: []byte(text), Dir: "/srv/shop"}, nil)
+	return codesOf(compose.Review(source.File{Name: "compose.yaml", Text: []byte(text), Dir: "/srv/shop"}, nil))
+}
+
+// isObjects tells Kubernetes objects. A piece of one does not say of what API it is.
+func isObjects(text string) bool {
+	return strings.HasPrefix(strings.TrimPrefix(text, "{"), "apiVersion:")
+}
+
+func foundInObjects(text string) ([]string, bool) {
+	return codesOf(kubernetes.Review(source.File{Name: "objects.yaml", Text: []byte(text)}))
+}
+
+func codesOf(review diagnostic.Review) ([]string, bool) {
 	var codes []string
 	for _, problem := range review.Problems {
 		codes = append(codes, string(problem.Code))
