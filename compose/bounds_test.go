@@ -39,26 +39,26 @@ func hostile() map[string]string {
 	for i := range 8 {
 		bomb += fmt.Sprintf("x-a%d: &a%d [*a%d, *a%d, *a%d, *a%d, *a%d, *a%d, *a%d, *a%d, *a%d, *a%d]\n", i+1, i+1, i, i, i, i, i, i, i, i, i, i)
 	}
-	long := strings.Repeat("x$$", 20_000)
+	long := strings.Repeat("x$$", 5_000)
 	return map[string]string{
 		"an alias bomb":             bomb + "services: {web: {image: a:1, command: *a8}}\n",
 		"a long text, aliased":      "x-t: &t \"" + long + "\"\nservices: {web: {image: a:1, command: [" + strings.Repeat("*t, ", 5_000) + "*t]}}\n",
 		"a deep chain of aliases":   "x-0: &n0 {a: 1}\n" + chain(4_000) + "services: {web: {image: a:1, labels: *n3999}}\n",
 		"100,000 services":          "services:\n" + lines(100_000, "  s#: {image: a:1}"),
-		"2,000 services":            "services:\n" + lines(2_000, "  s#: {image: a, ports: [\"#:80\"], depends_on: [s0]}"),
-		"2,000 bad keys":            "services:\n" + lines(2_000, "  s#: {imag: a:1}"),
-		"2,000 bad ports":           "services:\n" + lines(2_000, "  s#: {image: a:1, ports: [x]}"),
+		"800 services":            "services:\n" + lines(800, "  s#: {image: a, ports: [\"#:80\"], depends_on: [s0]}"),
+		"800 bad keys":            "services:\n" + lines(800, "  s#: {imag: a:1}"),
+		"800 bad ports":           "services:\n" + lines(800, "  s#: {image: a:1, ports: [x]}"),
 		"layers of dependencies":    layers,
-		"a chain of dependencies":   "services:\n  s0: {image: a:1}\n" + ladder(1_500, "depends_on: [s%d]"),
-		"a chain of extends":        "services:\n  s0: {image: a:1}\n" + ladder(1_500, "extends: s%d"),
-		"a large service, extended": "services:\n  base:\n    image: a:1\n    environment:\n" + lines(1_000, "      K#: v") + lines(1_000, "  s#: {extends: base}"),
+		"a chain of dependencies":   "services:\n  s0: {image: a:1}\n" + ladder(800, "depends_on: [s%d]"),
+		"a chain of extends":        "services:\n  s0: {image: a:1}\n" + ladder(800, "extends: s%d"),
+		"a large service, extended": "services:\n  base:\n    image: a:1\n    environment:\n" + lines(300, "      K#: v") + lines(500, "  s#: {extends: base}"),
 		"wide ranges of ports":      "services:\n  web:\n    image: a:1\n    ports:\n" + lines(300, "      - 1-65535:1-65535"),
 		"nesting":                   "services: {web: {image: a:1, labels: " + strings.Repeat("{a: ", 60) + "1" + strings.Repeat("}", 60) + "}}\n",
 		"dollars":                   "services: {web: {image: a:1, command: \"" + strings.Repeat("${x:-", 20_000) + "\"}}\n",
 		"defaults":                  "services: {web: {image: a:1, command: \"" + strings.Repeat("${x:-a}", 20_000) + "\"}}\n",
-		"many health checks":        "services:\n" + lines(1_500, "  s#: {image: a:1, healthcheck: {test: [CMD, curl, \"http://s1/\"]}}"),
-		"a hub":                     "services:\n  hub: {image: \"postgres:16\"}\n" + lines(1_500, "  s#: {image: a:1, depends_on: [hub], environment: {DB_HOST: hub}}"),
-		"published services":        "services:\n  s0: {image: a:1, ports: [80]}\n" + ladder(1_000, "ports: [80], depends_on: [s%d]"),
+		"many health checks":        "services:\n" + lines(800, "  s#: {image: a:1, healthcheck: {test: [CMD, curl, \"http://s1/\"]}}"),
+		"a hub":                     "services:\n  hub: {image: \"postgres:16\"}\n" + lines(800, "  s#: {image: a:1, depends_on: [hub], environment: {DB_HOST: hub}}"),
+		"published services":        "services:\n  s0: {image: a:1, ports: [80]}\n" + ladder(500, "ports: [80], depends_on: [s%d]"),
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"holdfast/diagnostic"
 	"holdfast/source"
@@ -268,5 +269,73 @@ func habits() []ruleCase {
 		{code: plainSecret, found: "  web: {image: a:1, environment: [\"DATABASE_URL=postgres://u:secret@db:5432/x\"]}", at: "2 \"DATABASE_URL=postgres://u:secret@db:5432/x\" "},
 		{code: sharedFate, found: "  t: {image: a:1, volumes: [\"/var/run/docker.sock:/var/run/docker.sock:ro\"]}", at: "2 \"/var/run/docker.sock:/var/run/docker.sock:ro\" ", near: []string{"  t: {image: \"tecnativa/docker-socket-proxy:1\", privileged: true, volumes: [\"/var/run/docker.sock:/var/run/docker.sock\"]}", "  t: {image: a:1, volumes: [\"./docker.sock.d:/x\"], privileged: false}"}},
 		{code: sharedFate, found: "  t: {image: a:1, privileged: \"yes\"}", at: "2 privileged "},
+	}
+}
+
+// What x-holdfast accepts is handed on as the code and the thing it is of.
+func TestWhatIsAcceptedIsHandedOn(t *testing.T) {
+	const text = `x-holdfast:
+  owner: shop-team
+  accept:
+    - {code: HF3145, reason: one service per host, until: 2027-03-31}
+    - {code: HF3124, of: db, owner: data, reason: own network, until: 2027-03-31}
+services:
+  db: &db
+    image: postgres:16
+    ports: ["5432:5432"]
+    x-holdfast:
+      accept:
+        - {code: HF3121, reason: test data, until: 2027-01-01}
+  two: {<<: *db, ports: ["5433:5432"]}
+`
+	r, _ := review(text)
+	judged := diagnostic.Accept(r, time.Date(2026, time.December, 1, 0, 0, 0, 0, time.UTC), append(Codes(), diagnostic.AcceptanceCodes()...))
+	var by []string
+	for _, a := range judged.Accepted {
+		by = append(by, fmt.Sprintf("%s %s by %s", a.Problem.Code, a.Problem.Of, a.By.Owner))
+	}
+	slices.Sort(by)
+	if want := []string{"HF3121 db by shop-team", "HF3121 two by shop-team", "HF3124 db by data", "HF3145  by shop-team"}; !slices.Equal(by, want) {
+		t.Errorf("accepted %q, want %q", by, want)
+	}
+	for _, p := range judged.Problems {
+		if p.Code < "HF3" {
+			t.Errorf("%s: %s", p.Code, p.Message)
+		}
+	}
+}
+
+func TestTheSummarySaysWhatAloneTakesItDown(t *testing.T) {
+	r, _ := review(`
+  web: {image: a:1, ports: ["8080:80"], depends_on: [api, prep, mail]}
+  api: {image: a:1, environment: {DATABASE_URL: "postgres://u@db:5432/x", CACHE_HOST: cache}, deploy: {replicas: 2}}
+  prep: {image: a:1}
+  mail: {image: a:1, depends_on: {relay1: {condition: service_started}, relay2: {condition: service_started, required: false}}}
+  relay1: {image: r:1}
+  relay2: {image: r:1}
+  db: {image: "postgres:16"}
+  cache: {image: "redis:7"}
+  lonely: {image: a:1, ports: [9000]}
+`)
+	want := []string{
+		"9 services with 10 replicas · 2 published · db keeps state",
+		"8080 (web) goes down with any one of: its host · web · by depends_on mail, prep · by its environment db, cache",
+		"some port for 9000 (lonely) goes down with any one of: its host · lonely",
+	}
+	if !slices.Equal(r.Summary, want) {
+		t.Errorf("it says\n%s\nwant\n%s", strings.Join(r.Summary, "\n"), strings.Join(want, "\n"))
+	}
+}
+
+func TestWhatCannotBeKnownIsSaid(t *testing.T) {
+	r, _ := review(`
+  web: {image: "a:${TAG}", env_file: [web.env, .env], extends: {file: common.yaml, service: web}}
+  api: {environment: [A=b]}
+`, "OTHER=1")
+	said := strings.Join(r.Unknown, "\n")
+	for _, want := range []string{"`TAG`", "`web.env` and `.env`", "`common.yaml`", "`api` has neither", "HEALTHCHECK", "daemon.json"} {
+		if !strings.Contains(said, want) {
+			t.Errorf("it does not say %s:\n%s", want, said)
+		}
 	}
 }

@@ -23,7 +23,7 @@ const (
 	// its own. The widest range in earnest is that of a media relay, 10,000.
 	maxPorts = 40_000
 	// maxExtended bounds the values that `extends` copies.
-	maxExtended = 200_000
+	maxExtended = 60_000
 )
 
 // A node is a value of the file, with all that can be asked of where it stands.

@@ -203,13 +203,18 @@ func (d *Document) onlyDocument(file *ast.File) ast.Node {
 	return root
 }
 
+// widest is how many bytes of a token are looked at to underline it: a text of a
+// megabyte is looked at once for every alias that leads to it.
+const widest = 4096
+
 // placeOf is where a token stands. The grammar counts lines and characters from
 // 1; the width is that of the token's first line.
 func (d *Document) placeOf(tk *token.Token) diagnostic.Place {
 	if tk == nil || tk.Position == nil {
 		return diagnostic.Beginning()
 	}
-	first, _, _ := strings.Cut(strings.TrimSpace(tk.Origin), "\n")
+	origin := strings.TrimSpace(tk.Origin)
+	first, _, _ := strings.Cut(origin[:min(len(origin), widest)], "\n")
 	width := max(utf8.RuneCountInString(strings.TrimRight(first, " ")), 1)
 	return d.within(diagnostic.Place{Line: tk.Position.Line, Column: tk.Position.Column, Width: width})
 }

@@ -9,6 +9,7 @@ import (
 	"unicode/utf8"
 
 	"holdfast/check"
+	"holdfast/compose"
 	"holdfast/diagnostic"
 	"holdfast/docs/problems"
 	"holdfast/kubernetes"
@@ -108,6 +109,13 @@ func TestWhatCannotBeAcceptedSaysSo(t *testing.T) {
 			t.Errorf("%s is an error and says that it can be accepted", meaning.Code)
 		}
 	}
+	for _, meaning := range compose.Codes() {
+		page, _ := problems.Page(string(meaning.Code))
+		cannot := strings.Contains(page, "\nIt cannot be accepted: ")
+		if can := strings.Contains(page, "\nx-holdfast:\n  accept:\n"); can == cannot || cannot != (meaning.Code < "HF311") {
+			t.Errorf("%s: what Compose refuses cannot be accepted, and everything else can: the page does not say so", meaning.Code)
+		}
+	}
 }
 
 // A family of codes is about one kind of file. Whole tells a file of that kind
@@ -126,8 +134,15 @@ func families() []family {
 		{prefix: "HF1", whole: isSystem, found: found, accepted: accepted},
 		{prefix: "HF2109", whole: isSystem, found: foundByPairs, accepted: accepted},
 		{prefix: "HF2", whole: isSystem, found: found, accepted: accepted},
+		{prefix: "HF31", whole: isCompose, found: foundByCompose},
 		{prefix: "HF32", whole: isObjects, found: foundInObjects},
 	}
+}
+
+func isCompose(text string) bool { return strings.Contains("\n"+text, "\nservices:\n") }
+
+func foundByCompose(text string) ([]string, bool) {
+	return codesOf(compose.Review(source.File{Name: "compose.yaml", Text: []byte(text), Dir: "/srv/shop"}, nil))
 }
 
 // isObjects tells Kubernetes objects. A piece of one does not say of what API it is.
@@ -136,7 +151,10 @@ func isObjects(text string) bool {
 }
 
 func foundInObjects(text string) ([]string, bool) {
-	review := kubernetes.Review(source.File{Name: "objects.yaml", Text: []byte(text)})
+	return codesOf(kubernetes.Review(source.File{Name: "objects.yaml", Text: []byte(text)}))
+}
+
+func codesOf(review diagnostic.Review) ([]string, bool) {
 	var codes []string
 	for _, problem := range review.Problems {
 		codes = append(codes, string(problem.Code))
@@ -256,19 +274,22 @@ type acceptance struct{ Code, Of, Owner, Reason, Until string }
 // ofTheWhole says that a code is reported of the system, so that its acceptance
 // names nothing in it.
 func ofTheWhole(code string) bool {
-	return slices.Contains([]string{"HF2406", "HF2407", "HF2408"}, code)
+	return slices.Contains([]string{"HF2406", "HF2407", "HF2408"}, code) || strings.HasPrefix(code, "HF314")
 }
 
 func (e example) holdPiece(t *testing.T, code string) {
 	t.Helper()
-	var piece struct{ Accept []acceptance }
+	var piece struct {
+		Accept    []acceptance
+		XHoldfast struct{ Accept []acceptance } `yaml:"x-holdfast"`
+	}
 	if err := yaml.Unmarshal([]byte(e.text), &piece); err != nil {
 		t.Errorf("this is not YAML: %v\n%s", err, e.text)
 	}
 	if strings.HasPrefix(e.text, "accept:") && len(piece.Accept) == 0 {
 		t.Errorf("this accepts nothing:\n%s", e.text)
 	}
-	for _, a := range piece.Accept {
+	for _, a := range append(piece.Accept, piece.XHoldfast.Accept...) {
 		if a.Code != code || (a.Of == "") != ofTheWhole(code) || a.Owner == "" || a.Reason == "" || a.Until == "" {
 			t.Errorf("this does not accept %s, or leaves something out:\n%s", code, e.text)
 		}
