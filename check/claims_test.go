@@ -102,7 +102,7 @@ func zoneClaims() []claim {
 			want: []string{"HF2108 web"}, words: []string{"bears 20/s with zone a gone", "`replicas: 6`"},
 		},
 		{
-			what: "seven over three zones", top: "zones: [a, b, c]", services: "\n  web: {urls: [\"http://a:1/up\", \"http://b:1/up\", \"http://c:1/up\"], manage: route, ports: [\"8080\"], capacity: {replica: 10/s, peak: 40/s}}",
+			what: "seven over three zones", top: "zones: [a, b, c]", services: "\n  web: {urls: [\"http://a:1/up\", \"http://b:1/up\", \"http://c:1/up\"], zones: [a, b, c], manage: route, ports: [\"8080\"], capacity: {replica: 10/s, peak: 40/s}}",
 			want: []string{"HF2108 web"}, words: []string{"have 6 URLs: 4 are left then with any one zone gone"},
 		},
 		{

@@ -53,7 +53,7 @@ func (r *reader) settleProcess(d *draft) {
 }
 
 // settleElsewhere is for what already runs: nothing of how a process is started
-// and stopped means anything there.
+// and stopped means anything there, and it is in our zones only if it says so.
 func (r *reader) settleElsewhere(d *draft) {
 	s := &d.service
 	for _, key := range []string{"replicas", "environment", "env_file", "working_dir", "user", "limits", "listen", "restart", "stop_signal", "stop_grace_period", "dump_signal"} {
@@ -80,6 +80,9 @@ func (r *reader) settleElsewhere(d *draft) {
 		r.Report(at, diagnostic.Problem{Code: unfitKey, Message: "ports: a service that is only observed cannot be published", Help: "add `manage: route`, so that its traffic comes through holdfast"})
 	}
 	s.Replicas = max(1, len(s.URLs))
+	if _, said := d.written["zones"]; !said {
+		s.Zones = nil
+	}
 	r.settleURLs(d)
 }
 
