@@ -2,6 +2,8 @@ package kubernetes
 
 import (
 	"fmt"
+	"maps"
+	"slices"
 
 	"holdfast/diagnostic"
 )
@@ -149,18 +151,25 @@ const mostCompared = 300
 
 // nearestLabels are those of a workload that a selector almost chooses.
 func (c *cluster) nearestLabels(s selector, o *object) string {
-	for key, value := range s.equal {
-		var values []string
-		for _, w := range c.workloads {
-			if had, there := w.pod.labels[key]; there && w.near(o) && len(values) < mostCompared {
-				values = append(values, had)
-			}
-		}
-		if near := diagnostic.Nearest(value, values); near != "" {
+	for _, key := range slices.Sorted(maps.Keys(s.equal)) {
+		if near := diagnostic.Nearest(s.equal[key], c.labelled(key, o)); near != "" {
 			return ": did you mean " + diagnostic.Tick(key+": "+near) + "?"
 		}
 	}
 	return ""
+}
+
+// labelled are the values that pods near an object have of a label.
+func (c *cluster) labelled(key string, o *object) []string {
+	var values []string
+	for _, w := range c.workloads {
+		if value, there := w.pod.labels[key]; there && w.near(o) {
+			if values = append(values, value); len(values) == mostCompared {
+				break
+			}
+		}
+	}
+	return values
 }
 
 func twoBudgets(c *cluster) []finding {
