@@ -98,11 +98,11 @@ func tooLate(group []noticing) Finding {
 	h, where := n.of.Healthcheck, boundAt(group[0].mode, "interval")
 	f := Finding{
 		Of: string(group[0].mode.Name), At: where[0], Or: where[1:], Label: "checked every " + span(h.Interval),
-		Message: fmt.Sprintf("without traffic, %s %s noticed after up to %s, and the bound is %s", several(names(group), 3), plural(len(group), "is", "are"), span(n.most), span(n.mode.Bounds.Detect)),
+		Message: fmt.Sprintf("without traffic, %s %s noticed after up to %s, and the bound is %s", several(names(group), 3), diagnostic.Agree(len(group), "is", "are"), span(n.most), span(n.mode.Bounds.Detect)),
 		Note:    "requests that wait ask for a check at once, so that a drill, which runs under load, may pass all the same: the bound is then kept by day and not by night",
 	}
 	if n.of.Manage == holdfast.Observe {
-		f.Message = fmt.Sprintf("%s %s noticed after up to %s, and the bound is %s", several(names(group), 3), plural(len(group), "is", "are"), span(n.most), span(n.mode.Bounds.Detect))
+		f.Message = fmt.Sprintf("%s %s noticed after up to %s, and the bound is %s", several(names(group), 3), diagnostic.Agree(len(group), "is", "are"), span(n.most), span(n.mode.Bounds.Detect))
 		f.Note = "no request to it comes through Holdfast, so that its health checks are all there is to notice it by"
 	}
 	f.Help = fmt.Sprintf("raise `detect` above %s, or check more often", span(n.most))

@@ -1,10 +1,10 @@
 package check
 
 import (
-	"strings"
 	"time"
 
 	"holdfast"
+	"holdfast/diagnostic"
 	"holdfast/mode"
 )
 
@@ -121,17 +121,5 @@ func span(d time.Duration) string {
 	if d > time.Second {
 		d = d.Round(100 * time.Millisecond)
 	}
-	return exactly(d)
-}
-
-// exactly is a duration as a person writes it: "10m" and not "10m0s".
-func exactly(d time.Duration) string {
-	text := d.String()
-	if minutes, whole := strings.CutSuffix(text, "m0s"); whole {
-		text = minutes + "m"
-	}
-	if hours, whole := strings.CutSuffix(text, "h0m"); whole {
-		text = hours + "h"
-	}
-	return text
+	return diagnostic.Span(d)
 }

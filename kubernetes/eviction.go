@@ -63,7 +63,7 @@ func ofPods(n int, known bool) string {
 	if !known {
 		return ""
 	}
-	return " of " + inWords(n, "replica")
+	return " of " + diagnostic.Count(n, "replica")
 }
 
 func (b *budget) marks() []diagnostic.Mark {
@@ -82,7 +82,7 @@ func seldomEvicted(c *cluster) []finding {
 		}
 		return diagnostic.Problem{
 			Place:   b.limit().At,
-			Message: fmt.Sprintf("PodDisruptionBudget %s allows no eviction while there are %s", diagnostic.Tick(b.name), inWords(least, "replica")),
+			Message: fmt.Sprintf("PodDisruptionBudget %s allows no eviction while there are %s", diagnostic.Tick(b.name), diagnostic.Count(least, "replica")),
 			Label:   "none may go then", Also: b.marks(),
 			Note: fmt.Sprintf("the autoscaler may go down to %d. Then a drain of a node, and with it an upgrade, waits for these pods until more is asked of them", least),
 			Help: "write `maxUnavailable: 1` instead: it moves with the number of replicas",

@@ -100,12 +100,12 @@ func TestWhatMostLackIsToldOnce(t *testing.T) {
 		objects = append(objects, strings.ReplaceAll(deployment{image: "        image: shop/web\n"}.String(), "  name: web\n", "  name: "+name+"\n"))
 	}
 	problems := review(join(objects...)).Problems
-	if len(problems) != 1 || !strings.HasSuffix(problems[0].Message, ": a, b, c, d") || problems[0].Of != "" || len(problems[0].Also) != 3 {
+	if len(problems) != 1 || !strings.HasSuffix(problems[0].Message, ": a, b, c and d") || problems[0].Of != "" || len(problems[0].Also) != 3 {
 		t.Fatalf("%+v", problems)
 	}
 	objects[1] = strings.Replace(objects[1], "metadata:\n", "metadata:\n  annotations:\n    holdfast/accept: \"HF3250 until 2026-01-31 by web: it is built here\"\n", 1)
 	r := review(join(objects...))
-	if len(r.Problems) != 2 || r.Problems[1].Of != "deployment/b" || !strings.HasSuffix(r.Problems[0].Message, ": a, c, d") {
+	if len(r.Problems) != 2 || r.Problems[1].Of != "deployment/b" || !strings.HasSuffix(r.Problems[0].Message, ": a, c and d") {
 		t.Errorf("%+v", r.Problems)
 	}
 	judged := diagnostic.Accept(r, time.Date(2026, 1, 31, 23, 0, 0, 0, time.UTC), kubernetes.Codes())
