@@ -23,7 +23,7 @@ func impossibleBound() rule {
 				switch {
 				case checked && n.least > m.Bounds.Detect:
 					undetected = append(undetected, n)
-				case checked && n.least+settling > m.Bounds.Restore && endsByRestart(m):
+				case checked && n.least+holdfast.Settling > m.Bounds.Restore && endsByRestart(m):
 					unmended = append(unmended, n)
 				}
 			}
@@ -63,11 +63,11 @@ func endsByRestart(m holdfast.FailureMode) bool {
 }
 
 func tooSoonMended(group []noticing) Finding {
-	m, needs := group[0].mode, group[0].least+settling // the same checks, and so the same for all
+	m, needs := group[0].mode, group[0].least+holdfast.Settling // the same checks, and so the same for all
 	return Finding{
 		Of: string(m.Name), At: modeAt(m, "bounds", "restore"), Or: []Path{at(m.Strikes.Service, "bounds", "restore"), {"defaults", "bounds", "restore"}},
 		Message: fmt.Sprintf("%s cannot be over within %s: a restart begins after %s at the soonest", several(names(group), 3), span(m.Bounds.Restore), span(needs)),
-		Note:    fmt.Sprintf("checks have to be missed first, and then it is out of use for %s before the process is ended: what only paused comes back by itself", span(settling)),
+		Note:    fmt.Sprintf("checks have to be missed first, and then it is out of use for %s before the process is ended: what only paused comes back by itself", span(holdfast.Settling)),
 		Help:    fmt.Sprintf("raise `restore` above %s and what a start takes", span(needs)),
 	}
 }
