@@ -34,7 +34,7 @@ func checkCommand() *cobra.Command {
 	var o checkOptions
 	c.Flags().BoolVar(&o.explain, "explain", false, "show what was inferred, and from where")
 	c.Flags().BoolVar(&o.strict, "strict", false, "warnings are errors")
-	c.Flags().StringVar(&o.as, "as", "", "read the file as this kind, whatever it looks like: "+strings.Join(namesOf(fileKinds(), fileKind.called), ", "))
+	asFlag(c, &o.as)
 	c.Flags().StringVar(&o.format, "format", "text", "how to show it: "+strings.Join(namesOf(formats(), format.called), ", "))
 	c.Flags().StringVar(&o.baseline, "baseline", "", "an earlier check --json: only what is new counts")
 	c.Flags().IntVar(&o.order, "order", cutset.DefaultOrder, "look for sets of up to so many things that break a promise together")
@@ -52,6 +52,11 @@ func checkCommand() *cobra.Command {
 		return runCheck(c, argument(args, 0), o)
 	}
 	return c
+}
+
+// asFlag adds --as.
+func asFlag(c *cobra.Command, as *string) {
+	c.Flags().StringVar(as, "as", "", "read the file as this kind, whatever it looks like: "+strings.Join(namesOf(fileKinds(), fileKind.called), ", "))
 }
 
 // maxOrder is far beyond what anybody reads: the number of sets grows with it

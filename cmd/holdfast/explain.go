@@ -29,7 +29,7 @@ func explainCommand() *cobra.Command {
 		Use: "explain [CODE]", Args: cobra.MaximumNArgs(1),
 		Short: "what a problem means, and how to mend it",
 		Long: "Says more of a problem than check does: what it says, why it hurts, how to mend\n" +
-			"it and how to accept it. HF2101, hf1211 and 1211 are the same code. Without one,\n" +
+			"it and how to accept it. HF2101, hf2101 and 2101 are the same code. Without one,\n" +
 			"lists all codes.",
 	}
 	asJSON := jsonFlag(c)

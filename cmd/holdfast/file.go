@@ -70,7 +70,7 @@ func otherDefaults() []string {
 // fileFrom reads a file that comes in. What it names is relative to this folder.
 func fileFrom(in io.Reader) (source.File, error) {
 	if isKeyboard(in) {
-		return source.File{}, exit(exitUsage, errors.New("nothing comes in: - is what another command prints\n  next: cat holdfast.yaml | holdfast check -"))
+		return source.File{}, exit(exitUsage, errors.New("nothing comes in: - is what another command prints\n  next: kubectl get deploy,sts,svc,pdb,hpa -o yaml | holdfast check -"))
 	}
 	dir, err := filepath.Abs(".")
 	if err != nil {

@@ -6,91 +6,76 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"strings"
 
 	"github.com/spf13/cobra"
-
-	"holdfast/compose"
-	"holdfast/diagnostic"
-	"holdfast/kubernetes"
-	"holdfast/source"
 )
 
 func initCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use: "init --from FILE|-", Args: cobra.NoArgs,
-		Short: "write a holdfast.yaml from a Compose file or Kubernetes objects",
-		Long: "Writes a holdfast.yaml for what already runs: what it could read, and in comments\n" +
-			"what it guessed and what is missing. Nothing of it is touched by a drill until\n" +
-			"you allow it there. It is printed; --write makes the file, and replaces none.",
+		Short: "write a holdfast.yaml from a file that you have",
+		Long: "Reads a Compose file or Kubernetes objects and prints a holdfast.yaml for what\n" +
+			"they run, as a beginning: what was guessed carries a comment. - is what another\n" +
+			"command prints. --write makes the file, and never overwrites one.",
 	}
-	from := c.Flags().String("from", "", "a Compose file, Kubernetes objects, or - for what another command prints")
-	as := c.Flags().String("as", "", "read it as this kind, whatever it looks like: compose, kubernetes")
-	write := c.Flags().Bool("write", false, "write "+defaultFile+" in this folder")
-	c.RunE = func(c *cobra.Command, _ []string) error {
-		if *from == "" {
-			return exit(exitUsage, errors.New("init needs a file to begin from\n  next: holdfast init --from compose.yaml, or kubectl get deploy,sts,svc -o yaml | holdfast init --from -"))
-		}
-		file, err := fileToCheck(*from, c.InOrStdin(), c.ErrOrStderr())
-		if err != nil {
-			return err
-		}
-		kind, err := kindOf(file, *as)
-		if err != nil {
-			return err
-		}
-		begun, err := kind.begin(file, environ())
-		fmt.Fprint(c.ErrOrStderr(), file.Show(begun.problems, isTerminal(c.ErrOrStderr())))
-		if err != nil {
-			return exit(exitUsage, err)
-		}
-		if *write {
-			return writeNew(defaultFile, begun.text, c.ErrOrStderr())
-		}
-		_, err = io.WriteString(c.OutOrStdout(), begun.text)
-		return failed(c.Context(), err)
-	}
+	var o initOptions
+	c.Flags().StringVar(&o.from, "from", "", "the file to read, or -")
+	asFlag(c, &o.as)
+	c.Flags().BoolVar(&o.write, "write", false, "write "+defaultFile+" instead of printing it")
+	c.RunE = func(c *cobra.Command, _ []string) error { return runInit(c, o) }
 	return c
 }
 
-// A beginning is a holdfast.yaml made from another file, and what is wrong with
-// that.
-type beginning struct {
-	text     string
-	problems []diagnostic.Problem
+// initOptions are how init was asked.
+type initOptions struct {
+	from, as string
+	write    bool
 }
 
-func beginFromCompose(file source.File, environ map[string]string) (beginning, error) {
-	text, problems, why := compose.Init(file, environ)
-	if text == "" {
-		return beginning{problems: problems}, errors.New(why)
+func runInit(c *cobra.Command, o initOptions) error {
+	if o.from == "" {
+		return exit(exitUsage, errors.New("init reads a file that you have, and none is named\n  next: holdfast init --from compose.yaml"))
 	}
-	return beginning{text: text, problems: problems}, nil
-}
-
-func beginFromKubernetes(file source.File, _ map[string]string) (beginning, error) {
-	text, problems := kubernetes.Init(file)
-	if text == "" {
-		return beginning{problems: problems}, fmt.Errorf("%s has no Service that could be asked\n  next: kubectl get deploy,sts,svc -o yaml | holdfast init --from -", file.Name)
+	file, err := fileToCheck(o.from, c.InOrStdin(), c.ErrOrStderr())
+	if err != nil {
+		return err
 	}
-	return beginning{text: text, problems: problems}, nil
+	kind, err := kindOf(file, o.as)
+	if err != nil {
+		return err
+	}
+	if kind.begin == nil {
+		return exit(exitUsage, fmt.Errorf("%s is no Compose file and holds no Kubernetes objects\n  next: holdfast check %s, or say what it is with --as", file.Name, o.from))
+	}
+	begun := kind.begin(file, environ())
+	if begun.text == "" {
+		fmt.Fprint(c.ErrOrStderr(), file.Show(begun.problems, isTerminal(c.ErrOrStderr())))
+		return exit(exitUsage, errors.New(begun.why))
+	}
+	if !o.write {
+		_, err := io.WriteString(c.OutOrStdout(), begun.text)
+		return failedToPrint(err)
+	}
+	if err := writeNew(defaultFile, begun.text); err != nil {
+		return err
+	}
+	fmt.Fprintf(c.ErrOrStderr(), "wrote %s, %s\n  next: read its comments, then holdfast check\n", defaultFile, count(strings.Count(begun.text, "\n"), "line"))
+	return nil
 }
 
-func alreadyOurs(file source.File, _ map[string]string) (beginning, error) {
-	return beginning{}, fmt.Errorf("%s is neither a Compose file nor Kubernetes objects\n  next: --as compose or --as kubernetes, if it is one of them", file.Name)
-}
-
-// writeNew writes a file that is not there.
-func writeNew(name, text string, notices io.Writer) error {
-	file, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
+// writeNew makes a file, whole or not at all.
+func writeNew(path, text string) error {
+	file, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
 	if errors.Is(err, fs.ErrExist) {
-		return exit(exitUsage, fmt.Errorf("there is a %s here, and it is not replaced\n  next: leave out --write, and take from what is printed what you need", name))
-	} else if err != nil {
-		return exit(exitCouldNot, fmt.Errorf("write %s: %w", name, err))
+		return exit(exitUsage, fmt.Errorf("there is a %s already, and it is not overwritten\n  next: leave --write out, and compare", path))
 	}
-	_, err = io.WriteString(file, text)
+	if err != nil {
+		return exit(exitCouldNot, fmt.Errorf("write %s: %w", path, err))
+	}
+	_, err = file.WriteString(text)
 	if err = errors.Join(err, file.Close()); err != nil {
-		return exit(exitCouldNot, fmt.Errorf("write %s: %w", name, err))
+		return exit(exitCouldNot, errors.Join(fmt.Errorf("write %s: %w", path, err), os.Remove(path)))
 	}
-	fmt.Fprintf(notices, "%s is written; next: read its comments, then holdfast check\n", name)
 	return nil
 }

@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strings"
 
+	"holdfast/diagnostic"
+	"holdfast/kubernetes"
 	"holdfast/source"
 )
 
@@ -15,14 +17,22 @@ type fileKind struct {
 	name   string // as --as has it
 	is     func(source.File) bool
 	review func(source.File, map[string]string, factsOf) reviewed
-	begin  func(source.File, map[string]string) (beginning, error)
+	begin  func(source.File, map[string]string) beginning // nil for our own
+}
+
+// A beginning is a holdfast.yaml for what a file of another kind runs. Without a
+// text it says why there is none.
+type beginning struct {
+	text     string
+	problems []diagnostic.Problem
+	why      string
 }
 
 // fileKinds are all of them. A file is of the first kind that it is, and what is
 // nothing else is ours, so that its mistakes are said in our words.
 func fileKinds() []fileKind {
 	return []fileKind{
-		{name: "holdfast", is: namedAsOurs, review: reviewOwn, begin: alreadyOurs},
+		{name: "holdfast", is: namedAsOurs, review: reviewOwn},
 		{name: "kubernetes", is: isKubernetes, review: reviewKubernetes, begin: beginFromKubernetes},
 		{name: "compose", is: isCompose, review: reviewCompose, begin: beginFromCompose},
 	}
@@ -51,14 +61,11 @@ func namedAsOurs(file source.File) bool {
 }
 
 // isKubernetes: objects say what they are at the top.
-func isKubernetes(file source.File) bool {
-	o := outlineOf(file.Plain())
-	return o.top["apiVersion"] && o.top["kind"]
-}
+func isKubernetes(file source.File) bool { return kubernetes.Recognizes([]byte(file.Plain())) }
 
 // isCompose: a file of its name, or services that are made of images.
 func isCompose(file source.File) bool {
-	return named(file, "compose*.y*ml", "docker-compose*.y*ml") || outlineOf(file.Plain()).containers
+	return named(file, "compose*.y*ml", "docker-compose*.y*ml") || servesImages(file.Plain())
 }
 
 func named(file source.File, patterns ...string) bool {
@@ -69,20 +76,13 @@ func named(file source.File, patterns ...string) bool {
 	})
 }
 
-// An outline is what can be seen of a file at a glance: the keys at its top, and
-// whether its services are images. It is read from the lines and not from the
-// tree: a file with a mistake in it has no tree, and its mistakes have to be said
-// by the right reader.
-type outline struct {
-	top        map[string]bool
-	containers bool
-}
-
-func outlineOf(text string) outline {
+// servesImages says that a text has services that are images. It looks at the
+// lines and not at the tree: a file with a mistake in it has no tree, and its
+// mistakes have to be said by the right reader.
+func servesImages(text string) bool {
 	if strings.HasPrefix(strings.TrimSpace(text), "{") {
-		return outlineOfJSON(text)
+		return servesImagesJSON(text)
 	}
-	o := outline{top: map[string]bool{}}
 	var top string
 	var depths []int // of the keys that a line is below, its own at the end
 	for line := range strings.Lines(text) {
@@ -97,13 +97,12 @@ func outlineOf(text string) outline {
 		}
 		if depths = append(depths, indent); indent == 0 {
 			top = key
-			o.top[key] = true
 		}
-		if top == "services" {
-			o.containers = o.containers || len(depths) == 3 && isContainer(key) || len(depths) < 3 && holdsContainer(value, 3-len(depths))
+		if top == "services" && (len(depths) == 3 && isContainer(key) || len(depths) < 3 && holdsContainer(value, 3-len(depths))) {
+			return true
 		}
 	}
-	return o
+	return false
 }
 
 // keyOf is the key that a line begins with, and what follows it.
@@ -147,22 +146,18 @@ func holdsContainer(value string, braces int) bool {
 	return false
 }
 
-// outlineOfJSON: kubectl and docker compose print JSON, too.
-func outlineOfJSON(text string) outline {
-	var file map[string]json.RawMessage
-	o := outline{top: map[string]bool{}}
+// servesImagesJSON: docker compose prints JSON, too.
+func servesImagesJSON(text string) bool {
+	var file struct {
+		Services map[string]map[string]json.RawMessage `json:"services"`
+	}
 	if err := json.NewDecoder(strings.NewReader(text)).Decode(&file); err != nil {
-		return o
+		return false
 	}
-	for key := range file {
-		o.top[key] = true
+	for _, service := range file.Services {
+		if service["image"] != nil || service["build"] != nil {
+			return true
+		}
 	}
-	var services map[string]map[string]json.RawMessage
-	if err := json.Unmarshal(file["services"], &services); err != nil {
-		return o
-	}
-	for _, service := range services {
-		o.containers = o.containers || service["image"] != nil || service["build"] != nil
-	}
-	return o
+	return false
 }

@@ -18,7 +18,6 @@ func TestAFileIsKnownByWhatStandsInIt(t *testing.T) {
 		{name: "stdin", text: "{\n    \"apiVersion\": \"v1\",\n    \"items\": [],\n    \"kind\": \"List\"\n}\n", want: objects},
 		{name: "stdin", text: "apiVersion: v1\nkind: [\n", want: objects},
 		{name: "f.yaml", text: "kind: x\nx-k8s:\n  apiVersion: v1\n"},
-		{name: "f.yaml", text: "apiVersion:v1\nkind:List\n"},
 		{name: "stack.yml", text: "services:\n  web:\n    image: nginx\n", want: images},
 		{name: "stack.yml", text: "name: x\nservices:\n\n  # the web\n  web:\n      ports: [\"80\"]\n      build: .\n", want: images},
 		{name: "stack.yml", text: "services:\n  web: {restart: always, image: nginx}\n", want: images},

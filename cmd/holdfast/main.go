@@ -114,7 +114,7 @@ func command() *cobra.Command {
 		}
 	}
 	add("main", demoCommand(), checkCommand(), upCommand(), proveCommand(), statusCommand(), downCommand())
-	add("more", initCommand(), eventsCommand(), logsCommand(), reloadCommand(), doctorCommand(), explainCommand(), pauseCommand(), resumeCommand(), healCommand(), replayCommand())
+	add("more", eventsCommand(), logsCommand(), reloadCommand(), doctorCommand(), explainCommand(), initCommand(), pauseCommand(), resumeCommand(), healCommand(), replayCommand())
 	for _, role := range roleCommands() {
 		role.Hidden = true
 		root.AddCommand(role)

@@ -2,11 +2,17 @@ package main
 
 import (
 	"cmp"
+	"errors"
+	"io/fs"
+	"maps"
+	"path/filepath"
 	"slices"
+	"strings"
 	"time"
 
 	"holdfast"
 	"holdfast/check"
+	written "holdfast/command"
 	"holdfast/compose"
 	"holdfast/cutset"
 	"holdfast/diagnostic"
@@ -43,12 +49,49 @@ func reviewOwn(file source.File, environ map[string]string, known factsOf) revie
 	return r
 }
 
+// reviewCompose reads a Compose file.
+func reviewCompose(file source.File, environ map[string]string, _ factsOf) reviewed {
+	filled, unknown := besideCompose(file, environ)
+	r := reviewed{Review: compose.Review(file, filled)}
+	r.Unknown = append(r.Unknown, unknown...)
+	return r
+}
+
+func beginFromCompose(file source.File, environ map[string]string) beginning {
+	filled, _ := besideCompose(file, environ)
+	text, problems, why := compose.Init(file, filled)
+	return beginning{text: text, problems: problems, why: why}
+}
+
+// besideCompose adds to the caller's environment what .env says, which Compose
+// reads beside its file. What is put together of other variables is left out:
+// what is not set is never an error there.
+func besideCompose(file source.File, environ map[string]string) (filled map[string]string, unknown []string) {
+	text, err := readAtMost(filepath.Join(file.Dir, ".env"), maxFile)
+	if errors.Is(err, fs.ErrNotExist) {
+		return environ, nil
+	}
+	variables, wrong := written.EnvFile(string(text))
+	if err = cmp.Or(err, wrong); err != nil {
+		return environ, []string{"what .env sets: " + err.Error()}
+	}
+	filled = maps.Clone(environ)
+	for _, v := range variables {
+		if _, set := environ[v.Name]; v.Set && !set && !strings.Contains(v.Value, "$") {
+			filled[v.Name] = v.Value
+		}
+	}
+	return filled, nil
+}
+
+// reviewKubernetes reads objects.
 func reviewKubernetes(file source.File, _ map[string]string, _ factsOf) reviewed {
 	return reviewed{Review: kubernetes.Review(file)}
 }
 
-func reviewCompose(file source.File, environ map[string]string, _ factsOf) reviewed {
-	return reviewed{Review: compose.Review(file, environ)}
+func beginFromKubernetes(file source.File, _ map[string]string) beginning {
+	text, problems := kubernetes.Init(file)
+	return beginning{text: text, problems: problems, why: "there is no Service in " + file.Name + " to begin with\n  next: give the Services too: kubectl get deploy,sts,svc -o yaml | holdfast init --from -"}
 }
 
 // readSystem is for who wants the system and not a judgement of it: of the

@@ -16,11 +16,14 @@ import (
 
 	"holdfast"
 	"holdfast/api"
+	"holdfast/check"
+	"holdfast/cutset"
 	"holdfast/event"
 	"holdfast/fault"
 	"holdfast/internal/files"
 	"holdfast/internal/proc"
 	"holdfast/journal/view"
+	"holdfast/source"
 	"holdfast/topology"
 	"holdfast/warden"
 )
@@ -40,6 +43,7 @@ func upCommand() *cobra.Command {
 		if err != nil {
 			return err
 		}
+		fmt.Fprint(c.ErrOrStderr(), designHint(file))
 		state, err := stateOf(*flag, file.Dir)
 		if err != nil {
 			return exit(exitCouldNot, err)
@@ -61,6 +65,24 @@ func upCommand() *cobra.Command {
 		return u.foreground(c.Context())
 	}
 	return c
+}
+
+// designHint tells whoever starts a system that a promise of it can break by one
+// thing alone, or cannot be kept. It is a line; the rest is for check to say.
+func designHint(file source.File) string {
+	reviewed := reviewOwn(file, environ(), func(*holdfast.System) (check.Facts, []string) {
+		return check.Facts{Limits: cutset.Limits{Order: 1, Steps: 1 << 20}}, nil
+	})
+	n := 0
+	for _, p := range judge(reviewed.Review).Problems {
+		if strings.HasPrefix(string(p.Code), "HF21") {
+			n++
+		}
+	}
+	if n == 0 {
+		return ""
+	}
+	return fmt.Sprintf("the design has %s: holdfast check %s says more\n", count(n, "problem"), file.Name)
 }
 
 // up is the command while it runs. The system it started outlives it unless it
