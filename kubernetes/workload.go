@@ -2,7 +2,6 @@ package kubernetes
 
 import (
 	"encoding/json"
-	"slices"
 )
 
 // A workload is what makes pods.
