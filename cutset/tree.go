@@ -60,6 +60,8 @@ type part struct {
 	name   string
 }
 
+// NewTree is a tree that has no events yet. It is not for several goroutines at
+// once while it is built.
 func NewTree() *Tree {
 	return &Tree{parts: []part{Never: {name: "never"}, Always: {name: "always"}}, named: map[string]Node{}}
 }

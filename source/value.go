@@ -62,6 +62,8 @@ func (d *Document) behind(node ast.Node) (ast.Node, string) {
 	}
 }
 
+// Value is what a node is, under a name for messages and with the place of its
+// key. What an alias leads to stands where it is written, so that it is wrong once.
 func (d *Document) Value(node ast.Node, name string, key diagnostic.Place) Value {
 	stands, tag := d.behind(node)
 	v := Value{Node: stands, Name: name, At: key, Key: key, Tag: tag}
@@ -114,6 +116,7 @@ func (d *Document) Visit(at diagnostic.Place) bool {
 	return false
 }
 
+// IsNull says whether a value is written as none: `~`, `null`, or nothing.
 func IsNull(v Value) bool {
 	_, null := v.Node.(*ast.NullNode)
 	return null
@@ -304,6 +307,7 @@ func (d *Document) Scalar(v Value) (string, bool) {
 	}
 }
 
+// ReportType says that a value is of another shape than is wanted.
 func (d *Document) ReportType(v Value, want, help string) {
 	d.Report(v.At, diagnostic.Problem{Code: WrongType, Message: v.Name + " must be " + want, Label: "this is " + Shape(v.Node), Help: help})
 }
