@@ -13,6 +13,23 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
+// One line at the top mends what has no owner at all; where others have one, each
+// takes its own.
+func TestNobodyIsToldOnce(t *testing.T) {
+	const text = "name: q\nservices:\n  a: {urls: [\"http://a.example:1/x\"], failure_modes: {crash: {break: ./b, mend: ./m}}}\n" +
+		"  b: {urls: [\"http://b.example:1/x\"], failure_modes: {crash: {break: ./b, mend: ./m}}}\n"
+	const third = "  c: {urls: [\"http://c.example:1/x\"], owner: us}\n"
+	for _, c := range []struct {
+		text string
+		want []string
+	}{{text: text, want: []string{"HF2403"}}, {text: text + third, want: []string{"HF2403 a.crash", "HF2403 b.crash"}}} {
+		got := slices.DeleteFunc(said(t, c.text, Facts{}), func(one string) bool { return !strings.HasPrefix(one, "HF2403") })
+		if diff := cmp.Diff(c.want, got); diff != "" {
+			t.Errorf("(-want +got):\n%s", diff)
+		}
+	}
+}
+
 // The fifteen lines that everybody begins with are told one thing: the page that
 // their users see is their health check.
 func TestTheFifteenLines(t *testing.T) {
