@@ -163,6 +163,9 @@ func (d *draft) service(s *service) {
 	if owner := d.file.extensionOf(s).owner; owner != "" && owner != d.file.extended.owner {
 		d.line("    owner: %s", quoted(string(owner)))
 	}
+	if promise := d.file.extensionOf(s).promise; promise != "" && promise != d.file.extended.promise {
+		d.line("    # promise: %s   # x-holdfast says so", promise)
+	}
 	d.needs(s)
 	d.healthcheck(s, scheme)
 	d.modes(s)
