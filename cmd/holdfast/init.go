@@ -9,6 +9,8 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
+
+	"holdfast/diagnostic"
 )
 
 func initCommand() *cobra.Command {
@@ -60,7 +62,7 @@ func runInit(c *cobra.Command, o initOptions) error {
 	if err := writeNew(defaultFile, begun.text); err != nil {
 		return err
 	}
-	fmt.Fprintf(c.ErrOrStderr(), "wrote %s, %s\n  next: read its comments, then holdfast check\n", defaultFile, count(strings.Count(begun.text, "\n"), "line"))
+	fmt.Fprintf(c.ErrOrStderr(), "wrote %s, %s\n  next: read its comments, then holdfast check\n", defaultFile, diagnostic.Count(strings.Count(begun.text, "\n"), "line"))
 	return nil
 }
 
