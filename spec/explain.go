@@ -121,7 +121,7 @@ func (e *explanation) service(system *holdfast.System, s holdfast.Service) {
 	case len(s.Zones) > 0:
 		e.say("zones", zonesText(s), "the replicas take the zones in turn")
 	case len(system.Zones) > 0:
-		e.say("zones", "none", "no `zones`: what already runs is in those that it names")
+		e.say("zones", "none", "it runs elsewhere, and the file does not say in which zones")
 	}
 	e.say("minimum", fmt.Sprint(s.Minimum), "%d replicas less `max_unavailable` %d, but at least 1", s.Replicas, system.Guardrails.MaxUnavailable)
 	if !s.Once {

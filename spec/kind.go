@@ -81,7 +81,7 @@ func (r *reader) settleElsewhere(d *draft) {
 	}
 	s.Replicas = max(1, len(s.URLs))
 	if _, said := d.written["zones"]; !said {
-		s.Zones = nil
+		s.Zones = nil // where it runs, nobody here decided
 	}
 	r.settleURLs(d)
 }
