@@ -45,9 +45,9 @@ func hostile() map[string]string {
 		"a long text, aliased":      "x-t: &t \"" + long + "\"\nservices: {web: {image: a:1, command: [" + strings.Repeat("*t, ", 5_000) + "*t]}}\n",
 		"a deep chain of aliases":   "x-0: &n0 {a: 1}\n" + chain(4_000) + "services: {web: {image: a:1, labels: *n3999}}\n",
 		"100,000 services":          "services:\n" + lines(100_000, "  s#: {image: a:1}"),
-		"800 services":            "services:\n" + lines(800, "  s#: {image: a, ports: [\"#:80\"], depends_on: [s0]}"),
-		"800 bad keys":            "services:\n" + lines(800, "  s#: {imag: a:1}"),
-		"800 bad ports":           "services:\n" + lines(800, "  s#: {image: a:1, ports: [x]}"),
+		"800 services":              "services:\n" + lines(800, "  s#: {image: a, ports: [\"#:80\"], depends_on: [s0]}"),
+		"800 bad keys":              "services:\n" + lines(800, "  s#: {imag: a:1}"),
+		"800 bad ports":             "services:\n" + lines(800, "  s#: {image: a:1, ports: [x]}"),
 		"layers of dependencies":    layers,
 		"a chain of dependencies":   "services:\n  s0: {image: a:1}\n" + ladder(800, "depends_on: [s%d]"),
 		"a chain of extends":        "services:\n  s0: {image: a:1}\n" + ladder(800, "extends: s%d"),
@@ -56,6 +56,9 @@ func hostile() map[string]string {
 		"nesting":                   "services: {web: {image: a:1, labels: " + strings.Repeat("{a: ", 60) + "1" + strings.Repeat("}", 60) + "}}\n",
 		"dollars":                   "services: {web: {image: a:1, command: \"" + strings.Repeat("${x:-", 20_000) + "\"}}\n",
 		"defaults":                  "services: {web: {image: a:1, command: \"" + strings.Repeat("${x:-a}", 20_000) + "\"}}\n",
+		"a million, often":          "services: {web: {image: a:1, command: \"" + strings.Repeat("$million", 100_000) + "\"}}\n",
+		"a million, if it is set":   "services: {web: {image: a:1, command: \"" + strings.Repeat("${million:+$million$million}", 30_000) + "\"}}\n",
+		"others within others":      "services: {web: {image: a:1, command: \"" + strings.Repeat("${one:+", 100_000) + strings.Repeat("}", 100_000) + "\"}}\n",
 		"many health checks":        "services:\n" + lines(800, "  s#: {image: a:1, healthcheck: {test: [CMD, curl, \"http://s1/\"]}}"),
 		"a hub":                     "services:\n  hub: {image: \"postgres:16\"}\n" + lines(800, "  s#: {image: a:1, depends_on: [hub], environment: {DB_HOST: hub}}"),
 		"published services":        "services:\n  s0: {image: a:1, ports: [80]}\n" + ladder(500, "ports: [80], depends_on: [s%d]"),
@@ -84,7 +87,7 @@ func TestHostileFilesAreBounded(t *testing.T) {
 	for name, text := range hostile() {
 		t.Run(name, func(t *testing.T) {
 			began := time.Now()
-			r := Review(source.File{Name: "compose.yaml", Text: []byte(text), Dir: "/srv"}, nil)
+			r := Review(source.File{Name: "compose.yaml", Text: []byte(text), Dir: "/srv"}, map[string]string{"one": "1", "million": strings.Repeat("m", 1_000_000)})
 			took := time.Since(began)
 			t.Logf("%d bytes: %d problems in %s", len(text), len(r.Problems), took)
 			if took > 30*time.Second {
