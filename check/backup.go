@@ -17,7 +17,7 @@ func noBackup() rule {
 				all = append(all, Finding{
 					Of: string(s.Name), At: at(s.Name, "stateful"), Label: "no `backup`",
 					Message: diagnostic.Tick(string(s.Name)) + " keeps data of which there is no copy",
-					Note:    "replicas are none: what is deleted or damaged on one is so on all of them within a moment",
+					Note:    "replicas are not copies: what is deleted or damaged on one is so on all of them within a moment",
 					Help:    "make copies, bring one back once to see that it works, and write where they go: `backup: \"every night, to …\"`",
 				})
 			}

@@ -91,7 +91,7 @@ func enlarged(s holdfast.Service) string {
 	if len(s.URLs) > 0 {
 		return fmt.Sprintf("have %d URLs: %d %s left then with %s gone", more, more-gone(more), plural(more-gone(more), "is", "are"), what)
 	}
-	return fmt.Sprintf("write `replicas: %d`: with %s gone %d %s left", more, what, more-gone(more), plural(more-gone(more), "is", "are"))
+	return fmt.Sprintf("write %s: with %s gone %d %s left", copies(s, more), what, more-gone(more), plural(more-gone(more), "is", "are"))
 }
 
 // perSecond writes a rate as the file has it.

@@ -13,6 +13,23 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
+// One line at the top mends what has no owner at all; where others have one, each
+// takes its own.
+func TestNobodyIsToldOnce(t *testing.T) {
+	const text = "name: q\nservices:\n  a: {urls: [\"http://a.example:1/x\"], failure_modes: {crash: {break: ./b, mend: ./m}}}\n" +
+		"  b: {urls: [\"http://b.example:1/x\"], failure_modes: {crash: {break: ./b, mend: ./m}}}\n"
+	const third = "  c: {urls: [\"http://c.example:1/x\"], owner: us}\n"
+	for _, c := range []struct {
+		text string
+		want []string
+	}{{text: text, want: []string{"HF2403"}}, {text: text + third, want: []string{"HF2403 a.crash", "HF2403 b.crash"}}} {
+		got := slices.DeleteFunc(said(t, c.text, Facts{}), func(one string) bool { return !strings.HasPrefix(one, "HF2403") })
+		if diff := cmp.Diff(c.want, got); diff != "" {
+			t.Errorf("(-want +got):\n%s", diff)
+		}
+	}
+}
+
 // The fifteen lines that everybody begins with are told one thing: the page that
 // their users see is their health check.
 func TestTheFifteenLines(t *testing.T) {
@@ -90,6 +107,26 @@ func aloneClaims() []claim {
 	}
 }
 
+// portClaims are about what the next step must not forget.
+func portClaims() []claim {
+	return []claim{
+		{
+			what: "another replica takes another port", top: "promise: 99%", services: "\n  web: {command: ./web, ports: [\"8080\"], listen: 7000}",
+			want: []string{"HF2101 web"}, words: []string{"write `replicas: 2` with 2 ports in `listen`"},
+		},
+		{
+			what: "and so do those for the load", services: "\n  web: {command: ./web, replicas: 2, ports: [\"8080\"], listen: [7000, 7001], capacity: {replica: 10/s, peak: 15/s}}",
+			want: []string{"HF2108 web"}, words: []string{"write `replicas: 3` with 3 ports in `listen`"},
+		},
+		{
+			what: "what is needed for some routes only is not told to be that", top: "promises: {pay: {route: /pay, target: 99%}}", services: `
+  web: {command: ./web, replicas: 2, ports: ["8080"], depends_on: {bank: {for: [/pay]}}}
+  bank: {command: ./bank}`,
+			want: []string{"HF2101 bank"}, words: []string{"do without it: `fallback`, `required: false`\n"},
+		},
+	}
+}
+
 // zoneClaims are about zones.
 func zoneClaims() []claim {
 	return []claim{
@@ -102,8 +139,13 @@ func zoneClaims() []claim {
 			want: []string{"HF2108 web"}, words: []string{"bears 20/s with zone a gone", "`replicas: 6`"},
 		},
 		{
-			what: "seven over three zones", top: "zones: [a, b, c]", services: "\n  web: {urls: [\"http://a:1/up\", \"http://b:1/up\", \"http://c:1/up\"], manage: route, ports: [\"8080\"], capacity: {replica: 10/s, peak: 40/s}}",
+			what: "seven over three zones", top: "zones: [a, b, c]", services: "\n  web: {urls: [\"http://a:1/up\", \"http://b:1/up\", \"http://c:1/up\"], zones: [a, b, c], manage: route, ports: [\"8080\"], capacity: {replica: 10/s, peak: 40/s}}",
 			want: []string{"HF2108 web"}, words: []string{"have 6 URLs: 4 are left then with any one zone gone"},
+		},
+		{
+			what: "what runs elsewhere is in no zone that it is not said to be in", top: "zones: [a, b]", services: `
+  web: {command: ./web, replicas: 2, ports: ["8080"], depends_on: [bank]}
+  bank: {urls: ["https://a.example/up", "https://b.example/up", "https://c.example/up"], capacity: {replica: 10/s, peak: 15/s}}`,
 		},
 		{
 			what: "a replica of several that none takes over for", top: "zones: [a, b]", services: "\n  db: {command: ./db, replicas: 4, ports: [\"8080\"], capacity: {replica: 10/s, peak: 40/s}, stateful: {backup: nightly}}",
@@ -210,7 +252,7 @@ func promiseClaims() []claim {
 
 // What is said is said once, and is true.
 func TestWhatIsClaimed(t *testing.T) {
-	for _, c := range slices.Concat(aloneClaims(), zoneClaims(), sharedClaims(), promiseClaims()) {
+	for _, c := range slices.Concat(aloneClaims(), portClaims(), zoneClaims(), sharedClaims(), promiseClaims()) {
 		text := "name: shop\nowner: us\n" + c.top + "\ndefaults: {healthcheck: {path: /healthz}}\nservices:" + c.services + "\n"
 		if diff := cmp.Diff(c.want, said(t, text, Facts{})); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", c.what, diff)

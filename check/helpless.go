@@ -9,13 +9,15 @@ import (
 )
 
 // helpless finds failure modes that nothing mends and that nobody is told of: a
-// service's at once, for one line mends them.
+// service's at once, for one line mends them. Where the whole file has no owner it
+// is said once.
 func helpless() rule {
 	return rule{
 		Meaning: diagnostic.Meaning{Code: "HF2403", Severity: diagnostic.Warning, Title: "nothing mends a failure, and nobody is told of it"},
 		find: func(c *judging) []Finding {
 			modes := c.modesOf()
 			var all []Finding
+			var everywhere []holdfast.FailureMode
 			for _, s := range c.system.Services {
 				var left []holdfast.FailureMode
 				for _, m := range modes[s.Name] {
@@ -24,8 +26,14 @@ func helpless() rule {
 					}
 				}
 				if len(left) > 0 {
-					all = append(all, abandoned(left))
+					all, everywhere = append(all, abandoned(left)), append(everywhere, left...)
 				}
+			}
+			if len(all) > 1 && c.anyOwner() == "" {
+				f := abandoned(everywhere)
+				f.Of = ""
+				f.Help = "write `owner: …` at the top of the file, or in each failure mode or service"
+				return []Finding{f}
 			}
 			return all
 		},

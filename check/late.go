@@ -46,7 +46,10 @@ func tooSoonDetected(group []noticing) Finding {
 		Of: string(group[0].mode.Name), At: where[0], Or: where[1:],
 		Message: fmt.Sprintf("%s cannot be noticed within %s: the health checks alone wait for %s", several(names(group), 3), span(n.mode.Bounds.Detect), span(n.least)),
 		Note:    fmt.Sprintf("a check is missed after %s, and %d in a row have to be; the drill fails each time", span(n.of.Healthcheck.Timeout), n.of.Healthcheck.Retries),
-		Help:    fmt.Sprintf("raise `detect` above %s, or lower the `timeout` of the health check", span(n.least)),
+		Help:    fmt.Sprintf("raise `detect` above %s, and above %s where there may be no traffic; or lower the `timeout` of the health check", span(n.least), span(n.most)),
+	}
+	if n.of.Manage == holdfast.Observe { // no traffic of it is seen
+		f.Help = fmt.Sprintf("raise `detect` above %s, or lower the `timeout` of the health check", span(n.most))
 	}
 	if n.of.Healthcheck.Timeout > time.Second {
 		f.Help += ", unless the program serves one request at a time"

@@ -31,7 +31,7 @@ func (c *judging) lone(s holdfast.Service, p point) Finding {
 		Of: string(s.Name), At: replicasAt(s), Label: "there is no other to retry on",
 		Message: fmt.Sprintf("%s is a single point of failure: %s with it", diagnostic.Tick(string(s.Name)), c.fails(p.breaks)),
 		Note:    "when it crashes, hangs or is replaced, requests fail until it is back",
-		Help:    second(s.State) + c.without(s, p.breaks),
+		Help:    second(s) + c.without(s, p.breaks),
 	}
 	if len(s.URLs) > 0 {
 		f.Label = "there is one URL"
@@ -43,15 +43,25 @@ func (c *judging) lone(s holdfast.Service, p point) Finding {
 
 // second says how a service gets another replica that is of use. Of two that
 // decide together neither may be lost, nor can they tell a dead from a silent one.
-func second(state *holdfast.State) string {
-	switch {
+func second(s holdfast.Service) string {
+	switch state := s.State; {
 	case state == nil:
-		return "write `replicas: 2`"
+		return "write " + copies(s, 2)
 	case state.Quorum || state.Promote == holdfast.Automatic:
-		return "write `replicas: 3`, for two of them to decide when one is lost"
+		return "write " + copies(s, 3) + ", for two of them to decide when one is lost"
 	case state.Promote == holdfast.Manual:
-		return "write `replicas: 2`, for a person to have another one to promote"
+		return "write " + copies(s, 2) + ", for a person to have another one to promote"
 	default:
-		return "write `replicas: 2`, and how the other takes over: `stateful: {promote: manual}`"
+		return "write " + copies(s, 2) + ", and how the other takes over: `stateful: {promote: manual}`"
 	}
+}
+
+// copies is what to write for n replicas of a service. Where ports are written,
+// each takes one, or the file is refused.
+func copies(s holdfast.Service, n int) string {
+	text := fmt.Sprintf("`replicas: %d`", n)
+	if len(s.Listen) > 0 {
+		text += fmt.Sprintf(" with %d ports in `listen`", n)
+	}
+	return text
 }

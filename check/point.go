@@ -107,6 +107,13 @@ func (c *judging) takenBy(p holdfast.Promise) map[holdfast.ServiceName]bool {
 	return taken
 }
 
+// narrowed says that all of some callers need a service for some routes only.
+func (c *judging) narrowed(name holdfast.ServiceName, callers []holdfast.ServiceName) bool {
+	return !slices.ContainsFunc(callers, func(caller holdfast.ServiceName) bool {
+		return slices.ContainsFunc(c.services[caller].DependsOn, func(d holdfast.Dependency) bool { return d.On == name && len(d.For) == 0 })
+	})
+}
+
 // without says how those who need a service could do without it, as the end of a
 // list of things to do; nothing where nobody does.
 func (c *judging) without(s holdfast.Service, breaks []holdfast.Promise) string {
@@ -118,7 +125,7 @@ func (c *judging) without(s holdfast.Service, breaks []holdfast.Promise) string 
 	if s.Protocol == holdfast.HTTP && s.Manage != holdfast.Observe { // or nothing could be answered in its place
 		ways = "`fallback`, " + ways
 	}
-	if slices.ContainsFunc(breaks, func(p holdfast.Promise) bool { return p.Route != "" }) {
+	if slices.ContainsFunc(breaks, func(p holdfast.Promise) bool { return p.Route != "" }) && !c.narrowed(s.Name, callers) {
 		ways += ", `for` what needs it"
 	}
 	return ", or let " + several(callers, 3) + " do without it: " + ways

@@ -90,7 +90,7 @@ func spare(s holdfast.Service, enough int, cause Point) Finding {
 		Also:    []Point{{At: cause.At, Label: "takes all of them"}},
 		Message: fmt.Sprintf("all %d replicas of %s fail with %s: more than %d help only when two are out at once", s.Replicas, diagnostic.Tick(string(s.Name)), cause.Label, enough),
 		Note:    "two are out at once when both crash, or when one crashes while another is replaced; against " + cause.Label + " no number of them helps",
-		Help:    fmt.Sprintf("write `replicas: %d`, or put one where %s does not reach", enough, cause.Label),
+		Help:    fmt.Sprintf("write %s, or put one where %s does not reach", copies(s, enough), cause.Label),
 	}
 	if len(s.URLs) > 0 {
 		f.Help = fmt.Sprintf("%d URLs do as well; better, put one where %s does not reach", enough, cause.Label)

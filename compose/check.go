@@ -208,9 +208,13 @@ func missingChecks(f *file) {
 		answers := len(s.Ports) > 0 || len(s.Expose) > 0 || s.needed()
 		return s.runs() && answers && !s.checked() && !s.unsure("healthcheck") && !slices.Contains(checkedImages(), s.image.name)
 	})
+	note := "Docker itself restarts no unhealthy container either (moby#28400), but `depends_on`, proxies and people go by it"
+	if f.swarm {
+		note = "A swarm replaces what is unhealthy, and without a check nothing is"
+	}
 	f.reportOnce(silent, diagnostic.Problem{
 		Code: noCheck, Message: "nothing in this file notices when " + names(silent) + verb(silent, " hangs", " hang"),
-		Note: "a process that hangs still runs, so no restart policy sees it; an image may bring a health check along, which cannot be seen here. Docker itself restarts no unhealthy container either (moby#28400), but `depends_on`, proxies and people go by it",
+		Note: "a process that hangs still runs, so no restart policy sees it; an image may bring a health check along, which cannot be seen here. " + note,
 		Help: exampleCheck(silent),
 	})
 }

@@ -206,7 +206,7 @@ func movingStores(f *file) {
 			Help: "write the version that runs now behind a colon: `image: " + s.image.name + ":VERSION`",
 		}
 		if _, mount := s.keeps(); s.refusesMount(mount) {
-			p.Note = "PostgreSQL 18 is newest by now, and its image does not start with a volume at `/var/lib/postgresql/data`: a fresh pull does not come up"
+			p.Note = "a pull brings PostgreSQL 18 or later by now, whose image does not start with a volume at `/var/lib/postgresql/data` (docker-library/postgres#1259)"
 		}
 		f.report(s, s.valueAt("image"), p)
 	}

@@ -163,6 +163,9 @@ func (d *draft) service(s *service) {
 	if owner := d.file.extensionOf(s).owner; owner != "" && owner != d.file.extended.owner {
 		d.line("    owner: %s", quoted(string(owner)))
 	}
+	if promise := d.file.extensionOf(s).promise; promise != "" && promise != d.file.extended.promise {
+		d.line("    # promise: %s   # x-holdfast says so", promise)
+	}
 	d.needs(s)
 	d.healthcheck(s, scheme)
 	d.modes(s)
@@ -269,6 +272,19 @@ func (d *draft) healthcheck(s *service, scheme string) {
 	}
 }
 
+// noticedAfter is how long the health check that is carried over takes to notice a
+// hang, and whether that is later than is allowed unless it is written: a check is
+// made again soon after a miss, three at a time.
+func noticedAfter(s *service) (after time.Duration, late bool) {
+	if s.HealthCheck == nil || !s.checked() || s.unsure("healthcheck") {
+		return 0, false
+	}
+	interval := min(duration(s.HealthCheck.Interval, time.Second), time.Hour)
+	timeout := min(duration(s.HealthCheck.Timeout, 300*time.Millisecond), time.Hour)
+	after = interval + time.Duration((retries(s.HealthCheck)+2)/3)*timeout + time.Second
+	return min(after.Round(time.Second)+time.Second, 24*time.Hour), after > 3*time.Second+2*interval
+}
+
 // askedPath is the path that a health check asks of the service itself.
 func askedPath(s *service) string {
 	test := s.test()
@@ -304,6 +320,9 @@ func (d *draft) modes(s *service) {
 		d.line("        mend: %s", quoted(start))
 	}
 	d.line("      hang:")
+	if noticed, late := noticedAfter(s); late {
+		d.line("        bounds: {detect: %s}   # so long does its health check take: fewer `retries` notice sooner", noticed)
+	}
 	d.line("        break: %s", quoted(compose+" pause "+name))
 	d.once("        # unpausing what is not paused is an error to Docker, and mend must be right any number of times")
 	d.line("        mend: %s", quoted(shell(`ids=$$(`+compose+` ps --status paused --quiet `+name+`) || exit 1; test -z "$$ids" || `+compose+` unpause `+name)))

@@ -87,6 +87,26 @@ func TestInitSaysWhatItGuessed(t *testing.T) {
 	}
 }
 
+// A health check that waits for long is given the time: no drill could pass else.
+func TestInitBoundsWhatIsNoticedLate(t *testing.T) {
+	for check, want := range map[string]string{
+		"interval: 3s, timeout: 10s, retries: 10": "bounds: {detect: 45s}",
+		"interval: 1m, timeout: 1h, retries: 100": "bounds: {detect: 24h0m0s}",
+		"interval: 5s, timeout: 2s, retries: 4":   "",
+		"interval: 10s, timeout: 3s, retries: 3":  "",
+		"disable: true":                           "",
+	} {
+		text := "services:\n  cache:\n    image: redis:7\n    ports: [\"6379:6379\"]\n    healthcheck: {test: [CMD, redis-cli, ping], " + check + "}\n"
+		written, problems, why := Init(source.File{Name: "compose.yaml", Text: []byte(text), Dir: "/srv/shop"}, nil)
+		if why != "" || len(problems) > 0 {
+			t.Fatalf("%s: %s, %+v", check, why, problems)
+		}
+		if strings.Contains(written, "bounds:") != (want != "") || !strings.Contains(written, want) {
+			t.Errorf("%s: want %q in\n%s", check, want, written)
+		}
+	}
+}
+
 func TestInitNeedsSomethingToAsk(t *testing.T) {
 	for text, want := range map[string]string{
 		"services: {web: {image: a:1}}":                            "is published",

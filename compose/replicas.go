@@ -135,11 +135,20 @@ func loneReplicas(f *file) {
 	}
 	note := "while it is replaced, restarted or hangs, nobody answers; a fixed port of the host has room for one replica only, and all share this host anyway"
 	help := "put a proxy (Traefik, Caddy, nginx) on the port, remove `ports` from the service behind it and write `deploy: {replicas: 2}` there; the proxy and the host remain"
+	if !slices.ContainsFunc(alone, func(m mark) bool { return slices.ContainsFunc(m.of.Ports, fixed) }) {
+		note = "while it is replaced, restarted or hangs, nobody answers; all share this host anyway"
+		help = "write `deploy: {replicas: 2}`, and put a proxy (Traefik, Caddy, nginx) before both: each has a port of the host of its own; the proxy and the host remain"
+	}
 	if f.swarm {
 		note = "while it is replaced, restarted or moved, nobody answers"
 		help = "write `deploy: {replicas: 2}`: a swarm puts both behind the port"
 	}
 	f.reportOnce(alone, diagnostic.Problem{Code: loneReplica, Message: names(alone) + verb(alone, " is published and runs once", " are published and run once each"), Note: note, Help: help})
+}
+
+// fixed says that a port of the host is written, which only one replica can have.
+func fixed(p types.ServicePortConfig) bool {
+	return p.Published != "" && !strings.Contains(p.Published, "-")
 }
 
 // twinned says that a service has others beside it that look like replicas of

@@ -81,6 +81,17 @@ func TestEveryRuleFindsItsOwnAndNothingNear(t *testing.T) {
 	}
 }
 
+// What is said of a fixed port is not said of one that Docker chooses.
+func TestAPortThatDockerChooses(t *testing.T) {
+	for port, fixed := range map[string]bool{"80": false, "80:80": true, "8000-8001:80": false} {
+		r, _ := review("  web: {image: a:1, ports: [\"" + port + "\"]}")
+		found := slices.IndexFunc(r.Problems, func(p diagnostic.Problem) bool { return p.Code == loneReplica })
+		if found < 0 || strings.Contains(r.Problems[found].Note, "a fixed port") != fixed {
+			t.Errorf("%s: %s", port, listed(r))
+		}
+	}
+}
+
 func listed(r diagnostic.Review) string {
 	var out strings.Builder
 	for _, p := range r.Problems {

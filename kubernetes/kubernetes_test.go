@@ -299,3 +299,32 @@ func FuzzReview(f *testing.F) {
 		}
 	})
 }
+
+// What the help says is asked is what the container is asked already, in the way
+// it answers.
+func TestAReadinessProbeFitsItsContainer(t *testing.T) {
+	for _, c := range []struct{ container, want string }{
+		{container: "livenessProbe: {httpGet: {path: /up, port: 8443, scheme: HTTPS}}", want: "httpGet: {path: /up, port: 8443, scheme: HTTPS}"},
+		{container: "livenessProbe: {httpGet: {port: http}}", want: "httpGet: {path: /, port: http}"},
+		{container: "livenessProbe: {tcpSocket: {port: 7000}}", want: "tcpSocket: {port: 7000}"},
+		{container: "livenessProbe: {grpc: {port: 7000}}", want: "grpc: {port: 7000}"},
+		{container: "ports: [{containerPort: 8443}]", want: "httpGet: {path: /, port: 8443, scheme: HTTPS}"},
+		{container: "ports: [{containerPort: 8080}]", want: "httpGet: {path: /, port: 8080}"},
+		{container: "ports: [{name: grpc, containerPort: 9000}]", want: "grpc: {port: 9000}"},
+		{container: "livenessProbe: {exec: {command: [up]}}", want: "httpGet: {path: /, port: PORT}"},
+	} {
+		text := "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: web}\nspec:\n  selector: {matchLabels: {app: web}}\n  template: {metadata: {labels: {app: web}}, spec: {containers: [{name: web, image: shop/web:1.4, " + c.container + "}]}}\n---\n{apiVersion: v1, kind: Service, metadata: {name: web}, spec: {selector: {app: web}, ports: [{port: 80}]}}\n"
+		found := false
+		for _, p := range review(text).Problems {
+			if p.Code == kubernetes.NotAsked {
+				found = true
+				if want := "`readinessProbe: {" + c.want + ", "; !strings.Contains(p.Help, want) {
+					t.Errorf("%s: %s, want %s", c.container, p.Help, want)
+				}
+			}
+		}
+		if !found {
+			t.Errorf("%s is not found:\n%s", c.container, shown(text))
+		}
+	}
+}

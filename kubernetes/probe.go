@@ -1,6 +1,7 @@
 package kubernetes
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -61,21 +62,38 @@ func notAsked(c *cluster) []finding {
 	})
 }
 
-// readinessHelp writes the probe that fits what the port is called and what runs
-// there.
+// readinessHelp writes the probe that fits what liveness asks, or what the port
+// is called and what runs there.
 func (w *workload) readinessHelp(c container) string {
-	how := "httpGet: {path: /, port: PORT}"
-	if len(c.ports) > 0 {
-		first := c.ports[0]
-		how = fmt.Sprintf("httpGet: {path: /, port: %d}", first.number)
-		if strings.Contains(first.name, "grpc") {
-			how = fmt.Sprintf("grpc: {port: %d}", first.number)
-		}
-		if c.store() != "" {
-			how = fmt.Sprintf("tcpSocket: {port: %d}", first.number)
-		}
+	return "write `readinessProbe: {" + c.readyBy() + ", periodSeconds: 5, timeoutSeconds: 2}` in the container; `httpGet`, `grpc`, `tcpSocket` or `exec`, whichever only a program that can work answers well. Try it first: a pod that does not answer it gets no requests"
+}
+
+func (c container) readyBy() string {
+	if alive := c.liveness; alive.how == "tcpSocket" || alive.how == "grpc" {
+		return alive.how + ": {port: " + alive.at(alive.how, "port").text() + "}"
 	}
-	return "write `readinessProbe: {" + how + ", periodSeconds: 5, timeoutSeconds: 2}` in the container; `httpGet`, `grpc`, `tcpSocket` or `exec`, whichever only a program that can work answers well"
+	if asked := c.liveness.at("httpGet"); asked.written {
+		return fmt.Sprintf("httpGet: {path: %s, port: %s%s}", cmp.Or(asked.at("path").text(), "/"), asked.at("port").text(), schemeIf(asked.at("scheme").text() == "HTTPS"))
+	}
+	if len(c.ports) == 0 {
+		return "httpGet: {path: /, port: PORT}"
+	}
+	switch first := c.ports[0]; {
+	case c.store() != "":
+		return fmt.Sprintf("tcpSocket: {port: %d}", first.number)
+	case strings.Contains(first.name, "grpc"):
+		return fmt.Sprintf("grpc: {port: %d}", first.number)
+	default:
+		return fmt.Sprintf("httpGet: {path: /, port: %d%s}", first.number, schemeIf(first.name == "https" || first.number == 443 || first.number == 8443))
+	}
+}
+
+// schemeIf is what a probe over TLS has to say; without it, it asks in the clear.
+func schemeIf(tls bool) string {
+	if tls {
+		return ", scheme: HTTPS"
+	}
+	return ""
 }
 
 // sameQuestion leaves out the TCP connect: it reaches nothing but the process, so

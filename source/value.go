@@ -139,7 +139,7 @@ func IsNull(v Value) bool {
 // on is read first. Keys that are not known are errors, and x- keys are free. It
 // returns where each key stands.
 func (d *Document) Keys(v Value, of string, known []Key) map[string]diagnostic.Place {
-	entries, ok := d.Entries(v, "the keys of "+of)
+	entries, ok := d.entries(v, "the keys of "+of, among(names(known)))
 	if !ok {
 		return nil
 	}
@@ -159,6 +159,15 @@ func (d *Document) Keys(v Value, of string, known []Key) map[string]diagnostic.P
 	return at
 }
 
+// among lists keys where they are few enough to choose from.
+func among(known []string) string {
+	const most = 8
+	if len(known) > most {
+		return ""
+	}
+	return ": " + diagnostic.Ticks(known)
+}
+
 func (d *Document) reportUnknownKey(e Entry, of string, known []string) {
 	p := diagnostic.Problem{Code: UnknownKey, Message: "unknown key " + diagnostic.Tick(e.Key), Label: "not a key of " + of}
 	if near := diagnostic.Nearest(e.Key, known); near != "" {
@@ -173,16 +182,18 @@ func (d *Document) reportUnknownKey(e Entry, of string, known []string) {
 
 // Entries takes a mapping apart: aliases followed, merge keys applied, x- keys
 // left out, each key once. what says what its entries are.
-func (d *Document) Entries(v Value, what string) ([]Entry, bool) {
+func (d *Document) Entries(v Value, what string) ([]Entry, bool) { return d.entries(v, what, "") }
+
+func (d *Document) entries(v Value, what, keys string) ([]Entry, bool) {
 	switch v.Node.(type) {
 	case nil:
 		return nil, false
 	case *ast.MappingNode, *ast.MappingValueNode:
 		return slices.DeleteFunc(d.All(v), func(e Entry) bool { return strings.HasPrefix(e.Key, "x-") }), true
 	case *ast.NullNode:
-		d.Report(v.Key, diagnostic.Problem{Code: EmptyValue, Message: v.Name + " is empty", Help: "write its keys below it, indented, or remove it"})
+		d.Report(v.Key, diagnostic.Problem{Code: EmptyValue, Message: v.Name + " is empty", Help: "write its keys below it, indented" + keys + ", or remove it"})
 	default:
-		d.ReportType(v, "a mapping: "+what, "write its keys below it, indented")
+		d.ReportType(v, "a mapping: "+what, "write its keys below it, indented"+keys)
 	}
 	return nil, false
 }

@@ -117,8 +117,11 @@ func (e *explanation) service(system *holdfast.System, s holdfast.Service) {
 	if system.Owner != "" && s.Owner == system.Owner {
 		e.say("owner", string(s.Owner), "`owner` of the system")
 	}
-	if len(s.Zones) > 0 {
+	switch {
+	case len(s.Zones) > 0:
 		e.say("zones", zonesText(s), "the replicas take the zones in turn")
+	case len(system.Zones) > 0:
+		e.say("zones", "none", "it runs elsewhere, and the file does not say in which zones")
 	}
 	e.say("minimum", fmt.Sprint(s.Minimum), "%d replicas less `max_unavailable` %d, but at least 1", s.Replicas, system.Guardrails.MaxUnavailable)
 	if !s.Once {

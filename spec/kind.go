@@ -80,6 +80,9 @@ func (r *reader) settleElsewhere(d *draft) {
 		r.Report(at, diagnostic.Problem{Code: unfitKey, Message: "ports: a service that is only observed cannot be published", Help: "add `manage: route`, so that its traffic comes through holdfast"})
 	}
 	s.Replicas = max(1, len(s.URLs))
+	if _, said := d.written["zones"]; !said {
+		s.Zones = nil // where it runs, nobody here decided
+	}
 	r.settleURLs(d)
 }
 

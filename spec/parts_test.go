@@ -143,6 +143,7 @@ services:
     failure_modes: {crash: {remedies: [], bounds: {detect: 2s}, owner: web-team, escalate: loud, runbook: docs/x.md, armed: true}}
   cache: {command: ./cache, protocol: tcp, replicas: 2}
   bank: {urls: ["https://a.example", "https://b.example", "https://c.example"], zones: [b]}
+  mail: {urls: ["https://mail.example"]}
 `
 	system, problems := Read(source.File{Name: "f", Text: []byte(text), Dir: "/srv/shop"}, environ())
 	if system == nil {
@@ -151,6 +152,7 @@ services:
 	web, _ := system.Service("web")
 	cache, _ := system.Service("cache")
 	bank, _ := system.Service("bank")
+	mail, _ := system.Service("mail")
 	crash, _ := system.Mode("web.crash")
 	_, elsewhere := system.Mode("bank.crash")
 	for _, c := range []struct {
@@ -165,6 +167,7 @@ services:
 		{"environment", web.Environment, map[string]string{"LEVEL": "info", "KEY": "env:TOKEN"}},
 		{"passed through", web.PassThrough, []string{"LANG"}},
 		{"zones", web.Zones, []holdfast.ZoneName{"a", "b"}},
+		{"zones of what runs elsewhere", mail.Zones, []holdfast.ZoneName(nil)},
 		{"own zones", bank.Zones, []holdfast.ZoneName{"b"}},
 		{"promise", system.Promise.Target, holdfast.Share(0.995)},
 		{"guardrails", system.Guardrails, holdfast.Guardrails{MaxActions: holdfast.Rate{Count: 2, Per: time.Hour}, MaxUnavailable: 2}},

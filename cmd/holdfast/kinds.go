@@ -107,9 +107,9 @@ func servesImages(text string) bool {
 
 // keyOf is the key that a line begins with, and what follows it.
 func keyOf(line string) (key, value string, is bool) {
-	key, value, is = strings.Cut(strings.TrimRight(line, "\n"), ":")
+	key, value, is = strings.Cut(strings.TrimRight(line, "\r\n"), ":")
 	key = strings.Trim(strings.TrimSpace(key), `"'`)
-	is = is && key != "" && !strings.ContainsAny(key, " \t#{}[]-&*!|>") && (value == "" || value[0] == ' ' || value[0] == '\t')
+	is = is && key != "" && !strings.ContainsAny(key, " \t#{}[]&*!|>") && (value == "" || value[0] == ' ' || value[0] == '\t')
 	return key, value, is
 }
 
