@@ -38,7 +38,7 @@ func lastingOf(p Problem) lasting {
 // ReadBaseline reads a document that check printed earlier.
 func ReadBaseline(text []byte) (Baseline, error) {
 	var document struct {
-		Version  *int   `json:"version"`
+		Version  *int    `json:"version"`
 		Problems *counts `json:"problems"`
 	}
 	switch err := json.Unmarshal(text, &document); {
