@@ -89,9 +89,9 @@ func enlarged(s holdfast.Service) string {
 		more++
 	}
 	if len(s.URLs) > 0 {
-		return fmt.Sprintf("have %d URLs: %d %s left then with %s gone", more, more-gone(more), plural(more-gone(more), "is", "are"), what)
+		return fmt.Sprintf("have %d URLs: %d %s left then with %s gone", more, more-gone(more), diagnostic.Agree(more-gone(more), "is", "are"), what)
 	}
-	return fmt.Sprintf("write %s: with %s gone %d %s left", copies(s, more), what, more-gone(more), plural(more-gone(more), "is", "are"))
+	return fmt.Sprintf("write %s: with %s gone %d %s left", copies(s, more), what, more-gone(more), diagnostic.Agree(more-gone(more), "is", "are"))
 }
 
 // perSecond writes a rate as the file has it.

@@ -18,7 +18,7 @@ func undrilled() rule {
 					if len(modes) == len(c.system.Modes) && len(modes) > 1 {
 						return fmt.Sprintf("none of the %d failure modes was ever drilled", len(modes))
 					}
-					return fmt.Sprintf("%s %s never drilled", several(modes, mostNamed), plural(len(modes), "was", "were"))
+					return fmt.Sprintf("%s %s never drilled", several(modes, mostNamed), diagnostic.Agree(len(modes), "was", "were"))
 				})
 		},
 	}
@@ -31,7 +31,7 @@ func outdated() rule {
 		find: func(c *judging) []Finding {
 			return c.drilled(Stale, "a drill holds for 30 days and for what it was made on: the mode's part of this file, the programs and what they read; what it armed is withheld again",
 				func(modes []holdfast.ModeName) string {
-					return fmt.Sprintf("the last %s of %s %s not hold any more", plural(len(modes), "drill", "drills"), several(modes, mostNamed), plural(len(modes), "does", "do"))
+					return fmt.Sprintf("the last %s of %s %s not hold any more", diagnostic.Agree(len(modes), "drill", "drills"), several(modes, mostNamed), diagnostic.Agree(len(modes), "does", "do"))
 				})
 		},
 	}
@@ -44,7 +44,7 @@ func failing() rule {
 		find: func(c *judging) []Finding {
 			return c.drilled(Failed, "what users see of it was measured, and is more than its bounds allow",
 				func(modes []holdfast.ModeName) string {
-					return fmt.Sprintf("the last %s of %s failed", plural(len(modes), "drill", "drills"), several(modes, mostNamed))
+					return fmt.Sprintf("the last %s of %s failed", diagnostic.Agree(len(modes), "drill", "drills"), several(modes, mostNamed))
 				})
 		},
 	}

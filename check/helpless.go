@@ -60,7 +60,7 @@ func abandoned(left []holdfast.FailureMode) Finding {
 	}
 	f := Finding{
 		Of: string(names[0]), At: modeAt(left[0], "remedies"),
-		Message: fmt.Sprintf("nothing mends %s, and nobody is told of %s", several(names, mostNamed), plural(len(names), "it", "them")),
+		Message: fmt.Sprintf("nothing mends %s, and nobody is told of %s", several(names, mostNamed), diagnostic.Agree(len(names), "it", "them")),
 		Note:    "without a remedy a person is the remedy, and there is neither an `owner` nor `escalate`",
 		Help:    "write `owner: …` in the failure mode, the service or at the top of the file",
 	}

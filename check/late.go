@@ -23,7 +23,7 @@ func impossibleBound() rule {
 				switch {
 				case checked && n.least > m.Bounds.Detect:
 					undetected = append(undetected, n)
-				case checked && n.least+settling > m.Bounds.Restore && endsByRestart(m):
+				case checked && n.least+holdfast.Settling > m.Bounds.Restore && endsByRestart(m):
 					unmended = append(unmended, n)
 				}
 			}
@@ -66,11 +66,11 @@ func endsByRestart(m holdfast.FailureMode) bool {
 }
 
 func tooSoonMended(group []noticing) Finding {
-	m, needs := group[0].mode, group[0].least+settling // the same checks, and so the same for all
+	m, needs := group[0].mode, group[0].least+holdfast.Settling // the same checks, and so the same for all
 	return Finding{
 		Of: string(m.Name), At: modeAt(m, "bounds", "restore"), Or: []Path{at(m.Strikes.Service, "bounds", "restore"), {"defaults", "bounds", "restore"}},
 		Message: fmt.Sprintf("%s cannot be over within %s: a restart begins after %s at the soonest", several(names(group), 3), span(m.Bounds.Restore), span(needs)),
-		Note:    fmt.Sprintf("checks have to be missed first, and then it is out of use for %s before the process is ended: what only paused comes back by itself", span(settling)),
+		Note:    fmt.Sprintf("checks have to be missed first, and then it is out of use for %s before the process is ended: what only paused comes back by itself", span(holdfast.Settling)),
 		Help:    fmt.Sprintf("raise `restore` above %s and what a start takes", span(needs)),
 	}
 }
@@ -101,11 +101,11 @@ func tooLate(group []noticing) Finding {
 	h, where := n.of.Healthcheck, boundAt(group[0].mode, "interval")
 	f := Finding{
 		Of: string(group[0].mode.Name), At: where[0], Or: where[1:], Label: "checked every " + span(h.Interval),
-		Message: fmt.Sprintf("without traffic, %s %s noticed after up to %s, and the bound is %s", several(names(group), 3), plural(len(group), "is", "are"), span(n.most), span(n.mode.Bounds.Detect)),
+		Message: fmt.Sprintf("without traffic, %s %s noticed after up to %s, and the bound is %s", several(names(group), 3), diagnostic.Agree(len(group), "is", "are"), span(n.most), span(n.mode.Bounds.Detect)),
 		Note:    "requests that wait ask for a check at once, so that a drill, which runs under load, may pass all the same: the bound is then kept by day and not by night",
 	}
 	if n.of.Manage == holdfast.Observe {
-		f.Message = fmt.Sprintf("%s %s noticed after up to %s, and the bound is %s", several(names(group), 3), plural(len(group), "is", "are"), span(n.most), span(n.mode.Bounds.Detect))
+		f.Message = fmt.Sprintf("%s %s noticed after up to %s, and the bound is %s", several(names(group), 3), diagnostic.Agree(len(group), "is", "are"), span(n.most), span(n.mode.Bounds.Detect))
 		f.Note = "no request to it comes through Holdfast, so that its health checks are all there is to notice it by"
 	}
 	f.Help = fmt.Sprintf("raise `detect` above %s, or check more often", span(n.most))

@@ -90,22 +90,22 @@ func clashing(edge holdfast.Edge, clashes []clash) Finding {
 	f := Finding{
 		Of: edge.String(), At: edgeAt(edge, "timeout"), Label: "too short for what it has to wait for",
 		Message: fmt.Sprintf("%s waits %s for %s, which waits up to %s for %s",
-			diagnostic.Tick(string(caller)), exactly(outer.Timeout), diagnostic.Tick(string(asked)), exactly(inner.Wait()), diagnostic.Tick(string(awaited))),
+			diagnostic.Tick(string(caller)), diagnostic.Span(outer.Timeout), diagnostic.Tick(string(asked)), diagnostic.Span(inner.Wait()), diagnostic.Tick(string(awaited))),
 		Note: fmt.Sprintf("when %s is slow, %s has given up before %s can answer that; %s works on for nobody, and looks like the one that fails", awaited, caller, asked, asked),
-		Help: fmt.Sprintf("give `%s` more than %s, as in `timeout: %s`, or `%s` less than %s", outer.edge, exactly(inner.Wait()), exactly(inner.Wait()*5/4), inner.edge, exactly(outer.Timeout)),
+		Help: fmt.Sprintf("give `%s` more than %s, as in `timeout: %s`, or `%s` less than %s", outer.edge, diagnostic.Span(inner.Wait()), diagnostic.Span(inner.Wait()*5/4), inner.edge, diagnostic.Span(outer.Timeout)),
 	}
 	if !inner.Required || inner.Fallback != nil {
 		f.Note = fmt.Sprintf("%s can do without %s, but when %s is slow %s has given up before it does; %s looks like the one that fails", asked, awaited, awaited, caller, asked)
 	}
 	if edge == inner.edge {
 		f.Label = "too long for who waits for it"
-		f.Help = fmt.Sprintf("give `%s` less than %s, as in `timeout: %s`, or `%s` more than %s", inner.edge, exactly(outer.Timeout), exactly(within(outer.Timeout)), outer.edge, exactly(inner.Wait()))
+		f.Help = fmt.Sprintf("give `%s` less than %s, as in `timeout: %s`, or `%s` more than %s", inner.edge, diagnostic.Span(outer.Timeout), diagnostic.Span(within(outer.Timeout)), outer.edge, diagnostic.Span(inner.Wait()))
 	}
 	for _, one := range clashes[:min(len(clashes), 3)] {
 		if edge == inner.edge {
-			f.Also = append(f.Also, Point{At: edgeAt(one.outer.edge, "timeout"), Label: "gives up after " + exactly(one.outer.Timeout)})
+			f.Also = append(f.Also, Point{At: edgeAt(one.outer.edge, "timeout"), Label: "gives up after " + diagnostic.Span(one.outer.Timeout)})
 		} else {
-			f.Also = append(f.Also, Point{At: edgeAt(one.inner.edge, "timeout"), Label: "waits up to " + exactly(one.inner.Wait())})
+			f.Also = append(f.Also, Point{At: edgeAt(one.inner.edge, "timeout"), Label: "waits up to " + diagnostic.Span(one.inner.Wait())})
 		}
 	}
 	return f

@@ -5,6 +5,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"holdfast/diagnostic"
 )
 
 // One time-out that is wrong is one finding, at that one: where both were chosen,
@@ -46,7 +48,7 @@ func TestADurationIsWrittenAsAPersonDoes(t *testing.T) {
 	for d, want := range map[time.Duration]string{
 		800 * time.Millisecond: "800ms", 1250 * time.Millisecond: "1.25s", time.Second: "1s", 2 * time.Minute: "2m", 90 * time.Second: "1m30s", time.Hour: "1h", 10 * time.Minute: "10m",
 	} {
-		if got := exactly(d); got != want {
+		if got := diagnostic.Span(d); got != want {
 			t.Errorf("%s is written %s", want, got)
 		}
 	}

@@ -1,27 +1,12 @@
 package check
 
 import (
-	"strings"
 	"time"
 
 	"holdfast"
+	"holdfast/diagnostic"
 	"holdfast/mode"
 )
-
-// How checks notice a failure: the gateway's own numbers. After a miss it begins
-// another check each 100 ms, three at a time at most; a connect may take 250 ms;
-// and what the gateway says alone is believed when it has stood for half a second
-// (detect.Confirmation).
-const (
-	checkAgain   = 100 * time.Millisecond
-	checksAtOnce = 3
-	connectTime  = 250 * time.Millisecond
-	confirmation = 500 * time.Millisecond
-)
-
-// settling is how long decide waits for an ejection to suffice before a silent
-// process is ended.
-const settling = 2 * time.Second
 
 // A noticing is how soon a failure mode is noticed by health checks.
 type noticing struct {
@@ -39,7 +24,7 @@ type noticing struct {
 func (c *judging) noticed(m holdfast.FailureMode) (noticing, bool) {
 	s := c.services[m.Strikes.Service]
 	h := s.Healthcheck
-	n := noticing{mode: m, of: s, most: h.Interval + confirmation}
+	n := noticing{mode: m, of: s, most: h.Interval + holdfast.Confirmation}
 	if h.Disabled {
 		return n, false
 	}
@@ -48,10 +33,10 @@ func (c *judging) noticed(m holdfast.FailureMode) (noticing, bool) {
 		n.least = misses(h.Retries, h.Timeout)
 		return n.after(h, n.least), s.Protocol == holdfast.HTTP || h.Expect != ""
 	case mode.Partition().Kind:
-		n.least = misses(h.Retries, min(h.Timeout, connectTime))
+		n.least = misses(h.Retries, min(h.Timeout, holdfast.ConnectTime))
 		return n.after(h, n.least), true
 	case mode.Loss().Kind: // requests may be refused at once
-		return n.after(h, misses(h.Retries, min(h.Timeout, connectTime))), true
+		return n.after(h, misses(h.Retries, min(h.Timeout, holdfast.ConnectTime))), true
 	case mode.Crash().Kind: // a connection is refused, and once is enough
 		return n, s.Manage != holdfast.Full
 	case mode.Errors().Kind:
@@ -63,12 +48,12 @@ func (c *judging) noticed(m holdfast.FailureMode) (noticing, bool) {
 
 // misses is how long as many checks take that are missed, each after waiting.
 func misses(retries int, wait time.Duration) time.Duration {
-	return time.Duration((retries+checksAtOnce-1)/checksAtOnce) * wait
+	return time.Duration((retries+holdfast.ChecksAtOnce-1)/holdfast.ChecksAtOnce) * wait
 }
 
 // after adds what it takes to miss as many checks as eject.
 func (n noticing) after(h holdfast.Healthcheck, missed time.Duration) noticing {
-	n.most += missed + time.Duration((h.Retries-1)%checksAtOnce)*checkAgain
+	n.most += missed + time.Duration((h.Retries-1)%holdfast.ChecksAtOnce)*holdfast.Recheck
 	return n
 }
 
@@ -121,17 +106,5 @@ func span(d time.Duration) string {
 	if d > time.Second {
 		d = d.Round(100 * time.Millisecond)
 	}
-	return exactly(d)
-}
-
-// exactly is a duration as a person writes it: "10m" and not "10m0s".
-func exactly(d time.Duration) string {
-	text := d.String()
-	if minutes, whole := strings.CutSuffix(text, "m0s"); whole {
-		text = minutes + "m"
-	}
-	if hours, whole := strings.CutSuffix(text, "h0m"); whole {
-		text = hours + "h"
-	}
-	return text
+	return diagnostic.Span(d)
 }

@@ -6,20 +6,16 @@ import (
 
 	"holdfast"
 	"holdfast/decide"
-	"holdfast/detect"
 	"holdfast/diagnostic"
 	"holdfast/mode"
 )
 
-// What is said of bounds rests on numbers of those who notice and decide.
-func TestTheNumbersAreTheirs(t *testing.T) {
-	if confirmation != detect.Confirmation {
-		t.Errorf("a lone witness is believed after %s, not %s", detect.Confirmation, confirmation)
-	}
+// What is said of remedies is what those do who decide.
+func TestDecisionsAreTheirs(t *testing.T) {
 	hang := mode.Hang().Of(holdfast.Service{Name: "web", Manage: holdfast.Full})
 	out := decide.Choose(decide.Case{Mode: hang, Sign: holdfast.SignSilent, Alive: true, FailedAt: time.Hour, Now: time.Hour})
-	if out.Again-time.Hour != settling {
-		t.Errorf("a silent process is left alone for %s, not %s", out.Again-time.Hour, settling)
+	if out.Again-time.Hour != holdfast.Settling {
+		t.Errorf("a silent process is left alone for %s, not %s", out.Again-time.Hour, holdfast.Settling)
 	}
 	partition := decide.Choose(decide.Case{
 		Mode: holdfast.FailureMode{Kind: "partition", Remedies: []holdfast.Remedy{holdfast.RemedyRestart}}, Armed: true,

@@ -28,7 +28,7 @@ func riskPairs() rule {
 			if more := len(groups) - mostPairs; more > 0 {
 				all = append(all, Finding{
 					Of: string(c.system.Name), At: Path{"services"},
-					Message: fmt.Sprintf("%d more %s pairs of things that break a promise", more, plural(more, "service has", "services have")),
+					Message: fmt.Sprintf("%d more %s pairs of things that break a promise", more, diagnostic.Agree(more, "service has", "services have")),
 					Help:    "mend or accept those that are listed, and look again; the summary counts all sets of two",
 				})
 			}

@@ -1,9 +1,7 @@
 package check
 
 import (
-	"fmt"
 	"slices"
-	"strings"
 
 	"holdfast"
 	"holdfast/diagnostic"
@@ -39,19 +37,11 @@ func (c *judging) points(kind topology.RiskKind) []point {
 
 // broken says what a point of failure breaks, as the end of a sentence.
 func broken(promises []holdfast.Promise) string {
-	const most = 3
-	var names []string
+	names := make([]string, len(promises))
 	for i, p := range promises {
-		if i == most {
-			names = append(names, fmt.Sprintf("%d more", len(promises)-most))
-			break
-		}
-		names = append(names, called(p))
+		names[i] = called(p)
 	}
-	if last := len(names) - 1; last > 0 {
-		return strings.Join(names[:last], ", ") + " and " + names[last]
-	}
-	return names[0]
+	return diagnostic.Series(names, 4)
 }
 
 // called is what a promise is called in a sentence.
@@ -67,7 +57,7 @@ func (c *judging) fails(promises []holdfast.Promise) string {
 	if len(c.system.Owed()) == 0 {
 		return c.unpromised() + " fails"
 	}
-	return broken(promises) + plural(len(promises), " breaks", " break")
+	return broken(promises) + diagnostic.Agree(len(promises), " breaks", " break")
 }
 
 // unpromised is what is judged where nothing is promised: all that users come

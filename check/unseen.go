@@ -46,7 +46,7 @@ func (c *judging) waiting() map[holdfast.ServiceName][]holdfast.ServiceName {
 func unasked(s holdfast.Service, callers []holdfast.ServiceName) Finding {
 	who := "users wait"
 	if len(callers) > 0 {
-		who = several(callers, 3) + plural(len(callers), " waits", " wait")
+		who = several(callers, 3) + diagnostic.Agree(len(callers), " waits", " wait")
 	}
 	seen := "only the end of its process is seen"
 	if s.Manage != holdfast.Full {

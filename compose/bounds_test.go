@@ -23,8 +23,9 @@ func lines(n int, format string) string {
 }
 
 // hostile are files that would take for ever, or all memory, if something in the
-// way to a review had no bound.
-func hostile() map[string]string {
+// way to a review had no bound. Those that are read to their end have as many tenths
+// of what can be read.
+func hostile(tenths int) map[string]string {
 	layers := "services:\n"
 	for layer := range 40 {
 		for of := range 3 {
@@ -42,26 +43,26 @@ func hostile() map[string]string {
 	long := strings.Repeat("x$$", 5_000)
 	return map[string]string{
 		"an alias bomb":             bomb + "services: {web: {image: a:1, command: *a8}}\n",
-		"a long text, aliased":      "x-t: &t \"" + long + "\"\nservices: {web: {image: a:1, command: [" + strings.Repeat("*t, ", 5_000) + "*t]}}\n",
+		"a long text, aliased":      "x-t: &t \"" + long + "\"\nservices: {web: {image: a:1, command: [" + strings.Repeat("*t, ", 500*tenths) + "*t]}}\n",
 		"a deep chain of aliases":   "x-0: &n0 {a: 1}\n" + chain(4_000) + "services: {web: {image: a:1, labels: *n3999}}\n",
 		"100,000 services":          "services:\n" + lines(100_000, "  s#: {image: a:1}"),
-		"800 services":              "services:\n" + lines(800, "  s#: {image: a, ports: [\"#:80\"], depends_on: [s0]}"),
-		"800 bad keys":              "services:\n" + lines(800, "  s#: {imag: a:1}"),
-		"800 bad ports":             "services:\n" + lines(800, "  s#: {image: a:1, ports: [x]}"),
+		"services":                  "services:\n" + lines(80*tenths, "  s#: {image: a, ports: [\"#:80\"], depends_on: [s0]}"),
+		"bad keys":                  "services:\n" + lines(80*tenths, "  s#: {imag: a:1}"),
+		"bad ports":                 "services:\n" + lines(80*tenths, "  s#: {image: a:1, ports: [x]}"),
 		"layers of dependencies":    layers,
-		"a chain of dependencies":   "services:\n  s0: {image: a:1}\n" + ladder(800, "depends_on: [s%d]"),
-		"a chain of extends":        "services:\n  s0: {image: a:1}\n" + ladder(800, "extends: s%d"),
-		"a large service, extended": "services:\n  base:\n    image: a:1\n    environment:\n" + lines(300, "      K#: v") + lines(500, "  s#: {extends: base}"),
+		"a chain of dependencies":   "services:\n  s0: {image: a:1}\n" + ladder(80*tenths, "depends_on: [s%d]"),
+		"a chain of extends":        "services:\n  s0: {image: a:1}\n" + ladder(80*tenths, "extends: s%d"),
+		"a large service, extended": "services:\n  base:\n    image: a:1\n    environment:\n" + lines(300, "      K#: v") + lines(50*tenths, "  s#: {extends: base}"),
 		"wide ranges of ports":      "services:\n  web:\n    image: a:1\n    ports:\n" + lines(300, "      - 1-65535:1-65535"),
 		"nesting":                   "services: {web: {image: a:1, labels: " + strings.Repeat("{a: ", 60) + "1" + strings.Repeat("}", 60) + "}}\n",
 		"dollars":                   "services: {web: {image: a:1, command: \"" + strings.Repeat("${x:-", 20_000) + "\"}}\n",
-		"defaults":                  "services: {web: {image: a:1, command: \"" + strings.Repeat("${x:-a}", 20_000) + "\"}}\n",
+		"defaults":                  "services: {web: {image: a:1, command: \"" + strings.Repeat("${x:-a}", 2_000*tenths) + "\"}}\n",
 		"a million, often":          "services: {web: {image: a:1, command: \"" + strings.Repeat("$million", 100_000) + "\"}}\n",
 		"a million, if it is set":   "services: {web: {image: a:1, command: \"" + strings.Repeat("${million:+$million$million}", 30_000) + "\"}}\n",
 		"others within others":      "services: {web: {image: a:1, command: \"" + strings.Repeat("${one:+", 100_000) + strings.Repeat("}", 100_000) + "\"}}\n",
-		"many health checks":        "services:\n" + lines(800, "  s#: {image: a:1, healthcheck: {test: [CMD, curl, \"http://s1/\"]}}"),
-		"a hub":                     "services:\n  hub: {image: \"postgres:16\"}\n" + lines(800, "  s#: {image: a:1, depends_on: [hub], environment: {DB_HOST: hub}}"),
-		"published services":        "services:\n  s0: {image: a:1, ports: [80]}\n" + ladder(500, "ports: [80], depends_on: [s%d]"),
+		"many health checks":        "services:\n" + lines(80*tenths, "  s#: {image: a:1, healthcheck: {test: [CMD, curl, \"http://s1/\"]}}"),
+		"a hub":                     "services:\n  hub: {image: \"postgres:16\"}\n" + lines(80*tenths, "  s#: {image: a:1, depends_on: [hub], environment: {DB_HOST: hub}}"),
+		"published services":        "services:\n  s0: {image: a:1, ports: [80]}\n" + ladder(50*tenths, "ports: [80], depends_on: [s%d]"),
 	}
 }
 
@@ -82,9 +83,14 @@ func ladder(n int, format string) string {
 }
 
 // TestHostileFilesAreBounded: each within seconds, with something to say. The
-// bound is wide, since the machine may be busy; what it keeps out takes minutes.
+// bound is wide, since the machine may be busy; what it keeps out takes minutes. A
+// short run has a tenth of them.
 func TestHostileFilesAreBounded(t *testing.T) {
-	for name, text := range hostile() {
+	tenths := 10
+	if testing.Short() {
+		tenths = 1
+	}
+	for name, text := range hostile(tenths) {
 		t.Run(name, func(t *testing.T) {
 			began := time.Now()
 			r := Review(source.File{Name: "compose.yaml", Text: []byte(text), Dir: "/srv"}, map[string]string{"one": "1", "million": strings.Repeat("m", 1_000_000)})

@@ -137,8 +137,8 @@ func hastyChecks(f *file) {
 		}
 		if patience := time.Duration(retries(check)) * duration(check.Interval, checkInterval); patience < s.store.starts {
 			f.report(s, s.at("healthcheck"), diagnostic.Problem{
-				Code: hastyCheck, Message: fmt.Sprintf("%s is called unhealthy after %s, and its first start takes longer", diagnostic.Tick(s.Name), shown(patience)),
-				Note: fmt.Sprintf("%s commonly needs over %s to create its files; then `docker compose up` ends with \"is unhealthy\" and does not start %s", s.store.called, shown(s.store.starts), names(waiting)),
+				Code: hastyCheck, Message: fmt.Sprintf("%s is called unhealthy after %s, and its first start takes longer", diagnostic.Tick(s.Name), diagnostic.Span(patience)),
+				Note: fmt.Sprintf("%s commonly needs over %s to create its files; then `docker compose up` ends with \"is unhealthy\" and does not start %s", s.store.called, diagnostic.Span(s.store.starts), names(waiting)),
 				Help: "add `start_period: 60s`: failures in that time do not count, and the first success ends it",
 			})
 		}
@@ -183,23 +183,11 @@ func slowChecks(f *file) {
 			}
 		}
 		f.report(s, at, diagnostic.Problem{
-			Code: slowCheck, Message: fmt.Sprintf("a hang of %s is noticed after up to %s", diagnostic.Tick(s.Name), shown(hang)),
-			Note: fmt.Sprintf("%s, each %s after the one before and given %s to answer; an application that refuses connections is noticed after about %s", count(retries, "failed check"), shown(interval), shown(timeout), shown(time.Duration(retries)*interval)),
+			Code: slowCheck, Message: fmt.Sprintf("a hang of %s is noticed after up to %s", diagnostic.Tick(s.Name), diagnostic.Span(hang)),
+			Note: fmt.Sprintf("%s, each %s after the one before and given %s to answer; an application that refuses connections is noticed after about %s", diagnostic.Count(retries, "failed check"), diagnostic.Span(interval), diagnostic.Span(timeout), diagnostic.Span(time.Duration(retries)*interval)),
 			Help: "write `interval: 10s, timeout: 3s, retries: 3`",
 		})
 	}
-}
-
-// shown is a duration as a person writes it: "1m" and not "1m0s".
-func shown(d time.Duration) string {
-	text := d.String()
-	if cut, ok := strings.CutSuffix(text, "m0s"); ok {
-		text = cut + "m"
-	}
-	if cut, ok := strings.CutSuffix(text, "h0m"); ok {
-		text = cut + "h"
-	}
-	return text
 }
 
 // missingChecks says once which services could hang without anybody noticing.

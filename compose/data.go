@@ -289,7 +289,7 @@ func sharedFolders(f *file) {
 		at := s.placeOfVolume(*mount)
 		if s.GetScale() > 1 {
 			f.report(s, at, diagnostic.Problem{
-				Code: sharedData, Message: count(s.GetScale(), "replica") + " of " + diagnostic.Tick(s.Name) + " write to one data folder",
+				Code: sharedData, Message: diagnostic.Count(s.GetScale(), "replica") + " of " + diagnostic.Tick(s.Name) + " write to one data folder",
 				Note: s.store.called + " holds its folder alone: the second one does not start, or both destroy it. Replicas of a database are set up in the database, not here",
 				Help: "remove `replicas`, or make each member a service with a volume of its own",
 			})
@@ -350,7 +350,7 @@ func splitStores(f *file) {
 			at = s.at("scale")
 		}
 		f.report(s, at, diagnostic.Problem{
-			Code: splitStore, Message: count(s.GetScale(), "replica") + " of " + diagnostic.Tick(s.Name) + " are as many " + s.store.called + " servers that know nothing of each other",
+			Code: splitStore, Message: diagnostic.Count(s.GetScale(), "replica") + " of " + diagnostic.Tick(s.Name) + " are as many " + s.store.called + " servers that know nothing of each other",
 			Note: "each connection goes to any of them: what one is told the others do not have, unless " + s.store.called + " itself is set up to share it",
 			Help: "remove `replicas`; a " + s.store.called + " that survives the loss of one is set up in " + s.store.called + " itself",
 		})

@@ -23,7 +23,7 @@ func crowdedReplicas(f *file) {
 		if s.Scale != nil {
 			at = s.at("scale")
 		}
-		replicas := count(s.GetScale(), "replica")
+		replicas := diagnostic.Count(s.GetScale(), "replica")
 		switch narrow := s.narrowPort(); {
 		case s.ContainerName != "" && !f.swarm:
 			f.report(s, at, diagnostic.Problem{
@@ -241,11 +241,4 @@ func selfUpdates(f *file) {
 func on(s *service, variable string) bool {
 	value := s.Environment[variable]
 	return value != nil && slices.Contains([]string{"true", "1", "yes"}, strings.ToLower(*value))
-}
-
-func count(n int, noun string) string {
-	if n == 1 {
-		return "1 " + noun
-	}
-	return fmt.Sprintf("%d %ss", n, noun)
 }

@@ -151,8 +151,10 @@ func (s *service) unchecked() bool {
 	return check != nil && (check.Disable || len(check.Test) > 0 && check.Test[0] == "NONE")
 }
 
-// names lists services in a sentence: "web", "web and api", "web, api, db and 3
-// more".
+// mostNamed is how many of what it is about a sentence names: more are not read.
+const mostNamed = 6
+
+// names lists services in a sentence.
 func names(marks []mark) string {
 	var all []string
 	for _, m := range marks {
@@ -160,19 +162,5 @@ func names(marks []mark) string {
 			all = append(all, name)
 		}
 	}
-	return sentence(all)
-}
-
-func sentence(all []string) string {
-	const most = 6
-	switch n := len(all); {
-	case n == 0:
-		return ""
-	case n == 1:
-		return all[0]
-	case n > most:
-		return strings.Join(all[:most-1], ", ") + " and " + count(n-most+1, "other")
-	default:
-		return strings.Join(all[:n-1], ", ") + " and " + all[n-1]
-	}
+	return diagnostic.Series(all, mostNamed)
 }

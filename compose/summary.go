@@ -20,7 +20,7 @@ func (f *file) summary() []string {
 	for _, s := range f.services {
 		replicas += s.GetScale()
 	}
-	lines := []string{fmt.Sprintf("%s with %s · %s published · %s", count(len(f.services), "service"), count(replicas, "replica"), fmt.Sprint(len(published)), stateWords(stores))}
+	lines := []string{fmt.Sprintf("%s with %s · %s published · %s", diagnostic.Count(len(f.services), "service"), diagnostic.Count(replicas, "replica"), fmt.Sprint(len(published)), stateWords(stores))}
 	for i, m := range published {
 		if len(lines) > mostLines {
 			return append(lines, fmt.Sprintf("and %d more that are published", len(published)-i))
@@ -129,7 +129,7 @@ func (f *file) unknown() []string {
 		lines = append(lines[:mostLines], fmt.Sprintf("and %d more", len(lines)-mostLines))
 	}
 	if len(f.unset) > 0 {
-		lines = append(lines, count(len(f.unset), "variable")+" "+verbOf(len(f.unset), "is", "are")+" not set: "+diagnostic.Ticks(f.unset)+"; nothing is said of what depends on "+verbOf(len(f.unset), "it", "them"))
+		lines = append(lines, diagnostic.Count(len(f.unset), "variable")+" "+diagnostic.Agree(len(f.unset), "is", "are")+" not set: "+diagnostic.Ticks(f.unset)+"; nothing is said of what depends on "+diagnostic.Agree(len(f.unset), "it", "them"))
 	}
 	if !f.readable() {
 		return lines
@@ -147,13 +147,6 @@ func (f *file) unknown() []string {
 	)
 }
 
-func verbOf(n int, one, many string) string {
-	if n == 1 {
-		return one
-	}
-	return many
-}
-
 // unreadFiles are the files of variables that services name.
 func (f *file) unreadFiles() []string {
 	var all []string
@@ -167,5 +160,5 @@ func (f *file) unreadFiles() []string {
 	if len(all) == 0 {
 		return nil
 	}
-	return []string{"what stands in " + sentence(all) + ": `env_file` is not read"}
+	return []string{"what stands in " + diagnostic.Series(all, mostNamed) + ": `env_file` is not read"}
 }

@@ -60,7 +60,7 @@ func (m *Mind) weighLosses(service holdfast.Service, cause event.ID) {
 // replica that is started again at once is not worth a name of its own.
 func (m *Mind) lose(mode holdfast.FailureMode, cause event.ID) {
 	l := &loss{
-		Mode: mode.Name, Service: mode.Strikes.Service, Since: m.now.Boot, Cause: cause, ConfirmAt: m.now.Boot + detect.Confirmation,
+		Mode: mode.Name, Service: mode.Strikes.Service, Since: m.now.Boot, Cause: cause, ConfirmAt: m.now.Boot + holdfast.Confirmation,
 	}
 	l.Case = l.Case.Add(mode.DetectedBy, holdfast.SignLost, "no replica of "+string(l.Service)+" answers", m.now.Boot)
 	m.Losses[mode.Name] = l

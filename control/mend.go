@@ -26,7 +26,7 @@ func (m *Mind) evidence(r *replica, sign holdfast.Sign, detail string, cause eve
 		m.believe(r, cause)
 	case f.Case.Conviction == detect.Suspicion && before == detect.Nothing:
 		m.say(cause, event.Suspected{Mode: f.Mode, ID: r.id(), Sign: sign, Detail: detail})
-		f.ConfirmAt = m.now.Boot + detect.Confirmation
+		f.ConfirmAt = m.now.Boot + holdfast.Confirmation
 	case before == detect.Belief:
 		m.consider(r, cause) // what was forbidden before may be allowed now
 	}

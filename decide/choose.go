@@ -63,10 +63,7 @@ type Choice struct {
 }
 
 const (
-	// settling is how long a replica of which no byte came is out before the
-	// next remedy is due: as long again as it takes to be sure of the silence.
-	settling = 2 * time.Second
-	// settlingElse is the same for one that still answers, too late or badly:
+	// settlingElse is holdfast.Settling for one that still answers, too late or badly:
 	// it may recover, and ending it costs more than it does where it is.
 	settlingElse = 10 * time.Second
 	// PersonAfter is how long what routing hides may last before a person is
@@ -103,7 +100,7 @@ func (c Case) patience(last bool) time.Duration {
 	case last:
 		return PersonAfter
 	case c.Sign == holdfast.SignSilent || c.Sign == holdfast.SignMissed:
-		return settling
+		return holdfast.Settling
 	default:
 		return settlingElse
 	}

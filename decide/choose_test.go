@@ -156,12 +156,12 @@ func hung() Case {
 
 func TestEjectionIsGivenTimeToSuffice(t *testing.T) {
 	c := hung()
-	if got := Choose(c); !got.Waiting || got.Do != "eject" || got.Again != time.Hour+settling {
+	if got := Choose(c); !got.Waiting || got.Do != "eject" || got.Again != time.Hour+holdfast.Settling {
 		t.Errorf("at once: %+v", got)
 	}
-	c.Now += settling
+	c.Now += holdfast.Settling
 	if got := Choose(c); got.Do != "restart" || got.Withheld != "" || got.At != c.Now {
-		t.Errorf("after %s: %+v", settling, got)
+		t.Errorf("after %s: %+v", holdfast.Settling, got)
 	}
 	c.Sign = holdfast.SignSlow
 	if got := Choose(c); !got.Waiting || got.Again != time.Hour+settlingElse {

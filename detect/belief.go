@@ -10,13 +10,6 @@ import (
 	"holdfast"
 )
 
-// Confirmation is how long a sign that needs a second witness may stand alone
-// before the same observer, still seeing it, counts as that witness. Half a
-// second: the gateway re-checks a suspect every 100 ms, so about five checks in
-// a row have failed by then, and a starved machine was seen to delay one by up
-// to 230 ms, never twice in a row.
-const Confirmation = 500 * time.Millisecond
-
 // A Conviction says how far we believe in a failure.
 type Conviction int
 

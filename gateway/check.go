@@ -20,16 +20,16 @@ import (
 
 // How often a replica is looked at.
 const (
-	eager    = 50 * time.Millisecond  // while it starts: so much later it is used than it could be
-	recheck  = 100 * time.Millisecond // after a miss, in a burst, and between the two passes of a return
-	backOff  = 10                     // past its start period, wait a tenth of the time it has been out
-	jittered = 0.2                    // share by which a steady interval is cut short, so that gateways do not march in step
+	eager    = 50 * time.Millisecond // while it starts: so much later it is used than it could be
+	recheck  = holdfast.Recheck      // after a miss, in a burst, and between the two passes of a return
+	backOff  = 10                    // past its start period, wait a tenth of the time it has been out
+	jittered = 0.2                   // share by which a steady interval is cut short, so that gateways do not march in step
 )
 
 // Bounds of what is asked of one replica at a time.
 const (
 	burst    = 3 // checks that a suspicion asks for: one is bad luck, two are evidence, the third is for whoever demands it
-	maxUnder = 3 // checks under way
+	maxUnder = holdfast.ChecksAtOnce
 	idle     = time.Hour
 )
 

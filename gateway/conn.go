@@ -8,6 +8,8 @@ import (
 	"sync/atomic"
 	"syscall"
 	"time"
+
+	"holdfast"
 )
 
 // connectTime bounds a connect. Replicas are on this host or on its network: a
@@ -22,7 +24,7 @@ import (
 // honest connect takes no time.
 const (
 	briefConnectTime = 100 * time.Millisecond
-	connectTime      = 250 * time.Millisecond
+	connectTime      = holdfast.ConnectTime
 	lastConnectTime  = 1500 * time.Millisecond
 )
 

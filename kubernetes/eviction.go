@@ -2,6 +2,8 @@ package kubernetes
 
 import (
 	"fmt"
+	"maps"
+	"slices"
 
 	"holdfast/diagnostic"
 )
@@ -61,7 +63,7 @@ func ofPods(n int, known bool) string {
 	if !known {
 		return ""
 	}
-	return " of " + inWords(n, "replica")
+	return " of " + diagnostic.Count(n, "replica")
 }
 
 func (b *budget) marks() []diagnostic.Mark {
@@ -80,7 +82,7 @@ func seldomEvicted(c *cluster) []finding {
 		}
 		return diagnostic.Problem{
 			Place:   b.limit().At,
-			Message: fmt.Sprintf("PodDisruptionBudget %s allows no eviction while there are %s", diagnostic.Tick(b.name), inWords(least, "replica")),
+			Message: fmt.Sprintf("PodDisruptionBudget %s allows no eviction while there are %s", diagnostic.Tick(b.name), diagnostic.Count(least, "replica")),
 			Label:   "none may go then", Also: b.marks(),
 			Note: fmt.Sprintf("the autoscaler may go down to %d. Then a drain of a node, and with it an upgrade, waits for these pods until more is asked of them", least),
 			Help: "write `maxUnavailable: 1` instead: it moves with the number of replicas",
@@ -149,18 +151,25 @@ const mostCompared = 300
 
 // nearestLabels are those of a workload that a selector almost chooses.
 func (c *cluster) nearestLabels(s selector, o *object) string {
-	for key, value := range s.equal {
-		var values []string
-		for _, w := range c.workloads {
-			if had, there := w.pod.labels[key]; there && w.near(o) && len(values) < mostCompared {
-				values = append(values, had)
-			}
-		}
-		if near := diagnostic.Nearest(value, values); near != "" {
+	for _, key := range slices.Sorted(maps.Keys(s.equal)) {
+		if near := diagnostic.Nearest(s.equal[key], c.labelled(key, o)); near != "" {
 			return ": did you mean " + diagnostic.Tick(key+": "+near) + "?"
 		}
 	}
 	return ""
+}
+
+// labelled are the values that pods near an object have of a label.
+func (c *cluster) labelled(key string, o *object) []string {
+	var values []string
+	for _, w := range c.workloads {
+		if value, there := w.pod.labels[key]; there && w.near(o) {
+			if values = append(values, value); len(values) == mostCompared {
+				break
+			}
+		}
+	}
+	return values
 }
 
 func twoBudgets(c *cluster) []finding {

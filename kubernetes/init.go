@@ -113,7 +113,7 @@ func (i *initial) write(name string) string {
 		i.service(s)
 	}
 	if i.left > 0 {
-		i.line("# %s left out: no port, no pods in these objects, or no name that can be used here.", inWords(i.left, "Service"))
+		i.line("# %s left out: no port, no pods in these objects, or no name that can be used here.", diagnostic.Count(i.left, "Service"))
 	}
 	return i.out.String()
 }
@@ -178,7 +178,7 @@ func (s *service) behind() string {
 		return ""
 	}
 	w := s.workloads[0]
-	return "   # " + diagnostic.Shown(fmt.Sprintf("%s %s, %s", w.kind, w.name, inWords(w.now(), "replica")))
+	return "   # " + diagnostic.Shown(fmt.Sprintf("%s %s, %s", w.kind, w.name, diagnostic.Count(w.now(), "replica")))
 }
 
 // urls are one for each member of a StatefulSet that a headless Service names,

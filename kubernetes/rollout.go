@@ -41,7 +41,7 @@ func rollsOverAll(c *cluster) []finding {
 			return finding{}, false
 		}
 		return w.finding(says.At, diagnostic.Problem{
-			Message: fmt.Sprintf("a rollout of %s may take all its pods at once: `maxUnavailable: %s` of %s", w.title, says.text(), inWords(w.least(), "replica")),
+			Message: fmt.Sprintf("a rollout of %s may take all its pods at once: `maxUnavailable: %s` of %s", w.title, says.text(), diagnostic.Count(w.least(), "replica")),
 			Label:   "all of them",
 			Note:    "the old pods end before one new one is ready, so every rollout is an outage, and a release that does not start is one that lasts",
 			Help:    "write `maxUnavailable: 0` and `maxSurge: 1`",
@@ -111,8 +111,8 @@ func portHeld(c *cluster) []finding {
 		}
 		return w.finding(at.At, diagnostic.Problem{
 			Message: fmt.Sprintf("a rollout of %s needs a node that has none of its pods yet", w.title),
-			Label:   "one pod per node", Also: []diagnostic.Mark{{Place: w.replicas.or(w.nameAt), Label: inWords(w.now(), "replica")}},
-			Note: fmt.Sprintf("a port of the node can be had once. No old pod may end before a new one is ready (of %s a quarter is none), so with no more nodes than replicas every rollout stands still. How many nodes there are is not in the file", inWords(w.now(), "replica")),
+			Label:   "one pod per node", Also: []diagnostic.Mark{{Place: w.replicas.or(w.nameAt), Label: diagnostic.Count(w.now(), "replica")}},
+			Note: fmt.Sprintf("a port of the node can be had once. No old pod may end before a new one is ready (of %s a quarter is none), so with no more nodes than replicas every rollout stands still. How many nodes there are is not in the file", diagnostic.Count(w.now(), "replica")),
 			Help: "write `strategy: {rollingUpdate: {maxUnavailable: 1, maxSurge: 0}}`, or a DaemonSet, or publish it by a Service instead of a port of the node",
 		}), true
 	})

@@ -141,7 +141,7 @@ func (b backend) missing(o *object, services []*service) (diagnostic.Problem, bo
 		return diagnostic.Problem{
 			Place:   b.port.At,
 			Message: fmt.Sprintf("%s leads to port %s of Service %s, which has no such port", o.title, diagnostic.Tick(b.port.text()), diagnostic.Tick(s.name)),
-			Label:   "not a port of the Service", Also: []diagnostic.Mark{{Place: s.nameAt, Label: "its ports: " + listed(has)}},
+			Label:   "not a port of the Service", Also: []diagnostic.Mark{{Place: s.nameAt, Label: "its ports: " + diagnostic.Series(has, mostNamed)}},
 			Note: "whoever comes by this route is told 503, whatever the pods do",
 			Help: "write a `port` of the Service: not the port of its pods, which is its `targetPort`",
 		}, true

@@ -29,6 +29,9 @@ type finding struct {
 	object *object
 }
 
+// mostNamed is how many names a line can bear.
+const mostNamed = 12
+
 // few is how many findings of a rule are told one by one.
 const few = 2
 
@@ -74,32 +77,12 @@ func (r rule) fold(found []finding) finding {
 	for _, f := range found {
 		names = append(names, f.object.name)
 	}
-	first.Message = fmt.Sprintf(r.together, inWords(len(found), "workload")) + ": " + listed(names)
+	first.Message = fmt.Sprintf(r.together, diagnostic.Count(len(found), "workload")) + ": " + diagnostic.Series(names, mostNamed)
 	first.Of, first.Also = "", nil
 	for _, f := range found[1:min(len(found), 4)] {
 		first.Also = append(first.Also, diagnostic.Mark{Place: f.Place, Label: "and this one"})
 	}
 	return first
-}
-
-// listed names what there is, as many as a line can bear.
-func listed(names []string) string {
-	const most = 12
-	if len(names) <= most {
-		return strings.Join(names, ", ")
-	}
-	return strings.Join(names[:most], ", ") + fmt.Sprintf(" and %d more", len(names)-most)
-}
-
-// inWords is a number of things.
-func inWords(n int, noun string) string {
-	if n == 1 {
-		return "1 " + noun
-	}
-	if stem, ok := strings.CutSuffix(noun, "y"); ok {
-		return fmt.Sprintf("%d %sies", n, stem)
-	}
-	return fmt.Sprintf("%d %ss", n, noun)
 }
 
 // finding makes one of a workload.

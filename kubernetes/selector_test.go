@@ -1,6 +1,9 @@
 package kubernetes
 
-import "testing"
+import (
+	"strings"
+	"testing"
+)
 
 func TestASelectorChoosesByLabels(t *testing.T) {
 	labels := map[string]string{"app": "web", "tier": "front"}
@@ -30,6 +33,19 @@ func TestASelectorChoosesByLabels(t *testing.T) {
 	} {
 		if got := c.by.chooses(labels); got != c.want {
 			t.Errorf("%s: %v", c.what, got)
+		}
+	}
+}
+
+// TestWhatIsNearIsSaidAlike: of two labels that are nearly those of a pod it is
+// always the same that is asked for.
+func TestWhatIsNearIsSaidAlike(t *testing.T) {
+	near := &workload{pod: pod{labels: map[string]string{"app": "storefront", "tier": "frontend"}}}
+	c := &cluster{workloads: []*workload{near}}
+	slip := selector{known: true, equal: map[string]string{"app": "storefrunt", "tier": "frontent"}}
+	for range 50 {
+		if said := c.nearestLabels(slip, &object{}); !strings.Contains(said, "`app: storefront`") {
+			t.Fatalf("said%s", said)
 		}
 	}
 }

@@ -168,8 +168,8 @@ func sharedDisk(c *cluster) []finding {
 				continue
 			}
 			return w.finding(claim.At, diagnostic.Problem{
-				Message: fmt.Sprintf("up to %s of %s share one volume", inWords(w.most(), "replica"), w.title),
-				Label:   modeLabel(mode), Also: []diagnostic.Mark{{Place: w.replicas.or(w.nameAt), Label: inWords(w.most(), "replica")}},
+				Message: fmt.Sprintf("up to %s of %s share one volume", diagnostic.Count(w.most(), "replica"), w.title),
+				Label:   modeLabel(mode), Also: []diagnostic.Mark{{Place: w.replicas.or(w.nameAt), Label: diagnostic.Count(w.most(), "replica")}},
 				Note: "replicas on another node than the first wait for the volume for ever; those on the same node write the same files, and are lost together",
 				Help: "use a StatefulSet with `volumeClaimTemplates`, one volume for each; or a claim that is ReadWriteMany, where the program can share its files",
 			}), true

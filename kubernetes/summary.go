@@ -46,13 +46,13 @@ func (c *cluster) counts() string {
 	var parts []string
 	for _, kind := range slices.Sorted(maps.Keys(kinds)) {
 		all += kinds[kind]
-		parts = append(parts, inWords(kinds[kind], kind))
+		parts = append(parts, diagnostic.Count(kinds[kind], kind))
 	}
-	text := inWords(all, "workload")
+	text := diagnostic.Count(all, "workload")
 	if len(parts) > 0 {
 		text += " (" + strings.Join(parts, ", ") + ")"
 	}
-	return fmt.Sprintf("%s, %d with an owner; %s, %d published; %s, %s", text, owned, inWords(len(c.services), "Service"), published, inWords(len(c.budgets), "PodDisruptionBudget"), inWords(len(c.scalers), "autoscaler"))
+	return fmt.Sprintf("%s, %d with an owner; %s, %d published; %s, %s", text, owned, diagnostic.Count(len(c.services), "Service"), published, diagnostic.Count(len(c.budgets), "PodDisruptionBudget"), diagnostic.Count(len(c.scalers), "autoscaler"))
 }
 
 func oneIf(is bool) int {
@@ -75,11 +75,11 @@ func (s *service) stands() string {
 		now, least = now+w.now(), least+w.least()
 		parts = append(parts, strings.ToLower(w.kind)+"/"+w.name)
 	}
-	text := listed(parts)
+	text := diagnostic.Series(parts, mostNamed)
 	if !counted {
 		return text + ": how many replicas is not in this file"
 	}
-	text += ": " + inWords(now, "replica")
+	text += ": " + diagnostic.Count(now, "replica")
 	if least != now {
 		text += fmt.Sprintf(", at least %d", least)
 	}
@@ -131,7 +131,7 @@ func (c *cluster) unknown() []string {
 	})...)
 	lines = append(lines, c.names("how many replicas there are: something else than an autoscaler of Kubernetes scales them", func(w *workload) bool { return w.elsewhere })...)
 	if podless := c.podless(); len(podless) > 0 {
-		lines = append(lines, "the pods of "+inWords(len(podless), "Service")+": they belong to no workload that is here: "+listed(podless))
+		lines = append(lines, "the pods of "+diagnostic.Count(len(podless), "Service")+": they belong to no workload that is here: "+diagnostic.Series(podless, mostNamed))
 	}
 	if len(c.unread) > 0 {
 		lines = append(lines, "objects of kinds that are not looked at: "+c.unreadKinds())
@@ -150,7 +150,7 @@ func (c *cluster) names(what string, is func(*workload) bool) []string {
 	if len(all) == 0 {
 		return nil
 	}
-	return []string{fmt.Sprintf("of %s %s (%s)", inWords(len(all), "workload"), what, listed(all))}
+	return []string{fmt.Sprintf("of %s %s (%s)", diagnostic.Count(len(all), "workload"), what, diagnostic.Series(all, mostNamed))}
 }
 
 func (w *workload) hooked() bool {
@@ -176,5 +176,5 @@ func (c *cluster) unreadKinds() string {
 	for _, kind := range kinds {
 		parts = append(parts, fmt.Sprintf("%s (%d)", diagnostic.Shown(kind), c.unread[kind]))
 	}
-	return listed(parts)
+	return diagnostic.Series(parts, mostNamed)
 }

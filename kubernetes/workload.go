@@ -2,7 +2,6 @@ package kubernetes
 
 import (
 	"encoding/json"
-	"slices"
 )
 
 // A workload is what makes pods.
@@ -127,15 +126,6 @@ func (w *workload) claims() []field {
 		}
 	}
 	return all
-}
-
-// publishedBy is a Service through which users reach it, or nil.
-func (w *workload) publishedBy() *service {
-	i := slices.IndexFunc(w.services, func(s *service) bool { return s.published() != "" })
-	if i < 0 {
-		return nil
-	}
-	return w.services[i]
 }
 
 // setsReplicas says where the manifest sets the number of replicas. In what a

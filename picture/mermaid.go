@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"holdfast/diagnostic"
 	"holdfast/topology"
 )
 
@@ -214,7 +215,7 @@ func (p Picture) caveats() []string {
 	if len(p.unknown) == 0 {
 		return nil
 	}
-	return []string{"not decided: what breaks " + series(p.unknown) + ", so nothing is marked for it"}
+	return []string{"not decided: what breaks " + diagnostic.Series(p.unknown, mostNamed) + ", so nothing is marked for it"}
 }
 
 func without(lines []string) []string {

@@ -14,6 +14,7 @@ import (
 
 	"holdfast"
 	"holdfast/check"
+	"holdfast/diagnostic"
 	"holdfast/event"
 	"holdfast/topology"
 )
@@ -64,7 +65,7 @@ func (e edge) words() string {
 		words = append(words, "covered by "+e.answer)
 	}
 	if len(e.routes) > 0 {
-		words = append(words, "for "+series(e.routes))
+		words = append(words, "for "+diagnostic.Series(e.routes, mostNamed))
 	}
 	return strings.Join(words, ", ")
 }
@@ -74,6 +75,9 @@ func (e edge) all() string {
 	word := []string{required: "", optional: "optional", covered: "", before: "once, before"}[e.need]
 	return strings.Trim(word+", "+e.words(), ", ")
 }
+
+// mostNamed is how many of what is alike one line names: more are not read.
+const mostNamed = 4
 
 // A need says what a dependency is to its caller.
 type need int
@@ -105,7 +109,7 @@ type mark struct {
 func (m mark) words() string {
 	switch {
 	case len(m.alone) > 0:
-		return "breaks " + series(m.alone) + " alone"
+		return "breaks " + diagnostic.Series(m.alone, mostNamed) + " alone"
 	case len(m.pair) > 0:
 		return "breaks with one more"
 	default:
@@ -346,17 +350,4 @@ func answer(f *holdfast.Fallback) string {
 		ways = append(ways, f.Body)
 	}
 	return strings.Join(ways, ", else ")
-}
-
-// series is "a, b and c", with a limit to how long a person goes on reading.
-func series(names []string) string {
-	const most = 4
-	if len(names) > most {
-		names = append(slices.Clone(names[:most-1]), fmt.Sprintf("%d more", len(names)-most+1))
-	}
-	last := len(names) - 1
-	if last < 1 {
-		return strings.Join(names, "")
-	}
-	return strings.Join(names[:last], ", ") + " and " + names[last]
 }

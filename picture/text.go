@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"holdfast/diagnostic"
 	"holdfast/topology"
 )
 
@@ -171,11 +172,11 @@ func (p point) called() string {
 	}
 	switch p.kind {
 	case topology.SharedRisk:
-		return p.name + ", shared by " + series(names)
+		return p.name + ", shared by " + diagnostic.Series(names, mostNamed)
 	case topology.HostRisk:
-		return p.name + ", the host of " + series(names)
+		return p.name + ", the host of " + diagnostic.Series(names, mostNamed)
 	default:
-		return p.name + ", without which " + series(names) + " cannot serve"
+		return p.name + ", without which " + diagnostic.Series(names, mostNamed) + " cannot serve"
 	}
 }
 

@@ -24,3 +24,21 @@ func TestWhatAPromiseLeavesOutIsExplained(t *testing.T) {
 		t.Errorf("%s\nwant\n%s", got, want)
 	}
 }
+
+func TestWhereReplicasAreIsExplained(t *testing.T) {
+	file := source.File{Name: "holdfast.yaml", Dir: "/srv", Text: []byte("name: shop\nowner: us\nzones: [a, b]\nservices:\n  web: {command: ./web, replicas: 2, ports: [\"8080\"]}\n  bank: {urls: [\"http://bank.example\"]}\n  mail: {urls: [\"http://mail.example\"], zones: [b]}\n")}
+	system, problems := Read(file, map[string]string{})
+	if system == nil {
+		t.Fatal(problems)
+	}
+	var lines []string
+	for _, i := range Explain(system) {
+		if strings.HasSuffix(i.Path, "zones") {
+			lines = append(lines, i.Path+": "+i.Value)
+		}
+	}
+	want := "services.web.zones: web-1 in a, web-2 in b; services.bank.zones: none; services.mail.zones: mail-1 in b"
+	if got := strings.Join(lines, "; "); got != want {
+		t.Errorf("%s\nwant\n%s", got, want)
+	}
+}

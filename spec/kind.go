@@ -53,7 +53,7 @@ func (r *reader) settleProcess(d *draft) {
 }
 
 // settleElsewhere is for what already runs: nothing of how a process is started
-// and stopped means anything there.
+// and stopped means anything there, and it is in our zones only if it says so.
 func (r *reader) settleElsewhere(d *draft) {
 	s := &d.service
 	for _, key := range []string{"replicas", "environment", "env_file", "working_dir", "user", "limits", "listen", "restart", "stop_signal", "stop_grace_period", "dump_signal"} {

@@ -230,17 +230,10 @@ func (r *reader) settleListen(d *draft) {
 			wanted = append(wanted, "…")
 		}
 		r.Report(d.written["listen"], diagnostic.Problem{
-			Code: unfitKey, Message: fmt.Sprintf("listen: %s for %s", plural(n, "port"), plural(s.Replicas, "replica")), Label: "each replica has a port of its own",
+			Code: unfitKey, Message: fmt.Sprintf("listen: %s for %s", diagnostic.Count(n, "port"), diagnostic.Count(s.Replicas, "replica")), Label: "each replica has a port of its own",
 			Help: "write " + diagnostic.Tick("listen: ["+strings.Join(wanted, ", ")+"]") + ", or leave it out: holdfast then chooses, and `$PORT` says what",
 		})
 	}
-}
-
-func plural(n int, of string) string {
-	if n == 1 {
-		return "1 " + of
-	}
-	return fmt.Sprintf("%d %ss", n, of)
 }
 
 // relateCondition: who waits for another's end needs one that has an end, and

@@ -368,17 +368,10 @@ func foreignKeys() map[string]string {
 	}
 }
 
-// spanText is a duration as a person writes it: "10m" and not "10m0s".
+// spanText is a duration as a person writes it, in days where it is some.
 func spanText(d time.Duration) string {
 	if d > maxWait && d%(24*time.Hour) == 0 {
 		return strings.TrimSuffix((d/24).String(), "h0m0s") + "d"
 	}
-	text := d.String()
-	if minutes, whole := strings.CutSuffix(text, "m0s"); whole {
-		text = minutes + "m"
-	}
-	if hours, whole := strings.CutSuffix(text, "h0m"); whole {
-		text = hours + "h"
-	}
-	return text
+	return diagnostic.Span(d)
 }

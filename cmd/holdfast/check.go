@@ -233,7 +233,7 @@ func (d *checked) closing() []string {
 	lines = append(lines, d.Summary...)
 	lines = append(lines, d.judgement.Summary()...)
 	if d.Baseline != nil && d.Baseline.Gone > 0 {
-		lines = append(lines, fmt.Sprintf("%s of the baseline gone: make it anew, so that they stay away", count(d.Baseline.Gone, "problem")))
+		lines = append(lines, fmt.Sprintf("%s of the baseline gone: make it anew, so that they stay away", diagnostic.Count(d.Baseline.Gone, "problem")))
 	}
 	if len(d.Problems) > 0 {
 		// The first error, or else the first warning; of the others it is said in the same way.
@@ -249,7 +249,7 @@ func (d *checked) found() string {
 	var parts, left []string
 	for _, severity := range []diagnostic.Severity{diagnostic.Error, diagnostic.Warning} {
 		if n := d.count(severity); n > 0 {
-			parts = append(parts, count(n, string(severity)))
+			parts = append(parts, diagnostic.Count(n, string(severity)))
 		}
 	}
 	said := strings.Join(parts, ", ")
@@ -280,8 +280,8 @@ func summary(system *holdfast.System) string {
 		}
 	}
 	return fmt.Sprintf("%s: %s, %s, %s; %d of %s owned",
-		system.Name, count(len(system.Services), "service"), count(replicas(system), "replica"), count(len(system.Edges()), "dependency"),
-		owned, count(len(system.Modes), "failure mode"))
+		system.Name, diagnostic.Count(len(system.Services), "service"), diagnostic.Count(replicas(system), "replica"), diagnostic.Count(len(system.Edges()), "dependency"),
+		owned, diagnostic.Count(len(system.Modes), "failure mode"))
 }
 
 func replicas(system *holdfast.System) int {
@@ -290,14 +290,4 @@ func replicas(system *holdfast.System) int {
 		n += service.Replicas
 	}
 	return n
-}
-
-func count(n int, noun string) string {
-	if n == 1 {
-		return "1 " + noun
-	}
-	if stem, ok := strings.CutSuffix(noun, "y"); ok {
-		return fmt.Sprintf("%d %sies", n, stem)
-	}
-	return fmt.Sprintf("%d %ss", n, noun)
 }

@@ -20,6 +20,7 @@ import (
 
 	"holdfast"
 	written "holdfast/command"
+	"holdfast/diagnostic"
 	"holdfast/fault"
 	"holdfast/host"
 	"holdfast/internal/proc"
@@ -241,7 +242,7 @@ func (d doctor) print(out io.Writer) {
 		fmt.Fprintln(out, "nothing is missing")
 		return
 	}
-	fmt.Fprintf(out, "%s; the system runs without, as said above\n", count(missing, "warning"))
+	fmt.Fprintf(out, "%s; the system runs without, as said above\n", diagnostic.Count(missing, "warning"))
 }
 
 // printFacts says them one per line, and what to do below. It returns how many

@@ -15,6 +15,7 @@ import (
 
 	"holdfast"
 	"holdfast/api"
+	"holdfast/diagnostic"
 	"holdfast/event"
 	"holdfast/internal/proc"
 	"holdfast/journal"
@@ -180,7 +181,7 @@ func replayCommand() *cobra.Command {
 		case err != nil:
 			return exit(exitCouldNot, err)
 		}
-		fmt.Fprintf(c.OutOrStdout(), "the same decisions: %s, %s\n", count(replay.Frames, "frame"), count(replay.Entries, "entry"))
+		fmt.Fprintf(c.OutOrStdout(), "the same decisions: %s, %s\n", diagnostic.Count(replay.Frames, "frame"), diagnostic.Count(replay.Entries, "entry"))
 		return nil
 	}
 	return c

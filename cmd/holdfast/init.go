@@ -9,6 +9,8 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
+
+	"holdfast/diagnostic"
 )
 
 func initCommand() *cobra.Command {
@@ -49,7 +51,7 @@ func runInit(c *cobra.Command, o initOptions) error {
 	if err := writeNew(defaultFile, text); err != nil {
 		return err
 	}
-	fmt.Fprintf(c.ErrOrStderr(), "wrote %s, %s\n  next: read its comments, then holdfast check\n", defaultFile, count(strings.Count(text, "\n"), "line"))
+	fmt.Fprintf(c.ErrOrStderr(), "wrote %s, %s\n  next: read its comments, then holdfast check\n", defaultFile, diagnostic.Count(strings.Count(text, "\n"), "line"))
 	return nil
 }
 

@@ -17,6 +17,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"holdfast"
+	"holdfast/diagnostic"
 	"holdfast/fault"
 	"holdfast/internal/proc"
 	"holdfast/mode"
@@ -168,7 +169,7 @@ func (p proving) run(ctx context.Context, o prove.Options) (report.Run, error) {
 // plan says what will be done, before it is.
 func plan(o prove.Options) string {
 	return fmt.Sprintf("%s: %s to drill, %s each, in a private copy (%s on loopback, state below %s); GET requests only, %.0f/s; %s",
-		o.System.Name, count(len(o.Modes), "failure mode"), count(o.Repeat, "time"), count(replicas(o.System), "replica"), o.State, o.Rate, mercy(o))
+		o.System.Name, diagnostic.Count(len(o.Modes), "failure mode"), diagnostic.Count(o.Repeat, "time"), diagnostic.Count(replicas(o.System), "replica"), o.State, o.Rate, mercy(o))
 }
 
 // mercy says what becomes of a system that runs.

@@ -16,6 +16,7 @@ import (
 
 	"holdfast"
 	"holdfast/api"
+	"holdfast/diagnostic"
 	"holdfast/event"
 	"holdfast/internal/proc"
 	"holdfast/journal/view"
@@ -78,7 +79,7 @@ func printStatus(out io.Writer, status api.Status) {
 	fmt.Fprintf(out, "control  %s\n", controlText(status))
 	if status.Journal.Trouble != "" {
 		fmt.Fprintf(out, "journal  NOT RECORDING: %s; what is decided is acted upon all the same (%s unrecorded so far)\n  next: make room on the disk of the state directory; recording goes on by itself\n",
-			status.Journal.Trouble, count(int(status.Journal.Unrecorded), "frame"))
+			status.Journal.Trouble, diagnostic.Count(int(status.Journal.Unrecorded), "frame"))
 	}
 }
 
@@ -146,7 +147,7 @@ func headline(v view.Status) string {
 	case !v.Serving:
 		return "NOT SERVING"
 	case len(v.Failures) > 0:
-		return "serving, " + count(len(v.Failures), "failure") + " open"
+		return "serving, " + diagnostic.Count(len(v.Failures), "failure") + " open"
 	default:
 		return "serving"
 	}
@@ -187,7 +188,7 @@ func controlText(status api.Status) string {
 	for _, role := range status.Roles {
 		part := fmt.Sprintf("%s pid %d for %s", role.Name, role.Pid, event.Short(proc.Now()-time.Duration(role.Since)))
 		if role.Restarts > 0 {
-			part += fmt.Sprintf(" (restarted %s)", count(role.Restarts, "time"))
+			part += fmt.Sprintf(" (restarted %s)", diagnostic.Count(role.Restarts, "time"))
 		}
 		parts = append(parts, part)
 	}
@@ -229,7 +230,7 @@ func printReplica(out io.Writer, status api.Status, replica view.ReplicaStatus) 
 				in = "in"
 			}
 			fmt.Fprintf(out, "  %-16s %s: %s for %s, %s, %d failed, %d under way; %s\n", "", gateway.Gateway, in,
-				event.Short(proc.Now()-time.Duration(endpoint.Since)), count(int(endpoint.Tries), "request"), endpoint.Failures, endpoint.InFlight, endpoint.Reason)
+				event.Short(proc.Now()-time.Duration(endpoint.Since)), diagnostic.Count(int(endpoint.Tries), "request"), endpoint.Failures, endpoint.InFlight, endpoint.Reason)
 		}
 	}
 	for _, failure := range status.View.Failures {

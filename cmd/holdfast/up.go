@@ -18,6 +18,7 @@ import (
 	"holdfast/api"
 	"holdfast/check"
 	"holdfast/cutset"
+	"holdfast/diagnostic"
 	"holdfast/event"
 	"holdfast/fault"
 	"holdfast/internal/files"
@@ -82,7 +83,7 @@ func designHint(file source.File) string {
 	if n == 0 {
 		return ""
 	}
-	return fmt.Sprintf("the design has %s: holdfast check %s says more\n", count(n, "problem"), file.Name)
+	return fmt.Sprintf("the design has %s: holdfast check %s says more\n", diagnostic.Count(n, "problem"), file.Name)
 }
 
 // up is the command while it runs. The system it started outlives it unless it
@@ -351,7 +352,7 @@ func inShadow(arms []view.Arm) string {
 	if n == 0 {
 		return ""
 	}
-	return fmt.Sprintf("; in shadow: %s of %d that would end a living process (holdfast prove arms what passes)", count(n, "remedy"), len(arms))
+	return fmt.Sprintf("; in shadow: %s of %d that would end a living process (holdfast prove arms what passes)", diagnostic.Count(n, "remedy"), len(arms))
 }
 
 // errGaveUp says that a replica cannot be started by trying.
