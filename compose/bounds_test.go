@@ -57,6 +57,9 @@ func hostile(tenths int) map[string]string {
 		"nesting":                   "services: {web: {image: a:1, labels: " + strings.Repeat("{a: ", 60) + "1" + strings.Repeat("}", 60) + "}}\n",
 		"dollars":                   "services: {web: {image: a:1, command: \"" + strings.Repeat("${x:-", 20_000) + "\"}}\n",
 		"defaults":                  "services: {web: {image: a:1, command: \"" + strings.Repeat("${x:-a}", 2_000*tenths) + "\"}}\n",
+		"a million, often":          "services: {web: {image: a:1, command: \"" + strings.Repeat("$million", 100_000) + "\"}}\n",
+		"a million, if it is set":   "services: {web: {image: a:1, command: \"" + strings.Repeat("${million:+$million$million}", 30_000) + "\"}}\n",
+		"others within others":      "services: {web: {image: a:1, command: \"" + strings.Repeat("${one:+", 100_000) + strings.Repeat("}", 100_000) + "\"}}\n",
 		"many health checks":        "services:\n" + lines(80*tenths, "  s#: {image: a:1, healthcheck: {test: [CMD, curl, \"http://s1/\"]}}"),
 		"a hub":                     "services:\n  hub: {image: \"postgres:16\"}\n" + lines(80*tenths, "  s#: {image: a:1, depends_on: [hub], environment: {DB_HOST: hub}}"),
 		"published services":        "services:\n  s0: {image: a:1, ports: [80]}\n" + ladder(50*tenths, "ports: [80], depends_on: [s%d]"),
@@ -90,7 +93,7 @@ func TestHostileFilesAreBounded(t *testing.T) {
 	for name, text := range hostile(tenths) {
 		t.Run(name, func(t *testing.T) {
 			began := time.Now()
-			r := Review(source.File{Name: "compose.yaml", Text: []byte(text), Dir: "/srv"}, nil)
+			r := Review(source.File{Name: "compose.yaml", Text: []byte(text), Dir: "/srv"}, map[string]string{"one": "1", "million": strings.Repeat("m", 1_000_000)})
 			took := time.Since(began)
 			t.Logf("%d bytes: %d problems in %s", len(text), len(r.Problems), took)
 			if took > 30*time.Second {

@@ -15,7 +15,7 @@ func (p *planter) filled(n *node) (text string, vague bool) {
 		return n.raw, false
 	}
 	f := &filling{environ: p.environ, unset: p.unset}
-	text = f.fill(command.Pieces(n.raw))
+	text = f.fill(command.Pieces(n.raw), 0)
 	if f.bad != nil {
 		at := p.document.Dollar(n.value.At, f.bad.Dollar, f.bad.Source)
 		p.document.Report(at, diagnostic.Problem{
@@ -34,19 +34,28 @@ type filling struct {
 	bad     *command.Piece // the first that cannot be read
 }
 
-func (f *filling) fill(all []command.Piece) string {
+// maxNesting bounds ${A:+${B:+…}}.
+const maxNesting = 16
+
+// fill writes pieces out, as much of them as may be in a file: a variable that
+// .env sets to a megabyte may be referred to a hundred thousand times. Whoever
+// counts what is in the file says that it is too much.
+func (f *filling) fill(all []command.Piece, nesting int) string {
 	var text strings.Builder
 	for _, p := range all {
+		if text.Len() > maxVolume {
+			break
+		}
 		value, set := f.environ[p.Name]
 		switch {
 		case p.Why != "":
-			text.WriteString(f.other(p))
+			text.WriteString(f.other(p, nesting))
 		case p.Name == "":
 			text.WriteString(p.Text)
 		case p.Fallback == command.Never && !set:
 			f.miss(p.Name)
 		case p.Fallback.Uses(value, set):
-			text.WriteString(f.fill(p.Instead))
+			text.WriteString(f.fill(p.Instead, nesting+1))
 		default:
 			text.WriteString(value)
 		}
@@ -62,14 +71,14 @@ func (f *filling) miss(name string) {
 // other fills in the forms that only Compose has: ${NAME:?why} and ${NAME?why},
 // which must be set, and ${NAME:+text} and ${NAME+text}, which are the text when
 // it is.
-func (f *filling) other(p command.Piece) string {
+func (f *filling) other(p command.Piece, nesting int) string {
 	inner, braced := strings.CutPrefix(p.Source, "${")
 	inner, closed := strings.CutSuffix(inner, "}")
 	name := command.LeadingName(inner)
 	rest := strings.TrimPrefix(inner[len(name):], ":")
 	value, set := f.environ[name]
 	switch {
-	case !braced || !closed || name == "" || rest == "" || !strings.ContainsRune("?+", rune(rest[0])):
+	case nesting >= maxNesting || !braced || !closed || name == "" || rest == "" || !strings.ContainsRune("?+", rune(rest[0])):
 		if f.bad == nil {
 			f.bad = &p
 		}
@@ -78,7 +87,7 @@ func (f *filling) other(p command.Piece) string {
 		f.miss(name)
 		return ""
 	case rest[0] == '+':
-		return f.fill(command.Pieces(rest[1:]))
+		return f.fill(command.Pieces(rest[1:]), nesting+1)
 	default:
 		return value
 	}

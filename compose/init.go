@@ -243,7 +243,7 @@ func (d *draft) needs(s *service) {
 func (d *draft) healthcheck(s *service, scheme string) {
 	var parts []string
 	switch path := askedPath(s); {
-	case scheme != "tcp" && path != "":
+	case scheme != "tcp" && path != "" && !s.look("healthcheck").filled(): // what a variable holds may be a secret
 		parts = append(parts, "path: "+quoted(path))
 	case scheme == "tcp" && slices.Contains([]string{"Redis", "Valkey"}, s.store.called):
 		parts = append(parts, `send: "PING\r\n"`, `expect: "PONG"`)

@@ -119,3 +119,12 @@ func TestInitNeedsSomethingToAsk(t *testing.T) {
 		}
 	}
 }
+
+// What is written is kept in a repository: no token of the caller's is in it.
+func TestInitWritesNoVariableOfAHealthCheck(t *testing.T) {
+	text := "services: {web: {image: a:1, ports: [\"80:80\"], healthcheck: {test: [CMD, curl, \"http://localhost/up?token=${TOKEN}\"]}}}\n"
+	written, _, why := Init(source.File{Name: "compose.yaml", Text: []byte(text), Dir: "/srv"}, map[string]string{"TOKEN": "s3cret"})
+	if why != "" || strings.Contains(written, "s3cret") || !strings.Contains(written, "web:") {
+		t.Errorf("%s\n%s", why, written)
+	}
+}

@@ -2,6 +2,7 @@ package compose
 
 import (
 	"math"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -99,6 +100,11 @@ func (n *node) uncertain() bool {
 		}
 	}
 	return false
+}
+
+// filled says that something in it was filled in from a variable.
+func (n *node) filled() bool {
+	return n != nil && (n.raw != n.text || slices.ContainsFunc(n.kids, (*node).filled))
 }
 
 // A planter makes nodes of a document's values.

@@ -1,6 +1,7 @@
 package diagnostic
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -14,7 +15,7 @@ const DocumentVersion = 0
 // known and does not count. It is how a team begins with a file that has fifty
 // problems, and is not meant to stay: what is accepted has an owner and an end.
 type Baseline struct {
-	known map[lasting]int
+	known counts
 }
 
 // A lasting identity is the same however often a file is edited: it has no line,
@@ -37,8 +38,8 @@ func lastingOf(p Problem) lasting {
 // ReadBaseline reads a document that check printed earlier.
 func ReadBaseline(text []byte) (Baseline, error) {
 	var document struct {
-		Version  *int       `json:"version"`
-		Problems *[]Problem `json:"problems"`
+		Version  *int    `json:"version"`
+		Problems *counts `json:"problems"`
 	}
 	switch err := json.Unmarshal(text, &document); {
 	case err != nil:
@@ -48,11 +49,33 @@ func ReadBaseline(text []byte) (Baseline, error) {
 	case *document.Version != DocumentVersion:
 		return Baseline{}, fmt.Errorf("it is of version %d, and this program writes and reads version %d", *document.Version, DocumentVersion)
 	}
-	b := Baseline{known: map[lasting]int{}}
-	for _, p := range *document.Problems {
-		b.known[lastingOf(p)]++
+	return Baseline{known: *document.Problems}, nil
+}
+
+// counts are how many there are of each problem of a list. It is read
+// problem by problem, since a list of a few megabytes may hold millions.
+type counts map[lasting]int
+
+// mostKnown is far beyond what check finds in the largest file that it reads.
+const mostKnown = 200_000
+
+func (c *counts) UnmarshalJSON(text []byte) error {
+	decoder := json.NewDecoder(bytes.NewReader(text))
+	if opening, err := decoder.Token(); err != nil || opening != json.Delim('[') {
+		return errors.Join(errors.New("its problems are no list"), err)
 	}
-	return b, nil
+	*c = counts{}
+	for n := 0; decoder.More(); n++ {
+		if n == mostKnown {
+			return fmt.Errorf("it has more than %d problems", mostKnown)
+		}
+		var p Problem
+		if err := decoder.Decode(&p); err != nil {
+			return err
+		}
+		(*c)[lastingOf(p)]++
+	}
+	return nil
 }
 
 // A Comparison is what has changed since a baseline.

@@ -112,3 +112,13 @@ func TestNoProblemIsLost(t *testing.T) {
 		}
 	})
 }
+
+// A short list may hold millions of problems, which say nothing.
+func TestABaselineOfMillionsIsRefused(t *testing.T) {
+	for _, one := range []string{"{}", "null"} {
+		text := `{"version":0,"problems":[` + strings.Repeat(one+",", mostKnown) + one + `]}`
+		if _, err := ReadBaseline([]byte(text)); err == nil || !strings.Contains(err.Error(), "more than 200000 problems") {
+			t.Errorf("%s, again and again: %v", one, err)
+		}
+	}
+}

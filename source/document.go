@@ -53,6 +53,7 @@ type Document struct {
 	aliases  map[*ast.AliasNode]ast.Node   // where each leads; one that leads nowhere is not in it
 	indexed  map[ast.Node]map[string]Entry // mappings that Find has been through
 	visited  int                           // values so far, counted once for every way that leads to them
+	volume   int                           // bytes of texts so far, counted in the same way
 }
 
 // Read makes a document of a file. Its work is bounded whatever the text: see

@@ -18,13 +18,15 @@ type Limits struct {
 	Entries int // of one mapping: the parser takes 3 s for 40,000 keys in one, and 50 s for 65,000 without values
 	Items   int // of one list in brackets; lists of dashes are no work to the parser
 	Values  int // that are read, each counted once for every way that leads to it
+	Volume  int // bytes of the texts and keys that are read, counted in the same way
 }
 
 // written are the limits of what a person writes: a system of 5,000 services of
 // ten lines each is 600 KiB and 250,000 tokens, and 1 MiB without aliases that
-// means something holds fewer values than these.
+// means something holds fewer values than these. Of its bytes few are read
+// twice.
 func written() Limits {
-	return Limits{Bytes: 1 << 20, Tokens: 250_000, Entries: 6_000, Items: 6_000, Values: 200_000}
+	return Limits{Bytes: 1 << 20, Tokens: 250_000, Entries: 6_000, Items: 6_000, Values: 200_000, Volume: 4 << 20}
 }
 
 // Dumped are the limits of what a program writes out. 3,000 Deployments as
@@ -32,7 +34,7 @@ func written() Limits {
 // tokens: the grammar takes 2 s and 550 MB for them on two slow cores. The worst
 // text within these limits takes it 5 s.
 func Dumped() Limits {
-	return Limits{Bytes: 16 << 20, Tokens: 1_500_000, Entries: 2_000, Items: 50_000, Values: 4_000_000}
+	return Limits{Bytes: 16 << 20, Tokens: 1_500_000, Entries: 2_000, Items: 50_000, Values: 4_000_000, Volume: 128 << 20}
 }
 
 const (

@@ -111,9 +111,24 @@ func (d *Document) Visit(at diagnostic.Place) bool {
 		return true
 	}
 	if d.visited == most+1 {
-		d.Report(at, diagnostic.Problem{Code: AliasBomb, Message: fmt.Sprintf("the file holds more than %d values once its aliases are followed", most), Label: "given up here", Help: "use fewer aliases, or several systems"})
+		d.reportBomb(at, fmt.Sprintf("%d values", most))
 	}
 	return false
+}
+
+// Take counts the bytes of a text and says whether it may be read. A text of a
+// megabyte is taken once for every alias that leads to it.
+func (d *Document) Take(at diagnostic.Place, text string) bool {
+	most, before := d.kind.Limits.Volume, d.volume
+	d.volume += len(text)
+	if before <= most && d.volume > most {
+		d.reportBomb(at, fmt.Sprintf("%d MiB of text", most>>20))
+	}
+	return d.volume <= most
+}
+
+func (d *Document) reportBomb(at diagnostic.Place, what string) {
+	d.Report(at, diagnostic.Problem{Code: AliasBomb, Message: "the file holds more than " + what + " once its aliases are followed", Label: "given up here", Help: "use fewer aliases, or several systems"})
 }
 
 // IsNull says whether a value is written as none: `~`, `null`, or nothing.
@@ -200,6 +215,9 @@ func (d *Document) All(v Value) []Entry {
 			continue
 		}
 		e := d.entry(node)
+		if !d.Take(e.At, e.Key) {
+			break
+		}
 		if first, twice := own.add(e); twice {
 			d.reportDuplicate(first, e)
 		}
@@ -302,7 +320,7 @@ func (d *Document) Items(v Value, what, example string) ([]Value, bool) {
 
 // Scalar is the text of a value as it was written, nothing filled in.
 func (d *Document) Scalar(v Value) (string, bool) {
-	switch n := v.Node.(type) {
+	switch v.Node.(type) {
 	case nil:
 		return "", false
 	case *ast.NullNode:
@@ -311,11 +329,9 @@ func (d *Document) Scalar(v Value) (string, bool) {
 	case *ast.MappingNode, *ast.MappingValueNode, *ast.SequenceNode:
 		d.ReportType(v, "one value", "write one word or number, in quotes if it has blanks")
 		return "", false
-	case *ast.LiteralNode:
-		return n.Value.Value, true
-	default:
-		return Text(n), true
 	}
+	text := v.String()
+	return text, d.Take(v.At, text)
 }
 
 // ReportType says that a value is of another shape than is wanted.

@@ -93,10 +93,10 @@ func (r *reader) writeJSON(out *bytes.Buffer, v source.Value) {
 		writePlain(out, n.Value)
 	case *ast.InfinityNode, *ast.NanNode:
 		r.Report(v.At, diagnostic.Problem{Code: badNumber, Message: v.Name + ": " + diagnostic.Tick(source.Text(n)) + " is no number in JSON", Help: "put quotes around it to make it a text"})
-	case *ast.LiteralNode:
-		writePlain(out, n.Value.Value)
 	default:
-		writePlain(out, source.Text(n))
+		if text, ok := r.Scalar(v); ok {
+			writePlain(out, text)
+		}
 	}
 }
 

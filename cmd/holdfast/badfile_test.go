@@ -44,6 +44,7 @@ func brokenTexts() map[string]brokenText {
 	laughs := "name: lol\nx-0: &a0 [lol, lol]\n" + repeat(9, func(i int) string {
 		return fmt.Sprintf("x-%d: &a%d [%s*a%d]\n", i+1, i+1, strings.Repeat(fmt.Sprintf("*a%d, ", i), 8), i)
 	})
+	long := strings.Repeat("x ", 250_000)
 	return map[string]brokenText{
 		"empty":                   {text: "", code: "HF1003"},
 		"a mark of the order":     {text: "\ufeff", code: "HF1003"},
@@ -54,6 +55,8 @@ func brokenTexts() map[string]brokenText {
 		"many documents":          {text: repeat(1000, func(int) string { return "---\nname: shop\n" }), code: "HF1007"},
 		"a billion laughs":        {text: laughs + "services: *a9\n", code: "HF1102"},
 		"laughs that are merged":  {text: "x-0: &a0 {x: 1}\n" + repeat(40, func(i int) string { return fmt.Sprintf("x-%d: &a%d {<<: [*a%d, *a%d]}\n", i+1, i+1, i, i) }) + "services: *a40\n", code: "HF1009"},
+		"a long answer, aliased":  {text: "name: shop\nx-t: &t \"" + long + "\"\nservices: {web: {command: ./web, depends_on: {ads: {fallback: {json: [" + strings.Repeat("*t ,", 5000) + "*t ]}}}}, ads: {command: ./ads}}\n", code: "HF1009"},
+		"a long command, aliased": {text: "name: shop\nx-t: &t \"" + long + "\"\nservices:\n" + repeat(2000, func(i int) string { return fmt.Sprintf("  s%d: {command: *t , owner: *t }\n", i) }), code: "HF1009"},
 		"anchors in a circle":     {text: "name: shop\nservices: &a {web: {environment: *a}}\n", code: "HF1008"},
 		"brackets":                {text: strings.Repeat("[{a: ", 10_000), code: "HF1010"},
 		"100 MB":                  {text: "name: shop\n", filler: "# filler\n", times: 100 << 20 / 9, code: "HF1002"},

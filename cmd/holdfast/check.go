@@ -49,7 +49,7 @@ func checkCommand() *cobra.Command {
 		if o.order < 1 || o.order > maxOrder {
 			return exit(exitUsage, fmt.Errorf("--order %d\n  next: write a number from 1 to %d", o.order, maxOrder))
 		}
-		return runCheck(c, argument(args, 0), o)
+		return untilInterrupted(c.Context(), func() error { return runCheck(c, argument(args, 0), o) })
 	}
 	return c
 }

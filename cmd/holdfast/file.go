@@ -7,10 +7,13 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
+	"unicode"
 
 	"github.com/spf13/cobra"
 
 	"holdfast"
+	"holdfast/diagnostic"
 	"holdfast/source"
 )
 
@@ -47,6 +50,8 @@ func fileToCheck(name string, in io.Reader, notices io.Writer) (source.File, err
 	switch {
 	case name == "-":
 		return fileFrom(in)
+	case strings.ContainsFunc(name, moves):
+		return source.File{}, exit(exitUsage, fmt.Errorf("the name of the file %s has characters that cannot be shown\n  next: rename it", diagnostic.Tick(name)))
 	case name != "":
 		return readFileAtMost(name, maxToCheck)
 	}
@@ -60,6 +65,13 @@ func fileToCheck(name string, in io.Reader, notices io.Writer) (source.File, err
 		}
 	}
 	return readFile(defaultFile)
+}
+
+// moves says that a character in the name of a file would move a terminal's
+// cursor, turn its text around or begin a line, which GitHub may take for a
+// command: the name is the stranger's whose file it is.
+func moves(c rune) bool {
+	return unicode.IsControl(c) || unicode.In(c, unicode.Cf, unicode.Zl, unicode.Zp)
 }
 
 // otherDefaults are files of others that check reads where there is none of ours.

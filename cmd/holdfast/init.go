@@ -36,34 +36,47 @@ type initOptions struct {
 }
 
 func runInit(c *cobra.Command, o initOptions) error {
+	var text string
+	err := untilInterrupted(c.Context(), func() (err error) {
+		text, err = begin(c, o)
+		if err != nil || o.write {
+			return err
+		}
+		_, err = io.WriteString(c.OutOrStdout(), text)
+		return failedToPrint(err)
+	})
+	if err != nil || !o.write {
+		return err
+	}
+	if err := writeNew(defaultFile, text); err != nil {
+		return err
+	}
+	fmt.Fprintf(c.ErrOrStderr(), "wrote %s, %s\n  next: read its comments, then holdfast check\n", defaultFile, diagnostic.Count(strings.Count(text, "\n"), "line"))
+	return nil
+}
+
+// begin is the text of a holdfast.yaml for the file that was named.
+func begin(c *cobra.Command, o initOptions) (string, error) {
 	if o.from == "" {
-		return exit(exitUsage, errors.New("init reads a file that you have, and none is named\n  next: holdfast init --from compose.yaml"))
+		return "", exit(exitUsage, errors.New("init reads a file that you have, and none is named\n  next: holdfast init --from compose.yaml"))
 	}
 	file, err := fileToCheck(o.from, c.InOrStdin(), c.ErrOrStderr())
 	if err != nil {
-		return err
+		return "", err
 	}
 	kind, err := kindOf(file, o.as)
 	if err != nil {
-		return err
+		return "", err
 	}
 	if kind.begin == nil {
-		return exit(exitUsage, fmt.Errorf("%s is no Compose file and holds no Kubernetes objects\n  next: holdfast check %s, or say what it is with --as", file.Name, o.from))
+		return "", exit(exitUsage, fmt.Errorf("%s is no Compose file and holds no Kubernetes objects\n  next: holdfast check %s, or say what it is with --as", file.Name, o.from))
 	}
 	begun := kind.begin(file, environ())
 	if begun.text == "" {
 		fmt.Fprint(c.ErrOrStderr(), file.Show(begun.problems, isTerminal(c.ErrOrStderr())))
-		return exit(exitUsage, errors.New(begun.why))
+		return "", exit(exitUsage, errors.New(begun.why))
 	}
-	if !o.write {
-		_, err := io.WriteString(c.OutOrStdout(), begun.text)
-		return failedToPrint(err)
-	}
-	if err := writeNew(defaultFile, begun.text); err != nil {
-		return err
-	}
-	fmt.Fprintf(c.ErrOrStderr(), "wrote %s, %s\n  next: read its comments, then holdfast check\n", defaultFile, diagnostic.Count(strings.Count(begun.text, "\n"), "line"))
-	return nil
+	return begun.text, nil
 }
 
 // writeNew makes a file, whole or not at all.

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
@@ -91,6 +92,20 @@ func TestOurExamplesAreOurs(t *testing.T) {
 		file := source.File{Name: "stdin", Text: text}
 		if isKubernetes(file) || isCompose(file) && !strings.HasSuffix(path, "unknown-keys.yaml") {
 			t.Errorf("%s is taken for another kind", path)
+		}
+	}
+}
+
+// The name of a file is a stranger's, too, when its pull request is checked.
+func TestANameThatATerminalOrGitHubWouldObeyIsRefused(t *testing.T) {
+	for name, want := range map[string]bool{
+		"a\n::error::b.yaml": true, "a\r.yaml": true, "a\x1b[2J.yaml": true, "a\u202eb.yaml": true, "a\u2028b.yaml": true,
+		"é/日本語 2.yaml": false, "a\u00a0b.yaml": false, "a,b:c%.yaml": false,
+	} {
+		_, err := fileToCheck(name, nil, io.Discard)
+		refused := err != nil && strings.Contains(err.Error(), "cannot be shown")
+		if refused != want || refused && strings.ContainsAny(strings.TrimSuffix(err.Error(), "\n  next: rename it"), "\n\r\x1b\u202e\u2028") {
+			t.Errorf("%q: %v", name, err)
 		}
 	}
 }

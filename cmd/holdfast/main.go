@@ -95,6 +95,20 @@ func failed(ctx context.Context, err error) error {
 	return exit(exitCouldNot, err)
 }
 
+// untilInterrupted does what reads, thinks and prints and asks nobody meanwhile
+// whether it is still wanted. Interrupted, it is left where it stands, at once:
+// nothing of it outlives the program.
+func untilInterrupted(ctx context.Context, work func() error) error {
+	done := make(chan error, 1)
+	go func() { done <- work() }()
+	select {
+	case err := <-done:
+		return err
+	case <-ctx.Done():
+		return exit(exitInterrupted, nil)
+	}
+}
+
 func command() *cobra.Command {
 	root := &cobra.Command{
 		Use:           "holdfast",
