@@ -39,7 +39,7 @@ func (f field) list() []field {
 func (f field) pairs() map[string]string {
 	all := map[string]string{}
 	for _, e := range f.entries() {
-		all[e.Key] = e.Value.String()
+		all[e.Key] = beginning(e.Value.String())
 	}
 	return all
 }
@@ -55,8 +55,15 @@ func (f field) text() string {
 	if !f.written {
 		return ""
 	}
-	return f.String()
+	return beginning(f.String())
 }
+
+// maxText is more than names, images, commands and annotations need. A longer
+// text is looked at no further: aliases may lead to it thousands of times.
+const maxText = 8 << 10
+
+// beginning is the beginning of a text, as much of it as is looked at.
+func beginning(text string) string { return text[:min(len(text), maxText)] }
 
 // texts are those of a list.
 func (f field) texts() []string {

@@ -248,6 +248,8 @@ func TestThousandsOfObjectsAreReviewedInTime(t *testing.T) {
 		{what: "that do not find each other", text: join(lost...)},
 		{what: "an alias bomb", text: bomb + "kind: List\nitems: *a19\n"},
 		{what: "deep nesting", text: "kind: Deployment\nmetadata: {name: x}\nspec:\n" + stairs(4_000)},
+		{what: "a long text that thousands share", text: "kind: Pod\nmetadata: {name: x}\nspec:\n  x: &b \"" + strings.Repeat("x", tenths*400_000) + "\"\n  containers:\n" +
+			strings.Repeat("  - {name: *b, image: *b, command: [*b], env: [{name: *b, value: *b}]}\n", tenths*500)},
 		{what: "many owners", text: "kind: Pod\nmetadata:\n  name: x\n  annotations:\n    holdfast/accept: |\n" + strings.Repeat("      HF3250 until 2027-01-01 by a: b\n", tenths*20_000)},
 	} {
 		t.Run(c.what, func(t *testing.T) {
