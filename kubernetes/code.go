@@ -8,6 +8,8 @@ import (
 
 // The codes, by what they are about.
 const (
+	NoObject diagnostic.Code = "HF3200"
+
 	PublishedAlone   diagnostic.Code = "HF3201"
 	Alone            diagnostic.Code = "HF3202"
 	OneCopy          diagnostic.Code = "HF3203"
@@ -58,7 +60,7 @@ const (
 )
 
 // firstCode is the first of this package; smaller ones are about the text.
-const firstCode = PublishedAlone
+const firstCode = NoObject
 
 // Codes lists every kind of problem that Review finds in Kubernetes objects, by
 // code. Those of the text are package source's.
@@ -67,6 +69,7 @@ func Codes() []diagnostic.Meaning {
 	for _, r := range rules() {
 		all = append(all, r.Meaning)
 	}
+	all = append(all, diagnostic.Meaning{Code: NoObject, Severity: diagnostic.Error, Title: "there is no Kubernetes object"})
 	all = append(all, diagnostic.Meaning{Code: BadAcceptance, Severity: diagnostic.Warning, Title: "an acceptance in an annotation cannot be read"})
 	slices.SortFunc(all, func(a, b diagnostic.Meaning) int {
 		if a.Code < b.Code {

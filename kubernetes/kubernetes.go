@@ -21,6 +21,12 @@ import (
 func Review(file source.File) diagnostic.Review {
 	d := source.Read(file, fileKind())
 	c := newCluster(d)
+	if len(c.objects) == 0 && d.Problems.Errors() == 0 {
+		d.Report(diagnostic.Beginning(), diagnostic.Problem{
+			Code: NoObject, Message: "there is no Kubernetes object in " + diagnostic.Tick(file.Name), Note: "that nothing is wrong with nothing says nothing",
+			Help: "look at the namespace and the kinds that were asked for: `kubectl get deploy,sts,svc,pdb,hpa -n shop -o yaml | holdfast check -`",
+		})
+	}
 	accepted := c.acceptances(d)
 	for _, f := range c.findings(agreed(accepted)) {
 		d.Report(f.Place, f.Problem)

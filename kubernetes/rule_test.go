@@ -90,7 +90,7 @@ func TestRules(t *testing.T) {
 				t.Errorf("not found in line %d:\n%s", here, shown(c.wrong))
 			}
 			for _, p := range review(c.near).Problems {
-				if p.Code == c.code || p.Code < kubernetes.PublishedAlone {
+				if p.Code == c.code || p.Code < kubernetes.NoObject {
 					t.Errorf("found where it is not:\n%s", shown(c.near))
 				}
 			}
@@ -138,6 +138,8 @@ func replicaCases() []ruleCase {
 	cpu := "  minReplicas: 2\n  maxReplicas: 5\n  metrics:\n  - type: Resource\n    resource: {name: cpu, target: {type: Utilization, averageUtilization: 80}} # here\n"
 	withoutCPU := deployment{replicas: "none", resources: "        resources: {requests: {memory: 64Mi}, limits: {memory: 64Mi}}\n"}.String()
 	return []ruleCase{
+		{code: kubernetes.NoObject, what: "an empty list", wrong: "apiVersion: v1 # here\nkind: List\nitems: []\n", near: "apiVersion: v1\nkind: List\nitems:\n- {apiVersion: v1, kind: Secret, metadata: {name: x}}\n"},
+		{code: kubernetes.NoObject, what: "something else", wrong: "hello # here\n", near: service},
 		{code: kubernetes.PublishedAlone, what: "load balancer", wrong: join(published, one), near: join(published, deployment{}.String())},
 		{code: kubernetes.PublishedAlone, what: "ingress, replicas not written", wrong: join(service, ingress, unwritten), near: join(service, ingress, one, second)},
 		{code: kubernetes.PublishedAlone, what: "a switch", wrong: join(published, one), near: join(published, deployment{replicas: "  replicas: 0\n"}.String())},
