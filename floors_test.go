@@ -57,6 +57,7 @@ func floors() []floor {
 		{pkg: "internal/proc", because: "what the kernel says of processes; hands share it and it imports none"},
 		{pkg: "internal/files", because: "files replaced whole, and their ends; memory, hands and top share it"},
 		{pkg: "internal/cgroup", because: "groups of processes that the kernel bounds; hands share it and it imports none"},
+		{pkg: "internal/golden", others: words("github.com/google/go-cmp"), because: "what was said last, as a test; tests alone import it"},
 		{pkg: "internal/unixsock", because: "sockets below long paths; used by several hands"},
 		{pkg: "keeper", house: words("holdfast", "internal/cgroup", "internal/files", "internal/proc", "internal/unixsock"), because: "standard library only: the process that must not die of somebody else's code"},
 		{pkg: "gateway", house: words("holdfast", "detect", "internal/files", "internal/proc", "internal/unixsock"), because: "statically stable: knows the routing table and nothing of the mind; the detectors run twice, fast and local here, slow and global there"},

@@ -12,6 +12,7 @@ import (
 	"holdfast"
 	"holdfast/cutset"
 	"holdfast/diagnostic"
+	"holdfast/internal/golden"
 	"holdfast/source"
 	"holdfast/spec"
 )
@@ -50,7 +51,7 @@ func TestFindings(t *testing.T) {
 				t.Fatal(err)
 			}
 			file, problems := judge(t, path, string(text), factsOf(string(text)))
-			golden(t, path+".txt", file.Show(problems, false))
+			golden.Compare(t, path+".txt", file.Show(problems, false))
 			if !found(problems, meaning.Code) {
 				t.Errorf("%s (%s) is not found", meaning.Code, meaning.Title)
 			}
@@ -111,22 +112,6 @@ func found(problems []diagnostic.Problem, code diagnostic.Code) bool {
 		}
 	}
 	return false
-}
-
-func golden(t *testing.T, path, got string) {
-	t.Helper()
-	if os.Getenv("REWRITE") != "" {
-		if err := os.WriteFile(path, []byte(got), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	want, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatalf("%v: run with REWRITE=1 and read the diff", err)
-	}
-	if diff := cmp.Diff(string(want), got); diff != "" {
-		t.Errorf("%s (-want +got):\n%s", path, diff)
-	}
 }
 
 // The shop that people start from has no fault of design that is worth a word.

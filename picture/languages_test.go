@@ -13,6 +13,7 @@ import (
 	"pgregory.net/rapid"
 
 	"holdfast"
+	"holdfast/internal/golden"
 	"holdfast/topology"
 )
 
@@ -267,7 +268,7 @@ func TestTerminals(t *testing.T) {
 			}
 		}
 	}
-	golden(t, "everything-ascii.txt", pictureOf(t, everything).Text(Terminal{Width: MaxWidth, ASCII: true}))
+	golden.Compare(t, "testdata/everything-ascii.txt", pictureOf(t, everything).Text(Terminal{Width: MaxWidth, ASCII: true}))
 }
 
 // What was not decided must not look like what is safe.

@@ -7,10 +7,9 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/google/go-cmp/cmp"
-
 	"holdfast"
 	"holdfast/check"
+	"holdfast/internal/golden"
 	"holdfast/source"
 	"holdfast/spec"
 )
@@ -140,30 +139,13 @@ func pictureOf(t testing.TB, text string) Picture {
 	return Of(system, summary)
 }
 
-func golden(t *testing.T, name, got string) {
-	t.Helper()
-	path := filepath.Join("testdata", name)
-	if os.Getenv("REWRITE") != "" {
-		if err := os.WriteFile(path, []byte(got), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	want, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatalf("%v: run with REWRITE=1 and read the diff", err)
-	}
-	if diff := cmp.Diff(string(want), got); diff != "" {
-		t.Errorf("%s (-want +got):\n%s", path, diff)
-	}
-}
-
 func TestPictures(t *testing.T) {
 	for name, text := range systems(t) {
 		t.Run(name, func(t *testing.T) {
 			p := pictureOf(t, text)
-			golden(t, name+".txt", p.Text(Terminal{Width: MaxWidth}))
-			golden(t, name+".mmd", p.Mermaid())
-			golden(t, name+".dot", p.Dot())
+			golden.Compare(t, filepath.Join("testdata", name+".txt"), p.Text(Terminal{Width: MaxWidth}))
+			golden.Compare(t, filepath.Join("testdata", name+".mmd"), p.Mermaid())
+			golden.Compare(t, filepath.Join("testdata", name+".dot"), p.Dot())
 		})
 	}
 }

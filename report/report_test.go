@@ -2,13 +2,13 @@ package report
 
 import (
 	"encoding/json"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
 
 	"holdfast"
+	"holdfast/internal/golden"
 )
 
 func millis(m Millis) *Millis { return &m }
@@ -91,30 +91,12 @@ func stopped() Run {
 	return r
 }
 
-// golden compares with what is kept; REWRITE=1 keeps what is new.
-func golden(t *testing.T, name, got string) {
-	t.Helper()
-	path := filepath.Join("testdata", name)
-	if os.Getenv("REWRITE") != "" {
-		if err := os.WriteFile(path, []byte(got), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	want, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatalf("%v: run with REWRITE=1 and read the diff", err)
-	}
-	if got != string(want) {
-		t.Errorf("%s is now (REWRITE=1 and read the diff):\n%s", path, got)
-	}
-}
-
 func TestTheTextOfARun(t *testing.T) {
 	for name, run := range map[string]Run{
 		"held.txt": run(passed()), "mixed.txt": run(passed(), failed(), unseen(), unasked()), "lost.txt": run(lost(), covered(), spread()), "nothing.txt": run(), "stopped.txt": stopped(),
 	} {
 		text := Text(run, false)
-		golden(t, name, text)
+		golden.Compare(t, filepath.Join("testdata", name), text)
 		if coloured := Text(run, true); strip(coloured) != text || strings.Count(coloured, "\x1b[0m") != len(run.Drills)+1 {
 			t.Errorf("%s: colour adds more than colour:\n%q", name, coloured)
 		}
@@ -201,7 +183,7 @@ func TestTheDocumentOfARun(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	golden(t, "mixed.json", string(text)+"\n")
+	golden.Compare(t, filepath.Join("testdata", "mixed.json"), string(text)+"\n")
 }
 
 // A time that was never reached is null, not 0 and not left out; a list that is

@@ -7,6 +7,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"holdfast"
+	"holdfast/internal/golden"
 	"holdfast/source"
 )
 
@@ -36,7 +37,7 @@ func TestTenLines(t *testing.T) {
 	if len(crash.Remedies) != 0 || crash.Bounds.Detect != 3*time.Second {
 		t.Errorf("nothing that we did not start is restarted, and a check may be an interval away: %+v", crash)
 	}
-	golden(t, "testdata/existing.explain", inferences(system))
+	golden.Compare(t, "testdata/existing.explain", inferences(system))
 }
 
 func TestAHookStrikesWhomItNames(t *testing.T) {

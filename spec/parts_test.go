@@ -10,6 +10,7 @@ import (
 	"holdfast"
 	"holdfast/command"
 	"holdfast/diagnostic"
+	"holdfast/internal/golden"
 	"holdfast/source"
 
 	"github.com/google/go-cmp/cmp"
@@ -208,7 +209,7 @@ func TestRenderWithColor(t *testing.T) {
 	text := "name: shop\nowner: us\nservices:\n  \"w\x1b[31m\": {command: ./web}\n  api: {command: ./api, x: \"" + strings.Repeat("ä", 300) + "\", replica: 2}\n"
 	file := source.File{Name: "holdfast.yaml", Text: []byte(text), Dir: "/srv/shop"}
 	_, problems := Read(file, nil)
-	golden(t, "testdata/color.golden", file.Show(problems, true))
+	golden.Compare(t, "testdata/color.golden", file.Show(problems, true))
 	if plain := file.Show(problems, false); strings.ContainsRune(plain, '\x1b') {
 		t.Errorf("what the file says reaches the terminal:\n%q", plain)
 	}

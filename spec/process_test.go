@@ -4,6 +4,7 @@ import (
 	"testing"
 
 	"holdfast"
+	"holdfast/internal/golden"
 )
 
 func TestWhatAProcessIsBoundByIsExplained(t *testing.T) {
@@ -12,7 +13,7 @@ func TestWhatAProcessIsBoundByIsExplained(t *testing.T) {
 		t.Fatalf("problems: %+v", problems)
 	}
 	ours := holdfast.System{Name: system.Name, Services: system.Services, Zones: system.Zones, Guardrails: system.Guardrails} // modes have tests of their own
-	golden(t, "testdata/supervised.explain", inferences(&ours))
+	golden.Compare(t, "testdata/supervised.explain", inferences(&ours))
 	db, _ := system.Service("db")
 	if want := (holdfast.Limits{Memory: 3 << 29, CPU: 1.5, Files: 4096, Processes: 200}); db.Limits != want {
 		t.Errorf("limits %+v, want %+v", db.Limits, want)

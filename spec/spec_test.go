@@ -11,6 +11,7 @@ import (
 
 	"holdfast"
 	"holdfast/diagnostic"
+	"holdfast/internal/golden"
 	"holdfast/mode"
 	"holdfast/source"
 
@@ -31,24 +32,6 @@ func open(t testing.TB, path string) source.File {
 	return source.File{Name: "holdfast.yaml", Text: text, Dir: "/srv/shop"}
 }
 
-// golden compares with what is kept, or keeps it when REWRITE is set: read the
-// diff then.
-func golden(t *testing.T, path, got string) {
-	t.Helper()
-	if os.Getenv("REWRITE") != "" {
-		if err := os.WriteFile(path, []byte(got), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	want, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatalf("%v: run with REWRITE=1 and read the diff", err)
-	}
-	if diff := cmp.Diff(string(want), got); diff != "" {
-		t.Errorf("%s (-want +got):\n%s", path, diff)
-	}
-}
-
 // Every file in testdata is read, and what is said about it kept beside it.
 // Between them they exercise every code but those that a file of a few lines
 // cannot have, which TestBounds has.
@@ -65,7 +48,7 @@ func TestProblems(t *testing.T) {
 			if system == nil {
 				verdict = "the file is refused\n"
 			}
-			golden(t, strings.TrimSuffix(path, ".yaml")+".txt", file.Show(problems, false)+verdict)
+			golden.Compare(t, strings.TrimSuffix(path, ".yaml")+".txt", file.Show(problems, false)+verdict)
 		})
 	}
 }
@@ -219,7 +202,7 @@ func TestFifteenLines(t *testing.T) {
 	if diff := cmp.Diff(want, system); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
-	golden(t, "testdata/shop.explain", inferences(system))
+	golden.Compare(t, "testdata/shop.explain", inferences(system))
 }
 
 func inferences(system *holdfast.System) string {
