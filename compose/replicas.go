@@ -120,11 +120,6 @@ func sameAddress(a, b string) bool { return a == b || everywhere(a) || everywher
 
 func everywhere(ip string) bool { return ip == "" || ip == "0.0.0.0" || ip == "::" || ip == "[::]" }
 
-// loopback says that only the host itself reaches a port.
-func loopback(ip string) bool {
-	return strings.HasPrefix(ip, "127.") || ip == "::1" || ip == "[::1]" || ip == "localhost"
-}
-
 // loneReplicas says once what users reach that runs once.
 func loneReplicas(f *file) {
 	var alone []mark

@@ -113,7 +113,6 @@ type planter struct {
 	environ  map[string]string
 	unset    map[string]bool // variables that are referred to and not set
 	volume   int
-	ports    int
 	full     bool
 }
 

@@ -80,6 +80,12 @@ func Sort(problems []Problem) {
 	})
 }
 
+// ByCode puts meanings into the order of their codes, in place.
+func ByCode(meanings []Meaning) []Meaning {
+	slices.SortFunc(meanings, func(a, b Meaning) int { return cmp.Compare(a.Code, b.Code) })
+	return meanings
+}
+
 // SeverityOf is what a code's meaning says. Every code is in the list of whoever
 // reports it.
 func SeverityOf(code Code, meanings []Meaning) Severity {

@@ -1,10 +1,6 @@
 package kubernetes
 
-import (
-	"slices"
-
-	"holdfast/diagnostic"
-)
+import "holdfast/diagnostic"
 
 // The codes, by what they are about.
 const (
@@ -71,11 +67,5 @@ func Codes() []diagnostic.Meaning {
 	}
 	all = append(all, diagnostic.Meaning{Code: NoObject, Severity: diagnostic.Error, Title: "there is no Kubernetes object"})
 	all = append(all, diagnostic.Meaning{Code: BadAcceptance, Severity: diagnostic.Warning, Title: "an acceptance in an annotation cannot be read"})
-	slices.SortFunc(all, func(a, b diagnostic.Meaning) int {
-		if a.Code < b.Code {
-			return -1
-		}
-		return 1
-	})
-	return all
+	return diagnostic.ByCode(all)
 }

@@ -129,19 +129,6 @@ func (p probe) question(c container) string {
 	}
 }
 
-// short is the question as a person would put it.
-func (p probe) short() string {
-	f := p.at(p.how)
-	switch p.how {
-	case "exec":
-		return strings.Join(f.at("command").texts(), " ")
-	case "httpGet":
-		return "GET " + f.at("path").text()
-	default:
-		return p.how + " " + f.at("port").text()
-	}
-}
-
 // numberOf is the number of a port that may be given by its name.
 func (c container) numberOf(name string) string {
 	for _, p := range c.ports {

@@ -1,7 +1,6 @@
 package spec
 
 import (
-	"cmp"
 	"slices"
 
 	"holdfast/diagnostic"
@@ -61,12 +60,7 @@ const (
 
 // Codes lists every kind of problem that Read can find, by code.
 func Codes() []diagnostic.Meaning {
-	return sorted(slices.Concat(source.Codes(), valueCodes(), referenceCodes()))
-}
-
-func sorted(all []diagnostic.Meaning) []diagnostic.Meaning {
-	slices.SortFunc(all, func(a, b diagnostic.Meaning) int { return cmp.Compare(a.Code, b.Code) })
-	return all
+	return diagnostic.ByCode(slices.Concat(source.Codes(), valueCodes(), referenceCodes()))
 }
 
 func valueCodes() []diagnostic.Meaning {
