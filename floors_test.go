@@ -29,7 +29,7 @@ func floors() []floor {
 		{pkg: "holdfast", because: "nouns and ports; imports nothing so that everything may import it"},
 		{pkg: "mode", house: words("holdfast"), because: "the catalogue is made of the nouns"},
 		{pkg: "event", house: words("holdfast"), because: "what can be written down is said in the nouns"},
-		{pkg: "diagnostic", because: "how it is said what is wrong with a file; readers and judges of files share it, and it knows no codes"},
+		{pkg: "diagnostic", because: "how it is said what is wrong with a file; readers and judges of files share it; of codes it knows those of acceptances alone"},
 		{pkg: "command", house: words("holdfast"), because: "how commands and variables are written; spec checks it and a driver runs it, and both must read the same"},
 		// reading
 		{pkg: "source", house: words("holdfast", "diagnostic"), others: words("github.com/goccy/go-yaml"),

@@ -44,8 +44,9 @@ const errUnreadable = holdfast.Refusal("Compose does not understand this")
 // what would is switched off or is not in the tree. Its check whether everything
 // fits together is not used: it stops at the first mistake, in no order, and its
 // search for circles takes time that doubles with each layer of services.
-// Asked about a part alone, it does not look for what that extends. Should it panic, that is a file which cannot be read, and not the end of the
-// program that asked.
+// Asked about a part alone, it does not look for what that extends. Should it
+// panic, that is a file which cannot be read, and not the end of the program that
+// asked.
 func ask(tree any, alone bool) (project *types.Project, err error) {
 	defer func() {
 		if cause := recover(); cause != nil {
