@@ -67,7 +67,7 @@ func examine(name, flag string, problems io.Writer) (doctor, error) {
 	dir := "."
 	_, missing := os.Stat(defaultFile)
 	if name != "" || !errors.Is(missing, fs.ErrNotExist) {
-		file, system, err := understand(name, environ(), problems)
+		file, reading, err := understand(name, environ(), problems)
 		if err != nil {
 			return d, err
 		}
@@ -76,8 +76,8 @@ func examine(name, flag string, problems io.Writer) (doctor, error) {
 		if err != nil {
 			return d, exit(exitCouldNot, err)
 		}
-		d.Ports = portFacts(system, state)
-		d.Drills = drillFacts(system, state)
+		d.Ports = portFacts(reading.System, state)
+		d.Drills = drillFacts(reading.System, state)
 	}
 	state, err := stateOf(flag, dir)
 	if err != nil {

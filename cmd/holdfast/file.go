@@ -12,9 +12,9 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"holdfast"
 	"holdfast/diagnostic"
 	"holdfast/source"
+	"holdfast/spec"
 )
 
 // defaultFile is what commands read when no file is named.
@@ -129,17 +129,17 @@ func readAtMost(path string, limit int64) ([]byte, error) {
 
 // understand reads a file. Its problems are printed to out; errors
 // end with exit 2.
-func understand(name string, environ map[string]string, out io.Writer) (source.File, *holdfast.System, error) {
+func understand(name string, environ map[string]string, out io.Writer) (source.File, *spec.Reading, error) {
 	file, err := readFile(name)
 	if err != nil {
 		return file, nil, err
 	}
-	system, problems := readSystem(file, environ)
+	reading, problems := readSystem(file, environ)
 	fmt.Fprint(out, file.Show(problems, isTerminal(out)))
-	if system == nil {
+	if reading.System == nil {
 		return file, nil, exit(exitUsage, fmt.Errorf("%s cannot be used", file.Name))
 	}
-	return file, system, nil
+	return file, reading, nil
 }
 
 // isTerminal tells whether colour would be seen by a person who wants it.

@@ -4,6 +4,7 @@ import (
 	"testing"
 
 	"holdfast/source"
+	"holdfast/spec"
 )
 
 // Whoever starts a system is told in a line what alone can take it down, and
@@ -15,7 +16,7 @@ func TestUpSaysThatOneThingAloneTakesItDown(t *testing.T) {
 		"name: shop\nservices: 1\n": "",
 	} {
 		file := source.File{Name: "holdfast.yaml", Text: []byte(text), Dir: t.TempDir()}
-		if got := designHint(file); got != want {
+		if got := designHint(file.Name, spec.Understand(file, nil)); got != want {
 			t.Errorf("%q\nwant %q, of\n%s", got, want, text)
 		}
 	}

@@ -115,11 +115,12 @@ type proving struct {
 func (p proving) file(ctx context.Context, name string, modes []string) (report.Run, error) {
 	o := p.options
 	o.Environ = os.Environ()
-	var err error
 	// A copy sees the same environment, so what is missing there is missing here.
-	if o.File, o.System, err = understand(name, byName(proc.Baseline(os.Environ())), p.notices); err != nil {
+	file, reading, err := understand(name, byName(proc.Baseline(os.Environ())), p.notices)
+	if err != nil {
 		return report.Run{}, err
 	}
+	o.File, o.System = file, reading.System
 	if o.Modes, err = pick(o.System, modes); err != nil {
 		return report.Run{}, exit(exitUsage, err)
 	}

@@ -35,7 +35,11 @@ type factsOf func(*holdfast.System) (facts check.Facts, unknown []string)
 
 // reviewOwn reads a holdfast.yaml, and judges the system.
 func reviewOwn(file source.File, environ map[string]string, known factsOf) reviewed {
-	reading := spec.Understand(file, environ)
+	return reviewReading(spec.Understand(file, environ), file.Name, known)
+}
+
+// reviewReading judges what was read of a holdfast.yaml.
+func reviewReading(reading *spec.Reading, name string, known factsOf) reviewed {
 	r := reviewed{Review: diagnostic.Review{Problems: reading.Problems, Accepted: reading.Accepted}, system: reading.System}
 	if r.system == nil {
 		return r
@@ -43,7 +47,7 @@ func reviewOwn(file source.File, environ map[string]string, known factsOf) revie
 	facts, unknown := known(r.system)
 	findings, design := check.Judge(r.system, facts)
 	r.Unknown = unknown
-	r.Problems = append(r.Problems, check.Problems(findings, file.Name, reading.PlaceOf)...)
+	r.Problems = append(r.Problems, check.Problems(findings, name, reading.PlaceOf)...)
 	diagnostic.Sort(r.Problems)
 	r.Summary, r.design = summarised(design, cmp.Or(facts.Limits.Order, cutset.DefaultOrder)), design
 	return r
@@ -97,13 +101,13 @@ func beginFromKubernetes(file source.File, _ map[string]string) beginning {
 // readSystem is for who wants the system and not a judgement of it: of the
 // problems those are left that nobody has accepted. That an acceptance has ended
 // is for check to say; it keeps nothing from running.
-func readSystem(file source.File, environ map[string]string) (*holdfast.System, []diagnostic.Problem) {
+func readSystem(file source.File, environ map[string]string) (*spec.Reading, []diagnostic.Problem) {
 	own := spec.Understand(file, environ)
 	about := diagnostic.AcceptanceCodes()
 	problems := slices.DeleteFunc(judge(diagnostic.Review{Problems: own.Problems, Accepted: own.Accepted}).Problems, func(p diagnostic.Problem) bool {
 		return slices.ContainsFunc(about, func(m diagnostic.Meaning) bool { return m.Code == p.Code })
 	})
-	return own.System, problems
+	return own, problems
 }
 
 // judge takes out of a review what was accepted, as of today.

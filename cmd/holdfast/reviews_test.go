@@ -14,8 +14,8 @@ func TestAnAcceptanceKeepsNothingFromRunning(t *testing.T) {
 	day := func(days int) string { return time.Now().UTC().AddDate(0, 0, days).Format(time.DateOnly) }
 	for until, want := range map[string]string{day(30): "", day(0): "", day(-1): "HF1201", day(400): "HF1201"} {
 		text := "name: shop\nowner: us\naccept: [{code: HF1201, of: db, owner: us, reason: why, until: " + until + "}]\nservices:\n  db: {command: ./db, protocol: tcp, replicas: 2}\n"
-		system, problems := readSystem(source.File{Name: "f", Text: []byte(text), Dir: "/srv"}, nil)
-		if system == nil {
+		reading, problems := readSystem(source.File{Name: "f", Text: []byte(text), Dir: "/srv"}, nil)
+		if reading.System == nil {
 			t.Errorf("until %s it cannot be used: %+v", until, problems)
 		}
 		var codes []string

@@ -117,12 +117,12 @@ func (a *agent) declare(ctx context.Context, system *holdfast.System) error {
 // readDeclared understands a file as this agent has to: by its own environment.
 func readDeclared(file api.File) (*holdfast.System, string, error) {
 	read := source.File{Name: file.Name, Text: []byte(file.Text), Dir: file.Dir}
-	system, problems := readSystem(read, environ())
+	reading, problems := readSystem(read, environ())
 	text := strings.TrimRight(read.Show(problems, false), "\n")
-	if system == nil {
+	if reading.System == nil {
 		return nil, "", &api.Problem{Code: api.BadFile, Message: text}
 	}
-	return system, text, nil
+	return reading.System, text, nil
 }
 
 // listenersFor are the sockets a system needs, and those of edges that it has no

@@ -24,7 +24,7 @@ import (
 	"holdfast/internal/files"
 	"holdfast/internal/proc"
 	"holdfast/journal/view"
-	"holdfast/source"
+	"holdfast/spec"
 	"holdfast/topology"
 	"holdfast/warden"
 )
@@ -40,16 +40,16 @@ func upCommand() *cobra.Command {
 	flag := stateFlag(c)
 	detach := c.Flags().BoolP("detach", "d", false, "return when the system serves")
 	c.RunE = func(c *cobra.Command, args []string) error {
-		file, system, err := understand(argument(args, 0), environ(), c.ErrOrStderr())
+		file, reading, err := understand(argument(args, 0), environ(), c.ErrOrStderr())
 		if err != nil {
 			return err
 		}
-		fmt.Fprint(c.ErrOrStderr(), designHint(file))
+		fmt.Fprint(c.ErrOrStderr(), designHint(file.Name, reading))
 		state, err := stateOf(*flag, file.Dir)
 		if err != nil {
 			return exit(exitCouldNot, err)
 		}
-		u := &up{state: state, system: system, out: c.OutOrStdout(), began: time.Now(), client: api.NewClient(state.apiSocket())}
+		u := &up{state: state, system: reading.System, out: c.OutOrStdout(), began: time.Now(), client: api.NewClient(state.apiSocket())}
 		defer u.client.Close()
 		declared := api.File{Name: file.Name, Text: string(file.Text), Dir: file.Dir}
 		err = u.start(c.Context(), declared)
@@ -70,8 +70,8 @@ func upCommand() *cobra.Command {
 
 // designHint tells whoever starts a system that a promise of it can break by one
 // thing alone, or cannot be kept. It is a line; the rest is for check to say.
-func designHint(file source.File) string {
-	reviewed := reviewOwn(file, environ(), func(*holdfast.System) (check.Facts, []string) {
+func designHint(name string, reading *spec.Reading) string {
+	reviewed := reviewReading(reading, name, func(*holdfast.System) (check.Facts, []string) {
 		return check.Facts{Limits: cutset.Limits{Order: 1, Steps: 1 << 20}}, nil
 	})
 	n := 0
@@ -83,7 +83,7 @@ func designHint(file source.File) string {
 	if n == 0 {
 		return ""
 	}
-	return fmt.Sprintf("the design has %s: holdfast check %s says more\n", diagnostic.Count(n, "problem"), file.Name)
+	return fmt.Sprintf("the design has %s: holdfast check %s says more\n", diagnostic.Count(n, "problem"), name)
 }
 
 // up is the command while it runs. The system it started outlives it unless it
