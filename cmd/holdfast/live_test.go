@@ -270,8 +270,11 @@ func TestWhatWasBrokenInEarnestIsMendedWhoeverIsLost(t *testing.T) {
 		"warden stopped": func(h *house, _ *underway) { h.strike(h.one("warden"), syscall.SIGSTOP) },
 		"keeper killed":  func(h *house, _ *underway) { h.strike(h.one("keeper"), syscall.SIGKILL) },
 		"both killed": func(h *house, r *underway) {
-			h.strike(h.one("warden"), syscall.SIGKILL)
+			warden := h.one("warden")
+			h.strike(warden, syscall.SIGKILL)
 			r.signal(syscall.SIGKILL)
+			// Who is being killed holds the ledger until it is dead, and heal leaves it alone.
+			await(h.t, "both are dead", func() bool { return !lives(warden) && !lives(r.cmd.Process.Pid) })
 		},
 	} {
 		for _, breaks := range []string{"stop", "hang"} { // the break has ended well, or goes on
