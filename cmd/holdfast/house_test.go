@@ -17,6 +17,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"holdfast/internal/proc"
 )
 
 // Tests of this package run the program as a person does: as a process, in a
@@ -194,6 +196,12 @@ func await(t *testing.T, what string, holds func() bool) {
 			t.Fatalf("waited %s in vain until %s", patience, what)
 		}
 	}
+}
+
+// lives tells a process from one that ended and that nobody has reaped.
+func lives(pid int) bool {
+	ticks, err := proc.Ticks(pid)
+	return err == nil && proc.Alive(pid, ticks)
 }
 
 // freePort is a port that nobody had a moment ago.

@@ -197,12 +197,6 @@ func (s *system) alive() map[int]string {
 	return found
 }
 
-// lives tells a process from one that ended and that nobody has reaped.
-func lives(pid int) bool {
-	ticks, err := proc.Ticks(pid)
-	return err == nil && proc.Alive(pid, ticks)
-}
-
 // isGone sees that nothing of the system is left: no process, no listener.
 func (s *system) isGone() {
 	s.Helper()
