@@ -27,21 +27,35 @@ type FailureMode struct {
 	Bounds     Bounds     `json:"bounds"`
 }
 
-// A Target is what a failure mode strikes: one replica of Service, or, when
-// Caller is set, the whole dependency edge from Caller to Service. It is a
-// struct because zones and Holdfast itself are targets too, once their drills
-// exist.
+// A Target is what a failure mode strikes: one replica of Service; when Caller is
+// set, the whole dependency edge from Caller to Service; when Role is set, a
+// process of Holdfast itself, and neither of the others is. It is a struct
+// because zones are targets too, once their drills exist.
 type Target struct {
 	Service ServiceName `json:"service"`
 	Caller  ServiceName `json:"caller,omitempty"`
+	Role    Role        `json:"role,omitempty"`
 }
+
+// A Role is what a process of Holdfast is for: "keeper", "agent", "gateway".
+type Role string
+
+// The roles that drills strike.
+const (
+	RoleKeeper  Role = "keeper"
+	RoleAgent   Role = "agent"
+	RoleGateway Role = "gateway"
+)
 
 // IsEdge says that a whole dependency is struck and not one replica.
 func (t Target) IsEdge() bool { return t.Caller != "" }
 
-// String is the target as it begins a mode's name: "catalog", or
-// "storefront/catalog" for an edge.
+// String is the target as it begins a mode's name: "catalog",
+// "storefront/catalog" for an edge, "holdfast" for Holdfast itself.
 func (t Target) String() string {
+	if t.Role != "" {
+		return "holdfast"
+	}
 	if t.IsEdge() {
 		return Edge{From: t.Caller, To: t.Service}.String()
 	}

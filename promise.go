@@ -12,6 +12,7 @@ type Promise struct {
 	Name    PromiseName   `json:"name,omitempty"`
 	Service ServiceName   `json:"service,omitempty"` // the published service it is made for; "" is every one
 	Route   string        `json:"route,omitempty"`   // the path that what it covers begins with; "" is every one
+	Journey SessionName   `json:"journey,omitempty"` // a session whose steps must all be good; then neither Service nor Route is set
 	Target  Share         `json:"target"`
 	Window  time.Duration `json:"window"` // 28 days
 }

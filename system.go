@@ -20,7 +20,9 @@ type System struct {
 	Modes      []FailureMode `json:"modes"`    // in the order of the services, then of the catalogue
 	Guardrails Guardrails    `json:"guardrails"`
 	Prove      Consent       `json:"prove,omitzero"`
-	Digest     Digest        `json:"digest"` // of the file's text
+	Sessions   []Session     `json:"sessions,omitempty"`
+	Load       Load          `json:"load,omitzero"` // of drills
+	Digest     Digest        `json:"digest"`        // of the file's text
 }
 
 // A Team is an owner and the people it consists of.
@@ -51,6 +53,16 @@ func (s *System) Service(name ServiceName) (Service, bool) {
 		}
 	}
 	return Service{}, false
+}
+
+// Session finds a session by name.
+func (s *System) Session(name SessionName) (Session, bool) {
+	for _, session := range s.Sessions {
+		if session.Name == name {
+			return session, true
+		}
+	}
+	return Session{}, false
 }
 
 // Mode finds a failure mode by name.

@@ -3,6 +3,8 @@
 package report
 
 import (
+	"time"
+
 	"holdfast"
 )
 
@@ -17,7 +19,15 @@ type Run struct {
 	Control Control             `json:"control"`
 	Drills  []Drill             `json:"drills"`
 	Reason  string              `json:"reason,omitempty"` // why there is no better verdict, where no drill says it
+	ID      RunID               `json:"id,omitempty"`     // what it is kept under; empty where it is not
+	At      time.Time           `json:"at,omitzero"`      // when it began
+	Took    Millis              `json:"took_ms,omitempty"`
+	Digest  holdfast.Digest     `json:"digest,omitempty"` // of the file's text
 }
+
+// RunID names a kept run: the instant it began and four random letters, so that
+// names sort by time: "20261127T013210-kqzv".
+type RunID string
 
 // A Control is the same load without any fault.
 type Control struct {
@@ -54,7 +64,84 @@ type Drill struct {
 	From      string               `json:"restore_from"` // what the time to restore counts from: "injection", or "undo" where only we could end the fault
 	Contained *Contained           `json:"contained,omitempty"`
 	Reason    string               `json:"reason"`
-	Evidence  []string             `json:"evidence,omitempty"` // the lines of the timeline that the reason rests on
+	Fault     holdfast.FaultName   `json:"fault,omitempty"` // what broke it
+	Account
+}
+
+// An Account is what happened in a drill, beyond its figures.
+type Account struct {
+	Live     bool     `json:"live,omitempty"`     // it struck what runs in earnest
+	Evidence []string `json:"evidence,omitempty"` // the lines of the timeline that the reason rests on
+	Marks    Marks    `json:"marks,omitzero"`
+	Steps    []Step   `json:"steps,omitempty"`      // what the way to a whole system was spent on, in order
+	First    *Hurt    `json:"first_hurt,omitempty"` // the first request that was hurt
+	Help     []string `json:"help,omitempty"`       // what would have helped, the best first
+	Buckets  []Bucket `json:"buckets,omitempty"`    // what users saw, in order; of those judged
+	Timeline []Moment `json:"timeline,omitempty"`   // the whole of it, causes before what they caused
+}
+
+// Marks are the instants of a drill, in milliseconds from the injection; nil is
+// never.
+type Marks struct {
+	Began     *Millis `json:"began_ms,omitempty"` // the load; before 0
+	Witnessed *Millis `json:"witnessed_ms,omitempty"`
+	Detected  *Millis `json:"detected_ms,omitempty"`
+	Mitigated *Millis `json:"mitigated_ms,omitempty"`
+	Undone    *Millis `json:"undone_ms,omitempty"` // where we took the fault away
+	Restored  *Millis `json:"restored_ms,omitempty"`
+	Ended     *Millis `json:"ended_ms,omitempty"` // the watching
+}
+
+// A Step is one stretch of the way from the fault to a whole system. The steps of
+// a drill that was restored add up to its time to restore.
+type Step struct {
+	Name StepName `json:"name"`
+	What string   `json:"what"` // as a person says it: "cart-1#2 started, until its first good answer"
+	Took Millis   `json:"took_ms"`
+	Log  string   `json:"log,omitempty"` // the last line that the replica printed in it, where that explains it
+}
+
+// A StepName tells one stretch from another across runs.
+type StepName string
+
+// The steps, in the order in which they can follow each other.
+const (
+	StepNotice StepName = "notice" // until it was detected
+	StepDecide StepName = "decide" // until a remedy was decided, back-off and guardrails included
+	StepEnd    StepName = "end"    // until the old process was gone
+	StepStart  StepName = "start"  // until the new one was started
+	StepReady  StepName = "ready"  // until its first good answer
+	StepSettle StepName = "settle" // until users were whole
+	StepReturn StepName = "return" // from our undo until it was in use again
+)
+
+// A Hurt is one request that failed or was late, as its user saw it.
+type Hurt struct {
+	At     Millis `json:"at_ms"` // when it was due, from the injection
+	Method string `json:"method"`
+	Route  string `json:"route"` // "storefront:8080/cart", "storefront/cart"
+	Status int    `json:"status,omitempty"`
+	Error  string `json:"error,omitempty"`
+	Body   string `json:"body,omitempty"` // its beginning
+	Took   Millis `json:"took_ms"`
+}
+
+// A Bucket is a tenth of a second of requests, by the instant they were due.
+type Bucket struct {
+	At       Millis `json:"at_ms"` // its beginning, from the injection
+	Good     int    `json:"good,omitempty"`
+	Degraded int    `json:"degraded,omitempty"`
+	Failed   int    `json:"failed,omitempty"`
+	Late     int    `json:"late,omitempty"`
+	P50      Millis `json:"p50_ms,omitempty"`
+	Max      Millis `json:"max_ms,omitempty"`
+}
+
+// A Moment is one line of a drill's timeline.
+type Moment struct {
+	At    Millis `json:"at_ms"` // from the injection
+	Text  string `json:"text"`
+	Cause int    `json:"cause,omitempty"` // the moment that caused it, counted from 1; 0: none of these
 }
 
 // Contained is what users saw who needed a dependency that was lost, which no
