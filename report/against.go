@@ -1,6 +1,9 @@
 package report
 
 import (
+	"cmp"
+	"fmt"
+	"strings"
 	"time"
 
 	"holdfast"
@@ -39,12 +42,12 @@ type What string
 
 // The words, those that matter most first.
 const (
-	Worse       What = "worse"
-	Unknown     What = "not comparable"
-	Better      What = "better"
-	Appeared    What = "new"
-	Vanished    What = "gone"
-	NoDifferent What = "same"
+	Worse    What = "worse"
+	Unknown  What = "not comparable"
+	Better   What = "better"
+	Appeared What = "new"
+	Vanished What = "gone"
+	Same     What = "same"
 )
 
 // A Side is a mode's drills in one run.
@@ -99,3 +102,40 @@ type Toll struct {
 
 // Hurt is how many they are.
 func (t Toll) Hurt() int { return t.Failed + t.Late }
+
+// Words are a step as a person says it, so that "… now takes 11.8s" can follow.
+func (s StepName) Words() string {
+	switch s {
+	case StepNotice:
+		return "noticing it"
+	case StepDecide:
+		return "deciding on a remedy"
+	case StepEnd:
+		return "ending the old process"
+	case StepStart:
+		return "starting a new process"
+	case StepReady:
+		return "getting ready"
+	case StepSettle:
+		return "the way until users were whole"
+	case StepReturn:
+		return "coming back into use"
+	default:
+		return string(s)
+	}
+}
+
+// String is a request that was hurt in a line: what was asked, and what came.
+func (h Hurt) String() string {
+	text := h.Method + " " + h.Route
+	if h.Status != 0 {
+		text += fmt.Sprintf(" %d", h.Status)
+	}
+	if said := strings.TrimSpace(cmp.Or(h.Error, h.Body)); said != "" {
+		text += " " + said
+	}
+	if h.Error == "" && (h.Status == 0 || h.Status < 500) {
+		text += " after " + Short(h.Took)
+	}
+	return text
+}
