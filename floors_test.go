@@ -79,7 +79,7 @@ func floors() []floor {
 		{pkg: "toy", because: "the demo's services; strangers to Holdfast on purpose"},
 		// top
 		{pkg: "api", house: words("holdfast", "event", "journal/view", "internal/unixsock"), because: "the only way in"},
-		{pkg: "report", house: words("holdfast", "event"), because: "shows results; makes none"},
+		{pkg: "report", house: words("holdfast", "diagnostic", "event"), because: "shows results; makes none"},
 		{pkg: "compare", house: words("holdfast", "report"), because: "two runs in, what changed out; pure, and up here only because a run is"},
 		{pkg: "runs", house: words("holdfast", "report", "internal/files"), because: "keeps runs as files, and knows nothing of what they mean"},
 		{pkg: "picture", house: words("holdfast", "check", "diagnostic", "event", "topology"), because: "draws a system and what was found of it; finds nothing itself"},
