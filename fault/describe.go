@@ -10,6 +10,7 @@ type Description struct {
 	Undo    string // what putting it back is
 	Layer   Layer  // what puts it back first when nobody alive does
 	Needs   string // of the host; empty: nothing beyond what a private copy needs
+	Ends    bool   // its victim does not survive it: no undo brings it back, a new process does
 }
 
 // A Layer is one of those that put a fault back. Each stands behind the one
@@ -39,7 +40,7 @@ func descriptions() map[holdfast.FaultName]Description {
 	return map[holdfast.FaultName]Description{
 		"kill": {
 			Does: "SIGKILL to the process", Witness: "the load process, told by the kernel",
-			Undo: "nothing is left to put back", Layer: KernelLifetime,
+			Undo: "nothing is left to put back", Layer: KernelLifetime, Ends: true,
 		},
 		"stop": {
 			Does: "SIGSTOP to the process group", Witness: "the load process, which sees it stopped in /proc",
