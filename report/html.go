@@ -85,8 +85,9 @@ type filter struct {
 
 // A chapter is the drills that have their verdict in common.
 type chapter struct {
-	Title  string
-	Drills []section
+	Title   string
+	Verdict holdfast.Verdict
+	Drills  []section
 }
 
 func pageOf(run Run) page {
@@ -164,7 +165,7 @@ func fit(all []trial) (kept []trial, left string) {
 func chapters(all []section) []chapter {
 	var out []chapter
 	for _, verdict := range []holdfast.Verdict{holdfast.Fail, holdfast.Aborted, holdfast.Invalid, holdfast.Pass} {
-		next := chapter{Title: map[holdfast.Verdict]string{
+		next := chapter{Verdict: verdict, Title: map[holdfast.Verdict]string{
 			holdfast.Fail: "What does not behave as promised", holdfast.Aborted: "What was ended before its end",
 			holdfast.Invalid: "What could not be decided", holdfast.Pass: "What behaves as promised",
 		}[verdict]}

@@ -157,23 +157,20 @@ func gist(d Drill) string {
 	if !d.measured() {
 		return "not measured"
 	}
-	var parts []string
-	for _, part := range []struct {
-		name string
-		cell cell
-	}{
-		{name: "noticed in", cell: timeCell(d.Detect, d.Bounds.Detect)}, {name: "users whole in", cell: timeCell(d.Mitigate, d.Bounds.Mitigate)},
-		{name: "system whole in", cell: timeCell(d.Restore, d.Bounds.Restore)},
-	} {
-		if part.cell.Text == "never" {
-			part.name = strings.TrimSuffix(part.name, " in")
-		}
-		parts = append(parts, part.name+" "+part.cell.Text)
+	parts := []string{
+		reachedIn("noticed", d.Detect, "never noticed"), reachedIn("users whole", d.Mitigate, "users never whole"), reachedIn("system whole", d.Restore, "system never whole"),
 	}
 	if d.Sent > 0 {
 		parts = append(parts, hurtCell(d).Text+" hurt")
 	}
 	return strings.Join(parts, " · ")
+}
+
+func reachedIn(what string, at *Millis, never string) string {
+	if at == nil {
+		return never
+	}
+	return what + " in " + Short(*at)
 }
 
 // aboutOf says what was broken, who saw it and what was done.
