@@ -45,6 +45,7 @@ type facts struct {
 	broken   string        // why the measurement itself cannot be used; empty: it can
 	residue  []string      // what the drill left behind
 	diagnose string        // of a replica that did not get ready; empty: all did
+	surroundings
 }
 
 // judge makes the verdict. It is pure.
@@ -58,9 +59,10 @@ func judge(f facts) report.Drill {
 	drill.Remedies = append(drill.Remedies, story.remedies...)
 	drill.Withheld = append(drill.Withheld, story.withheld...)
 	drill.Escalated = story.escalated
+	drill.Account = f.account(drill, f.explained(f.steps(story, drill), drill), f.deed())
 	drill.Verdict, drill.Reason = verdict(f, story, drill)
 	if drill.Verdict == holdfast.Fail {
-		drill.Evidence = story.lines(evidenceLines)
+		drill.Evidence, drill.Help = story.lines(evidenceLines), f.help(story, drill)
 	}
 	return drill
 }
@@ -178,7 +180,7 @@ func verdict(f facts, s story, d report.Drill) (holdfast.Verdict, string) {
 		return undecidable(f, why)
 	}
 	harm := s.harm(f)
-	reasons := said(leftBehind(f), harm, overDetect(d), overRestore(f, s, d), overMitigate(f, d), overContained(f, d), overFallback(f), overImpact(f, d))
+	reasons := said(leftBehind(f), harm, overDetect(d), overRestore(f, s, d), overMitigate(f, d), overContained(f, d), overFallback(f), overAsked(f), overImpact(f, d))
 	switch {
 	case len(reasons) == 0:
 		return holdfast.Pass, ""
@@ -296,7 +298,7 @@ func overRestore(f facts, s story, d report.Drill) string {
 	case d.Restore == nil:
 		return fmt.Sprintf("%s was not whole again %s after the fault: %s", f.service.Name, event.Short(f.ended-f.injected), s.whyNot(f))
 	case *d.Restore > d.Bounds.Restore:
-		return fmt.Sprintf("it was whole again only after %s: %s", report.Short(*d.Restore), s.slowest())
+		return fmt.Sprintf("it was whole again only after %s", report.Short(*d.Restore)) + f.spent(d)
 	default:
 		return ""
 	}
@@ -311,7 +313,7 @@ func overReturn(f facts, s story, d report.Drill) string {
 	case d.Restore == nil:
 		return fmt.Sprintf("%s was not whole again %s after the fault was taken away: %s", f.service.Name, event.Short(f.ended-f.undone), s.stillOut(f))
 	case *d.Restore > d.Bounds.Restore:
-		return fmt.Sprintf("it was whole again only %s after the fault was taken away", report.Short(*d.Restore))
+		return fmt.Sprintf("it was whole again only %s after the fault was taken away", report.Short(*d.Restore)) + f.spent(d)
 	default:
 		return ""
 	}

@@ -18,7 +18,7 @@ type story struct {
 	undone   time.Duration // by us, where only we could
 	entries  []event.Entry // of the struck service
 
-	ejected, detected, decided, started, admitted, restored time.Duration
+	ejected, detected, decided, gone, started, admitted, restored time.Duration
 
 	out       map[holdfast.ReplicaName]holdfast.Ejected // of the struck service and its callers, who gets no requests, and why
 	back      time.Duration                             // when the last of the struck service's came back
@@ -145,6 +145,9 @@ func (s *story) follow(f facts, entry event.Entry) {
 			return
 		}
 		s.out[b.ID.Name()] = ended(b)
+		if b.ID == f.victim.ID {
+			s.gone = entry.At.Boot
+		}
 		if f.byUndo {
 			s.harmed = append(s.harmed, fmt.Sprintf("%s was ended (%s)", b.ID, b.Status))
 		}
@@ -263,27 +266,6 @@ func times(n int) string {
 		return "once"
 	}
 	return fmt.Sprintf("%d times", n)
-}
-
-// slowest names the step that took most of the way to a whole service.
-func (s story) slowest() string {
-	type step struct {
-		text string
-		took time.Duration
-	}
-	steps := []step{
-		{text: "until it was noticed", took: s.detected - s.injected},
-		{text: "before the attempt", took: s.decided - s.detected},
-		{text: "until " + s.last.String() + " was started", took: s.started - s.decided},
-		{text: "from the start of " + s.last.String() + " to its first good answer", took: s.admitted - s.started},
-	}
-	worst := steps[0]
-	for _, next := range steps[1:] {
-		if next.took > worst.took {
-			worst = next
-		}
-	}
-	return fmt.Sprintf("%s of it passed %s", event.Short(worst.took), worst.text)
 }
 
 // lines are the story as evidence.
