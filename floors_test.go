@@ -82,6 +82,7 @@ func floors() []floor {
 		{pkg: "report", house: words("holdfast", "diagnostic", "event"), because: "shows results; makes none"},
 		{pkg: "compare", house: words("holdfast", "report"), because: "two runs in, what changed out; pure, and up here only because a run is"},
 		{pkg: "runs", house: words("holdfast", "report", "internal/files"), because: "keeps runs as files, and knows nothing of what they mean"},
+		{pkg: "budget", house: words("holdfast", "cutset", "event", "report", "topology"), because: "what is drilled first, by what runs showed and what breaks promises; pure"},
 		{pkg: "picture", house: words("holdfast", "check", "diagnostic", "event", "topology"), because: "draws a system and what was found of it; finds nothing itself"},
 		{pkg: "prove", house: words("holdfast", "event", "topology", "spec", "source", "fault", "fault/proxy", "load", "proof", "warden", "api", "report", "internal/files", "internal/proc"), because: "wires a private copy, load and faults into a verdict"},
 		{pkg: "bench/rig", because: "builds the program for the benchmarks"},
@@ -97,7 +98,7 @@ func floors() []floor {
 // pure packages have no clock, no network, no file, no goroutine and no lock:
 // the mind, what it is made of, what it reads, and how that is drawn.
 func pure() []string {
-	return words("holdfast", "mode", "event", "command", "diagnostic", "source", "cutset", "topology", "compose", "kubernetes", "spec", "check", "detect", "decide", "control", "journal/view", "picture", "compare")
+	return words("holdfast", "mode", "event", "command", "diagnostic", "source", "cutset", "topology", "compose", "kubernetes", "spec", "check", "detect", "decide", "control", "journal/view", "picture", "compare", "budget")
 }
 
 // banned is what a pure package may not import directly.

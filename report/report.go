@@ -72,6 +72,7 @@ type Drill struct {
 // An Account is what happened in a drill, beyond its figures.
 type Account struct {
 	Live     bool     `json:"live,omitempty"`     // it struck what runs in earnest
+	Cost     Millis   `json:"cost_ms,omitempty"`  // what making it took, from its first request until all was put back
 	Evidence []string `json:"evidence,omitempty"` // the lines of the timeline that the reason rests on
 	Marks    Marks    `json:"marks,omitzero"`
 	Steps    []Step   `json:"steps,omitempty"`      // what the way to a whole system was spent on, in order
