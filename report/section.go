@@ -2,7 +2,6 @@ package report
 
 import (
 	"fmt"
-	"slices"
 	"strings"
 
 	"holdfast"
@@ -95,7 +94,9 @@ func sectionOf(run Run, t trial, id string) section {
 		}
 	}
 	s.Timeline, s.LeftOut = momentLines(d)
-	s.Evidence = besides(d)
+	if len(d.Timeline) == 0 { // which has the lines of the evidence, too
+		s.Evidence = few(d.Evidence, mostEvidence, mostMoment)
+	}
 	return s
 }
 
@@ -305,18 +306,4 @@ func depths(all []Moment) []int {
 		}
 	}
 	return deep
-}
-
-// besides is the evidence that the timeline does not have.
-func besides(d Drill) []string {
-	var out []string
-	for _, line := range d.Evidence[:min(len(d.Evidence), mostEvidence)] {
-		if !slices.ContainsFunc(d.Timeline, func(m Moment) bool { return m.Text != "" && strings.Contains(line, m.Text) }) {
-			out = append(out, legible(line, mostMoment))
-		}
-	}
-	if more := len(d.Evidence) - mostEvidence; more > 0 {
-		out = append(out, fmt.Sprintf("… %s more", thousands(more)))
-	}
-	return out
 }
