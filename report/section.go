@@ -82,6 +82,9 @@ func sectionOf(run Run, t trial, id string) section {
 		Gist: gist(d), Facts: aboutOf(d), Axis: axisOf(d), Help: few(d.Help, mostHelp, mostSaid), Hurt: figureLines(d),
 	}
 	s.Steps, s.Whole = stepLines(d)
+	if d.From == "undo" {
+		s.Whole += " from our undo"
+	}
 	var tolls []string
 	for _, toll := range d.Tolls {
 		tolls = append(tolls, fmt.Sprintf("%s %s: %s failed, %s late", toll.Method, toll.Route, thousands(toll.Failed), thousands(toll.Late)))
