@@ -184,3 +184,11 @@ func (p *Purse) Refuses(spent time.Duration, mode holdfast.FailureMode, by holdf
 	}
 	return fmt.Sprintf("not within the budget of %s; %s", event.Short(p.Limit), p.Past[mode.Name].Said(p.Now))
 }
+
+// After is how much is spent when a drill was made that fitted, by experience.
+func (p *Purse) After(spent time.Duration, mode holdfast.FailureMode, by holdfast.Drill) time.Duration {
+	if spent == 0 {
+		spent = p.Costs.start
+	}
+	return spent + p.Costs.Of(mode, by)*time.Duration(p.Repeat)
+}

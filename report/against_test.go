@@ -40,6 +40,7 @@ func compared() Run {
 				Mode: "storefront/ads.loss", Owner: "web", What: Better, Before: &Side{Drills: 5, Counted: 5, Verdict: holdfast.Fail}, After: &Side{Drills: 5, Counted: 5, Verdict: holdfast.Pass},
 				Shifts: []Shift{{Figure: FigureVerdict, Before: Read{Text: "FAIL"}, After: Read{Text: "PASS"}, Sure: "it failed before: no fallback was seen to answer"}},
 			},
+			{Mode: "later.crash", Owner: "web", What: Unknown, Before: &Side{Drills: 1, Counted: 1, Verdict: holdfast.Pass}, After: &Side{Drills: 1, Verdict: holdfast.Skip}, Why: "SKIP now: not within the budget of 5m; never drilled"},
 			{Mode: "old.crash", Owner: "web", What: Vanished, Before: &Side{Drills: 1, Counted: 1, Verdict: holdfast.Pass}},
 			{Mode: "storefront/catalog.loss", Owner: "web", What: Same, Before: &Side{Drills: 1, Counted: 1, Verdict: holdfast.Pass}, After: &Side{Drills: 1, Counted: 1, Verdict: holdfast.Pass}},
 			{Mode: "bank.hang", Owner: "web", What: Same, Before: &Side{Drills: 1, Counted: 1, Verdict: holdfast.Fail}, After: &Side{Drills: 1, Counted: 1, Verdict: holdfast.Fail}},
@@ -58,7 +59,7 @@ func TestTheTextOfAComparison(t *testing.T) {
 
 func TestTheCommentOnAPullRequest(t *testing.T) {
 	same := compared()
-	same.Against.Deltas, same.Against.Cautions = same.Against.Deltas[6:], nil
+	same.Against.Deltas, same.Against.Cautions = same.Against.Deltas[7:], nil
 	one := compared()
 	one.Against.Deltas = one.Against.Deltas[1:]
 	for name, run := range map[string]Run{"against.md": compared(), "same.md": same, "one.md": one, "alone.md": run(passed(), failed(), unseen(), lost()), "stopped.md": stopped()} {

@@ -18,9 +18,12 @@ func AgainstText(a *Against, paint Paint) string {
 		fmt.Fprintf(&out, "         caution: %s\n", plain(caution))
 	}
 	for _, d := range a.Deltas {
-		if d.What != Same {
+		if d.tells() {
 			out.WriteString(a.deltaLines(d, paint))
 		}
+	}
+	if n := a.Left(); n > 0 {
+		fmt.Fprintf(&out, "%s  %d were left out of one of the runs\n", paint.word("UNKNOWN", "2"), n)
 	}
 	for _, d := range a.FailAsBefore() {
 		fmt.Fprintf(&out, "%s  %s  fails as it did before\n", paint.word("same", ""), a.Called(d))
@@ -48,6 +51,26 @@ func (a *Against) deltaLines(d Delta, paint Paint) string {
 		fmt.Fprintf(&out, "         %s\n", plain(line))
 	}
 	return out.String()
+}
+
+// tells leaves out what is the same, and what one run did not drill on purpose:
+// of a run within a budget that is most.
+func (d Delta) tells() bool { return d.What != Same && !d.left() }
+
+func (d Delta) left() bool {
+	skipped := func(s *Side) bool { return s != nil && s.Verdict == holdfast.Skip }
+	return d.What == Unknown && !d.Broken && (skipped(d.Before) || skipped(d.After))
+}
+
+// Left is how many modes one of the runs left out: a SKIP.
+func (a *Against) Left() int {
+	n := 0
+	for _, d := range a.Deltas {
+		if d.left() {
+			n++
+		}
+	}
+	return n
 }
 
 // Word is what became of a mode, in capitals: a bound that broke is more than

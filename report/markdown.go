@@ -69,7 +69,7 @@ func changed(a *Against, rows int) string {
 	var table, details strings.Builder
 	left := 0
 	for _, d := range a.Deltas {
-		if d.What == Same {
+		if !d.tells() {
 			continue
 		}
 		if rows--; rows < 0 {
@@ -92,7 +92,11 @@ func changed(a *Against, rows int) string {
 	if len(a.Cautions) > 0 {
 		out.WriteByte('\n')
 	}
-	fmt.Fprintf(&out, "%s: %d the same.\n\n", prose("Compared with "+a.earlier()), a.Count(Same))
+	fmt.Fprintf(&out, "%s. %d the same", prose("Compared with "+a.earlier()), a.Count(Same))
+	if n := a.Left(); n > 0 {
+		fmt.Fprintf(&out, ", %d left out of one of the runs", n)
+	}
+	out.WriteString(".\n\n")
 	return out.String()
 }
 
@@ -194,9 +198,11 @@ func ending(run Run) string {
 
 // counted is the sum of a run: "15 PASS, 1 FAIL".
 func counted(run Run) string {
-	line := strings.TrimPrefix(SumLine(Run{Drills: run.Drills, Verdict: run.Verdict}, false), fmt.Sprintf("%-7s  ", run.Verdict))
-	sum, _, _ := strings.Cut(line, "  (seed")
-	return sum
+	var verdicts []holdfast.Verdict
+	for _, drill := range run.Drills {
+		verdicts = append(verdicts, drill.Verdict)
+	}
+	return Counted(verdicts)
 }
 
 // apart is a space that nobody sees, which keeps an @ from being a mention, a #

@@ -49,9 +49,8 @@ func NewID(began time.Time, chance *rand.Rand) report.RunID {
 }
 
 // Keep writes a run down in a state directory. It is on disk when Keep returns;
-// an error leaves every earlier run as it was. The oldest are cleared away, but
-// for those that are spared: what something is being compared with.
-func Keep(state string, run report.Run, spared ...report.RunID) error {
+// an error leaves every earlier run as it was.
+func Keep(state string, run report.Run) error {
 	if !named(run.ID) {
 		return fmt.Errorf("keep the run: %q is no name of one", run.ID)
 	}
@@ -66,12 +65,14 @@ func Keep(state string, run report.Run, spared ...report.RunID) error {
 	if err := files.ReplaceDurably(filepath.Join(dir, string(run.ID)+suffix), append(text, '\n')); err != nil {
 		return fmt.Errorf("keep the run: %w", err)
 	}
-	return prune(dir, append(spared, run.ID))
+	return nil
 }
 
-// prune clears away the oldest runs beyond what is kept, and halves of files that
-// somebody left who died.
-func prune(dir string, spared []report.RunID) error {
+// Prune clears away the oldest runs beyond what is kept, but for those that are
+// spared: what something is being compared with. So it does with halves of files
+// that somebody left who died.
+func Prune(state string, spared ...report.RunID) error {
+	dir := filepath.Join(state, Dir)
 	names, halves, err := names(dir)
 	if err != nil {
 		return fmt.Errorf("clear old runs away: %w", err)

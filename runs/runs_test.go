@@ -26,7 +26,7 @@ func keep(t *testing.T, state string, minute int, spared ...report.RunID) report
 		System: "shop", Verdict: holdfast.Fail, At: began(minute), Took: 78_000, ID: NewID(began(minute), rand.New(rand.NewPCG(uint64(minute), 1))),
 		Drills: []report.Drill{{Mode: "catalog.crash", Verdict: holdfast.Pass, Account: report.Account{Timeline: make([]report.Moment, 50)}}, {Mode: "cart.crash", Verdict: holdfast.Fail}},
 	}
-	if err := Keep(state, run, spared...); err != nil {
+	if err := errors.Join(Keep(state, run), Prune(state, spared...)); err != nil {
 		t.Fatal(err)
 	}
 	return run.ID
