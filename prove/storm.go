@@ -156,6 +156,6 @@ func overAsked(f facts) string {
 	if s == nil {
 		return ""
 	}
-	return fmt.Sprintf("%s stormed %s: it asked %.1f times for each request of its own, %.1f times as often as before the fault",
+	return fmt.Sprintf("%s made it worse: it asked %s %.1f times for each request it got itself, %.1f times as often as before the fault",
 		s.edge.Caller, s.edge.Service, s.after, s.times())
 }

@@ -25,6 +25,10 @@ type story struct {
 	harmed    []string                                  // living things that were ended though no remedy of the mode does that
 	last      holdfast.ReplicaID                        // of the struck replica, the incarnation that was started last
 	exits     int                                       // of its incarnations after the struck one
+	wanted    holdfast.Incarnation                      // that a remedy is to bring
+	exited    holdfast.Exited                           // the last of these
+	gaveUp    string                                    // why one of them was given up before it was ready; empty: none was
+	fell      map[holdfast.ReplicaName]holdfast.Ejected // callers of what was lost that ended or went out meanwhile
 	unstarted string                                    // why the last one could not be started; empty: it could
 	others    string                                    // another replica of the service that exited, and how
 	remedies  []string
@@ -35,7 +39,7 @@ type story struct {
 
 // tell reads the journal for what concerns the struck service.
 func tell(f facts) story {
-	s := story{injected: f.injected, undone: f.undone, out: map[holdfast.ReplicaName]holdfast.Ejected{}}
+	s := story{injected: f.injected, undone: f.undone, out: map[holdfast.ReplicaName]holdfast.Ejected{}, fell: map[holdfast.ReplicaName]holdfast.Ejected{}}
 	for _, entry := range f.entries {
 		if entry.At.Boot >= f.injected {
 			s.take(f, entry)
@@ -96,9 +100,13 @@ func (s *story) note(f facts, entry event.Entry) {
 	case event.Detected:
 		first(&s.detected, at)
 		s.restored = 0 // whole, and broken again
+		if b.ID != f.victim.ID && strings.HasPrefix(b.Detail, "not ready ") {
+			s.gaveUp = b.Detail
+		}
 	case event.Decided:
 		if b.Do != event.ActCapture { // evidence mends nothing
 			s.remedies, s.decided = append(s.remedies, string(b.Do)), at
+			s.wanted = b.ID.Incarnation
 		}
 	case holdfast.Started:
 		s.started, s.last, s.unstarted = at, b.ID, ""
@@ -106,7 +114,10 @@ func (s *story) note(f facts, entry event.Entry) {
 		s.unstarted = b.Reason
 	case holdfast.Exited:
 		if b.ID.Name() == f.victim.ID.Name() {
-			s.exits++
+			if b.ID.Incarnation < s.wanted {
+				return // a remedy ended it
+			}
+			s.exits, s.exited = s.exits+1, b
 		} else {
 			s.others = fmt.Sprintf("%s, which nobody struck, ended too: %s", b.ID, b.Status)
 		}
@@ -139,17 +150,19 @@ func (s *story) follow(f facts, entry event.Entry) {
 	case holdfast.Ejected:
 		if f.concerns(b.ID.Service) && !b.Kept {
 			s.out[b.ID.Name()] = b
+			s.fall(f, b)
 		}
 	case holdfast.Exited:
 		if !f.concerns(b.ID.Service) {
 			return
 		}
 		s.out[b.ID.Name()] = ended(b)
+		s.fall(f, ended(b))
 		if b.ID == f.victim.ID {
 			s.gone = entry.At.Boot
 		}
 		if f.byUndo {
-			s.harmed = append(s.harmed, fmt.Sprintf("%s was ended (%s)", b.ID, b.Status))
+			s.harmed = append(s.harmed, fmt.Sprintf("%s %s (%s)", b.ID, how(b.Status), b.Status))
 		}
 	case holdfast.Admitted:
 		if _, was := s.out[b.ID.Name()]; !was {
@@ -160,6 +173,33 @@ func (s *story) follow(f facts, entry event.Entry) {
 			s.back = entry.At.Boot
 		}
 	}
+}
+
+// how tells an end that a process came to by itself from one that a signal made.
+func how(status holdfast.ExitStatus) string {
+	if status.Signal == "" && !status.Unknown {
+		return "ended by itself"
+	}
+	return "was ended"
+}
+
+// fall keeps that a caller of what was lost ended, or went out.
+func (s *story) fall(f facts, e holdfast.Ejected) {
+	if e.ID.Service != f.service.Name {
+		s.fell[e.ID.Name()] = e
+	}
+}
+
+// outOfCallers are the callers that ended, or are out at the end.
+func (s story) outOfCallers(f facts) []holdfast.Ejected {
+	var all []holdfast.Ejected
+	for _, name := range slices.Sorted(maps.Keys(s.fell)) {
+		_, out := s.out[name]
+		if e := s.fell[name]; out || e.Sign == holdfast.SignExit {
+			all = append(all, e)
+		}
+	}
+	return all
 }
 
 // ended is an exit as the reason why a replica gets no requests.
@@ -239,7 +279,7 @@ func (s story) stuck(f facts) string {
 	name := f.victim.ID.Name()
 	switch {
 	case s.exits > 0:
-		return fmt.Sprintf("%s was started again and exited, %s", name, times(s.exits))
+		return fmt.Sprintf("%s was started again and exited, %s, the last time with %s", name, times(s.exits), s.exited.Status) + s.lastWords(f)
 	case s.unstarted != "":
 		return fmt.Sprintf("%s could not be started: %s", name, s.unstarted)
 	case s.decided == 0 && len(s.withheld) > 0:
@@ -248,9 +288,22 @@ func (s story) stuck(f facts) string {
 		return "nothing was done about it"
 	case s.started < s.decided:
 		return "the restart was decided and nothing was started"
+	case s.admitted >= s.started && s.others != "":
+		return "" // it came back; another did not
 	default:
 		return fmt.Sprintf("%s was started after %s and did not get ready", s.last, event.Short(s.started-s.injected))
 	}
+}
+
+// lastWords are what an incarnation that ended by itself printed last.
+func (s story) lastWords(f facts) string {
+	if f.diagnose != "" {
+		return "" // which quotes them
+	}
+	if line := f.lastLine(s.exited.ID, s.started, f.ended); line != "" {
+		return fmt.Sprintf("; it last printed %q", line)
+	}
+	return ""
 }
 
 // forbidden says which guardrail had the last word.
