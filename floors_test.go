@@ -24,7 +24,7 @@ type floor struct {
 
 // floors is the house from the ground up.
 func floors() []floor {
-	return []floor{
+	return append([]floor{
 		// words
 		{pkg: "holdfast", because: "nouns and ports; imports nothing so that everything may import it"},
 		{pkg: "mode", house: words("holdfast"), because: "the catalogue is made of the nouns"},
@@ -77,7 +77,12 @@ func floors() []floor {
 		{pkg: "docs/problems", because: "prose for people, embedded; whose the codes are is the business of those who find problems"},
 		{pkg: "examples/shop", because: "a file for people to start from, which the demo runs too"},
 		{pkg: "toy", because: "the demo's services; strangers to Holdfast on purpose"},
-		// top
+	}, top()...)
+}
+
+// top is the uppermost row, which wires the others.
+func top() []floor {
+	return []floor{
 		{pkg: "api", house: words("holdfast", "event", "journal/view", "internal/unixsock"), because: "the only way in"},
 		{pkg: "report", house: words("holdfast", "diagnostic", "event"), because: "shows results; makes none"},
 		{pkg: "compare", house: words("holdfast", "report"), because: "two runs in, what changed out; pure, and up here only because a run is"},
