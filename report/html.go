@@ -262,6 +262,7 @@ func when(run Run) string { return run.At.UTC().Format("2 January 2006, 15:04 UT
 // Changes are what became of behaviours since an earlier run.
 type changes struct {
 	With     string
+	Earlier  string
 	Sum      string
 	All      []change
 	LeftOut  string
@@ -282,7 +283,7 @@ func changesOf(a *Against) *changes {
 	if a == nil {
 		return nil
 	}
-	c := &changes{With: legible(a.earlier(), mostName), Sum: legible(a.Sum(), mostSaid), Cautions: few(a.Cautions, mostHelp, mostSaid)}
+	c := &changes{With: legible(a.Name, mostName), Earlier: legible(a.earlier(), mostMoment), Sum: legible(a.Sum(), mostSaid), Cautions: few(a.Cautions, mostHelp, mostSaid)}
 	for _, d := range a.Deltas {
 		if d.What != Same {
 			c.add(a, d, strings.ToLower(d.Word()))

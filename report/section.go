@@ -39,7 +39,7 @@ type section struct {
 	Whole    string // what the steps add up to
 	First    *hurtLine
 	Tolls    []string
-	Help     []string
+	Help     [][]piece
 	Hurt     []figureLine
 	Evidence []string
 	Timeline []momentLine
@@ -68,6 +68,23 @@ type stepLine struct {
 // A hurtLine is the first request that was hurt.
 type hurtLine struct{ Asked, Got, When, Body string }
 
+// A piece is a stretch of a sentence, or what is to be written into a file.
+type piece struct {
+	Text string
+	Code bool
+}
+
+// pieces tell apart what stands between backquotes.
+func pieces(text string) []piece {
+	var out []piece
+	for i, part := range strings.Split(text, "`") {
+		if part != "" {
+			out = append(out, piece{Text: part, Code: i%2 == 1})
+		}
+	}
+	return out
+}
+
 // A momentLine is a line of the timeline, as deep below its causes as it is.
 type momentLine struct {
 	At   string
@@ -79,7 +96,7 @@ func sectionOf(run Run, t trial, id string) section {
 	d := t.Drill
 	s := section{
 		Row: rowOf(run, t, id), Open: d.Verdict == holdfast.Fail || d.Verdict == holdfast.Aborted,
-		Gist: gist(d), Facts: aboutOf(d), Axis: axisOf(d), Help: few(d.Help, mostHelp, mostSaid), Hurt: figureLines(d),
+		Gist: gist(d), Facts: aboutOf(d), Axis: axisOf(d), Hurt: figureLines(d),
 	}
 	s.Steps, s.Whole = stepLines(d)
 	if d.From == "undo" {
@@ -97,6 +114,9 @@ func sectionOf(run Run, t trial, id string) section {
 		}
 	}
 	s.Timeline, s.LeftOut = momentLines(d)
+	for _, help := range few(d.Help, mostHelp, mostSaid) {
+		s.Help = append(s.Help, pieces(help))
+	}
 	if len(d.Timeline) == 0 { // which has the lines of the evidence, too
 		s.Evidence = few(d.Evidence, mostEvidence, mostMoment)
 	}
