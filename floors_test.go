@@ -23,8 +23,10 @@ type floor struct {
 }
 
 // floors is the house from the ground up.
-func floors() []floor {
-	return append([]floor{
+func floors() []floor { return slices.Concat(below(), top()) }
+
+func below() []floor {
+	return []floor{
 		// words
 		{pkg: "holdfast", because: "nouns and ports; imports nothing so that everything may import it"},
 		{pkg: "mode", house: words("holdfast"), because: "the catalogue is made of the nouns"},
@@ -77,10 +79,9 @@ func floors() []floor {
 		{pkg: "docs/problems", because: "prose for people, embedded; whose the codes are is the business of those who find problems"},
 		{pkg: "examples/shop", because: "a file for people to start from, which the demo runs too"},
 		{pkg: "toy", because: "the demo's services; strangers to Holdfast on purpose"},
-	}, top()...)
+	}
 }
 
-// top is the uppermost row, which wires the others.
 func top() []floor {
 	return []floor{
 		{pkg: "api", house: words("holdfast", "event", "journal/view", "internal/unixsock"), because: "the only way in"},
@@ -94,6 +95,7 @@ func top() []floor {
 		{pkg: "bench/crash", house: words("holdfast", "bench/rig", "report"), because: "runs the program as a person does and reads what it prints"},
 		{pkg: "bench/cutsets", house: words("cutset"), because: "reads fault trees of others and counts what cuts them"},
 		{pkg: "bench/detectors", because: "simulates the detectors; its test alone imports them"},
+		{pkg: "bench/diff", house: words("holdfast", "bench/rig", "compare", "examples/shop", "report"), because: "runs the program on changed files, and compares runs of one that nobody changed"},
 		{pkg: "bench/rows", house: words("holdfast", "bench/rig", "internal/proc", "load"), because: "breaks a running system under load, by what the program itself says of it"},
 		{pkg: "bench/starved", house: words("bench/rig", "internal/proc", "load"), because: "starves a running system, and reads what it says it did"},
 		{pkg: "cmd/holdfast", house: words("*"), others: words("github.com/spf13/cobra", "golang.org/x/sys"), because: "wires everything"},

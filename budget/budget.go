@@ -37,7 +37,7 @@ func ago(d time.Duration) string {
 	if d >= 48*time.Hour {
 		return fmt.Sprintf("%d days", int(d.Hours()/24))
 	}
-	return event.Short(d.Round(time.Second))
+	return event.Short(max(0, d.Round(time.Second)))
 }
 
 // Order is the order in which modes are drilled: first what was never drilled or

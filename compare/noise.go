@@ -36,7 +36,11 @@ func (s step) String() string {
 func noiseOf(figure report.Figure, d report.Drill) noise {
 	switch figure {
 	case report.FigureDetect, report.FigureMitigate:
-		return noise{far: step{times: 2, by: 1500}, least: step{times: 1.25, by: 50}}
+		if d.Kind == "crash" {
+			// The kernel says it, at once; everything else is seen in windows.
+			return noise{far: step{times: 2, by: 500}, least: step{times: 2, by: 100}}
+		}
+		return noise{far: step{times: 2, by: 1500}, least: step{times: 1.5, by: 500}}
 	case report.FigureRestore:
 		if d.From == "undo" {
 			// What was out of use comes back at the gateway's next try, and tries
