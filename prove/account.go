@@ -75,7 +75,7 @@ func later(at *report.Millis, by report.Millis) *report.Millis {
 	if at == nil {
 		return nil
 	}
-	sum := *at + by
+	sum := millis(timeOf(*at) + timeOf(by))
 	return &sum
 }
 

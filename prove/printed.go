@@ -2,11 +2,14 @@ package prove
 
 import (
 	"bytes"
+	"cmp"
+	"fmt"
 	"os"
 	"path/filepath"
 	"time"
 
 	"holdfast"
+	"holdfast/event"
 	"holdfast/internal/files"
 	"holdfast/internal/proc"
 )
@@ -161,25 +164,44 @@ func (f facts) isReplica(name holdfast.ReplicaName) bool {
 	return false
 }
 
-// longestSilence is the line of some time after which nothing was printed for
-// longest, to the end of that time at most.
-func longestSilence(lines []printed, from, to time.Duration) (line string, silence time.Duration) {
-	var within []printed
+// A silence is time in which a replica printed nothing, and the line beside it.
+type silence struct {
+	line   string
+	before bool // the line ended it; else it came after the line
+	took   time.Duration
+}
+
+// text is a silence as a part of a reason.
+func (s silence) text() string {
+	switch {
+	case s.line == "":
+		return ""
+	case s.before:
+		return fmt.Sprintf("; it printed nothing for %s and then %q", event.Short(s.took), s.line)
+	default:
+		return fmt.Sprintf("; it printed %q and then nothing for %s", s.line, event.Short(s.took))
+	}
+}
+
+// longestSilence is the longest of some time in which something was printed.
+func longestSilence(lines []printed, from, to time.Duration) silence {
+	longest, last := silence{}, printed{at: from}
+	hear := func(next time.Duration, line string) {
+		if took := next - last.at; took > longest.took || longest.line == "" {
+			longest = silence{line: cmp.Or(last.line, line), before: last.line == "", took: took}
+		}
+	}
 	for _, p := range lines {
 		if p.at >= from && p.at <= to {
-			within = append(within, p)
+			hear(p.at, p.line)
+			last = p
 		}
 	}
-	for i, p := range within {
-		next := to
-		if i+1 < len(within) {
-			next = within[i+1].at
-		}
-		if line == "" || next-p.at > silence {
-			line, silence = p.line, next-p.at
-		}
+	if last.line == "" {
+		return silence{}
 	}
-	return line, silence
+	hear(to, "")
+	return longest
 }
 
 // lastLine is the last that a replica printed between two instants.

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"time"
 
-	"holdfast/event"
 	"holdfast/report"
 )
 
@@ -67,7 +66,7 @@ func (f facts) cuts(s story) []cut {
 	return []cut{
 		{name: report.StepNotice, what: "until it was noticed", at: s.detected},
 		{name: report.StepDecide, what: decided, at: s.decided},
-		{name: report.StepEnd, what: "from that decision until " + f.victim.ID.String() + " was gone", at: s.gone},
+		{name: report.StepEnd, what: "from deciding that until " + f.victim.ID.String() + " was gone", at: s.gone},
 		{name: report.StepStart, what: "until " + s.last.String() + " was started", at: s.started},
 		{name: report.StepReady, what: "from the start of " + s.last.String() + " to its first good answer", at: s.admitted},
 	}
@@ -95,6 +94,9 @@ func (f facts) lastStep(s story, d report.Drill) cut {
 	}
 }
 
+// tenth is what figures are rounded to.
+const tenth = 100 * time.Microsecond
+
 // lay cuts the way from one instant to another. A cut that was never reached, or
 // lies before the one before it, is none; the rest of the way is the last step.
 func lay(from, to time.Duration, cuts []cut, last cut) []report.Step {
@@ -107,8 +109,8 @@ func lay(from, to time.Duration, cuts []cut, last cut) []report.Step {
 		at = max(at, end)
 	}
 	for _, c := range cuts {
-		if c.at > at && c.at <= to {
-			until(c, c.at)
+		if c.at > at && c.at <= to+tenth {
+			until(c, min(c.at, to)) // what a figure is rounded to may lie before what it was taken from
 		}
 	}
 	until(last, to)
@@ -126,18 +128,17 @@ func rounded(steps []report.Step) []report.Step {
 // explained gives the longest step of a drill what the replica printed in it.
 func (f facts) explained(steps []report.Step, d report.Drill) []report.Step {
 	if i := longestStep(steps); i >= 0 {
-		steps[i].Log, _ = f.quiet(steps, d)
+		steps[i].Log = f.quiet(steps, d).line
 	}
 	return steps
 }
 
-// quiet is what the replica printed before the longest silence of the longest
-// step, and for how long it printed nothing then; empty where it printed nothing
-// at all, or nothing of its own doing was waited for.
-func (f facts) quiet(steps []report.Step, d report.Drill) (line string, silence time.Duration) {
+// quiet is the longest silence of the replica in the longest step; none where it
+// printed nothing at all, or nothing of its own doing was waited for.
+func (f facts) quiet(steps []report.Step, d report.Drill) silence {
 	i := longestStep(steps)
 	if i < 0 || !itsOwn(steps[i].Name) {
-		return "", 0
+		return silence{}
 	}
 	from := f.injected
 	if d.From == fromUndo {
@@ -173,8 +174,5 @@ func (f facts) spent(d report.Drill) string {
 		return ""
 	}
 	text := fmt.Sprintf(": %s of it passed %s", report.Short(d.Steps[i].Took), d.Steps[i].What)
-	if line, silence := f.quiet(d.Steps, d); line != "" {
-		text += fmt.Sprintf("; it printed %q and then nothing for %s", line, event.Short(silence))
-	}
-	return text
+	return text + f.quiet(d.Steps, d).text()
 }

@@ -20,6 +20,7 @@ type story struct {
 
 	ejected, detected, decided, gone, started, admitted, restored time.Duration
 
+	sign      holdfast.Sign                             // by which it was detected first
 	out       map[holdfast.ReplicaName]holdfast.Ejected // of the struck service and its callers, who gets no requests, and why
 	back      time.Duration                             // when the last of the struck service's came back
 	harmed    []string                                  // living things that were ended though no remedy of the mode does that
@@ -98,7 +99,9 @@ func (s *story) note(f facts, entry event.Entry) {
 	case holdfast.Ejected:
 		first(&s.ejected, at)
 	case event.Detected:
-		first(&s.detected, at)
+		if s.detected == 0 {
+			s.detected, s.sign = at, b.Sign
+		}
 		s.restored = 0 // whole, and broken again
 		if b.ID != f.victim.ID && strings.HasPrefix(b.Detail, "not ready ") {
 			s.gaveUp = b.Detail
@@ -158,8 +161,8 @@ func (s *story) follow(f facts, entry event.Entry) {
 		}
 		s.out[b.ID.Name()] = ended(b)
 		s.fall(f, ended(b))
-		if b.ID == f.victim.ID {
-			s.gone = entry.At.Boot
+		if b.ID == f.victim.ID && s.decided != 0 && s.sign != holdfast.SignExit {
+			s.gone = entry.At.Boot // ended by the remedy, and not by the fault
 		}
 		if f.byUndo {
 			s.harmed = append(s.harmed, fmt.Sprintf("%s %s (%s)", b.ID, how(b.Status), b.Status))
