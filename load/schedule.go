@@ -4,6 +4,8 @@ import (
 	"iter"
 	"math/rand/v2"
 	"time"
+
+	"holdfast"
 )
 
 // An arrival is one request as the schedule wants it.
@@ -21,7 +23,7 @@ func (p Plan) arrivals() iter.Seq[arrival] {
 		dice := rand.New(rand.NewPCG(p.Seed, 0))
 		due := 0.0 // in mean spacings
 		for n := range maxArrivals {
-			if p.Poisson {
+			if p.Arrivals == holdfast.Poisson {
 				due += dice.ExpFloat64()
 			} else {
 				due = float64(n)

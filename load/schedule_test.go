@@ -6,6 +6,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"holdfast"
 )
 
 func pair() Plan {
@@ -16,9 +18,9 @@ func pair() Plan {
 }
 
 func TestTheSeedDecidesTheSchedule(t *testing.T) {
-	for _, poisson := range []bool{false, true} {
+	for _, arrivals := range []holdfast.Arrivals{"", holdfast.Constant, holdfast.Poisson} {
 		p := pair()
-		p.Poisson = poisson
+		p.Arrivals = arrivals
 		first, second := slices.Collect(p.arrivals()), slices.Collect(p.arrivals())
 		if !slices.Equal(first, second) {
 			t.Error("the same seed gave two schedules")
@@ -31,12 +33,12 @@ func TestTheSeedDecidesTheSchedule(t *testing.T) {
 }
 
 func TestTheScheduleKeepsItsShares(t *testing.T) {
-	for _, poisson := range []bool{false, true} {
+	for _, arrivals := range []holdfast.Arrivals{"", holdfast.Constant, holdfast.Poisson} {
 		p := pair()
-		p.Poisson = poisson
-		arrivals := slices.Collect(p.arrivals())
+		p.Arrivals = arrivals
+		all := slices.Collect(p.arrivals())
 		counts, fresh := [2]int{}, 0
-		for _, a := range arrivals {
+		for _, a := range all {
 			counts[a.target]++
 			if a.fresh {
 				fresh++
@@ -47,11 +49,11 @@ func TestTheScheduleKeepsItsShares(t *testing.T) {
 				t.Errorf("%s: %d, want about %d", what, got, want)
 			}
 		}
-		near("arrivals", len(arrivals), 2000)
+		near("arrivals", len(all), 2000)
 		near("of weight 3 in 4", counts[0], 1500)
 		near("of weight 1 in 4", counts[1], 500)
 		near("fresh", fresh, 400)
-		if !slices.IsSortedFunc(arrivals, func(a, b arrival) int { return int(a.at - b.at) }) || arrivals[len(arrivals)-1].at >= p.For {
+		if !slices.IsSortedFunc(all, func(a, b arrival) int { return int(a.at - b.at) }) || all[len(all)-1].at >= p.For {
 			t.Error("arrivals out of order or beyond the end")
 		}
 	}

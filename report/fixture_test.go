@@ -38,7 +38,7 @@ func killed() Drill {
 	d.First = &Hurt{At: 12, Method: "POST", Route: "storefront:8080/cart", Status: 502, Body: `{"error":"cart: dial tcp 127.0.0.1:39412: connect: connection refused","request":"a81f"}`, Took: 3.4}
 	d.Tolls = []Toll{{Method: "POST", Route: "storefront:8080/cart", Failed: 61}, {Method: "GET", Route: "storefront/cart", Late: 4}}
 	d.Help = []string{
-		"a second replica of cart: write replicas: 2 under it, and a crash of one hurts nobody who may be asked again",
+		"a second replica of cart: write `replicas: 2` under it, and a crash of one hurts nobody who may be asked again",
 		"a fallback on storefront/cart: an empty cart is an answer, and 61 of 65 would have got it",
 		"a faster start: cart-1#2 spent 10.9s warming its cache before its first good answer",
 	}

@@ -85,8 +85,9 @@ type filter struct {
 
 // A chapter is the drills that have their verdict in common.
 type chapter struct {
-	Title  string
-	Drills []section
+	Title   string
+	Verdict holdfast.Verdict
+	Drills  []section
 }
 
 func pageOf(run Run) page {
@@ -164,7 +165,7 @@ func fit(all []trial) (kept []trial, left string) {
 func chapters(all []section) []chapter {
 	var out []chapter
 	for _, verdict := range []holdfast.Verdict{holdfast.Fail, holdfast.Aborted, holdfast.Invalid, holdfast.Pass} {
-		next := chapter{Title: map[holdfast.Verdict]string{
+		next := chapter{Verdict: verdict, Title: map[holdfast.Verdict]string{
 			holdfast.Fail: "What does not behave as promised", holdfast.Aborted: "What was ended before its end",
 			holdfast.Invalid: "What could not be decided", holdfast.Pass: "What behaves as promised",
 		}[verdict]}
@@ -261,6 +262,7 @@ func when(run Run) string { return run.At.UTC().Format("2 January 2006, 15:04 UT
 // Changes are what became of behaviours since an earlier run.
 type changes struct {
 	With     string
+	Earlier  string
 	Sum      string
 	All      []change
 	LeftOut  string
@@ -281,7 +283,7 @@ func changesOf(a *Against) *changes {
 	if a == nil {
 		return nil
 	}
-	c := &changes{With: legible(a.earlier(), mostName), Sum: legible(a.Sum(), mostSaid), Cautions: few(a.Cautions, mostHelp, mostSaid)}
+	c := &changes{With: legible(a.Name, mostName), Earlier: legible(a.earlier(), mostMoment), Sum: legible(a.Sum(), mostSaid), Cautions: few(a.Cautions, mostHelp, mostSaid)}
 	for _, d := range a.Deltas {
 		if d.What != Same {
 			c.add(a, d, strings.ToLower(d.Word()))

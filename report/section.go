@@ -2,7 +2,6 @@ package report
 
 import (
 	"fmt"
-	"slices"
 	"strings"
 
 	"holdfast"
@@ -40,7 +39,7 @@ type section struct {
 	Whole    string // what the steps add up to
 	First    *hurtLine
 	Tolls    []string
-	Help     []string
+	Help     [][]piece
 	Hurt     []figureLine
 	Evidence []string
 	Timeline []momentLine
@@ -69,6 +68,23 @@ type stepLine struct {
 // A hurtLine is the first request that was hurt.
 type hurtLine struct{ Asked, Got, When, Body string }
 
+// A piece is a stretch of a sentence, or what is to be written into a file.
+type piece struct {
+	Text string
+	Code bool
+}
+
+// pieces tell apart what stands between backquotes.
+func pieces(text string) []piece {
+	var out []piece
+	for i, part := range strings.Split(text, "`") {
+		if part != "" {
+			out = append(out, piece{Text: part, Code: i%2 == 1})
+		}
+	}
+	return out
+}
+
 // A momentLine is a line of the timeline, as deep below its causes as it is.
 type momentLine struct {
 	At   string
@@ -80,9 +96,12 @@ func sectionOf(run Run, t trial, id string) section {
 	d := t.Drill
 	s := section{
 		Row: rowOf(run, t, id), Open: d.Verdict == holdfast.Fail || d.Verdict == holdfast.Aborted,
-		Gist: gist(d), Facts: aboutOf(d), Axis: axisOf(d), Help: few(d.Help, mostHelp, mostSaid), Hurt: figureLines(d),
+		Gist: gist(d), Facts: aboutOf(d), Axis: axisOf(d), Hurt: figureLines(d),
 	}
 	s.Steps, s.Whole = stepLines(d)
+	if d.From == "undo" {
+		s.Whole += " from our undo"
+	}
 	var tolls []string
 	for _, toll := range d.Tolls {
 		tolls = append(tolls, fmt.Sprintf("%s %s: %s failed, %s late", toll.Method, toll.Route, thousands(toll.Failed), thousands(toll.Late)))
@@ -95,7 +114,12 @@ func sectionOf(run Run, t trial, id string) section {
 		}
 	}
 	s.Timeline, s.LeftOut = momentLines(d)
-	s.Evidence = besides(d)
+	for _, help := range few(d.Help, mostHelp, mostSaid) {
+		s.Help = append(s.Help, pieces(help))
+	}
+	if len(d.Timeline) == 0 { // which has the lines of the evidence, too
+		s.Evidence = few(d.Evidence, mostEvidence, mostMoment)
+	}
 	return s
 }
 
@@ -157,23 +181,20 @@ func gist(d Drill) string {
 	if !d.measured() {
 		return "not measured"
 	}
-	var parts []string
-	for _, part := range []struct {
-		name string
-		cell cell
-	}{
-		{name: "noticed in", cell: timeCell(d.Detect, d.Bounds.Detect)}, {name: "users whole in", cell: timeCell(d.Mitigate, d.Bounds.Mitigate)},
-		{name: "system whole in", cell: timeCell(d.Restore, d.Bounds.Restore)},
-	} {
-		if part.cell.Text == "never" {
-			part.name = strings.TrimSuffix(part.name, " in")
-		}
-		parts = append(parts, part.name+" "+part.cell.Text)
+	parts := []string{
+		reachedIn("noticed", d.Detect, "never noticed"), reachedIn("users whole", d.Mitigate, "users never whole"), reachedIn("system whole", d.Restore, "system never whole"),
 	}
 	if d.Sent > 0 {
 		parts = append(parts, hurtCell(d).Text+" hurt")
 	}
 	return strings.Join(parts, " · ")
+}
+
+func reachedIn(what string, at *Millis, never string) string {
+	if at == nil {
+		return never
+	}
+	return what + " in " + Short(*at)
 }
 
 // aboutOf says what was broken, who saw it and what was done.
@@ -308,18 +329,4 @@ func depths(all []Moment) []int {
 		}
 	}
 	return deep
-}
-
-// besides is the evidence that the timeline does not have.
-func besides(d Drill) []string {
-	var out []string
-	for _, line := range d.Evidence[:min(len(d.Evidence), mostEvidence)] {
-		if !slices.ContainsFunc(d.Timeline, func(m Moment) bool { return m.Text != "" && strings.Contains(line, m.Text) }) {
-			out = append(out, legible(line, mostMoment))
-		}
-	}
-	if more := len(d.Evidence) - mostEvidence; more > 0 {
-		out = append(out, fmt.Sprintf("… %s more", thousands(more)))
-	}
-	return out
 }

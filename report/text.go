@@ -5,6 +5,7 @@ import (
 	"math"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"holdfast"
 	"holdfast/event"
@@ -35,19 +36,65 @@ func ControlLine(c Control) string {
 		thousands(c.Sent), c.Rate, c.Failed, c.Late, Short(Millis(c.P99)))
 }
 
-// DrillLines is one drill: its figures, and a reason unless it passed. Width is
+// DrillLines is one drill: its figures, and unless it passed a reason, what would
+// help, what the time went into, and the lines that the reason rests on. Width is
 // that of the longest mode name.
 func DrillLines(d Drill, width int, paint Paint) string {
 	var out strings.Builder
 	fmt.Fprintf(&out, "%s  %-*s  %s\n", paint.Verdict(d.Verdict), width, d.Mode, figures(d))
 	if d.Verdict != holdfast.Pass {
-		fmt.Fprintf(&out, "         why: %s\n", d.Reason)
+		out.WriteString(wrap("         why: ", d.Reason))
+		for _, line := range d.Help {
+			out.WriteString(wrap("         helps: ", line))
+		}
+		out.WriteString(stepsLine(d))
 		for _, line := range d.Evidence {
 			fmt.Fprintf(&out, "         %s\n", line)
 		}
 		if d.Owner != "" {
 			fmt.Fprintf(&out, "         owner: %s\n", d.Owner)
 		}
+	}
+	return out.String()
+}
+
+// stepsLine is what the time of a drill that failed went into, where that was more
+// than one thing: "steps: notice 2.8ms, start 23ms, ready 362ms".
+func stepsLine(d Drill) string {
+	if d.Verdict != holdfast.Fail || len(d.Steps) < 2 {
+		return ""
+	}
+	var words []string
+	for _, step := range d.Steps {
+		words = append(words, fmt.Sprintf("%s %s", step.Name, Short(step.Took)))
+	}
+	return wrap("         steps: ", strings.Join(words, ", "))
+}
+
+// wide is how wide a line of prose is: what a terminal shows in half a screen,
+// and a person reads without losing the line.
+const wide = 118
+
+// wrap sets prose in lines that begin below one another, after a heading. What was
+// set off in lines of its own stays so.
+func wrap(heading, text string) string {
+	var out strings.Builder
+	first, rest, quoted := strings.Cut(text, "\n")
+	line, indent := heading, strings.Repeat(" ", len(heading))
+	for i, word := range strings.Fields(first) {
+		switch {
+		case i > 0 && utf8.RuneCountInString(line)+1+utf8.RuneCountInString(word) > wide:
+			out.WriteString(line + "\n")
+			line = indent + word
+		case i > 0:
+			line += " " + word
+		default:
+			line += word
+		}
+	}
+	out.WriteString(line + "\n")
+	if quoted {
+		out.WriteString(rest + "\n")
 	}
 	return out.String()
 }
