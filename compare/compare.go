@@ -121,6 +121,7 @@ func delta(id identity, earlier, now side, before, after report.Run) report.Delt
 	d.What = whatOf(d.Shifts)
 	if d.What == report.Worse {
 		d.Because, d.Users = because(earlier, now, d.Shifts), users(earlier, now)
+		d.Notes = append(d.Notes, help(now)...)
 	}
 	return d
 }

@@ -249,6 +249,17 @@ func TestWhyIsNeverInvented(t *testing.T) {
 	}
 }
 
+// What would have helped is said of what fails now, and of nothing else.
+func TestHelpIsPassedOn(t *testing.T) {
+	helped := func(d *report.Drill) { d.Help = []string{"`replicas: 2` for catalog", "something else"} }
+	if d := one(t, []report.Drill{crashed()}, []report.Drill{crashed(hurting(61), helped)}); !slices.Equal(d.Notes, []string{"helps: `replicas: 2` for catalog"}) {
+		t.Errorf("%q", d.Notes)
+	}
+	if d := one(t, []report.Drill{crashed()}, []report.Drill{crashed(restoredIn(12_400), helped)}); len(d.Notes) != 0 {
+		t.Errorf("nothing fails: %q", d.Notes)
+	}
+}
+
 // A system compared with itself, whose times move as much as they were seen to,
 // shows nothing: at most one comparison in a hundred says that a mode moved.
 func TestNoiseIsNotReported(t *testing.T) {

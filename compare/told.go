@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"holdfast"
 	"holdfast/report"
 )
 
@@ -181,4 +182,14 @@ func firstHurt(s side) string {
 		}
 	}
 	return ""
+}
+
+// help is what would have helped first, where a drill that fails says so.
+func help(now side) []string {
+	for _, drill := range now.counted {
+		if drill.Verdict == holdfast.Fail && len(drill.Help) > 0 {
+			return []string{"helps: " + drill.Help[0]}
+		}
+	}
+	return nil
 }
