@@ -82,7 +82,7 @@ func TestWhatIsAStorm(t *testing.T) {
 		{"two and a half times", [3]int{0, 100, 700}, [3]int{0, 100, 1600}, true},
 		{"what it kept is gone", [3]int{0, 1000, 1600}, [3]int{0, 40, 640}, false},
 		{"it always asks three times", [3]int{0, 100, 700}, [3]int{0, 300, 2100}, false},
-		{"too few before", [3]int{0, 29, 629}, [3]int{0, 29, 4000}, false},
+		{"too few before", [3]int{0, 14, 629}, [3]int{0, 14, 4000}, false},
 		{"nobody asked before", [3]int{0, 100, 700}, [3]int{0, 0, 4000}, false},
 		{"the gateway began to count anew", [3]int{0, 1000, 600}, [3]int{0, 1000, 4000}, false},
 	} {
@@ -102,6 +102,12 @@ func TestTheLoadIsNoStorm(t *testing.T) {
 	s := severed(true, false).within(holdfast.Dependency{}).asksFor([3]int{0, 100, 700}, [3]int{0, 100, 2500})
 	for due := began; due < s.ended; due += 3 * time.Millisecond {
 		s.loss.itself = append(s.loss.itself, load.Result{Target: "storefront/catalog", Intended: int64(due), Sent: int64(due)})
+	}
+	for due := began; due < s.ended; due += 60 * time.Millisecond {
+		s.results = append(s.results, load.Result{Target: "storefront:8080/healthz", Intended: int64(due), Sent: int64(due)})
+	}
+	if each, known := s.asksEach(s.loss.edge, s.traffic[1], s.traffic[2]); !known || each != 400./500 {
+		t.Errorf("for each of 500 requests 400 were asked, and not %g", each)
 	}
 	if got := s.stormed(); got != nil {
 		t.Errorf("2000 of the requests were the load's, and still %+v", got)
