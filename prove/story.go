@@ -24,18 +24,23 @@ type story struct {
 	out       map[holdfast.ReplicaName]holdfast.Ejected // of the struck service and its callers, who gets no requests, and why
 	back      time.Duration                             // when the last of the struck service's came back
 	harmed    []string                                  // living things that were ended though no remedy of the mode does that
-	last      holdfast.ReplicaID                        // of the struck replica, the incarnation that was started last
-	exits     int                                       // of its incarnations after the struck one
-	wanted    holdfast.Incarnation                      // that a remedy is to bring
-	exited    holdfast.Exited                           // the last of these
-	gaveUp    string                                    // why one of them was given up before it was ready; empty: none was
 	fell      map[holdfast.ReplicaName]holdfast.Ejected // callers of what was lost that ended or went out meanwhile
-	unstarted string                                    // why the last one could not be started; empty: it could
 	others    string                                    // another replica of the service that exited, and how
 	remedies  []string
 	withheld  []string
 	why       string // of the last withheld
 	escalated bool
+	successors
+}
+
+// Successors are the incarnations of the struck replica after the struck one.
+type successors struct {
+	wanted    holdfast.Incarnation // that a remedy is to bring
+	last      holdfast.ReplicaID   // the one that was started last
+	unstarted string               // why the last one could not be started; empty: it could
+	exits     int                  // how many ended by themselves
+	exited    holdfast.Exited      // the last of these
+	gaveUp    string               // why one of them was given up before it was ready; empty: none was
 }
 
 // tell reads the journal for what concerns the struck service.
