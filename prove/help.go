@@ -23,7 +23,7 @@ func (f facts) help(s story, d report.Drill) []string {
 		[]string{f.helpHealth(d), f.helpReplicas(d)}, f.helpRetries(), []string{f.helpKey()},
 		[]string{f.helpLoop(s, d), f.helpCommand(s, d), f.helpRemedy(s, d), f.helpRail(s, d), f.helpStart(s, d), f.helpPeriod(s, d)},
 		[]string{f.helpFallback(d), f.helpCopy(d), f.helpFast(d)}, f.helpCallers(s),
-		[]string{f.helpStorm(), f.helpDetect(d)}, f.helpTimeouts(d),
+		[]string{f.helpFewerTries(), f.helpDetect(d)}, f.helpTimeouts(d),
 	)...)
 }
 
@@ -232,9 +232,9 @@ func (f facts) helpCallers(s story) []string {
 	return lines[:min(len(lines), 1)] // its other replicas say the same
 }
 
-// helpStorm: the gateway tries again by itself, and no more than is good.
-func (f facts) helpStorm() string {
-	s := f.stormed()
+// helpFewerTries: the gateway tries again by itself, and no more than is good.
+func (f facts) helpFewerTries() string {
+	s := f.amplified()
 	if s == nil {
 		return ""
 	}

@@ -87,12 +87,12 @@ func TestWhatIsAStorm(t *testing.T) {
 		{"the gateway began to count anew", [3]int{0, 1000, 600}, [3]int{0, 1000, 4000}, false},
 	} {
 		s := severed(true, false).owes(5*time.Millisecond).within(holdfast.Dependency{Required: true}).asksFor(c.users, c.edge)
-		if got := s.stormed(); (got != nil) != c.storms {
+		if got := s.amplified(); (got != nil) != c.storms {
 			t.Errorf("%s: %+v", c.name, got)
 		}
 	}
 	silent := severed(true, false).within(holdfast.Dependency{}).asksFor([3]int{0, 100, 700}, [3]int{0, 100, 4000}).but(func(f *facts) { f.traffic[1] = counted{} })
-	if got := silent.stormed(); got != nil {
+	if got := silent.amplified(); got != nil {
 		t.Errorf("nobody told how many there were, and still %+v", got)
 	}
 }
@@ -109,7 +109,7 @@ func TestTheLoadIsNoStorm(t *testing.T) {
 	if each, known := s.asksEach(s.loss.edge, s.traffic[1], s.traffic[2]); !known || each != 400./500 {
 		t.Errorf("for each of 500 requests 400 were asked, and not %g", each)
 	}
-	if got := s.stormed(); got != nil {
+	if got := s.amplified(); got != nil {
 		t.Errorf("2000 of the requests were the load's, and still %+v", got)
 	}
 }

@@ -16,17 +16,17 @@ import (
 // asks is counted where it arrives, at the gateway's listener of the edge, before
 // the gateway itself tries anything a second time.
 const (
-	// storm is how many times as often as before the fault a caller may ask per
+	// amplifies is how many times as often as before the fault a caller may ask per
 	// request it is asked itself. Who tries once more doubles that, and a gateway
 	// allows no more than RetryShare: twice and some noise are still a habit.
-	storm = 2.5
-	// stormEach is how often it may ask for each request at least: a caller that
+	amplifies = 2.5
+	// amplifiedEach is how often it may ask for each request at least: a caller that
 	// keeps good answers asks for every request while there are none, and that is
 	// no retry.
-	stormEach = 1.5
-	// stormSays is how many requests say anything, before and after: how often each
+	amplifiedEach = 1.5
+	// amplifiedSays is how many requests say anything, before and after: how often each
 	// is asked again hardly varies while all is well.
-	stormSays = 15
+	amplifiedSays = 15
 )
 
 // A counted is how many requests had arrived at every listener by an instant.
@@ -58,28 +58,28 @@ func countedIn(status api.Status, at time.Duration) counted {
 	return n
 }
 
-// A stormed is a caller that asked far more often while its dependency was
+// An amplifier is a caller that asked far more often while its dependency was
 // struck.
-type stormed struct {
+type amplifier struct {
 	edge          holdfast.Target
 	before, after float64 // requests to the edge for each that the caller was asked
 }
 
 // times is how many times as many they were.
-func (s stormed) times() float64 { return s.after / s.before }
+func (s amplifier) times() float64 { return s.after / s.before }
 
-// stormed is the worst of the callers of the struck service that multiplied what
+// amplified finds the worst of the callers of the struck service that multiplied what
 // they were asked; nil where none did, or nothing is known.
-func (f facts) stormed() *stormed {
+func (f facts) amplified() *amplifier {
 	if f.system == nil || len(f.traffic) != 3 {
 		return nil
 	}
-	var worst *stormed
+	var worst *amplifier
 	for _, edge := range f.edges() {
 		before, well := f.asksEach(edge, f.traffic[0], f.traffic[1])
 		after, struck := f.asksEach(edge, f.traffic[1], f.traffic[2])
-		one := stormed{edge: edge, before: before, after: after}
-		if well && struck && after >= stormEach && one.times() >= storm && (worst == nil || one.times() > worst.times()) {
+		one := amplifier{edge: edge, before: before, after: after}
+		if well && struck && after >= amplifiedEach && one.times() >= amplifies && (worst == nil || one.times() > worst.times()) {
 			worst = &one
 		}
 	}
@@ -127,7 +127,7 @@ func (f facts) asksEach(edge holdfast.Target, from, to counted) (each float64, k
 			got += to.requests[route.Listener] - from.requests[route.Listener] - f.askedAside(route.Listener, from.at, to.at)
 		}
 	}
-	if asks < stormSays || got < stormSays {
+	if asks < amplifiedSays || got < amplifiedSays {
 		return 0, false
 	}
 	return float64(asks) / float64(got), true
@@ -166,7 +166,7 @@ func sentWithin(r load.Result, from, to time.Duration) bool {
 
 // overAsked says who made the failure larger than it was.
 func overAsked(f facts) string {
-	s := f.stormed()
+	s := f.amplified()
 	if s == nil {
 		return ""
 	}
