@@ -42,6 +42,10 @@ func descriptions() map[holdfast.FaultName]Description {
 			Does: "SIGKILL to the process", Witness: "the load process, told by the kernel",
 			Undo: "nothing is left to put back", Layer: KernelLifetime, Ends: true,
 		},
+		"storm": {
+			Does: "SIGKILL to the process, and again each time its successor is ready, three times in all", Witness: "the load process, told of each by the kernel",
+			Undo: "nothing is left to put back", Layer: KernelLifetime, Ends: true,
+		},
 		"stop": {
 			Does: "SIGSTOP to the process group", Witness: "the load process, which sees it stopped in /proc",
 			Undo: "SIGCONT to the group", Layer: ByWarden,
