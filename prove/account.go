@@ -206,8 +206,10 @@ func (f facts) watched(at time.Duration) bool {
 // ours tells what the journal says of our own doing, which the marks say with
 // the instant in which it was done, not in which it was written down.
 func (f facts) ours(body event.Body) bool {
-	switch body.(type) {
-	case event.FaultInjected, event.FaultRemoved:
+	switch b := body.(type) {
+	case event.FaultInjected:
+		return b.ID == f.victim.ID // a blow after it is told by nobody else
+	case event.FaultRemoved:
 		return true
 	default:
 		return false

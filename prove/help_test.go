@@ -35,6 +35,8 @@ func TestNoHelpThatIsNotTrue(t *testing.T) {
 		{"it comes back while the fault lasts", pathFault(mode.Slow()).ejects(time.Second, holdfast.SignSlow).then(2*time.Second, holdfast.Admitted{ID: id("catalog-2#2")}).hurts(2*time.Second, 3*time.Second), "once it can serve"},
 		{"a loop is mended by no budget", crash(2, 30*time.Second).noticed(4*time.Millisecond).crashes(10*time.Millisecond, "catalog-2#2").
 			then(2*time.Second, withheld(holdfast.RailAttempts, "its budget of 1 in 10m is spent")), "max_actions"},
+		{"we struck it again", crash(2, 30*time.Second).noticed(4*time.Millisecond).crashes(10*time.Millisecond, "catalog-2#2").
+			then(30*time.Millisecond, event.FaultInjected{Mode: "catalog.crash", Fault: "storm", ID: id("catalog-2#2")}), "ended by itself"},
 		{"it ended by itself and was not given up", crash(2, 30*time.Second).noticed(4*time.Millisecond).crashes(10*time.Millisecond, "catalog-2#2"), "start_period"},
 		{"what a remedy ended did not end by itself", crash(2, 50*time.Second).noticed(4*time.Millisecond).then(4*time.Millisecond, restart("catalog-2#2")).
 			then(30*time.Millisecond, holdfast.Started{ID: id("catalog-2#2")}).then(10*time.Second, restart("catalog-2#3"), holdfast.Exited{ID: id("catalog-2#2"), Status: holdfast.ExitStatus{Signal: "SIGTERM"}}), "ended by itself"},

@@ -33,6 +33,15 @@ type story struct {
 	successors
 }
 
+// struckAgain tells whether a fault that strikes more than once struck this
+// incarnation, too. The journal says so, perhaps after it says what came of it.
+func (f facts) struckAgain(id holdfast.ReplicaID) bool {
+	return slices.ContainsFunc(f.entries, func(entry event.Entry) bool {
+		b, injected := entry.Body.(event.FaultInjected)
+		return injected && b.ID == id && b.Mode == f.mode.Name && entry.At.Boot >= f.injected
+	})
+}
+
 // Successors are the incarnations of the struck replica after the struck one.
 type successors struct {
 	wanted    holdfast.Incarnation // that a remedy is to bring
@@ -122,8 +131,8 @@ func (s *story) note(f facts, entry event.Entry) {
 		s.unstarted = b.Reason
 	case holdfast.Exited:
 		if b.ID.Name() == f.victim.ID.Name() {
-			if b.ID.Incarnation < s.wanted {
-				return // a remedy ended it
+			if b.ID.Incarnation < s.wanted || f.struckAgain(b.ID) {
+				return // a remedy ended it, or we did
 			}
 			s.exits, s.exited = s.exits+1, b
 		} else {
