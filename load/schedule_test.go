@@ -39,8 +39,8 @@ func TestTheScheduleKeepsItsShares(t *testing.T) {
 		all := slices.Collect(p.arrivals())
 		counts, fresh := [2]int{}, 0
 		for _, a := range all {
-			counts[a.target]++
-			if a.fresh {
+			counts[a.whom]++
+			if a.how.fresh {
 				fresh++
 			}
 		}
