@@ -194,7 +194,8 @@ func (s Step) askable() bool {
 	}
 	// Where a blank stood in the host or the port, another filling moves it.
 	other, err := url.Parse(holdfast.Fill(s.URL, func(string) string { return "1" }))
-	return err == nil && at.Hostname() != "" && other.Host == at.Host && at.User == nil && at.Fragment == ""
+	oneWord := !strings.ContainsFunc(at.RequestURI(), func(r rune) bool { return r <= ' ' || r > '~' })
+	return err == nil && at.Hostname() != "" && other.Host == at.Host && at.User == nil && at.Fragment == "" && oneWord
 }
 
 // ours are the headers that belong to the connection, and Accept-Encoding,

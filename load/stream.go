@@ -50,13 +50,13 @@ func (q *request) over(ctx context.Context, on *stream) answer {
 		asked.Header.Add(field.Name, field.Value)
 	}
 	response, err := on.RoundTrip(asked)
+	if err != nil && strings.Contains(err.Error(), "looked like an HTTP/1.1 header") || err == nil && response.ProtoMajor != 2 {
+		err = errors.New("it speaks HTTP/1.1, not HTTP/2")
+	}
 	if err != nil {
 		return answer{err: step("answer", err)}
 	}
 	defer response.Body.Close()
-	if response.ProtoMajor != 2 {
-		return answer{err: step("answer", errors.New("it does not speak HTTP/2"))}
-	}
 	return q.hear(response, make([]byte, 4<<10))
 }
 
