@@ -51,10 +51,19 @@ func (f facts) helpHealth(d report.Drill) string {
 	if t == nil || !usersHurt(d) {
 		return ""
 	}
-	if path := f.service.Healthcheck.Path; path != "" {
-		return fmt.Sprintf("let GET %s of %s answer well only once it can serve: %s was in use, and users were hurt", path, f.service.Name, t.id)
+	used := fmt.Sprintf("%s was in use, and users were hurt", t.id)
+	switch check := f.service.Healthcheck; {
+	case check.Disabled:
+		return fmt.Sprintf("a `healthcheck` for %s that is not disabled: to run is enough now, %s", f.service.Name, used)
+	case f.service.Protocol == holdfast.TCP && check.Expect == "":
+		return fmt.Sprintf("`healthcheck: {send: …, expect: …}` for %s: to take a connection is enough now, %s", f.service.Name, used)
+	case f.service.Protocol == holdfast.TCP:
+		return fmt.Sprintf("let %s say %q only once it can serve: %s", f.service.Name, check.Expect, used)
+	case check.Path != "":
+		return fmt.Sprintf("let GET %s of %s answer well only once it can serve: %s", check.Path, f.service.Name, used)
+	default:
+		return fmt.Sprintf("`healthcheck: {path: …}` for %s, a page that answers well only once it can serve: any answer counts now, %s", f.service.Name, used)
 	}
-	return fmt.Sprintf("`healthcheck: {path: …}` for %s, a page that answers well only once it can serve: any answer counts now, %s was in use, and users were hurt", f.service.Name, t.id)
 }
 
 // helpReplicas: where there is one of a thing nobody can be asked in its place.

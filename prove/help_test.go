@@ -58,6 +58,23 @@ func TestNoHelpThatIsNotTrue(t *testing.T) {
 	}
 }
 
+// What a service is asked is how it is to be asked better.
+func TestABetterHealthCheckIsOneOfItsKind(t *testing.T) {
+	for want, service := range map[string]holdfast.Service{
+		"a `healthcheck` for catalog that is not disabled":       {Healthcheck: holdfast.Healthcheck{Disabled: true}},
+		"`healthcheck: {send: …, expect: …}` for catalog":        {Protocol: holdfast.TCP},
+		`let catalog say "PONG" only once it can serve`:          {Protocol: holdfast.TCP, Healthcheck: holdfast.Healthcheck{Send: "PING", Expect: "PONG"}},
+		"let GET /healthz of catalog answer well only once it":   {Protocol: holdfast.HTTP, Healthcheck: holdfast.Healthcheck{Path: "/healthz"}},
+		"`healthcheck: {path: …}` for catalog, a page that answ": {Protocol: holdfast.HTTP},
+	} {
+		s := restarted(crash(2, 12*time.Second), 640*time.Millisecond).hurts(640*time.Millisecond, 8*time.Second)
+		s.service.Protocol, s.service.Healthcheck = service.Protocol, service.Healthcheck
+		if d := judge(s.facts); len(d.Help) != 1 || !strings.HasPrefix(d.Help[0], want) {
+			t.Errorf("helps %q, want %q", d.Help, want)
+		}
+	}
+}
+
 // A POST is asked of another replica where it says that it may be.
 func TestAKeyHelpsWhatChangesSomething(t *testing.T) {
 	s := restarted(crash(2, 4*time.Second), 640*time.Millisecond).but(func(f *facts) {
