@@ -20,7 +20,7 @@ func (f facts) help(s story, d report.Drill) []string {
 		return nil
 	}
 	return said(slices.Concat(
-		[]string{f.helpHealth(d), f.helpReplicas(d)}, f.helpRetries(), []string{f.helpKey()},
+		[]string{f.helpHealth(s, d), f.helpReplicas(d)}, f.helpRetries(), []string{f.helpKey()},
 		[]string{f.helpLoop(s, d), f.helpCommand(s, d), f.helpRemedy(s, d), f.helpRail(s, d), f.helpStart(s, d), f.helpPeriod(s, d)},
 		[]string{f.helpFallback(d), f.helpCopy(d), f.helpFast(d)}, f.helpCallers(s),
 		[]string{f.helpFewerTries(), f.helpDetect(d)}, f.helpTimeouts(d),
@@ -46,13 +46,16 @@ func usersHurt(d report.Drill) bool {
 func notBack(d report.Drill) bool { return d.Restore == nil || *d.Restore > d.Bounds.Restore }
 
 // helpHealth: what answers its health check is used.
-func (f facts) helpHealth(d report.Drill) string {
-	t := f.trusted()
-	if t == nil || !usersHurt(d) {
-		return ""
+func (f facts) helpHealth(s story, d report.Drill) string {
+	used := ""
+	if t := f.trusted(); t != nil && usersHurt(d) {
+		used = fmt.Sprintf("%s was in use, and users were hurt", t.id)
+	} else if s.failed.Sign != "" && notBack(d) {
+		used = fmt.Sprintf("%s was in use, and failed", s.failed.ID)
 	}
-	used := fmt.Sprintf("%s was in use, and users were hurt", t.id)
 	switch check := f.service.Healthcheck; {
+	case used == "":
+		return ""
 	case check.Disabled:
 		return fmt.Sprintf("a `healthcheck` for %s that is not disabled: to run is enough now, %s", f.service.Name, used)
 	case f.service.Protocol == holdfast.TCP && check.Expect == "":

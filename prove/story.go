@@ -49,6 +49,7 @@ type successors struct {
 	unstarted string               // why the last one could not be started; empty: it could
 	exits     int                  // how many ended by themselves
 	exited    holdfast.Exited      // the last of these
+	failed    holdfast.Ejected     // the last that was left out again for what it answered
 	gaveUp    string               // why one of them was given up before it was ready; empty: none was
 }
 
@@ -139,7 +140,7 @@ func (s *story) note(f facts, entry event.Entry) {
 			s.others = fmt.Sprintf("%s, which nobody struck, ended too: %s", b.ID, b.Status)
 		}
 	case holdfast.Admitted:
-		if b.ID == s.last {
+		if b.ID == s.last && s.admitted < s.started { // the first time of perhaps many
 			s.admitted = at
 		}
 	case event.Withheld:
@@ -168,6 +169,9 @@ func (s *story) follow(f facts, entry event.Entry) {
 		if f.concerns(b.ID.Service) && !b.Kept {
 			s.out[b.ID.Name()] = b
 			s.fall(f, b)
+			if b.ID == s.last && b.Sign == holdfast.SignErrors {
+				s.failed = b
+			}
 		}
 	case holdfast.Exited:
 		if !f.concerns(b.ID.Service) {
@@ -305,10 +309,27 @@ func (s story) stuck(f facts) string {
 		return "nothing was done about it"
 	case s.started < s.decided:
 		return "the restart was decided and nothing was started"
-	case s.admitted >= s.started && s.others != "":
-		return "" // it came back; another did not
+	case s.admitted >= s.started:
+		return s.notForLong(f)
 	default:
 		return fmt.Sprintf("%s was started after %s and did not get ready", s.last, event.Short(s.started-s.injected))
+	}
+}
+
+// notForLong says what became of one that was in use again, unless it is another
+// that was not.
+func (s story) notForLong(f facts) string {
+	e, out := s.out[f.victim.ID.Name()]
+	text := fmt.Sprintf("%s was in use after %s", s.last, event.Short(s.admitted-s.injected))
+	switch {
+	case out && e.ID == s.last:
+		return text + " and is out again " + by(e)
+	case s.failed.ID == s.last:
+		return text + " and was out again " + by(s.failed)
+	case s.others != "" || f.diagnose != "":
+		return "" // which says more
+	default:
+		return text + ", and not all of " + string(f.service.Name) + " were whole at once"
 	}
 }
 
