@@ -128,6 +128,7 @@ func (f hookFacts) judge() report.Drill {
 	drill.Remedies = append(drill.Remedies, told.remedies...)
 	drill.Withheld = append(drill.Withheld, told.withheld...)
 	drill.Escalated = told.escalated
+	drill.Account = f.account(drill, f.explained(f.steps(told, drill), drill), deed{broke: "break: " + f.by.Hook.Break, mended: "mend: " + f.by.Hook.Mend})
 	drill.Verdict, drill.Reason = f.verdict(told, drill)
 	if drill.Verdict == holdfast.Fail {
 		drill.Evidence = told.lines(f, evidenceLines)
@@ -159,6 +160,31 @@ func (f hookFacts) restored(told telling) (*report.Millis, string) {
 		return nil, word
 	}
 	return since(from, max(told.back, time.Duration(whole), from)), word
+}
+
+// steps cut the way to a whole service: somebody else's where it began with the
+// break, ours where it began with the mend.
+func (f hookFacts) steps(told telling, d report.Drill) []report.Step {
+	from, to := f.injected, f.ended
+	if d.From == fromUndo {
+		from = f.undone
+	}
+	last := cut{name: report.StepSettle, what: "from there until users were whole"}
+	switch {
+	case from == 0:
+		return nil // it could not be mended
+	case d.Restore != nil:
+		to = from + timeOf(*d.Restore)
+	case told.whole():
+		last.what = "in which users were not whole again"
+	default:
+		last = cut{name: report.StepReturn, what: fmt.Sprintf("in which %s was not trusted again", f.service.Name)}
+	}
+	cuts := []cut{{name: report.StepNotice, what: "until it was noticed", at: told.detected}}
+	if told.whole() {
+		cuts = append(cuts, cut{name: report.StepReturn, what: fmt.Sprintf("until every %s was trusted again", f.service.Name), at: told.back})
+	}
+	return lay(from, to, cuts, last)
 }
 
 // verdict weighs what was measured: what cannot be believed is INVALID, before
@@ -195,7 +221,7 @@ func (f hookFacts) invalid() string {
 func (f hookFacts) overRestore(told telling, d report.Drill) string {
 	switch {
 	case d.Restore != nil && *d.Restore > d.Bounds.Restore:
-		return fmt.Sprintf("it was whole again only after %s", report.Short(*d.Restore))
+		return fmt.Sprintf("it was whole again only after %s", report.Short(*d.Restore)) + f.spent(d)
 	case d.Restore != nil:
 		return ""
 	}
