@@ -76,7 +76,7 @@ func (f facts) measured() report.Drill {
 	judged := load.During(f.results, int64(f.injected), int64(f.ended))
 	hurt := load.Impact(judged)
 	drill.Sent, drill.Failed, drill.Late, drill.Impact, drill.Below = hurt.Sent, hurt.Failed, hurt.Late, hurt.Share(), hurt.Below()
-	drill.Degraded = degraded(judged)
+	drill.Degraded, drill.Tolls = degraded(judged), tolls(judged)
 	return drill
 }
 

@@ -22,7 +22,8 @@ type Run struct {
 	ID      RunID               `json:"id,omitempty"`     // what it is kept under; empty where it is not
 	At      time.Time           `json:"at,omitzero"`      // when it began
 	Took    Millis              `json:"took_ms,omitempty"`
-	Digest  holdfast.Digest     `json:"digest,omitempty"` // of the file's text
+	Digest  holdfast.Digest     `json:"digest,omitempty"`  // of the file's text
+	Against *Against            `json:"against,omitempty"` // where it was compared with an earlier one
 }
 
 // RunID names a kept run: the instant it began and four random letters, so that
@@ -71,10 +72,12 @@ type Drill struct {
 // An Account is what happened in a drill, beyond its figures.
 type Account struct {
 	Live     bool     `json:"live,omitempty"`     // it struck what runs in earnest
+	Cost     Millis   `json:"cost_ms,omitempty"`  // what making it took, from its first request until all was put back
 	Evidence []string `json:"evidence,omitempty"` // the lines of the timeline that the reason rests on
 	Marks    Marks    `json:"marks,omitzero"`
 	Steps    []Step   `json:"steps,omitempty"`      // what the way to a whole system was spent on, in order
 	First    *Hurt    `json:"first_hurt,omitempty"` // the first request that was hurt
+	Tolls    []Toll   `json:"tolls,omitempty"`      // of the requests that were hurt, by what was asked, the most first
 	Help     []string `json:"help,omitempty"`       // what would have helped, the best first
 	Buckets  []Bucket `json:"buckets,omitempty"`    // what users saw, in order; of those judged
 	Timeline []Moment `json:"timeline,omitempty"`   // the whole of it, causes before what they caused

@@ -101,9 +101,22 @@ func wrap(heading, text string) string {
 
 // SumLine counts verdicts, and says why when no drill does.
 func SumLine(run Run, paint Paint) string {
-	counts := map[holdfast.Verdict]int{}
+	var verdicts []holdfast.Verdict
 	for _, drill := range run.Drills {
-		counts[drill.Verdict]++
+		verdicts = append(verdicts, drill.Verdict)
+	}
+	line := fmt.Sprintf("%s  %s  (seed %d)\n", paint.Verdict(run.Verdict), Counted(verdicts), run.Seed)
+	if run.Reason != "" {
+		line += "         why: " + run.Reason + "\n"
+	}
+	return line
+}
+
+// Counted says how many there are of each verdict: "15 PASS, 1 FAIL".
+func Counted(verdicts []holdfast.Verdict) string {
+	counts := map[holdfast.Verdict]int{}
+	for _, verdict := range verdicts {
+		counts[verdict]++
 	}
 	var parts []string
 	for _, verdict := range []holdfast.Verdict{holdfast.Pass, holdfast.Fail, holdfast.Invalid, holdfast.Aborted, holdfast.Skip} {
@@ -112,13 +125,9 @@ func SumLine(run Run, paint Paint) string {
 		}
 	}
 	if len(parts) == 0 {
-		parts = []string{"nothing was drilled"}
+		return "nothing was drilled"
 	}
-	line := fmt.Sprintf("%s  %s  (seed %d)\n", paint.Verdict(run.Verdict), strings.Join(parts, ", "), run.Seed)
-	if run.Reason != "" {
-		line += "         why: " + run.Reason + "\n"
-	}
-	return line
+	return strings.Join(parts, ", ")
 }
 
 // figures are what was measured; where nothing was, there is no never.
