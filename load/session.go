@@ -76,9 +76,9 @@ func (s Session) Environment() []string {
 	return slices.Sorted(maps.Keys(names))
 }
 
-// steps is how many requests an arrival is, on the average, if all are answered
-// well.
-func (p Plan) steps() float64 {
+// PerArrival is how many requests an arrival is, on the average, if all are
+// answered well: so many times its Rate is what the plan asks a second.
+func (p Plan) PerArrival() float64 {
 	weight, weighed := 0, 0
 	for _, target := range p.Targets {
 		weight, weighed = weight+target.Weight, weighed+target.Weight
@@ -194,7 +194,8 @@ func (s Step) askable() bool {
 	}
 	// Where a blank stood in the host or the port, another filling moves it.
 	other, err := url.Parse(holdfast.Fill(s.URL, func(string) string { return "1" }))
-	return err == nil && at.Hostname() != "" && other.Host == at.Host && at.User == nil && at.Fragment == ""
+	oneWord := !strings.ContainsFunc(at.RequestURI(), func(r rune) bool { return r <= ' ' || r > '~' })
+	return err == nil && at.Hostname() != "" && other.Host == at.Host && at.User == nil && at.Fragment == "" && oneWord
 }
 
 // ours are the headers that belong to the connection, and Accept-Encoding,

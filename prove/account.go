@@ -17,9 +17,8 @@ import (
 // show: a system that flaps for minutes says thousands of things.
 const (
 	mostMoments = 400
-	// mostBuckets is the longest that a load may last, and a second before it.
-	mostBuckets = int((longest + time.Second) / bucketOf)
-	bucketOf    = 100 * time.Millisecond
+	// mostBuckets is one for each tenth of a second that a load may last.
+	mostBuckets = int(longest / (100 * time.Millisecond))
 )
 
 // Surroundings are what nobody is judged by, and what explains a verdict.
@@ -36,7 +35,7 @@ func (f facts) account(d report.Drill, steps []report.Step, words deed) report.A
 	marks := f.marks(d)
 	return report.Account{
 		Live: f.live(), Marks: marks, Steps: steps, First: f.first(), Tolls: tolls(f.judged()),
-		Buckets: buckets(f.concerned(), f.began, f.injected, f.ended), Timeline: f.timeline(marks, words),
+		Buckets: buckets(f.concerned(), f.injected, f.ended), Timeline: f.timeline(marks, words),
 	}
 }
 
@@ -122,52 +121,18 @@ func asked(r load.Result) (method, route string) {
 	return words[1], words[2]
 }
 
-// buckets count what users saw by tenths of a second, from the load's beginning
-// or the injection to the end. Tenths in which nobody asked are left out.
-func buckets(results []load.Result, began, injected, ended time.Duration) []report.Bucket {
-	from := injected // a bucket begins with the injection, so that none is of both sides
-	if began != 0 && began < injected {
-		from -= (injected - began).Truncate(bucketOf) + bucketOf
-	}
-	in := map[int][]load.Result{}
-	for _, r := range results {
-		due := time.Duration(r.Intended)
-		if at := int((due - from) / bucketOf); due >= from && due < ended && at < mostBuckets {
-			in[at] = append(in[at], r)
-		}
-	}
+// buckets are what users saw by tenths of a second, one of which begins with the
+// injection. What was due after the watching is no part of the drill.
+func buckets(results []load.Result, injected, ended time.Duration) []report.Bucket {
+	due := slices.DeleteFunc(slices.Clone(results), func(r load.Result) bool { return r.Intended >= int64(ended) })
 	var all []report.Bucket
-	for at := range mostBuckets {
-		if due := in[at]; len(due) > 0 {
-			all = append(all, bucket(millis(from-injected+time.Duration(at)*bucketOf), due))
-		}
+	for _, b := range load.Buckets(due, int64(injected)) {
+		all = append(all, report.Bucket{
+			At: millis(time.Duration(b.At) - injected), Good: b.Good, Degraded: b.Degraded, Failed: b.Failed, Late: b.Late,
+			P50: millis(b.P50), Max: millis(b.Max),
+		})
 	}
-	return all
-}
-
-// bucket counts the requests of one. Its times are of those that were answered.
-func bucket(at report.Millis, results []load.Result) report.Bucket {
-	b := report.Bucket{At: at}
-	var took []time.Duration
-	for _, r := range results {
-		switch r.Class() {
-		case load.Good:
-			b.Good++
-		case load.Degraded:
-			b.Degraded++
-		case load.Late:
-			b.Late++
-		case load.Failed:
-			b.Failed++
-			continue
-		}
-		took = append(took, r.Took())
-	}
-	if len(took) > 0 {
-		slices.Sort(took)
-		b.P50, b.Max = millis(took[(len(took)-1)/2]), millis(took[len(took)-1])
-	}
-	return b
+	return all[:min(len(all), mostBuckets)]
 }
 
 // timeline is everything that the journal says of the drill's time, whoever it is
@@ -206,8 +171,10 @@ func (f facts) watched(at time.Duration) bool {
 // ours tells what the journal says of our own doing, which the marks say with
 // the instant in which it was done, not in which it was written down.
 func (f facts) ours(body event.Body) bool {
-	switch body.(type) {
-	case event.FaultInjected, event.FaultRemoved:
+	switch b := body.(type) {
+	case event.FaultInjected:
+		return b.ID == f.victim.ID // a blow after it is told by nobody else
+	case event.FaultRemoved:
 		return true
 	default:
 		return false

@@ -90,6 +90,10 @@ func brokenReplicas() []broken {
 			"because catalog-2#2 was in use from 640ms on while 1472 of them were hurt", "let GET /healthz of catalog answer well only once it can serve"},
 		{"any answer is healthy", restarted(crash(1, 12*time.Second), 640*time.Millisecond).hurts(0, 8*time.Second),
 			"because catalog-1#2 was in use from 640ms on while 1472 of them were hurt", "`healthcheck: {path: …}` for catalog"},
+		{"lying health check, and the gateway sees through it", restarted(crash(2, 4*time.Second), 640*time.Millisecond).
+			but(func(f *facts) { f.service.Healthcheck.Path = "/healthz" }).
+			then(3*time.Second, holdfast.Ejected{ID: id("catalog-2#2"), Sign: holdfast.SignErrors, Detail: "5 of 5 requests failed"}, event.Detected{Mode: "catalog.errors", ID: id("catalog-2#2"), Sign: holdfast.SignErrors}),
+			"catalog-2#2 was in use after 640ms and is out again by errors: 5 of 5 requests failed", "let GET /healthz of catalog answer well only once it can serve: catalog-2#2 was in use, and failed"},
 		{"the caller fails by itself", restarted(crash(2, 4*time.Second), 640*time.Millisecond).within(holdfast.Dependency{Required: true, Timeout: time.Second}).usersOf("storefront:8080", 0, time.Second),
 			"it is its callers that failed (800 requests over storefront/catalog were answered well)", ""},
 	}

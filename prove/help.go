@@ -20,10 +20,10 @@ func (f facts) help(s story, d report.Drill) []string {
 		return nil
 	}
 	return said(slices.Concat(
-		[]string{f.helpHealth(d), f.helpReplicas(d)}, f.helpRetries(), []string{f.helpKey()},
+		[]string{f.helpHealth(s, d), f.helpReplicas(d)}, f.helpRetries(), []string{f.helpKey()},
 		[]string{f.helpLoop(s, d), f.helpCommand(s, d), f.helpRemedy(s, d), f.helpRail(s, d), f.helpStart(s, d), f.helpPeriod(s, d)},
 		[]string{f.helpFallback(d), f.helpCopy(d), f.helpFast(d)}, f.helpCallers(s),
-		[]string{f.helpStorm(), f.helpDetect(d)}, f.helpTimeouts(d),
+		[]string{f.helpFewerTries(), f.helpDetect(d)}, f.helpTimeouts(d),
 	)...)
 }
 
@@ -46,15 +46,27 @@ func usersHurt(d report.Drill) bool {
 func notBack(d report.Drill) bool { return d.Restore == nil || *d.Restore > d.Bounds.Restore }
 
 // helpHealth: what answers its health check is used.
-func (f facts) helpHealth(d report.Drill) string {
-	t := f.trusted()
-	if t == nil || !usersHurt(d) {
+func (f facts) helpHealth(s story, d report.Drill) string {
+	used := ""
+	if t := f.trusted(); t != nil && usersHurt(d) {
+		used = fmt.Sprintf("%s was in use, and users were hurt", t.id)
+	} else if s.failed.Sign != "" && notBack(d) {
+		used = fmt.Sprintf("%s was in use, and failed", s.failed.ID)
+	}
+	switch check := f.service.Healthcheck; {
+	case used == "":
 		return ""
+	case check.Disabled:
+		return fmt.Sprintf("a `healthcheck` for %s that is not disabled: to run is enough now, %s", f.service.Name, used)
+	case f.service.Protocol == holdfast.TCP && check.Expect == "":
+		return fmt.Sprintf("`healthcheck: {send: …, expect: …}` for %s: to take a connection is enough now, %s", f.service.Name, used)
+	case f.service.Protocol == holdfast.TCP:
+		return fmt.Sprintf("let %s say %q only once it can serve: %s", f.service.Name, check.Expect, used)
+	case check.Path != "":
+		return fmt.Sprintf("let GET %s of %s answer well only once it can serve: %s", check.Path, f.service.Name, used)
+	default:
+		return fmt.Sprintf("`healthcheck: {path: …}` for %s, a page that answers well only once it can serve: any answer counts now, %s", f.service.Name, used)
 	}
-	if path := f.service.Healthcheck.Path; path != "" {
-		return fmt.Sprintf("let GET %s of %s answer well only once it can serve: %s was in use, and users were hurt", path, f.service.Name, t.id)
-	}
-	return fmt.Sprintf("`healthcheck: {path: …}` for %s, a page that answers well only once it can serve: any answer counts now, %s was in use, and users were hurt", f.service.Name, t.id)
 }
 
 // helpReplicas: where there is one of a thing nobody can be asked in its place.
@@ -232,9 +244,9 @@ func (f facts) helpCallers(s story) []string {
 	return lines[:min(len(lines), 1)] // its other replicas say the same
 }
 
-// helpStorm: the gateway tries again by itself, and no more than is good.
-func (f facts) helpStorm() string {
-	s := f.stormed()
+// helpFewerTries: the gateway tries again by itself, and no more than is good.
+func (f facts) helpFewerTries() string {
+	s := f.amplified()
 	if s == nil {
 		return ""
 	}

@@ -35,6 +35,8 @@ func TestNoHelpThatIsNotTrue(t *testing.T) {
 		{"it comes back while the fault lasts", pathFault(mode.Slow()).ejects(time.Second, holdfast.SignSlow).then(2*time.Second, holdfast.Admitted{ID: id("catalog-2#2")}).hurts(2*time.Second, 3*time.Second), "once it can serve"},
 		{"a loop is mended by no budget", crash(2, 30*time.Second).noticed(4*time.Millisecond).crashes(10*time.Millisecond, "catalog-2#2").
 			then(2*time.Second, withheld(holdfast.RailAttempts, "its budget of 1 in 10m is spent")), "max_actions"},
+		{"we struck it again", crash(2, 30*time.Second).noticed(4*time.Millisecond).crashes(10*time.Millisecond, "catalog-2#2").
+			then(30*time.Millisecond, event.FaultInjected{Mode: "catalog.crash", Fault: "storm", ID: id("catalog-2#2")}), "ended by itself"},
 		{"it ended by itself and was not given up", crash(2, 30*time.Second).noticed(4*time.Millisecond).crashes(10*time.Millisecond, "catalog-2#2"), "start_period"},
 		{"what a remedy ended did not end by itself", crash(2, 50*time.Second).noticed(4*time.Millisecond).then(4*time.Millisecond, restart("catalog-2#2")).
 			then(30*time.Millisecond, holdfast.Started{ID: id("catalog-2#2")}).then(10*time.Second, restart("catalog-2#3"), holdfast.Exited{ID: id("catalog-2#2"), Status: holdfast.ExitStatus{Signal: "SIGTERM"}}), "ended by itself"},
@@ -52,6 +54,23 @@ func TestNoHelpThatIsNotTrue(t *testing.T) {
 		d := judge(c.scene.facts)
 		if help := strings.Join(d.Help, "\n"); help != "" && (c.not == "" || strings.Contains(help, c.not)) {
 			t.Errorf("%s: %s, %s\n  helps %q", c.name, d.Verdict, d.Reason, d.Help)
+		}
+	}
+}
+
+// What a service is asked is how it is to be asked better.
+func TestABetterHealthCheckIsOneOfItsKind(t *testing.T) {
+	for want, service := range map[string]holdfast.Service{
+		"a `healthcheck` for catalog that is not disabled":       {Healthcheck: holdfast.Healthcheck{Disabled: true}},
+		"`healthcheck: {send: …, expect: …}` for catalog":        {Protocol: holdfast.TCP},
+		`let catalog say "PONG" only once it can serve`:          {Protocol: holdfast.TCP, Healthcheck: holdfast.Healthcheck{Send: "PING", Expect: "PONG"}},
+		"let GET /healthz of catalog answer well only once it":   {Protocol: holdfast.HTTP, Healthcheck: holdfast.Healthcheck{Path: "/healthz"}},
+		"`healthcheck: {path: …}` for catalog, a page that answ": {Protocol: holdfast.HTTP},
+	} {
+		s := restarted(crash(2, 12*time.Second), 640*time.Millisecond).hurts(640*time.Millisecond, 8*time.Second)
+		s.service.Protocol, s.service.Healthcheck = service.Protocol, service.Healthcheck
+		if d := judge(s.facts); len(d.Help) != 1 || !strings.HasPrefix(d.Help[0], want) {
+			t.Errorf("helps %q, want %q", d.Help, want)
 		}
 	}
 }
@@ -82,17 +101,17 @@ func TestWhatIsAStorm(t *testing.T) {
 		{"two and a half times", [3]int{0, 100, 700}, [3]int{0, 100, 1600}, true},
 		{"what it kept is gone", [3]int{0, 1000, 1600}, [3]int{0, 40, 640}, false},
 		{"it always asks three times", [3]int{0, 100, 700}, [3]int{0, 300, 2100}, false},
-		{"too few before", [3]int{0, 29, 629}, [3]int{0, 29, 4000}, false},
+		{"too few before", [3]int{0, 14, 629}, [3]int{0, 14, 4000}, false},
 		{"nobody asked before", [3]int{0, 100, 700}, [3]int{0, 0, 4000}, false},
 		{"the gateway began to count anew", [3]int{0, 1000, 600}, [3]int{0, 1000, 4000}, false},
 	} {
 		s := severed(true, false).owes(5*time.Millisecond).within(holdfast.Dependency{Required: true}).asksFor(c.users, c.edge)
-		if got := s.stormed(); (got != nil) != c.storms {
+		if got := s.amplified(); (got != nil) != c.storms {
 			t.Errorf("%s: %+v", c.name, got)
 		}
 	}
 	silent := severed(true, false).within(holdfast.Dependency{}).asksFor([3]int{0, 100, 700}, [3]int{0, 100, 4000}).but(func(f *facts) { f.traffic[1] = counted{} })
-	if got := silent.stormed(); got != nil {
+	if got := silent.amplified(); got != nil {
 		t.Errorf("nobody told how many there were, and still %+v", got)
 	}
 }
@@ -103,7 +122,13 @@ func TestTheLoadIsNoStorm(t *testing.T) {
 	for due := began; due < s.ended; due += 3 * time.Millisecond {
 		s.loss.itself = append(s.loss.itself, load.Result{Target: "storefront/catalog", Intended: int64(due), Sent: int64(due)})
 	}
-	if got := s.stormed(); got != nil {
+	for due := began; due < s.ended; due += 60 * time.Millisecond {
+		s.results = append(s.results, load.Result{Target: "storefront:8080/healthz", Intended: int64(due), Sent: int64(due)})
+	}
+	if each, known := s.asksEach(s.loss.edge, s.traffic[1], s.traffic[2]); !known || each != 400./500 {
+		t.Errorf("for each of 500 requests 400 were asked, and not %g", each)
+	}
+	if got := s.amplified(); got != nil {
 		t.Errorf("2000 of the requests were the load's, and still %+v", got)
 	}
 }

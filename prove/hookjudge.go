@@ -131,7 +131,7 @@ func (f hookFacts) judge() report.Drill {
 	drill.Account = f.account(drill, f.explained(f.steps(told, drill), drill), deed{broke: "break: " + f.by.Hook.Break, mended: "mend: " + f.by.Hook.Mend})
 	drill.Verdict, drill.Reason = f.verdict(told, drill)
 	if drill.Verdict == holdfast.Fail {
-		drill.Evidence = told.lines(f, evidenceLines)
+		drill.Evidence, drill.Help = told.lines(f, evidenceLines), f.help(drill)
 	}
 	return drill
 }
@@ -232,6 +232,24 @@ func (f hookFacts) overRestore(told telling, d report.Drill) string {
 	return reason
 }
 
+// help says what would have helped: what a remedy did is nothing that a hook
+// tells of.
+func (f hookFacts) help(d report.Drill) []string {
+	one := ""
+	if f.victim.ID.Ordinal != 0 {
+		one = f.helpReplicas(d) // else more of what is struck would be struck as well
+	}
+	return said(slices.Concat([]string{one, f.helpRoute(d)}, f.helpRetries(), []string{f.helpDetect(d)}, f.helpTimeouts(d))...)
+}
+
+// helpRoute: who goes straight to one of several is not sent to another.
+func (f hookFacts) helpRoute(d report.Drill) string {
+	if f.service.Manage != holdfast.Observe || f.service.Replicas == 1 || f.victim.ID.Ordinal == 0 || !usersHurt(d) {
+		return ""
+	}
+	return fmt.Sprintf("`manage: route` and `ports` for %s: its others would be asked in its place", f.service.Name)
+}
+
 func (f hookFacts) overImpact(d report.Drill) string {
 	if d.Impact <= d.Bounds.Impact {
 		return ""
@@ -243,7 +261,7 @@ func (f hookFacts) overImpact(d report.Drill) string {
 	case f.victim.ID.Ordinal == 0:
 		reason += fmt.Sprintf(", because the hook strikes all of %s", f.service.Name)
 	case f.service.Manage == holdfast.Observe:
-		reason += ", because nobody of ours stands in the way of its users; with `manage: route` and `ports` the others would be asked"
+		reason += ", because nobody of ours stands in the way of its users"
 	}
 	return reason + f.firstHurt()
 }

@@ -3,159 +3,126 @@ package prove
 import (
 	"context"
 	"fmt"
+	"slices"
+	"strings"
 	"time"
 
 	"holdfast"
-	"holdfast/api"
+	"holdfast/internal/proc"
 	"holdfast/load"
-	"holdfast/topology"
 )
 
-// A caller that asks again and again makes a small failure a large one. What it
-// asks is counted where it arrives, at the gateway's listener of the edge, before
-// the gateway itself tries anything a second time.
-const (
-	// storm is how many times as often as before the fault a caller may ask per
-	// request it is asked itself. Who tries once more doubles that, and a gateway
-	// allows no more than RetryShare: twice and some noise are still a habit.
-	storm = 2.5
-	// stormEach is how often it may ask for each request at least: a caller that
-	// keeps good answers asks for every request while there are none, and that is
-	// no retry.
-	stormEach = 1.5
-	// stormSays is how many requests say anything, before and after.
-	stormSays = 30
-)
+// stormBlows is how often a storm strikes: once more than the first failure,
+// which is mended at once, and the second, which shows that one is waited for.
+// The fourth time out within two minutes is a matter for people, and what a
+// system does then is not what this mode promises.
+const stormBlows = 3
 
-// A counted is how many requests had arrived at every listener by an instant.
-// Nothing arrived where nobody could be asked.
-type counted struct {
-	at       time.Duration
-	requests map[holdfast.ListenerName]int
+// storms is the fault that strikes again and again.
+const storms holdfast.FaultName = "storm"
+
+// A blow is one strike of a storm after the first, with the load that watches for
+// the end of the process it strikes: what a load watches is settled at its start.
+type blow struct {
+	victim holdfast.Victim
+	at     time.Duration
+	watch  *load.Generator // nil: nobody watches
 }
 
-// count asks the copy's gateways how many requests arrived. Whoever does not
-// answer leaves nothing to judge by.
-func (c *private) count(ctx context.Context, at time.Duration) counted {
-	ctx, cancel := context.WithTimeout(ctx, time.Second)
-	defer cancel()
-	status, err := c.client.Status(ctx)
-	if err != nil {
-		return counted{}
-	}
-	return countedIn(status, at)
-}
-
-func countedIn(status api.Status, at time.Duration) counted {
-	n := counted{at: at, requests: map[holdfast.ListenerName]int{}}
-	for _, gateway := range status.Gateways {
-		for _, route := range gateway.Routes {
-			n.requests[route.Listener] += int(route.Requests)
+// strikeAgain goes on with a storm: the victim's next incarnation is struck as
+// soon as it is ready, until it was often enough or none gets ready any more.
+func (d *drilling) strikeAgain(ctx context.Context) error {
+	for len(d.blows) < stormBlows-1 {
+		if err := d.watch(ctx, d.readyOrLost); err != nil {
+			return err
+		}
+		if !d.ready() || d.witness() == "" {
+			return nil // what is watched from here on says why
+		}
+		if err := d.undo(ctx); err != nil { // of the blow before: its victim is gone
+			return err
+		}
+		if err := d.strikeNext(ctx); err != nil {
+			return err
 		}
 	}
-	return n
+	return nil
 }
 
-// A stormed is a caller that asked far more often while its dependency was
-// struck.
-type stormed struct {
-	edge          holdfast.Target
-	before, after float64 // requests to the edge for each that the caller was asked
+// ready tells whether the place of the last that was struck is taken by one that
+// is in use.
+func (d *drilling) ready() bool {
+	l, ok := d.copy.chronicle.life(d.victim.ID.Name())
+	return ok && l.admitted && l.started.ID != d.struckLast().ID
 }
 
-// times is how many times as many they were.
-func (s stormed) times() float64 { return s.after / s.before }
+func (d *drilling) readyOrLost() bool {
+	return d.ready() && d.witness() != "" || proc.Now()-d.lastBlow() >= d.giveUpAfter()
+}
 
-// stormed is the worst of the callers of the struck service that multiplied what
-// they were asked; nil where none did, or nothing is known.
-func (f facts) stormed() *stormed {
-	if f.system == nil || len(f.traffic) != 3 {
-		return nil
-	}
-	var worst *stormed
-	for _, edge := range f.edges() {
-		before, well := f.asksEach(edge, f.traffic[0], f.traffic[1])
-		after, struck := f.asksEach(edge, f.traffic[1], f.traffic[2])
-		one := stormed{edge: edge, before: before, after: after}
-		if well && struck && after >= stormEach && one.times() >= storm && (worst == nil || one.times() > worst.times()) {
-			worst = &one
+// strikeNext is one more blow.
+func (d *drilling) strikeNext(ctx context.Context) error {
+	l, _ := d.copy.chronicle.life(d.victim.ID.Name())
+	next := blow{victim: holdfast.Victim{ID: l.started.ID, Address: l.started.Address, Pid: l.started.Pid, Ticks: l.started.Ticks}}
+	var err error
+	if !d.o.Blind {
+		if next.watch, err = d.copy.generator(ctx, d.watchOf(next.victim)); err != nil {
+			return err
 		}
 	}
-	return worst
+	d.blows = append(d.blows, next)
+	d.o.Say(fmt.Sprintf("%s  %s again on %s, pid %d", d.mode.Name, d.fault.Name(), next.victim.ID.Name(), next.victim.Pid))
+	last := &d.blows[len(d.blows)-1]
+	if d.entry, last.at, err = d.strike(ctx, d.mode.Name, d.fault, next.victim); err != nil {
+		return fmt.Errorf("%s: %w", d.mode.Name, err)
+	}
+	return nil
 }
 
-// edges lead to the struck service, in the order of the file; of a lost one only
-// itself.
-func (f facts) edges() []holdfast.Target {
-	if f.system == nil {
-		return nil
+// watchOf is a load that is there to watch one process, and asks next to nothing.
+func (d *drilling) watchOf(victim holdfast.Victim) load.Plan {
+	plan := d.plan(weigh(d.targets[:1], ""), longest)
+	plan.Rate, plan.Watch = 1, []load.Watch{{Pid: victim.Pid, Ticks: victim.Ticks}}
+	return plan
+}
+
+// struckLast is whom the last blow struck.
+func (d *drilling) struckLast() holdfast.Victim {
+	if len(d.blows) == 0 {
+		return d.victim
 	}
-	var all []holdfast.Target
-	for _, caller := range f.system.Services {
-		edge := holdfast.Target{Service: f.service.Name, Caller: caller.Name}
-		if d := dependencyOf(f.system, edge); d.Completed || !dependsOn(caller, f.service.Name) || f.loss != nil && f.loss.edge != edge {
-			continue
+	return d.blows[len(d.blows)-1].victim
+}
+
+// lastBlow is when it was.
+func (d *drilling) lastBlow() time.Duration {
+	if len(d.blows) == 0 {
+		return d.injected
+	}
+	return d.blows[len(d.blows)-1].at
+}
+
+// sawStorm is the witness of a storm: the end of every process that was struck.
+func (d *drilling) sawStorm() string {
+	first := d.sawExit()
+	if first == "" || len(d.blows) == 0 {
+		return first
+	}
+	pids := []string{fmt.Sprint(d.victim.Pid)}
+	for _, b := range d.blows {
+		if b.watch == nil || !slices.ContainsFunc(b.watch.Exits(), func(e load.Exit) bool { return e.Pid == b.victim.Pid && e.Seen >= int64(b.at) }) {
+			return ""
 		}
-		all = append(all, edge)
+		pids = append(pids, fmt.Sprint(b.victim.Pid))
 	}
-	return all
+	return fmt.Sprintf("exits of pids %s seen by load", strings.Join(pids, ", "))
 }
 
-func dependsOn(caller holdfast.Service, name holdfast.ServiceName) bool {
-	for _, d := range caller.DependsOn {
-		if d.On == name {
-			return true
-		}
-	}
-	return false
-}
-
-// asksEach is how often a caller asked over an edge for each request that it was
-// asked itself, between two counts; what the load asked there is not the
-// caller's. Too few say nothing.
-func (f facts) asksEach(edge holdfast.Target, from, to counted) (each float64, known bool) {
-	if from.requests == nil || to.requests == nil {
-		return 0, false
-	}
-	name := holdfast.ListenerName(edge.String())
-	asks := to.requests[name] - from.requests[name] - f.sentByLoad(name, from.at, to.at)
-	got := 0
-	for _, route := range topology.Routes(f.system) {
-		if route.Service == edge.Caller {
-			got += to.requests[route.Listener] - from.requests[route.Listener]
-		}
-	}
-	if asks < stormSays || got < stormSays {
-		return 0, false
-	}
-	return float64(asks) / float64(got), true
-}
-
-// sentByLoad counts the load's own requests to a listener between two instants.
-func (f facts) sentByLoad(name holdfast.ListenerName, from, to time.Duration) int {
-	n := 0
-	results := f.results
-	if f.loss != nil {
-		results = f.loss.itself
-	}
-	for _, r := range results {
-		if r.Target == string(name) && sentWithin(r, from, to) {
-			n++
+// endWatches ends the loads that watched.
+func (d *drilling) endWatches(ctx context.Context) {
+	for _, b := range d.blows {
+		if b.watch != nil {
+			b.watch.Stop(ctx)
 		}
 	}
-	return n
-}
-
-func sentWithin(r load.Result, from, to time.Duration) bool {
-	return r.Sent >= int64(from) && r.Sent < int64(to)
-}
-
-// overAsked says who made the failure larger than it was.
-func overAsked(f facts) string {
-	s := f.stormed()
-	if s == nil {
-		return ""
-	}
-	return fmt.Sprintf("%s made it worse: it asked %s %.1f times for each request it got itself, %.1f times as often as before the fault",
-		s.edge.Caller, s.edge.Service, s.after, s.times())
 }

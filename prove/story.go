@@ -24,18 +24,33 @@ type story struct {
 	out       map[holdfast.ReplicaName]holdfast.Ejected // of the struck service and its callers, who gets no requests, and why
 	back      time.Duration                             // when the last of the struck service's came back
 	harmed    []string                                  // living things that were ended though no remedy of the mode does that
-	last      holdfast.ReplicaID                        // of the struck replica, the incarnation that was started last
-	exits     int                                       // of its incarnations after the struck one
-	wanted    holdfast.Incarnation                      // that a remedy is to bring
-	exited    holdfast.Exited                           // the last of these
-	gaveUp    string                                    // why one of them was given up before it was ready; empty: none was
 	fell      map[holdfast.ReplicaName]holdfast.Ejected // callers of what was lost that ended or went out meanwhile
-	unstarted string                                    // why the last one could not be started; empty: it could
 	others    string                                    // another replica of the service that exited, and how
 	remedies  []string
 	withheld  []string
 	why       string // of the last withheld
 	escalated bool
+	successors
+}
+
+// struckAgain tells whether a fault that strikes more than once struck this
+// incarnation, too. The journal says so, perhaps after it says what came of it.
+func (f facts) struckAgain(id holdfast.ReplicaID) bool {
+	return slices.ContainsFunc(f.entries, func(entry event.Entry) bool {
+		b, injected := entry.Body.(event.FaultInjected)
+		return injected && b.ID == id && b.Mode == f.mode.Name && entry.At.Boot >= f.injected
+	})
+}
+
+// Successors are the incarnations of the struck replica after the struck one.
+type successors struct {
+	wanted    holdfast.Incarnation // that a remedy is to bring
+	last      holdfast.ReplicaID   // the one that was started last
+	unstarted string               // why the last one could not be started; empty: it could
+	exits     int                  // how many ended by themselves
+	exited    holdfast.Exited      // the last of these
+	failed    holdfast.Ejected     // the last that was left out again for what it answered
+	gaveUp    string               // why one of them was given up before it was ready; empty: none was
 }
 
 // tell reads the journal for what concerns the struck service.
@@ -117,15 +132,15 @@ func (s *story) note(f facts, entry event.Entry) {
 		s.unstarted = b.Reason
 	case holdfast.Exited:
 		if b.ID.Name() == f.victim.ID.Name() {
-			if b.ID.Incarnation < s.wanted {
-				return // a remedy ended it
+			if b.ID.Incarnation < s.wanted || f.struckAgain(b.ID) {
+				return // a remedy ended it, or we did
 			}
 			s.exits, s.exited = s.exits+1, b
 		} else {
 			s.others = fmt.Sprintf("%s, which nobody struck, ended too: %s", b.ID, b.Status)
 		}
 	case holdfast.Admitted:
-		if b.ID == s.last {
+		if b.ID == s.last && s.admitted < s.started { // the first time of perhaps many
 			s.admitted = at
 		}
 	case event.Withheld:
@@ -154,6 +169,9 @@ func (s *story) follow(f facts, entry event.Entry) {
 		if f.concerns(b.ID.Service) && !b.Kept {
 			s.out[b.ID.Name()] = b
 			s.fall(f, b)
+			if b.ID == s.last && b.Sign == holdfast.SignErrors {
+				s.failed = b
+			}
 		}
 	case holdfast.Exited:
 		if !f.concerns(b.ID.Service) {
@@ -291,10 +309,27 @@ func (s story) stuck(f facts) string {
 		return "nothing was done about it"
 	case s.started < s.decided:
 		return "the restart was decided and nothing was started"
-	case s.admitted >= s.started && s.others != "":
-		return "" // it came back; another did not
+	case s.admitted >= s.started:
+		return s.notForLong(f)
 	default:
 		return fmt.Sprintf("%s was started after %s and did not get ready", s.last, event.Short(s.started-s.injected))
+	}
+}
+
+// notForLong says what became of one that was in use again, unless it is another
+// that was not.
+func (s story) notForLong(f facts) string {
+	e, out := s.out[f.victim.ID.Name()]
+	text := fmt.Sprintf("%s was in use after %s", s.last, event.Short(s.admitted-s.injected))
+	switch {
+	case out && e.ID == s.last:
+		return text + " and is out again " + by(e)
+	case s.failed.ID == s.last:
+		return text + " and was out again " + by(s.failed)
+	case s.others != "" || f.diagnose != "":
+		return "" // which says more
+	default:
+		return text + ", and not all of " + string(f.service.Name) + " were whole at once"
 	}
 }
 

@@ -99,9 +99,9 @@ type Marks struct {
 // a drill that was restored add up to its time to restore.
 type Step struct {
 	Name StepName `json:"name"`
-	What string   `json:"what"` // as a person says it: "cart-1#2 started, until its first good answer"
+	What string   `json:"what"` // as a person says it: "from the start of cart-1#2 to its first good answer"
 	Took Millis   `json:"took_ms"`
-	Log  string   `json:"log,omitempty"` // the last line that the replica printed in it, where that explains it
+	Log  string   `json:"log,omitempty"` // of the longest step, the line that the replica printed beside its longest silence
 }
 
 // A StepName tells one stretch from another across runs.
@@ -111,10 +111,10 @@ type StepName string
 const (
 	StepNotice StepName = "notice" // until it was detected
 	StepDecide StepName = "decide" // until a remedy was decided, back-off and guardrails included
-	StepEnd    StepName = "end"    // until the old process was gone
+	StepEnd    StepName = "end"    // until the old process was gone, where a remedy ended it
 	StepStart  StepName = "start"  // until the new one was started
 	StepReady  StepName = "ready"  // until its first good answer
-	StepSettle StepName = "settle" // until users were whole
+	StepSettle StepName = "settle" // until users were whole, or every other replica was in use too
 	StepReturn StepName = "return" // from our undo until it was in use again
 )
 
