@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"syscall"
 	"time"
 
 	"holdfast"
@@ -232,7 +233,10 @@ func invalid(f facts) string {
 // unmeasured says why nothing can be measured by a load, if nothing can.
 func unmeasured(f facts) string {
 	allowed := max(50*time.Millisecond, f.mode.Bounds.Detect/10)
+	portless := portless(f.results)
 	switch {
+	case portless > 0:
+		return fmt.Sprintf("this machine had no port left from which %d of the load's requests could be sent; next: %s", portless, morePorts)
 	case f.capped > 0:
 		return fmt.Sprintf("the load could not send %d of its requests", f.capped)
 	case f.lagP99 > allowed:
@@ -241,6 +245,21 @@ func unmeasured(f facts) string {
 		return ""
 	}
 }
+
+// portless counts the requests that never left for want of a port of our own: they
+// say nothing of whom they were for.
+func portless(results []load.Result) int {
+	n := 0
+	for _, r := range results {
+		if r.Status == 0 && strings.Contains(r.Error, syscall.EADDRNOTAVAIL.Error()) {
+			n++
+		}
+	}
+	return n
+}
+
+// morePorts is what to do about it.
+const morePorts = "a lower --rate, or a wider net.ipv4.ip_local_port_range"
 
 // Beginnings of the reasons of drills that are worth one more try.
 const (

@@ -133,7 +133,7 @@ func (o *ordeal) stop() {
 // inject strikes. That it was done is recorded later: who records it may be the
 // victim.
 func (o *ordeal) inject(ctx context.Context) (err error) {
-	if o.entry, err = o.copy.warden.Arm(ctx, warden.Entry{Fault: o.fault.Name(), Victim: o.victim}); err != nil {
+	if o.entry, err = o.arm(ctx, o.fault, o.victim); err != nil {
 		return err
 	}
 	o.injected = proc.Now()
