@@ -93,10 +93,9 @@ func strikes(f facts) holdfast.ReplicaName {
 // is counted from.
 //
 // Where a remedy can end the fault both count from the injection, the system's
-// from the last where there were several. Where only we
-// can, users have to be whole while the fault still lasts, and the system after
-// we took it away; and whoever needs a lost edge that nothing covers cannot be
-// whole before either.
+// from the last one where there were several. Where only we can, users have to be
+// whole while the fault still lasts, and the system after we took it away; and
+// whoever needs a lost edge that nothing covers cannot be whole before either.
 func recovery(f facts, s story) (mitigate, restore *report.Millis, from string) {
 	switch {
 	case !f.byUndo:
@@ -105,7 +104,7 @@ func recovery(f facts, s story) (mitigate, restore *report.Millis, from string) 
 			return nil, nil, fromInjection
 		}
 		if s.restored != 0 {
-			restore = since(max(f.last, f.injected), max(s.restored, time.Duration(whole)))
+			restore = since(f.struckLast(), max(s.restored, time.Duration(whole)))
 		}
 		return since(f.injected, time.Duration(whole)), restore, fromInjection
 	case f.undone == 0:
@@ -126,6 +125,10 @@ func recovery(f facts, s story) (mitigate, restore *report.Millis, from string) 
 	}
 	return mitigate, restore, fromUndo
 }
+
+// struckLast is when it was struck, or the last time it was: what a restoration
+// counts from where a remedy ends the fault.
+func (f facts) struckLast() time.Duration { return max(f.last, f.injected) }
 
 // What a restoration is counted from.
 const (

@@ -41,6 +41,7 @@ type ordeal struct {
 	before    warden.Snapshot
 	injected  time.Duration
 	stalled   time.Duration
+	witnessed time.Duration
 	answered  time.Duration // when the next one did its work; 0: never
 }
 
@@ -181,6 +182,9 @@ func (o *ordeal) over(ctx context.Context) bool {
 	passed := proc.Now() - o.injected
 	if o.answered == 0 {
 		o.answered = o.answers(ctx)
+	}
+	if o.witnessed == 0 && o.witness() != "" {
+		o.witnessed = proc.Now()
 	}
 	switch {
 	case passed >= witnessSoon && o.witness() == "", passed >= o.mode.Bounds.Restore+watchBeyond:
@@ -328,6 +332,7 @@ func (o *ordeal) conclude(ctx context.Context, ended time.Duration) (report.Dril
 		f.broken = err.Error()
 	}
 	f.results, f.lagP99, f.capped = record.Results, record.LagP99, record.Capped
+	f.surroundings = surroundings{system: o.o.System, began: time.Duration(record.Began), witnessed: o.witnessed}
 	f.entries = o.copy.chronicle.all()[o.entries:]
 	f.previous = o.lastBefore()
 	after, err := warden.TakeSnapshot(o.copy.ledger, o.copy.chronicle.knows)

@@ -11,6 +11,7 @@ import (
 	"holdfast/keeper"
 	"holdfast/load"
 	"holdfast/mode"
+	"holdfast/report"
 )
 
 // renewal is the drill of a process of Holdfast itself that went as it should: the
@@ -88,6 +89,9 @@ func TestWhatIsAskedOfHoldfastItself(t *testing.T) {
 		}
 	}
 	d := renewal(mode.GatewayCrash()).judge()
+	if len(d.Steps) != 2 || d.Steps[0].Name != report.StepNotice || d.Steps[0].Took+d.Steps[1].Took != *d.Restore || len(d.Buckets) == 0 || len(d.Timeline) == 0 {
+		t.Errorf("told as %+v", d.Account)
+	}
 	if d.Detect == nil || *d.Detect != 5 || d.Restore == nil || *d.Restore != 100 || d.Strikes != "gateway-1" || len(d.Remedies) != 1 || d.Fault != "kill" {
 		t.Errorf("measured %+v", d)
 	}

@@ -42,11 +42,26 @@ func (f ownFacts) judge() report.Drill {
 	if f.renewed != 0 {
 		drill.Remedies = append(drill.Remedies, string(f.mode.Remedies[0]))
 	}
+	drill.Account = f.account(drill, f.steps(drill), f.deed())
 	drill.Verdict, drill.Reason = f.verdict(drill)
 	if drill.Verdict == holdfast.Fail {
 		drill.Evidence = timeline(f.entries, f.injected, 0, "fault injected", "", evidenceLines)
 	}
 	return drill
+}
+
+// steps cut the way to a whole system where something was seen to have come
+// further.
+func (f ownFacts) steps(d report.Drill) []report.Step {
+	role := f.mode.Strikes.Role
+	cuts := []cut{
+		{name: report.StepNotice, what: fmt.Sprintf("until the next %s was started", role), at: f.renewed},
+		{name: report.StepReady, what: "from there until it did its work", at: f.answered},
+	}
+	if d.Restore == nil {
+		return lay(f.injected, f.ended, cuts, cut{name: report.StepSettle, what: "since then, in which not all was whole"})
+	}
+	return lay(f.injected, f.injected+timeOf(*d.Restore), cuts, cut{name: report.StepSettle, what: "from there until users were whole"})
 }
 
 // verdict weighs what was measured: what cannot be believed is INVALID, before
