@@ -16,6 +16,7 @@ import (
 	"holdfast/internal/unixsock"
 	"holdfast/keeper"
 	"holdfast/load"
+	"holdfast/prove"
 	"holdfast/toy"
 	"holdfast/warden"
 )
@@ -47,6 +48,7 @@ func keeperCommand() *cobra.Command {
 		options := keeper.Options{State: *flag, Log: os.Stderr, Enter: []string{self, "enter"}}
 		if *private {
 			agent = append(agent, "--private")
+			options.Guests = []string{prove.LoadName}
 			options.Lifeline = os.NewFile(warden.LifelineFD, "lifeline")
 		}
 		options.Roles = []keeper.Role{
