@@ -32,6 +32,7 @@ func Describe(name holdfast.FaultName) Description { return descriptions()[name]
 // What several faults have in common.
 const (
 	seenOnTheWay  = "the load's own requests to the replica, which no gateway is on the way of"
+	tracerEnds    = "SIGKILL to the tracer, which ends by itself 3 s after it was last renewed: the kernel lets everything go that it held"
 	rulesWithdrew = "the rule is taken out of the proxy, which forgets it by itself 3 s after it was last renewed"
 )
 
@@ -42,9 +43,33 @@ func descriptions() map[holdfast.FaultName]Description {
 			Does: "SIGKILL to the process", Witness: "the load process, told by the kernel",
 			Undo: "nothing is left to put back", Layer: KernelLifetime, Ends: true,
 		},
+		"exit": {
+			Does: "the process is made to exit with code 3, by ptrace", Witness: "the load process, told by the kernel",
+			Undo: "nothing is left to put back", Layer: KernelLifetime, Ends: true, Needs: "ptrace, amd64",
+		},
+		"oom": {
+			Does: "the kernel kills the process for want of memory, in a control group that was made full", Witness: "the load process, told of the end by the kernel, which counts the kill in that group",
+			Undo: "what lives is moved back and the group removed", Layer: ByWarden, Ends: true, Needs: "root, control groups with the controller memory",
+		},
 		"stop": {
 			Does: "SIGSTOP to the process group", Witness: "the load process, which sees it stopped in /proc",
 			Undo: "SIGCONT to the group", Layer: ByWarden,
+		},
+		"hold": {
+			Does: "every thread of the process group is held by ptrace", Witness: "the load process, which sees it stand still in /proc",
+			Undo: tracerEnds, Layer: KernelLifetime, Needs: "ptrace",
+		},
+		"disk-full": {
+			Does: "what is written below the data directory fails with ENOSPC", Witness: seenOnTheWay + ", got status 500 or more",
+			Undo: tracerEnds, Layer: KernelLifetime, Needs: "ptrace, amd64, a service that keeps files in `$DATA_DIR`",
+		},
+		"disk-slow": {
+			Does: "what is written below the data directory, or waits to be on disk, takes a second longer", Witness: seenOnTheWay + ", took at least 0.8 s",
+			Undo: tracerEnds, Layer: KernelLifetime, Needs: "ptrace, amd64, a service that keeps files in `$DATA_DIR`",
+		},
+		"starve": {
+			Does: "the process group gets a quarter of the processor time that it used", Witness: "the load process, which sees the kernel count in its control group how often it was throttled",
+			Undo: "the processes are moved back and the group removed", Layer: ByWarden, Needs: "control groups with the controller cpu",
 		},
 		"delay": {
 			Does: "one second on every answer", Witness: seenOnTheWay + ", took at least 0.8 s",

@@ -18,7 +18,7 @@ type Snapshot struct {
 type Seen struct {
 	Identity
 	Name  string `json:"name"`  // the mark without its keep: "catalog-1#2", "gateway"
-	State string `json:"state"` // the kernel's letter; T is stopped
+	State string `json:"state"` // the kernel's letter; T is stopped, t held by a tracer
 	Known bool   `json:"known"` // something of that name should run
 }
 
@@ -54,7 +54,7 @@ func Residue(before, after Snapshot) []string {
 		if !seen.Known && (was == Seen{} || was.Known) {
 			left = append(left, fmt.Sprintf("%s still lives and no table knows it", describe(seen.Identity, seen.Name)))
 		}
-		if seen.State == "T" && was.State != "T" {
+		if seen.stopped() && !was.stopped() {
 			left = append(left, fmt.Sprintf("%s is stopped", describe(seen.Identity, seen.Name)))
 		}
 	}
@@ -65,6 +65,9 @@ func Residue(before, after Snapshot) []string {
 	}
 	return left
 }
+
+// stopped tells whether it stood still: by a signal, or held by whoever traces it.
+func (s Seen) stopped() bool { return s.State == "T" || s.State == "t" }
 
 // find is a process as it was seen, or nothing.
 func (s Snapshot) find(process Identity) Seen {

@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -195,17 +196,49 @@ func Marked(keep, name string) (map[int]string, error) {
 
 // MarkOf reads the mark a process was started with.
 func MarkOf(pid int) (keep, name string, ok bool) {
-	environ, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/environ")
-	if err != nil {
+	value, found := Variable(pid, Mark)
+	if !found {
 		return "", "", false
 	}
+	return strings.Cut(value, "/")
+}
+
+// Tracer is the process that traces another, or 0.
+func Tracer(pid int) (int, error) {
+	text, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/status")
+	if err != nil {
+		return 0, err
+	}
+	_, rest, _ := strings.Cut(string(text), "\nTracerPid:")
+	first, _, _ := strings.Cut(rest, "\n")
+	return strconv.Atoi(strings.TrimSpace(first))
+}
+
+// Group lists the living processes of a process group.
+func Group(group int) ([]int, error) {
+	pids, err := All()
+	if err != nil {
+		return nil, err
+	}
+	return slices.DeleteFunc(pids, func(pid int) bool {
+		of, err := syscall.Getpgid(pid)
+		return err != nil || of != group
+	}), nil
+}
+
+// Variable is the value of a variable in the environment that a process was
+// started with.
+func Variable(pid int, name string) (value string, ok bool) {
+	environ, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/environ")
+	if err != nil {
+		return "", false
+	}
 	for pair := range strings.SplitSeq(string(environ), "\x00") {
-		if value, found := strings.CutPrefix(pair, Mark+"="); found {
-			keep, name, ok = strings.Cut(value, "/")
-			return keep, name, ok
+		if value, ok = strings.CutPrefix(pair, name+"="); ok {
+			return value, true
 		}
 	}
-	return "", "", false
+	return "", false
 }
 
 // A Handle holds on to one process: what it signals or waits for cannot be
