@@ -120,18 +120,7 @@ func Parent(pid int) (int, error) {
 
 // User is whom a process runs as. The owner of its folder in /proc is not asked:
 // that of a process which lets nobody look into it is root.
-func User(pid int) (int, error) {
-	text, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/status")
-	if err != nil {
-		return 0, err
-	}
-	_, rest, _ := strings.Cut(string(text), "\nUid:")
-	uids := strings.Fields(rest)
-	if len(uids) == 0 {
-		return 0, fmt.Errorf("process %d: a status that names no user", pid)
-	}
-	return strconv.Atoi(uids[0])
-}
+func User(pid int) (int, error) { return statusNumber(pid, "Uid") }
 
 // Alive tells whether pid is still the process that began at ticks, and has not
 // ended unreaped. Its first thread may have: what it holds is let go with the last.
@@ -203,15 +192,28 @@ func MarkOf(pid int) (keep, name string, ok bool) {
 	return strings.Cut(value, "/")
 }
 
-// Tracer is the process that traces another, or 0.
+// Tracer is the process that traces another, or 0. The kernel names the thread that
+// does.
 func Tracer(pid int) (int, error) {
+	thread, err := statusNumber(pid, "TracerPid")
+	if err != nil || thread == 0 {
+		return 0, err
+	}
+	return statusNumber(thread, "Tgid")
+}
+
+// statusNumber is one number of /proc/PID/status.
+func statusNumber(pid int, name string) (int, error) {
 	text, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/status")
 	if err != nil {
 		return 0, err
 	}
-	_, rest, _ := strings.Cut(string(text), "\nTracerPid:")
-	first, _, _ := strings.Cut(rest, "\n")
-	return strconv.Atoi(strings.TrimSpace(first))
+	_, rest, _ := strings.Cut(string(text), "\n"+name+":")
+	words := strings.Fields(rest)
+	if len(words) == 0 {
+		return 0, fmt.Errorf("process %d: a status without %s", pid, name)
+	}
+	return strconv.Atoi(words[0])
 }
 
 // Group lists the living processes of a process group.
