@@ -49,7 +49,7 @@ func descriptions() map[holdfast.FaultName]Description {
 		},
 		"oom": {
 			Does: "the kernel kills the process for want of memory, in a control group that was made full", Witness: "the load process, told of the end by the kernel, which counts the kill in that group",
-			Undo: "what lives is moved back and the group removed", Layer: ByWarden, Ends: true, Needs: "root, control groups with the controller memory",
+			Undo: "what lives is moved back and the group removed", Layer: ByWarden, Ends: true, Needs: "control groups with the controller memory",
 		},
 		"stop": {
 			Does: "SIGSTOP to the process group", Witness: "the load process, which sees it stopped in /proc",

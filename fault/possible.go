@@ -4,6 +4,7 @@ import (
 	"runtime"
 
 	"holdfast"
+	"holdfast/internal/cgroup"
 )
 
 // Possible says why a fault cannot be made on this host, and what to do about
@@ -25,6 +26,7 @@ type probe func() (why, next string)
 func probes() map[holdfast.FaultName]probe {
 	return map[holdfast.FaultName]probe{
 		"stop": needsProcfs, "hold": needsPtrace, "exit": needsRegisters, "disk-full": needsRegisters, "disk-slow": needsRegisters,
+		"oom": needsGroups(cgroup.Memory), "starve": needsGroups(cgroup.CPU),
 	}
 }
 

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"holdfast/fault/tracer"
+	"holdfast/internal/cgroup"
 )
 
 // tryTime bounds how long a host is asked what it lets us do.
@@ -34,4 +35,14 @@ func needsRegisters() (why, next string) {
 		return "it changes the registers of a process, which is known for amd64 only", "drill it on such a machine"
 	}
 	return needsPtrace()
+}
+
+// needsGroups tries whether a control group can be made.
+func needsGroups(c cgroup.Controller) probe {
+	return func() (why, next string) {
+		if _, why := cgroup.Find("/").Can(c); why != "" {
+			return "it needs a control group with the controller " + string(c) + ": " + why, "run holdfast as root, or let systemd delegate control groups to it"
+		}
+		return "", ""
+	}
 }

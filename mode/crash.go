@@ -21,7 +21,7 @@ func Crash() Mode {
 		},
 		Remedies: []holdfast.Remedy{holdfast.RemedyRestart},
 		Fault:    "kill",
-		Variants: []holdfast.FaultName{"exit"},
+		Variants: []holdfast.FaultName{"exit", "oom"},
 		EndedBy:  ByRemedy,
 		Bounds: holdfast.Bounds{
 			Detect:   time.Second,

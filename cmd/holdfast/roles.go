@@ -12,6 +12,7 @@ import (
 
 	"holdfast"
 	"holdfast/fault"
+	"holdfast/fault/hog"
 	"holdfast/fault/tracer"
 	"holdfast/gateway"
 	"holdfast/internal/unixsock"
@@ -25,7 +26,7 @@ import (
 // demo's services. Nobody types them.
 func roleCommands() []*cobra.Command {
 	return []*cobra.Command{
-		keeperCommand(), agentCommand(), gatewayCommand(), proxyCommand(), wardenCommand(), loadCommand(), tracerCommand(), toyCommand(), enterCommand(),
+		keeperCommand(), agentCommand(), gatewayCommand(), proxyCommand(), wardenCommand(), loadCommand(), tracerCommand(), hogCommand(), toyCommand(), enterCommand(),
 	}
 }
 
@@ -211,6 +212,18 @@ func tracerCommand() *cobra.Command {
 		Use: tracer.Verb, Short: "hold a process by ptrace (started by prove)", DisableFlagParsing: true,
 		RunE: func(_ *cobra.Command, args []string) error {
 			if err := tracer.Run(args); err != nil {
+				return exit(exitCouldNot, err)
+			}
+			return nil
+		},
+	}
+}
+
+func hogCommand() *cobra.Command {
+	return &cobra.Command{
+		Use: hog.Verb, Short: "take the memory of a control group (started by prove)", DisableFlagParsing: true,
+		RunE: func(_ *cobra.Command, args []string) error {
+			if err := hog.Run(args); err != nil {
 				return exit(exitCouldNot, err)
 			}
 			return nil

@@ -23,6 +23,7 @@ import (
 	"time"
 
 	"holdfast"
+	"holdfast/fault/hog"
 	"holdfast/fault/tracer"
 	"holdfast/internal/proc"
 )
@@ -68,6 +69,8 @@ func Main(faults ...holdfast.Fault) {
 		exit(actServer(os.Args[2]))
 	case len(os.Args) == 3 && os.Args[1] == tracer.Verb:
 		exit(tracer.Run(os.Args[2:]))
+	case len(os.Args) == 3 && os.Args[1] == hog.Verb:
+		exit(hog.Run(os.Args[2:]))
 	case len(os.Args) == 4 && os.Args[1] == undoVerb:
 	default:
 		return

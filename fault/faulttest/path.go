@@ -204,6 +204,24 @@ func ask(victim holdfast.Victim, path string, patience time.Duration) (status in
 	return got.StatusCode, time.Since(began), nil
 }
 
+// groupsOf are the control groups that are named for a victim.
+func groupsOf(victim holdfast.Victim) (dirs []string) {
+	suffix := fmt.Sprintf("-%d-%d", victim.Pid, victim.Ticks)
+	filepath.WalkDir("/sys/fs/cgroup", func(path string, entry os.DirEntry, err error) error {
+		if err == nil && entry.IsDir() && strings.Contains(filepath.Base(path), suffix) {
+			dirs = append(dirs, path)
+		}
+		return nil
+	})
+	return dirs
+}
+
+// ownGroup tells whether a victim is in one of them, by what the kernel says of it.
+func ownGroup(victim holdfast.Victim) bool {
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/cgroup", victim.Pid))
+	return err == nil && strings.Contains(string(text), fmt.Sprintf("-%d-%d", victim.Pid, victim.Ticks))
+}
+
 // Effects says of every fault of the catalogue how it is seen from outside.
 func Effects() map[holdfast.FaultName]Effect {
 	dead := func(v holdfast.Victim) bool { return !proc.Alive(v.Pid, v.Ticks) }
@@ -238,6 +256,11 @@ func Effects() map[holdfast.FaultName]Effect {
 	return map[holdfast.FaultName]Effect{
 		"kill": {Bitten: dead, Healed: dead}, // what is dead is not put back
 		"exit": {Bitten: dead, Healed: dead},
+		"oom":  {Bitten: dead, Healed: func(v holdfast.Victim) bool { return dead(v) && len(groupsOf(v)) == 0 }},
+		"starve": {
+			Bitten: func(v holdfast.Victim) bool { return len(groupsOf(v)) == 1 && ownGroup(v) },
+			Healed: func(v holdfast.Victim) bool { return len(groupsOf(v)) == 0 && !dead(v) },
+		},
 		"hold": {Bitten: Held, Healed: func(v holdfast.Victim) bool { return !dead(v) && !Held(v) }, Traced: true},
 		"disk-full": {Bitten: func(v holdfast.Victim) bool {
 			status, _, err := ask(v, "/", long)

@@ -64,7 +64,6 @@ const (
 	attachTime = 2 * time.Second
 	// letGoTime bounds how long the kernel may take to let everything go.
 	letGoTime = 2 * time.Second
-	lookEvery = 2 * time.Millisecond
 )
 
 // Start starts a tracer, and returns when what it does is true of every thread of

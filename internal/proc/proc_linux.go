@@ -228,6 +228,21 @@ func Group(group int) ([]int, error) {
 	}), nil
 }
 
+// Consumed is how long the living processes of a group have run on a processor.
+func Consumed(group int) (total time.Duration) {
+	pids, _ := Group(group)
+	for _, pid := range pids {
+		tasks, _ := filepath.Glob("/proc/" + strconv.Itoa(pid) + "/task/*/schedstat")
+		for _, task := range tasks {
+			text, _ := os.ReadFile(task) // one that ended counts for nothing
+			first, _, _ := strings.Cut(string(text), " ")
+			ran, _ := strconv.ParseInt(first, 10, 64)
+			total += time.Duration(ran)
+		}
+	}
+	return total
+}
+
 // Variable is the value of a variable in the environment that a process was
 // started with.
 func Variable(pid int, name string) (value string, ok bool) {

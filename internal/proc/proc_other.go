@@ -46,6 +46,8 @@ func Tracer(int) (int, error) { return 0, errNeedsLinux }
 
 func Group(int) ([]int, error) { return nil, errNeedsLinux }
 
+func Consumed(int) time.Duration { return 0 }
+
 func Variable(int, string) (value string, ok bool) { return "", false }
 
 // Handle is a process by its pid alone, polled.
