@@ -75,7 +75,7 @@ func floors() []floor {
 		{pkg: "fault/faulttest", house: words("holdfast", "fault/hog", "fault/proxy", "fault/tracer", "internal/proc", "internal/unixsock"), because: "the contract of the Fault port, as a test"},
 		{pkg: "warden", house: words("holdfast", "internal/files", "internal/proc"), because: "undoes by name the faults it is handed, and knows none itself"},
 		{pkg: "proof", house: words("holdfast", "command", "mode", "internal/files", "internal/proc"), because: "reads what a verdict was made on and keeps verdicts; prove writes them, the agent arms by them"},
-		{pkg: "load", house: words("holdfast", "internal/proc"), others: words("github.com/HdrHistogram/hdrhistogram-go"), because: "a process of its own with its own clock"},
+		{pkg: "load", house: words("holdfast", "internal/cgroup", "internal/proc"), others: words("github.com/HdrHistogram/hdrhistogram-go"), because: "a process of its own with its own clock"},
 		{pkg: "host", house: words("internal/cgroup", "internal/proc"), because: "what this machine can do; looks, and tells doctor"},
 		{pkg: "docs/problems", because: "prose for people, embedded; whose the codes are is the business of those who find problems"},
 		{pkg: "examples/shop", because: "a file for people to start from, which the demo runs too"},

@@ -1,0 +1,89 @@
+package load
+
+import (
+	"context"
+	"slices"
+	"time"
+
+	"holdfast/internal/cgroup"
+	"holdfast/internal/proc"
+)
+
+// A Want is what the kernel counted in the control groups of a watched process since
+// the generator began to watch it: how often it was out of processor time, and how
+// often somebody was killed for its memory. What it counted in a group before it was
+// watched there says nothing of now.
+type Want struct {
+	Pid       int   `json:"pid"`
+	Throttled int64 `json:"throttled,omitempty"`
+	Killed    int64 `json:"killed,omitempty"`
+	Seen      int64 `json:"seen"`
+}
+
+// Wants are those seen so far, each more than the one before it.
+func (g *Generator) Wants() []Want {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return slices.Clone(g.record.Wants)
+}
+
+// A tally is one of the kernel's counters in whichever group a process is.
+type tally struct {
+	controller cgroup.Controller
+	read       func(dir string) int64
+	dir        string           // the group it was in when it was last looked at
+	base       map[string]int64 // what a group counted before the process was watched in it
+}
+
+// move takes note of the group that the process is in now. One that it is put into
+// while it is watched was made for it, and counts from nothing.
+func (t *tally) move(host cgroup.Host, pid int) {
+	dir, _, err := host.Of(t.controller, pid)
+	if err != nil {
+		return
+	}
+	if _, known := t.base[dir]; !known {
+		t.base[dir] = 0
+		if t.dir == "" {
+			t.base[dir] = t.read(dir)
+		}
+	}
+	t.dir = dir
+}
+
+func (t *tally) risen() int64 {
+	if t.dir == "" {
+		return 0
+	}
+	return max(0, t.read(t.dir)-t.base[t.dir])
+}
+
+// countIn reports when a counter of a process's groups has risen, until ctx ends. It
+// outlasts the process: why that ended is counted in the group it was in.
+func (g *generation) countIn(ctx context.Context, watch Watch) {
+	host := cgroup.On("/")
+	throttled := &tally{controller: cgroup.CPU, read: cgroup.Throttled, base: map[string]int64{}}
+	killed := &tally{controller: cgroup.Memory, read: cgroup.Killed, base: map[string]int64{}}
+	last := Want{Pid: watch.Pid}
+	tick := time.NewTicker(lookEvery)
+	defer tick.Stop()
+	for {
+		for _, t := range []*tally{throttled, killed} {
+			if proc.Alive(watch.Pid, watch.Ticks) {
+				t.move(host, watch.Pid)
+			}
+		}
+		next := Want{Pid: watch.Pid, Throttled: throttled.risen(), Killed: killed.risen()}
+		if next.Throttled > last.Throttled || next.Killed > last.Killed {
+			last, next.Seen = next, int64(proc.Now())
+			if g.wants.Add(1) <= maxStates {
+				g.sheet.report(line{Want: &next})
+			}
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+	}
+}
