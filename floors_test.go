@@ -23,7 +23,9 @@ type floor struct {
 }
 
 // floors is the house from the ground up.
-func floors() []floor {
+func floors() []floor { return slices.Concat(below(), top()) }
+
+func below() []floor {
 	return []floor{
 		// words
 		{pkg: "holdfast", because: "nouns and ports; imports nothing so that everything may import it"},
@@ -80,7 +82,11 @@ func floors() []floor {
 		{pkg: "docs/problems", because: "prose for people, embedded; whose the codes are is the business of those who find problems"},
 		{pkg: "examples/shop", because: "a file for people to start from, which the demo runs too"},
 		{pkg: "toy", because: "the demo's services; strangers to Holdfast on purpose"},
-		// top
+	}
+}
+
+func top() []floor {
+	return []floor{
 		{pkg: "api", house: words("holdfast", "event", "journal/view", "internal/unixsock"), because: "the only way in"},
 		{pkg: "report", house: words("holdfast", "event"), because: "shows results; makes none"},
 		{pkg: "picture", house: words("holdfast", "check", "diagnostic", "event", "topology"), because: "draws a system and what was found of it; finds nothing itself"},

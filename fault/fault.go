@@ -33,6 +33,19 @@ func Find(name holdfast.FaultName) (holdfast.Fault, bool) {
 	return nil, false
 }
 
+// particular is a fault that means nothing to some victims.
+type particular interface {
+	Unfit(victim holdfast.Victim) string
+}
+
+// Unfit says why a fault would mean nothing to a victim; empty: it means something.
+func Unfit(f holdfast.Fault, victim holdfast.Victim) string {
+	if p, ok := f.(particular); ok {
+		return p.Unfit(victim)
+	}
+	return ""
+}
+
 // lasting is a fault that changes something of the host under a name of its own,
 // which would stay when nobody put it back.
 type lasting interface {

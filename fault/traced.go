@@ -3,6 +3,7 @@ package fault
 import (
 	"context"
 	"fmt"
+	"os"
 	"path/filepath"
 	"time"
 
@@ -77,6 +78,22 @@ func strikable(victim holdfast.Victim) error {
 
 // errNoData refuses a fault of the disk for what keeps nothing.
 const errNoData = holdfast.Refusal("it was started without a data directory, so nothing tells what it writes from what anybody does")
+
+// Unfit implements particular: a disk that nothing is kept on can be full.
+func (f traced) Unfit(victim holdfast.Victim) string {
+	if !f.data {
+		return ""
+	}
+	dir, err := dataOf(victim)
+	if err != nil {
+		return err.Error()
+	}
+	files, err := os.ReadDir(dir)
+	if err == nil && len(files) == 0 {
+		return "it keeps nothing in its data directory, " + victim.Data
+	}
+	return ""
+}
 
 // dataOf is a victim's data directory as the kernel names the files in it.
 func dataOf(victim holdfast.Victim) (string, error) {

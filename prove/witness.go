@@ -43,14 +43,20 @@ type witness struct {
 // a load of its own.
 func witnesses() map[holdfast.FaultName]witness {
 	return map[holdfast.FaultName]witness{
-		"kill":    {saw: (*drilling).sawExit, lacks: "the end of"},
-		"stop":    {saw: (*drilling).sawStop, lacks: "a stop of"},
-		"delay":   {shows: showsDelay},
-		"fail":    {shows: showsStatus},
-		"halve":   {shows: anyFailed(load.CutShort, "half an answer")},
-		"reset":   {shows: anyFailed(load.Broken, "a reset")},
-		"refuse":  {shows: anyFailed(load.Refused, "a refusal")},
-		"silence": {shows: showsSilence},
+		"kill":      {saw: (*drilling).sawExit, lacks: "the end of"},
+		"exit":      {saw: (*drilling).sawExit, lacks: "the end of"},
+		"oom":       {saw: (*drilling).sawKillForMemory, lacks: "the kernel's killing for want of memory of"},
+		"stop":      {saw: (*drilling).sawStop, lacks: "a stop of"},
+		"hold":      {saw: (*drilling).sawStop, lacks: "a stop of"},
+		"starve":    {saw: (*drilling).sawThrottling, lacks: "the kernel's throttling of"},
+		"delay":     {shows: showsDelay},
+		"disk-slow": {shows: showsDelay},
+		"disk-full": {shows: showsStatus},
+		"fail":      {shows: showsStatus},
+		"halve":     {shows: anyFailed(load.CutShort, "half an answer")},
+		"reset":     {shows: anyFailed(load.Broken, "a reset")},
+		"refuse":    {shows: anyFailed(load.Refused, "a refusal")},
+		"silence":   {shows: showsSilence},
 		// Losing an edge is seen in two steps, the second of which begins late.
 		"sever": {shows: showsSevering, within: severRefuses + probePatience + witnessSoon},
 	}

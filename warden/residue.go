@@ -8,10 +8,12 @@ import (
 )
 
 // A Snapshot is what is to be seen of a run on this host at one moment: the
-// processes that carry its copy's mark, and the faults not undone.
+// processes that carry its copy's mark, the faults not undone, and what any of its
+// faults left under a name of its own.
 type Snapshot struct {
-	Processes []Seen  `json:"processes"` // by pid
-	Open      []Entry `json:"open,omitempty"`
+	Processes []Seen   `json:"processes"` // by pid
+	Open      []Entry  `json:"open,omitempty"`
+	Left      []string `json:"left,omitempty"`
 }
 
 // A Seen is one process of a snapshot.
@@ -24,13 +26,19 @@ type Seen struct {
 
 // TakeSnapshot looks at the run of a ledger. It changes nothing. known says
 // whether a name ("catalog-1#2") is of something that should run now, by the
-// keeper's table; ask the keeper after the restart that is to be judged.
-func TakeSnapshot(ledger string, known func(name string) bool) (Snapshot, error) {
+// keeper's table; ask the keeper after the restart that is to be judged. left names
+// what is still there of an entry, undone or not; it may be nil.
+func TakeSnapshot(ledger string, known func(name string) bool, left func(Entry) []string) (Snapshot, error) {
 	account, err := readAccount(ledger)
 	if err != nil {
 		return Snapshot{}, fmt.Errorf("snapshot: %w", err)
 	}
 	shot := Snapshot{Open: account.open()}
+	for _, entry := range account.entries {
+		if left != nil {
+			shot.Left = append(shot.Left, left(entry.Entry)...)
+		}
+	}
 	for process, name := range (remains{keep: account.place.Keep, keeper: account.keeper}).living() {
 		if state, err := proc.State(process.Pid); err == nil {
 			shot.Processes = append(shot.Processes, Seen{
@@ -61,6 +69,11 @@ func Residue(before, after Snapshot) []string {
 	for _, entry := range after.Open {
 		if !slices.ContainsFunc(before.Open, func(e Entry) bool { return e.ID == entry.ID }) {
 			left = append(left, fmt.Sprintf("%s is not undone", entry))
+		}
+	}
+	for _, what := range after.Left {
+		if !slices.Contains(before.Left, what) {
+			left = append(left, what+" is still there")
 		}
 	}
 	return left
