@@ -68,8 +68,8 @@ func descriptions() map[holdfast.FaultName]Description {
 			Undo: tracerEnds, Layer: KernelLifetime, Needs: "ptrace, amd64, a service that keeps files in `$DATA_DIR`",
 		},
 		"starve": {
-			Does: "the process group gets a quarter of the processor time that it used", Witness: "the load process, which sees the kernel count in its control group how often it was throttled",
-			Undo: "the processes are moved back and the group removed", Layer: ByWarden, Needs: "control groups with the controller cpu",
+			Does: "the process group gets little more processor time than it used, and shares it with a process that uses it up: most of every second it stands still", Witness: "the load process, which sees the kernel count in its control group how often it was throttled",
+			Undo: "the processes are moved back and the group removed; who shares it does so by itself 3 s after it was last renewed", Layer: KernelLease, Needs: "control groups with the controller cpu",
 		},
 		"delay": {
 			Does: "one second on every answer", Witness: seenOnTheWay + ", took at least 0.8 s",

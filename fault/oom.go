@@ -116,7 +116,7 @@ func (o OOM) fill(ctx context.Context, victim holdfast.Victim, dir string, versi
 	}
 	ctx, cancel := context.WithTimeout(ctx, hogTime)
 	defer cancel()
-	err = hog.Start(ctx, dir, victim.Pid, victim.Ticks)
+	err = hog.Start(ctx, hog.Memory, dir, victim.Pid, victim.Ticks)
 	if cgroup.Killed(dir) > 0 {
 		return nil // the hog may have been next, and have had no time for a word
 	}
@@ -125,7 +125,7 @@ func (o OOM) fill(ctx context.Context, victim holdfast.Victim, dir string, versi
 
 // Undo ends the hog, moves what lives of the victim back and removes the group.
 func (o OOM) Undo(ctx context.Context, victim holdfast.Victim) error {
-	err := hog.End(ctx, victim.Pid, victim.Ticks)
+	err := hog.End(ctx, hog.Memory, victim.Pid, victim.Ticks)
 	for _, dir := range o.part().groups(victim) {
 		if failed := setScore(victim, cgroup.NoteOf(dir)); alive(victim) {
 			err = errors.Join(err, failed)

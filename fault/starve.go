@@ -7,29 +7,29 @@ import (
 	"time"
 
 	"holdfast"
+	"holdfast/fault/hog"
 	"holdfast/internal/cgroup"
 	"holdfast/internal/proc"
 )
 
-// Starve lets the victim's process group have a quarter of the processor time that
-// it has been using: what a neighbour that takes the rest, or a limit that was set
-// too low, does to it.
+// Starve gives the victim's process group, of every second, the processor time that
+// it has been using and not much more, and has a process of ours use that up with it:
+// a limit that was set too low, or a neighbour that takes the rest. Most of every second
+// nothing of it runs; what is asked then waits for the next.
 //
-// A share of what it used, and not of a processor, because three parts in a hundred
-// of one are plenty for a service that is asked little and nothing for one that is
-// asked much.
+// Without that neighbour it would depend on the load whether anybody sees it: the
+// gateway sends less to who is slow, who then has enough for what is left.
 type Starve struct{}
 
 const (
-	starvedTo = 0.25
+	// starvePeriod is how long the pauses are: as Delay, and for the same reason.
+	starvePeriod = 1_000_000 // µs
+	// plenty is what the group gets beyond what it used: enough for requests that it
+	// has been too slow for.
+	plenty = 0.03 // of a processor
 	// measuredFor is how long it is looked how much the victim uses: at the default
 	// rate of load some fifteen requests to it.
 	measuredFor = 300 * time.Millisecond
-	// usualPeriod is the kernel's own. A longer one is taken where a quarter of what
-	// was used in it would be less than the kernel lets a group have.
-	usualPeriod   = 100_000 // µs
-	longestPeriod = 1_000_000
-	leastQuota    = 1_000
 )
 
 func (Starve) part() part { return part{fault: "starve", controller: cgroup.CPU} }
@@ -37,7 +37,8 @@ func (Starve) part() part { return part{fault: "starve", controller: cgroup.CPU}
 // Name is "starve".
 func (Starve) Name() holdfast.FaultName { return "starve" }
 
-// Inject returns when every process of the group is in the control group.
+// Inject returns when every process of the group is in the control group, and its
+// neighbour too.
 func (s Starve) Inject(ctx context.Context, victim holdfast.Victim) error {
 	if err := s.inject(ctx, victim); err != nil {
 		return fmt.Errorf("starve %s (pid %d): %w", victim.ID, victim.Pid, err)
@@ -56,10 +57,13 @@ func (s Starve) inject(ctx context.Context, victim holdfast.Victim) error {
 	if err != nil {
 		return err
 	}
-	quota, period := slice(used)
-	dir, err := s.part().split(victim, "", func(dir string, version int) error { return cgroup.Slice(dir, version, quota, period) })
+	quota := int((used + plenty) * starvePeriod)
+	dir, err := s.part().split(victim, "", func(dir string, version int) error { return cgroup.Slice(dir, version, quota, starvePeriod) })
 	if err == nil {
 		err = s.part().gather(dir, victim)
+	}
+	if err == nil {
+		err = hog.Start(ctx, hog.Time, dir, victim.Pid, victim.Ticks)
 	}
 	if err != nil {
 		return errors.Join(err, s.Undo(context.WithoutCancel(ctx), victim))
@@ -81,25 +85,19 @@ func usage(ctx context.Context, victim holdfast.Victim) (float64, error) {
 	return max(0, float64(proc.Consumed(victim.Pid)-before)/float64(proc.Now()-began)), nil
 }
 
-// slice is the quota of a period that starves what used a share of a processor.
-func slice(used float64) (quota, period int) {
-	share := starvedTo * used
-	period = usualPeriod
-	if quota = int(share * usualPeriod); quota >= leastQuota {
-		return quota, period
+// Undo ends the neighbour, moves everything in the group back and removes it.
+func (s Starve) Undo(ctx context.Context, victim holdfast.Victim) error {
+	err := hog.End(ctx, hog.Time, victim.Pid, victim.Ticks)
+	if err = errors.Join(err, s.part().rejoin(ctx, victim)); err != nil {
+		return fmt.Errorf("undo starve of %s (pid %d): %w", victim.ID, victim.Pid, err)
 	}
-	if share > 0 {
-		period = int(min(leastQuota/share, longestPeriod))
-	} else {
-		period = longestPeriod
-	}
-	return leastQuota, max(period, usualPeriod)
+	return nil
 }
 
-// Undo moves everything in the group back and removes it.
-func (s Starve) Undo(ctx context.Context, victim holdfast.Victim) error {
-	if err := s.part().rejoin(ctx, victim); err != nil {
-		return fmt.Errorf("undo starve of %s (pid %d): %w", victim.ID, victim.Pid, err)
+// Renew implements holdfast.Leased: the neighbour undoes it when it was not renewed.
+func (Starve) Renew(_ context.Context, victim holdfast.Victim) error {
+	if err := hog.Renew(hog.Time, victim.Pid, victim.Ticks); err != nil {
+		return fmt.Errorf("renew starve of %s (pid %d): %w", victim.ID, victim.Pid, err)
 	}
 	return nil
 }

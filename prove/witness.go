@@ -50,7 +50,7 @@ func witnesses() map[holdfast.FaultName]witness {
 		"hold":      {saw: (*drilling).sawStop, lacks: "a stop of"},
 		"starve":    {saw: (*drilling).sawThrottling, lacks: "the kernel's throttling of"},
 		"delay":     {shows: showsDelay},
-		"disk-slow": {shows: showsDelay},
+		"disk-slow": {shows: showsLateness},
 		"disk-full": {shows: showsStatus},
 		"fail":      {shows: showsStatus},
 		"halve":     {shows: anyFailed(load.CutShort, "half an answer")},
@@ -146,6 +146,18 @@ func showsDelay(probed []load.Probed) string {
 		if one.Status != 0 && one.Took >= time.Duration(mostOfIt*float64(delay)) {
 			return "an answer after " + event.Short(one.Took)
 		}
+	}
+	return ""
+}
+
+// showsLateness is showsDelay of what may take several delays: calls that wait for
+// each other are not answered within the patience of who asks.
+func showsLateness(probed []load.Probed) string {
+	if seen := showsDelay(probed); seen != "" {
+		return seen
+	}
+	if slices.ContainsFunc(probed, func(p load.Probed) bool { return p.Failed == load.NoAnswer }) {
+		return "no answer within " + event.Short(probePatience)
 	}
 	return ""
 }
