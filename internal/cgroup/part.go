@@ -28,7 +28,7 @@ func (h Host) Of(c Controller, pid int) (dir string, version int, err error) {
 		if !m.has(c) {
 			continue
 		}
-		in, known := own[""], true
+		in, known := own[""]
 		if m.version == 1 {
 			in, known = own[string(c)]
 		}
