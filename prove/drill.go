@@ -56,6 +56,7 @@ type drilling struct {
 	injected  time.Duration
 	renewed   time.Duration
 	undone    time.Duration
+	unseen    bool          // its witness did not come in time; what comes later is none
 	broken    string        // why nothing that was measured can be used; empty: it can
 	stalled   time.Duration // the longest that watching waited for a processor
 }
@@ -213,7 +214,8 @@ func (d *drilling) inject(ctx context.Context) error {
 func (d *drilling) watch(ctx context.Context, enough func() bool) error {
 	stalled, err := d.lookOn(ctx, d.generator, look, func() bool {
 		d.renew(ctx)
-		return d.broken != "" || d.unwitnessed() || enough()
+		d.unseen = d.unseen || d.unwitnessed()
+		return d.broken != "" || d.unseen || enough()
 	})
 	d.stalled = max(d.stalled, stalled)
 	return err

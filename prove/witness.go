@@ -79,6 +79,8 @@ func unseen(f facts) string {
 func (d *drilling) witness() string {
 	of := witnesses()[d.fault.Name()]
 	switch {
+	case d.unseen:
+		return ""
 	case of.saw != nil:
 		return of.saw(d)
 	case of.shows != nil:

@@ -255,7 +255,7 @@ func unharmed(t *testing.T, bystander holdfast.Victim, effect Effect) {
 }
 
 // Victim starts a process that waits to be struck, and ends it with the test.
-func Victim(t *testing.T) holdfast.Victim {
+func Victim(t testing.TB) holdfast.Victim {
 	t.Helper()
 	if runtime.GOOS != "linux" {
 		t.Skip("a victim is told from a stranger by its start time, which needs Linux")
@@ -318,7 +318,7 @@ func Held(victim holdfast.Victim) bool {
 
 // Writer starts a service that writes to its data directory for every answer, and
 // ends it with the test.
-func Writer(t *testing.T) holdfast.Victim {
+func Writer(t testing.TB) holdfast.Victim {
 	t.Helper()
 	if runtime.GOOS != "linux" {
 		t.Skip("a victim is told from a stranger by its start time, which needs Linux")
@@ -338,7 +338,7 @@ func Writer(t *testing.T) holdfast.Victim {
 
 // Eventually waits until what is true, and fails the test when it does not
 // become so.
-func Eventually(t *testing.T, what string, holds func() bool) {
+func Eventually(t testing.TB, what string, holds func() bool) {
 	t.Helper()
 	deadline := time.NewTimer(patience)
 	defer deadline.Stop()

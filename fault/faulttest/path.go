@@ -89,7 +89,7 @@ func actServer(data string) error {
 const answer = "all is well here"
 
 // another starts the test binary as another process, in a group of its own.
-func another(t *testing.T, args ...string) (cmd *exec.Cmd, said io.Reader) {
+func another(t testing.TB, args ...string) (cmd *exec.Cmd, said io.Reader) {
 	t.Helper()
 	self, err := os.Executable()
 	if err != nil {
