@@ -7,7 +7,6 @@ import (
 	"os"
 	"strconv"
 	"strings"
-	"time"
 
 	"holdfast"
 	"holdfast/fault/hog"
@@ -24,13 +23,9 @@ import (
 // cache of files can be taken back, which slows only what reads many.
 type OOM struct{}
 
-const (
-	// spare is what is left between use and limit: enough that the hog itself, a
-	// process of a few megabytes, is not in need before the victim is.
-	spare = 24 << 20
-	// hogTime bounds how long the kernel may take to kill.
-	hogTime = 4 * time.Second
-)
+// spare is what is left between use and limit: enough that the hog itself, a process
+// of a few megabytes, is not in need before the victim is.
+const spare = 24 << 20
 
 // The ends of the scale of oom_score_adj.
 const (
@@ -114,8 +109,6 @@ func (o OOM) fill(ctx context.Context, victim holdfast.Victim, dir string, versi
 	if err != nil {
 		return err
 	}
-	ctx, cancel := context.WithTimeout(ctx, hogTime)
-	defer cancel()
 	err = hog.Start(ctx, hog.Memory, dir, victim.Pid, victim.Ticks)
 	if cgroup.Killed(dir) > 0 {
 		return nil // the hog may have been next, and have had no time for a word

@@ -34,7 +34,7 @@ const (
 const errGrows = holdfast.Refusal("it begins processes faster than they can be put into a control group")
 
 func (p part) name(victim holdfast.Victim) string {
-	return fmt.Sprintf("%s%s-%d-%d", cgroup.Family, p.fault, victim.Pid, victim.Ticks)
+	return cgroup.PartName(string(p.fault), victim.Pid, victim.Ticks)
 }
 
 // split makes the group, under a name that notes something, and bounds it before

@@ -51,6 +51,16 @@ func (t *tally) move(host cgroup.Host, pid int) {
 	t.dir = dir
 }
 
+// follow takes note of a group that the process was put into and ended in between two
+// looks. It may have been killed the moment it was there.
+func (t *tally) follow(watch Watch) {
+	for _, dir := range cgroup.PartsOf(t.dir, watch.Pid, watch.Ticks) {
+		if _, known := t.base[dir]; !known {
+			t.base[dir], t.dir = 0, dir
+		}
+	}
+}
+
 func (t *tally) risen() int64 {
 	if t.dir == "" {
 		return 0
@@ -71,6 +81,8 @@ func (g *generation) countIn(ctx context.Context, watch Watch) {
 		for _, t := range []*tally{throttled, killed} {
 			if proc.Alive(watch.Pid, watch.Ticks) {
 				t.move(host, watch.Pid)
+			} else if t.dir != "" {
+				t.follow(watch)
 			}
 		}
 		next := Want{Pid: watch.Pid, Throttled: throttled.risen(), Killed: killed.risen()}

@@ -12,6 +12,7 @@ import (
 	"context"
 	"fmt"
 	"syscall"
+	"time"
 
 	"holdfast"
 	"holdfast/internal/proc"
@@ -39,6 +40,15 @@ type order struct {
 // spared is the oom_score_adj of what the kernel never kills for its memory.
 const spared = "-1000"
 
+const (
+	// startTime bounds how long it may take until a hog is at work, or the kernel has
+	// killed.
+	startTime = 4 * time.Second
+	// endTime bounds how long one may take to end that has used up its time, which is
+	// a period of its group at most.
+	endTime = 3 * time.Second
+)
+
 // What a hog says, or is said of it.
 const (
 	errNotKilled = holdfast.Refusal("its memory was taken and the kernel did not kill it")
@@ -51,6 +61,8 @@ const (
 // error with what it said or failed to say, and the group's own count tells whether it
 // did. When ctx ends before, so does the hog.
 func Start(ctx context.Context, takes What, dir string, pid int, ticks uint64) error {
+	ctx, cancel := context.WithTimeout(ctx, startTime)
+	defer cancel()
 	keep, _, marked := proc.MarkOf(pid)
 	if !marked {
 		keep = Verb // of no copy; it is found by its name all the same
@@ -77,6 +89,8 @@ func Renew(takes What, pid int, ticks uint64) error {
 
 // End ends the hog that is there for a victim, if there is one.
 func End(ctx context.Context, takes What, pid int, ticks uint64) error {
+	ctx, cancel := context.WithTimeout(ctx, endTime)
+	defer cancel()
 	return role.End(ctx, name(takes, pid, ticks))
 }
 

@@ -95,6 +95,28 @@ func made(dir string) error {
 	return nil
 }
 
+// PartName names a group that is split off for a purpose and for one process, and no
+// other that is given its pid.
+func PartName(purpose string, pid int, ticks uint64) string {
+	return fmt.Sprintf("%s%s-%d-%d", Family, purpose, pid, ticks)
+}
+
+// PartsOf are the groups that were split off for a process out of the group at dir.
+func PartsOf(dir string, pid int, ticks uint64) []string {
+	var parts []string
+	for _, under := range []string{dir, filepath.Dir(dir)} {
+		entries, _ := os.ReadDir(under)
+		for _, entry := range entries {
+			first, _, _ := strings.Cut(entry.Name(), aside)
+			first, _, _ = strings.Cut(first, noted)
+			if strings.HasPrefix(first, Family) && strings.HasSuffix(first, fmt.Sprintf("-%d-%d", pid, ticks)) {
+				parts = append(parts, filepath.Join(under, entry.Name()))
+			}
+		}
+	}
+	return parts
+}
+
 // Named finds the groups that Split made under a name, wherever they are.
 func (h Host) Named(c Controller, name string) []string {
 	var found []string

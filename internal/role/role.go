@@ -46,7 +46,7 @@ func (r Role) Start(ctx context.Context) error {
 	cmd := exec.Command(program, r.Verb, string(order))
 	cmd.Env = append(proc.Baseline(os.Environ()), proc.Mark+"="+r.Mark)
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
-	cmd.Dir = "/"
+	cmd.Args[0] = os.Args[0]
 	word, err := cmd.StdoutPipe()
 	if err == nil {
 		err = cmd.Start()
