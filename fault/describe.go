@@ -26,73 +26,75 @@ const (
 	ByResidue      Layer = "residue"  // L4: what all of these left is found before the verdict, and fails it
 )
 
+// A Standing is a layer with what it does, and how soon after a loss it has.
+type Standing struct {
+	Name   Layer
+	Does   string
+	Within string
+}
+
+// Layers are all layers, in the order in which they stand behind each other.
+func Layers() []Standing {
+	return []Standing{
+		{Name: KernelLease, Does: "Whoever carries the fault out, the kernel or the proxy in the path, withdraws it when it was not renewed: an injector that is alive and stuck loses too.", Within: "3 s of the last renewal"},
+		{Name: KernelLifetime, Does: "It is held by a process and ends with it, or its victim does not outlive it.", Within: "the instant of its end"},
+		{Name: ByWarden, Does: "A process of its own has the ledger, and undoes when prove, or the keeper of the copy, is dead or silent. If it is the one that dies, prove does its work.", Within: "5 s; of hooks, as long as their mends take besides"},
+		{Name: BySweep, Does: "Every start of prove, and `holdfast heal`, read the ledgers of runs whose prove and warden are dead, and need no agent.", Within: "the next start"},
+		{Name: ByResidue, Does: "Before a verdict, processes, stopped processes and open faults are compared with those before the drill: anything left fails it, and is named.", Within: "the drill"},
+	}
+}
+
 // Describe says what a fault is; a zero Description where it is none of ours.
-func Describe(name holdfast.FaultName) Description { return descriptions()[name] }
+func Describe(name holdfast.FaultName) Description {
+	if d, ok := descriptions()[name]; ok {
+		return d
+	}
+	return inside()[name]
+}
 
 // What several faults have in common.
 const (
-	seenOnTheWay  = "the load's own requests to the replica, which no gateway is on the way of"
-	tracerEnds    = "SIGKILL to the tracer, which ends by itself 3 s after it was last renewed: the kernel lets everything go that it held"
+	seenOnTheWay  = "the load's own requests to the replica, past every gateway,"
 	rulesWithdrew = "the rule is taken out of the proxy, which forgets it by itself 3 s after it was last renewed"
 )
 
-// descriptions has a line for each fault of All.
+// descriptions has a line for each fault of All that is not one of inside.
 func descriptions() map[holdfast.FaultName]Description {
 	return map[holdfast.FaultName]Description{
 		"kill": {
 			Does: "SIGKILL to the process", Witness: "the load process, told by the kernel",
 			Undo: "nothing is left to put back", Layer: KernelLifetime, Ends: true,
 		},
-		"exit": {
-			Does: "the process is made to exit with code 3, by ptrace", Witness: "the load process, told by the kernel",
-			Undo: "nothing is left to put back", Layer: KernelLifetime, Ends: true, Needs: "ptrace, amd64",
-		},
-		"oom": {
-			Does: "the kernel kills the process for want of memory, in a control group that was made full", Witness: "the load process, told of the end by the kernel, which counts the kill in that group",
-			Undo: "what lives is moved back and the group removed", Layer: ByWarden, Ends: true, Needs: "control groups with the controller memory",
+		"storm": {
+			Does: "SIGKILL to the process, and again each time its successor is ready, three times in all", Witness: "the load process, told of each by the kernel",
+			Undo: "nothing is left to put back", Layer: KernelLifetime, Ends: true,
 		},
 		"stop": {
 			Does: "SIGSTOP to the process group", Witness: "the load process, which sees it stopped in /proc",
 			Undo: "SIGCONT to the group", Layer: ByWarden,
 		},
-		"hold": {
-			Does: "every thread of the process group is held by ptrace", Witness: "the load process, which sees it stand still in /proc",
-			Undo: tracerEnds, Layer: KernelLifetime, Needs: "ptrace",
-		},
-		"disk-full": {
-			Does: "what is written below the data directory fails with ENOSPC", Witness: seenOnTheWay + ", got status 500 or more",
-			Undo: tracerEnds, Layer: KernelLifetime, Needs: "ptrace, amd64, a service that keeps files in `$DATA_DIR`",
-		},
-		"disk-slow": {
-			Does: "what is written below the data directory, or waits to be on disk, takes a second longer", Witness: seenOnTheWay + ", took at least 0.8 s",
-			Undo: tracerEnds, Layer: KernelLifetime, Needs: "ptrace, amd64, a service that keeps files in `$DATA_DIR`",
-		},
-		"starve": {
-			Does: "the process group gets little more processor time than it used, and shares it with a process that uses it up: most of every second it stands still", Witness: "the load process, which sees the kernel count in its control group how often it was throttled",
-			Undo: "the processes are moved back and the group removed; who shares it does so by itself 3 s after it was last renewed", Layer: KernelLease, Needs: "control groups with the controller cpu",
-		},
 		"delay": {
-			Does: "one second on every answer", Witness: seenOnTheWay + ", took at least 0.8 s",
+			Does: "one second on every answer", Witness: seenOnTheWay + " took at least 0.8 s",
 			Undo: rulesWithdrew, Layer: KernelLease,
 		},
 		"fail": {
-			Does: "status 500 for every answer but the health path's", Witness: seenOnTheWay + ", got it",
+			Does: "status 500 for every answer but the health path's", Witness: seenOnTheWay + " got it",
 			Undo: rulesWithdrew, Layer: KernelLease,
 		},
 		"halve": {
-			Does: "every answer but the health path's is cut in the middle", Witness: seenOnTheWay + ", got half of one",
+			Does: "every answer but the health path's is cut in the middle", Witness: seenOnTheWay + " got half of one",
 			Undo: rulesWithdrew, Layer: KernelLease,
 		},
 		"reset": {
-			Does: "connections are reset, the established at once, others when their answer begins", Witness: seenOnTheWay + ", were reset",
+			Does: "connections are reset, the established at once, others when their answer begins", Witness: seenOnTheWay + " were reset",
 			Undo: rulesWithdrew, Layer: KernelLease,
 		},
 		"refuse": {
-			Does: "new connections are refused, established ones reset", Witness: seenOnTheWay + ", were refused",
+			Does: "new connections are refused, established ones reset", Witness: seenOnTheWay + " were refused",
 			Undo: rulesWithdrew, Layer: KernelLease,
 		},
 		"silence": {
-			Does: "nothing is answered, neither connects nor what is connected", Witness: seenOnTheWay + ", got neither answer nor refusal",
+			Does: "nothing is answered, neither connects nor what is connected", Witness: seenOnTheWay + " got neither answer nor refusal",
 			Undo: rulesWithdrew, Layer: KernelLease,
 		},
 		"sever": {

@@ -254,9 +254,10 @@ func Effects() map[holdfast.FaultName]Effect {
 		return Effect{Bitten: bitten, Healed: well, Struck: InPath}
 	}
 	return map[holdfast.FaultName]Effect{
-		"kill": {Bitten: dead, Healed: dead}, // what is dead is not put back
-		"exit": {Bitten: dead, Healed: dead},
-		"oom":  {Bitten: dead, Healed: func(v holdfast.Victim) bool { return dead(v) && len(groupsOf(v)) == 0 }},
+		"kill":  {Bitten: dead, Healed: dead}, // what is dead is not put back
+		"storm": {Bitten: dead, Healed: dead},
+		"exit":  {Bitten: dead, Healed: dead},
+		"oom":   {Bitten: dead, Healed: func(v holdfast.Victim) bool { return dead(v) && len(groupsOf(v)) == 0 }},
 		"starve": {
 			Bitten: func(v holdfast.Victim) bool { return len(groupsOf(v)) == 1 && ownGroup(v) },
 			Healed: func(v holdfast.Victim) bool { return len(groupsOf(v)) == 0 && !dead(v) },
