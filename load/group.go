@@ -2,6 +2,7 @@ package load
 
 import (
 	"context"
+	"maps"
 	"slices"
 	"time"
 
@@ -27,45 +28,47 @@ func (g *Generator) Wants() []Want {
 	return slices.Clone(g.record.Wants)
 }
 
-// A tally is one of the kernel's counters in whichever group a process is.
+// A tally is one of the kernel's counters in the groups that a process was in.
 type tally struct {
 	controller cgroup.Controller
 	read       func(dir string) int64
-	dir        string           // the group it was in when it was last looked at
-	base       map[string]int64 // what a group counted before the process was watched in it
+	base       map[string]int64 // of each group: what it counted before the process was watched in it
 }
 
-// move takes note of the group that the process is in now. One that it is put into
+// look takes note of the group that the process is in now. One that it is put into
 // while it is watched was made for it, and counts from nothing.
-func (t *tally) move(host cgroup.Host, pid int) {
-	dir, _, err := host.Of(t.controller, pid)
-	if err != nil {
+func (t *tally) look(host cgroup.Host, watch Watch) {
+	dir, _, err := host.Of(t.controller, watch.Pid)
+	// Of a process that is ending the kernel says that it is in none.
+	if err != nil || !proc.Alive(watch.Pid, watch.Ticks) || proc.Dying(watch.Pid, watch.Ticks) {
+		t.follow(watch)
 		return
 	}
 	if _, known := t.base[dir]; !known {
 		t.base[dir] = 0
-		if t.dir == "" {
+		if len(t.base) == 1 {
 			t.base[dir] = t.read(dir)
 		}
 	}
-	t.dir = dir
 }
 
 // follow takes note of a group that the process was put into and ended in between two
 // looks. It may have been killed the moment it was there.
 func (t *tally) follow(watch Watch) {
-	for _, dir := range cgroup.PartsOf(t.dir, watch.Pid, watch.Ticks) {
-		if _, known := t.base[dir]; !known {
-			t.base[dir], t.dir = 0, dir
+	for _, was := range slices.Collect(maps.Keys(t.base)) {
+		for _, dir := range cgroup.PartsOf(was, watch.Pid, watch.Ticks) {
+			if _, known := t.base[dir]; !known {
+				t.base[dir] = 0
+			}
 		}
 	}
 }
 
-func (t *tally) risen() int64 {
-	if t.dir == "" {
-		return 0
+func (t *tally) risen() (n int64) {
+	for dir, before := range t.base {
+		n += max(0, t.read(dir)-before)
 	}
-	return max(0, t.read(t.dir)-t.base[t.dir])
+	return n
 }
 
 // countIn reports when a counter of a process's groups has risen, until ctx ends. It
@@ -78,13 +81,8 @@ func (g *generation) countIn(ctx context.Context, watch Watch) {
 	tick := time.NewTicker(lookEvery)
 	defer tick.Stop()
 	for {
-		for _, t := range []*tally{throttled, killed} {
-			if proc.Alive(watch.Pid, watch.Ticks) {
-				t.move(host, watch.Pid)
-			} else if t.dir != "" {
-				t.follow(watch)
-			}
-		}
+		throttled.look(host, watch)
+		killed.look(host, watch)
 		next := Want{Pid: watch.Pid, Throttled: throttled.risen(), Killed: killed.risen()}
 		if next.Throttled > last.Throttled || next.Killed > last.Killed {
 			last, next.Seen = next, int64(proc.Now())
