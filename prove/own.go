@@ -99,7 +99,7 @@ func (o *ordeal) prepare(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	if o.before, err = warden.TakeSnapshot(o.copy.ledger, o.copy.chronicle.knows); err != nil {
+	if o.before, err = warden.TakeSnapshot(o.copy.ledger, o.copy.chronicle.knows, stillThere); err != nil {
 		return err
 	}
 	plan := o.plan(weigh(all, ""), longest)
@@ -335,7 +335,7 @@ func (o *ordeal) conclude(ctx context.Context, ended time.Duration) (report.Dril
 	f.surroundings = surroundings{system: o.o.System, began: time.Duration(record.Began), witnessed: o.witnessed}
 	f.entries = o.copy.chronicle.all()[o.entries:]
 	f.previous = o.lastBefore()
-	after, err := warden.TakeSnapshot(o.copy.ledger, o.copy.chronicle.knows)
+	after, err := warden.TakeSnapshot(o.copy.ledger, o.copy.chronicle.knows, stillThere)
 	if err != nil {
 		return report.Drill{}, err
 	}
