@@ -6,6 +6,8 @@ import (
 	"slices"
 	"time"
 
+	"github.com/goccy/go-yaml/ast"
+
 	"holdfast"
 	"holdfast/diagnostic"
 	"holdfast/mode"
@@ -24,6 +26,7 @@ type override struct {
 	escalate holdfast.PolicyName
 	runbook  string
 	armed    bool
+	faults   []holdfast.FaultName // meant only when said
 	hook     hook
 }
 
@@ -52,8 +55,29 @@ func (r *reader) override(of mode.Mode, e source.Entry, can []holdfast.Remedy) o
 		{Name: "escalate", Read: scalar(r, &o.escalate, label[holdfast.PolicyName])},
 		{Name: "runbook", Read: scalar(r, &o.runbook, label[string])},
 		{Name: "armed", Read: scalar(r, &o.armed, truth)},
+		{Name: "faults", Read: func(v source.Value) { o.faults = r.faults(v, of) }},
 	}, r.hookKeys(&o.hook)...))
+	r.reportTwoWays(o)
 	return o
+}
+
+// faults are what makes a failure mode true, one drill after the other.
+func (r *reader) faults(v source.Value, of mode.Mode) []holdfast.FaultName {
+	all := list(r, v, "faults", "`faults: ["+string(of.Fault)+"]`", oneOf(unknownFault, "a fault of `"+string(of.Kind)+"`", of.Faults()...))
+	if list, is := v.Node.(*ast.SequenceNode); is && len(list.Values) == 0 {
+		r.Report(v.At, diagnostic.Problem{Code: source.EmptyValue, Message: "faults is empty", Help: "remove it: what no drill shows is not declared"})
+	}
+	return all
+}
+
+// reportTwoWays: who breaks it by commands of his own has no faults of ours.
+func (r *reader) reportTwoWays(o override) {
+	at, faults := o.said["faults"]
+	_, breaks := o.said["break"]
+	_, mends := o.said["mend"]
+	if faults && (breaks || mends) {
+		r.Report(at, diagnostic.Problem{Code: unfitKey, Message: "`faults` means nothing beside `break` and `mend`", Label: "the commands are the fault", Help: "remove it, or remove the commands"})
+	}
 }
 
 // remedies are never nil: an empty list says that a person is the remedy.
@@ -202,6 +226,12 @@ func fittingEdge(m mode.Mode, on holdfast.Service) string {
 func (r *reader) mode(f holdfast.FailureMode, everywhere, here overlay, said override) holdfast.FailureMode {
 	f.Owner = cmp.Or(said.owner, f.Owner)
 	f.Escalation, f.Runbook, f.Armed = said.escalate, said.runbook, said.armed
+	for i, fault := range said.faults {
+		if i == 0 {
+			f.Drills = nil
+		}
+		f.Drills = append(f.Drills, holdfast.Drill{Fault: fault})
+	}
 	f = drilledByHook(f, said)
 	if _, ok := said.said["remedies"]; ok {
 		f.Remedies = said.remedies
