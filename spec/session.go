@@ -28,7 +28,9 @@ type turn struct {
 	aim
 	step  holdfast.Step
 	write diagnostic.Place // line 0 when it is none
-	holes []hole
+
+	holes    []hole // in what is sent
+	expected []hole // in what is expected
 }
 
 // An aim is where a request and whom it asks are written.
@@ -43,8 +45,11 @@ type hole struct {
 	at   diagnostic.Place
 }
 
-// ownText is what every run of a session has of its own: {{id}}.
-const ownText = "id"
+// The limits of sessions, those of who sends them.
+const (
+	maxSessions = 20
+	maxSteps    = 20
+)
 
 // methods are those a step can ask by, and the keys of a step by which it says so.
 func methods() []string { return []string{"get", "post", "put", "patch", "delete", "head"} }
@@ -55,6 +60,9 @@ func safe(method string) bool { return method == "GET" || method == "HEAD" }
 func (r *reader) sessions(into *[]*script) func(source.Value) {
 	return func(v source.Value) {
 		entries, _ := r.Entries(v, "sessions by name")
+		if len(entries) > maxSessions {
+			r.Report(v.Key, diagnostic.Problem{Code: badNumber, Message: fmt.Sprintf("%d sessions: at most %d can be sent", len(entries), maxSessions), Help: "keep those that matter most to users"})
+		}
 		for _, e := range entries {
 			called, wrong := name[holdfast.SessionName](e.Key)
 			if wrong != nil {
@@ -76,9 +84,9 @@ func (r *reader) script(s *script, e source.Entry) {
 	if written != nil && !meant(written, "steps") {
 		r.Report(e.At, diagnostic.Problem{Code: missingKey, Message: "the session " + diagnostic.Tick(e.Key) + " has no steps", Help: "write what a user does, step after step: `steps: [{get: /}]`"})
 	}
-	known := map[string]bool{ownText: true}
+	known := map[string]bool{holdfast.BlankID: true}
 	for i := range s.turns {
-		r.reportHoles(s.turns[i].holes, known)
+		r.reportHoles(slices.Concat(s.turns[i].holes, s.turns[i].expected), known)
 		for _, c := range s.turns[i].step.Capture {
 			known[c.Name] = true
 		}
@@ -90,6 +98,9 @@ func (r *reader) turns(v source.Value) []turn {
 	items, ok := r.Items(v, "steps", "`steps: [{get: /browse}, {get: /cart}]`")
 	if ok && len(items) == 0 {
 		r.Report(v.At, diagnostic.Problem{Code: source.EmptyValue, Message: "steps is empty", Help: "write what a user does, step after step: `steps: [{get: /}]`"})
+	}
+	if len(items) > maxSteps {
+		r.Report(v.At, diagnostic.Problem{Code: badNumber, Message: fmt.Sprintf("a session of %d steps: at most %d can be sent", len(items), maxSteps), Help: "make several sessions of it"})
 	}
 	var all []turn
 	for _, item := range items {
@@ -112,7 +123,7 @@ func (r *reader) turn(v source.Value) turn {
 		{Name: "header", Read: func(v source.Value) { t.step.Header = r.headers(v, &t) }},
 		{Name: "body", Read: func(v source.Value) { t.step.Body = r.template(v, &t, anything) }},
 		{Name: "json", Read: func(v source.Value) { r.jsonBody(v, &t) }},
-		{Name: "expect", Read: r.expectation(&t.step.Expect)},
+		{Name: "expect", Read: r.expectation(&t)},
 		{Name: "capture", Read: func(v source.Value) { t.step.Capture = r.captures(v) }},
 		{Name: "write", Read: func(v source.Value) { scalar(r, &t.step.Write, truth)(v); t.write = v.Key }},
 	}...))
@@ -178,11 +189,12 @@ func (r *reader) reportUnaudited(s *script) {
 		if !t.step.Write {
 			continue
 		}
-		writes = true
-		carries := slices.ContainsFunc(t.holes, func(h hole) bool { return h.name == ownText })
+		carries := slices.ContainsFunc(t.holes, func(h hole) bool { return h.name == holdfast.BlankID })
 		switch {
 		case safe(t.step.Method):
 			r.Report(t.write, diagnostic.Problem{Code: unaudited, Message: fmt.Sprintf("a %s writes nothing", t.step.Method), Help: "remove `write`, or ask by the method that writes"})
+		case writes:
+			r.Report(t.write, diagnostic.Problem{Code: unaudited, Message: "a second write in one session would carry the same `{{id}}`", Help: "make another session of it, with an audit of its own"})
 		case !carries:
 			r.Report(t.write, diagnostic.Problem{
 				Code: unaudited, Message: "a write that does not carry `{{id}}` cannot be found again", Note: "`{{id}}` is a text that no other run of any session has",
@@ -194,6 +206,7 @@ func (r *reader) reportUnaudited(s *script) {
 				Help: "write where everything is listed that was written: `audit: {get: /orders}`, beside `steps`",
 			})
 		}
+		writes = true
 	}
 	if s.session.Audit != nil && !writes && len(s.turns) > 0 {
 		r.Report(s.audit.at, diagnostic.Problem{Code: unaudited, Message: "an audit of nothing: no step of the session is a write", Help: "mark the steps whose traces are to be found: `write: true`"})
@@ -225,7 +238,7 @@ func unfitHeader(written string) *complaint {
 	switch {
 	case called == "" || strings.Trim(called, token) != "":
 		return &complaint{message: diagnostic.Tick(written) + " is not the name of a header", help: "write it like `Accept-Language: de`"}
-	case slices.Contains([]string{"Host", "Content-Length", "Connection", "Transfer-Encoding", "Upgrade", "Te", "Trailer"}, called):
+	case slices.Contains([]string{"Host", "Accept-Encoding", "Connection", "Content-Length", "Expect", "Keep-Alive", "Proxy-Connection", "Te", "Trailer", "Transfer-Encoding", "Upgrade"}, called):
 		return &complaint{message: "the header " + diagnostic.Tick(called) + " belongs to the connection", help: "remove it: it follows from what is sent, and to whom"}
 	}
 	return nil
@@ -281,30 +294,32 @@ func (r *reader) jsonBody(v source.Value, t *turn) {
 }
 
 // expectation reads what an answer must be.
-func (r *reader) expectation(into *holdfast.Expectation) func(source.Value) {
+func (r *reader) expectation(t *turn) func(source.Value) {
+	into := &t.step.Expect
 	return func(v source.Value) {
 		r.Keys(v, "what is expected", []source.Key{
 			{Name: "status", Read: func(v source.Value) {
 				for _, item := range r.some(v) {
 					status := 0
-					if scalar(r, &status, wholeNumber(100, 599))(item); status > 0 {
+					if scalar(r, &status, wholeNumber(200, 599))(item); status > 0 {
 						into.Status = append(into.Status, status)
 					}
 				}
 			}},
-			{Name: "body", Read: func(v source.Value) { into.Body = r.texts(v) }},
-			{Name: "not", Read: func(v source.Value) { into.Not = r.texts(v) }},
-			{Name: "header", Read: func(v source.Value) { into.Header = r.expectedHeaders(v) }},
-			{Name: "volatile", Read: func(v source.Value) { into.Volatile = r.texts(v) }},
+			{Name: "body", Read: func(v source.Value) { into.Body = r.texts(v, t) }},
+			{Name: "not", Read: func(v source.Value) { into.Not = r.texts(v, t) }},
+			{Name: "header", Read: func(v source.Value) { into.Header = r.expectedHeaders(v, t) }},
+			{Name: "volatile", Read: func(v source.Value) { into.Volatile = r.texts(v, nil) }},
 		})
 	}
 }
 
-func (r *reader) expectedHeaders(v source.Value) []holdfast.Field {
+func (r *reader) expectedHeaders(v source.Value, t *turn) []holdfast.Field {
 	entries, _ := r.Entries(v, "headers by name")
 	var all []holdfast.Field
 	for _, e := range entries {
 		if text, ok := r.Scalar(e.Value); ok {
+			r.expects(e.Value, text, t)
 			all = append(all, holdfast.Field{Name: headerName(e.Key), Value: text})
 		}
 	}
@@ -320,13 +335,25 @@ func (r *reader) some(v source.Value) []source.Value {
 	return items
 }
 
-// texts are read as they are: nothing is filled in.
-func (r *reader) texts(v source.Value) []string {
+// expects takes down what has to be known before an answer can be looked at. What
+// is in braces and no name is looked for as it stands.
+func (r *reader) expects(v source.Value, text string, t *turn) {
+	for _, called := range holdfast.Blanks(text) {
+		t.expected = append(t.expected, hole{name: called, at: r.Locate(v.At, "{{"+called+"}}")})
+	}
+}
+
+// texts are read as they are: no variable is filled in. Of a turn, what its answer
+// must hold, they may have blanks.
+func (r *reader) texts(v source.Value, of *turn) []string {
 	var all []string
 	for _, item := range r.some(v) {
 		switch text, ok := r.Scalar(item); {
 		case ok && text == "":
 			r.Report(item.At, diagnostic.Problem{Code: source.EmptyValue, Message: item.Name + " is empty", Help: "give it a value, or remove it"})
+		case ok && of != nil:
+			r.expects(item, text, of)
+			all = append(all, text)
 		case ok:
 			all = append(all, text)
 		}
@@ -345,11 +372,10 @@ func (r *reader) captures(v source.Value) []holdfast.Capture {
 		}
 		from, what, _ := strings.Cut(text, ".")
 		c := holdfast.Capture{Name: e.Key}
-		_, wrong := name[string](e.Key)
 		switch {
-		case wrong != nil:
-			r.Report(e.At, diagnostic.Problem{Code: badCapture, Message: "capture: " + wrong.message, Help: wrong.help})
-		case e.Key == ownText:
+		case !holdfast.NamesBlank(e.Key) || len(e.Key) > maxName:
+			r.Report(e.At, diagnostic.Problem{Code: badCapture, Message: "capture: " + diagnostic.Tick(e.Key) + " cannot stand in `{{…}}`", Help: fmt.Sprintf("use up to %d letters, digits, `_` and `-`", maxName)})
+		case e.Key == holdfast.BlankID:
 			r.Report(e.At, diagnostic.Problem{Code: badCapture, Message: "capture: `id` is taken", Help: "call it otherwise: `{{id}}` is a text that no other run of any session has"})
 		case from == "json" && what != "" && !slices.Contains(strings.Split(what, "."), ""):
 			c.JSON = what
@@ -395,12 +421,11 @@ func (r *reader) holes(v source.Value, text string) (all []hole, whole bool) {
 			return all, whole
 		}
 		called, after, closed := strings.Cut(rest, "}}")
-		_, wrong := name[string](called)
 		switch {
 		case !closed:
 			r.Report(r.Locate(v.At, "{{"), diagnostic.Problem{Code: badTemplate, Message: v.Name + ": `{{` is never closed", Help: "write `{{name}}`, where an earlier step has `capture: {name: …}`"})
 			return all, false
-		case wrong != nil:
+		case !holdfast.NamesBlank(called):
 			whole = false
 			r.Report(r.Locate(v.At, "{{"+called+"}}"), diagnostic.Problem{Code: badTemplate, Message: v.Name + ": " + diagnostic.Tick("{{"+called+"}}") + " names nothing", Help: "write `{{name}}` without blanks, where an earlier step has `capture: {name: …}`"})
 		default:
