@@ -351,10 +351,7 @@ func (f facts) firstHurt() string {
 
 // describe is one request that was hurt, as its user saw it.
 func describe(r load.Result) string {
-	text := "GET " + r.Target
-	if r.Bare {
-		text = "a connection to " + r.Target
-	}
+	text := r.Asked()
 	if r.Status != 0 {
 		text += fmt.Sprintf(" %d", r.Status)
 	}
