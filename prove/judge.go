@@ -76,11 +76,16 @@ func judge(f facts) report.Drill {
 func (f facts) measured() report.Drill {
 	drill := blank(f.mode, f.by)
 	drill.Strikes, drill.Witness = strikes(f), f.witness
-	judged := load.During(f.results, int64(f.injected), int64(f.ended))
+	judged := f.judged()
 	hurt := load.Impact(judged)
 	drill.Sent, drill.Failed, drill.Late, drill.Impact, drill.Below = hurt.Sent, hurt.Failed, hurt.Late, hurt.Share(), hurt.Below()
-	drill.Degraded, drill.Tolls = degraded(judged), tolls(judged)
+	drill.Degraded = degraded(judged)
 	return drill
+}
+
+// judged are the requests that impact is judged by.
+func (f facts) judged() []load.Result {
+	return load.During(f.results, int64(f.injected), int64(f.ended))
 }
 
 // strikes is what was struck, as people call it: a replica, or an edge.

@@ -2,6 +2,7 @@ package prove
 
 import (
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -21,5 +22,9 @@ func TestTheHurtAreCountedByWhatTheyAskedFor(t *testing.T) {
 	}
 	if got := tolls(many); len(got) != tollsTold {
 		t.Errorf("%d are told apart", len(got))
+	}
+	drill := judge(mended().hurts(0, 50*time.Millisecond).facts)
+	if len(drill.Tolls) != 1 || drill.Tolls[0].Hurt() != drill.Failed+drill.Late || drill.Failed == 0 {
+		t.Errorf("of %d that failed and %d that were late a drill tells %v", drill.Failed, drill.Late, drill.Tolls)
 	}
 }
