@@ -12,7 +12,7 @@ import (
 func stored(handler http.Handler, dir string) (http.Handler, error) {
 	name := filepath.Join(dir, "orders")
 	if dir == "" {
-		return nil, errors.New("--store: DATA_DIR is not set")
+		return nil, errors.New("--write: DATA_DIR is not set")
 	}
 	if err := appendLine(name); err != nil {
 		return nil, err

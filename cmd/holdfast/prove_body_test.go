@@ -14,7 +14,7 @@ import (
 )
 
 // storing is a pair that keeps what it is asked in a file.
-func storing() string { return pairOfCatalogs("--store") }
+func storing() string { return pairOfCatalogs("--write") }
 
 // Every way in which a process itself is struck is seen by the load, is noticed, costs
 // users nothing, and is gone afterwards.
