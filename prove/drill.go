@@ -48,7 +48,6 @@ type drilling struct {
 	byUndo    bool
 	loss      *loss
 	asked     asking
-	targets   []target
 	stakes    map[string]stake
 	detour    detour // to the victim, through the fault proxy
 	generator *load.Generator
@@ -184,21 +183,19 @@ func (p *proving) prepare(ctx context.Context, mode holdfast.FailureMode, by hol
 	if why := fault.Unfit(found, d.victim); why != "" {
 		return nil, errUnfit(fmt.Sprintf("%s cannot strike %s: %s", by.Fault, d.victim.ID.Name(), why))
 	}
-	all, err := p.copy.asking(ctx, p.struck(), sessionsOf(p.o.System, mode))
-	if err != nil {
+	var err error
+	if d.asked, err = p.copy.asking(ctx, p.struck(), sessionsOf(p.o.System, mode)); err != nil {
 		return nil, err
 	}
-	d.targets = all.targets
 	if mode.Strikes.IsEdge() {
 		caller, _ := p.o.System.Service(mode.Strikes.Caller)
-		d.targets = aside(d.targets, caller)
+		d.asked.targets = aside(d.asked.asked.targets, caller)
 	}
-	d.stakes = stakes(p.o.System, d.targets, mode)
+	d.stakes = stakes(p.o.System, d.asked.asked.targets, mode)
 	if d.before, err = warden.TakeSnapshot(p.copy.ledger, p.copy.chronicle.knows, stillThere); err != nil {
 		return nil, err
 	}
-	all.targets, d.asked = d.targets, all
-	plan := p.plan(all, d.service.Name, longest)
+	plan := p.plan(d.asked, d.service.Name, longest)
 	d.loss = d.lossOf(plan)
 	if !p.o.Blind {
 		d.observe(&plan)
@@ -388,13 +385,13 @@ func (d *drilling) unreached() []string {
 	if d.undone != 0 {
 		until = d.undone
 	}
-	return unreached(d.o.System, d.targets, d.service.Name, d.generator.Snapshot(), d.injected, until)
+	return unreached(d.o.System, d.asked.targets, d.service.Name, d.generator.Snapshot(), d.injected, until)
 }
 
 // reached counts the requests of the fault's time that were sent to the struck
 // service itself.
 func (d *drilling) reached() int {
-	return meant(d.generator.Snapshot(), d.targets, d.service.Name, d.injected, proc.Now())
+	return meant(d.generator.Snapshot(), d.asked.targets, d.service.Name, d.injected, proc.Now())
 }
 
 // renew keeps a leased fault in force. One that lapsed, or whose proxy does not
