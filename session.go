@@ -1,6 +1,10 @@
 package holdfast
 
-import "time"
+import (
+	"slices"
+	"strings"
+	"time"
+)
 
 // SessionName names a session: its key under sessions in the file.
 type SessionName string
@@ -30,6 +34,9 @@ type Step struct {
 	// it was acknowledged it must be found once, and never twice.
 	Write bool `json:"write,omitempty"`
 }
+
+// SecretPrefix begins the value of a header that is a reference to a variable.
+const SecretPrefix = "env:"
 
 // A Field is one header. A value of the form env:NAME is a reference to a
 // variable of the environment, looked up when the request is made; it is a
@@ -64,6 +71,31 @@ type Capture struct {
 type Audit struct {
 	On   ServiceName `json:"on"`
 	Path string      `json:"path"`
+}
+
+// Asks are the services that a session asks, each once, in the order in which it
+// first asks them.
+func (s Session) Asks() []ServiceName {
+	var all []ServiceName
+	for _, step := range s.Steps {
+		if !slices.Contains(all, step.On) {
+			all = append(all, step.On)
+		}
+	}
+	return all
+}
+
+// Secrets are the variables that a session's headers refer to, each once.
+func (s Session) Secrets() []string {
+	var all []string
+	for _, step := range s.Steps {
+		for _, field := range step.Header {
+			if name, is := strings.CutPrefix(field.Value, SecretPrefix); is && !slices.Contains(all, name) {
+				all = append(all, name)
+			}
+		}
+	}
+	return all
 }
 
 // Arrivals is how requests are spread over time.

@@ -39,12 +39,6 @@ func (s *System) Owed() []Promise {
 	return append([]Promise{*s.Promise}, s.Promises...)
 }
 
-// Consent is what a drill may touch beyond its private copy. Nothing, unless the
-// file says so.
-type Consent struct {
-	Allow []ServiceName `json:"allow,omitempty"` // services that run elsewhere, by name
-}
-
 // Service finds a service by name.
 func (s *System) Service(name ServiceName) (Service, bool) {
 	for _, service := range s.Services {

@@ -242,6 +242,26 @@ func promiseClaims() []claim {
 			want: []string{"HF2104"}, words: []string{"the promise of 99.9% cannot be kept"},
 		},
 		{
+			what: "a journey rests on all whom its steps ask", top: `sessions: {shopping: {steps: [{get: /}, {get: /cart, on: cart}]}}
+promises: {shopping: {journey: shopping, target: 99.9%}}`, services: `
+  web: {command: ./web, replicas: 2, ports: ["8080"]}
+  cart: {command: ./cart, replicas: 2, promise: 99.8%}`,
+			want: []string{"HF2104 shopping"}, words: []string{"the promise `shopping` of 99.9% cannot be kept: what it rests on promises 99.8%"},
+		},
+		{
+			what: "a journey is broken by whom one of its steps asks", top: `sessions: {shopping: {steps: [{get: /}, {get: /cart, on: cart}]}}
+promises: {shopping: {journey: shopping, target: 99.9%}}`, services: `
+  web: {command: ./web, replicas: 2, ports: ["8080"]}
+  cart: {command: ./cart, replicas: 1}`,
+			want: []string{"HF2101 cart"}, words: []string{"the promise `shopping` breaks with it"},
+		},
+		{
+			what: "a journey that does not go where a dependency is needed", top: `sessions: {shopping: {steps: [{get: /browse}]}}
+promises: {shopping: {journey: shopping, target: 99.9%}}`, services: `
+  web: {command: ./web, replicas: 2, ports: ["8080"], depends_on: {pay: {for: [/checkout]}}}
+  pay: {command: ./pay, replicas: 1}`,
+		},
+		{
 			what: "who is not published promises nothing to users", top: "promise: 99.9%", services: `
   web: {command: ./web, replicas: 2, ports: ["8080"], depends_on: [cart]}
   cart: {command: ./cart, replicas: 2, depends_on: {psp: {for: [/pay]}}}

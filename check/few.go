@@ -40,6 +40,12 @@ func (c *judging) owedBy(s holdfast.Service) (whole *holdfast.Promise, routes []
 	for _, p := range c.system.Owed() {
 		switch {
 		case p.Service != "" && p.Service != s.Name:
+		case p.Journey != "":
+			for _, w := range c.risks.Ways(p) {
+				if w.Service == s.Name {
+					routes = append(routes, w.Route)
+				}
+			}
 		case p.Route != "":
 			routes = append(routes, p.Route)
 		case whole == nil:
@@ -63,7 +69,9 @@ func (c *judging) heavy(s holdfast.Service, routes []string) []holdfast.Dependen
 		}
 	}
 	return slices.DeleteFunc(some, func(d holdfast.Dependency) bool {
-		return slices.Contains(d.For, "/") || slices.ContainsFunc(every, func(other holdfast.Dependency) bool { return slices.Contains(c.risks.Path("", other.On), d.On) })
+		return slices.Contains(d.For, "/") || slices.ContainsFunc(every, func(other holdfast.Dependency) bool {
+			return slices.Contains(c.risks.Path(topology.Way{Service: other.On}), d.On)
+		})
 	})
 }
 

@@ -89,7 +89,7 @@ func (c *judging) takenBy(p holdfast.Promise) map[holdfast.ServiceName]bool {
 	taken, known := c.taken[p]
 	if !known {
 		taken = map[holdfast.ServiceName]bool{}
-		for _, name := range c.risks.Path(p.Route, c.risks.Entries(p)...) {
+		for _, name := range c.risks.Path(c.risks.Ways(p)...) {
 			taken[name] = true
 		}
 		c.taken[p] = taken
@@ -115,7 +115,7 @@ func (c *judging) without(s holdfast.Service, breaks []holdfast.Promise) string 
 	if s.Protocol == holdfast.HTTP && s.Manage != holdfast.Observe { // or nothing could be answered in its place
 		ways = "`fallback`, " + ways
 	}
-	if slices.ContainsFunc(breaks, func(p holdfast.Promise) bool { return p.Route != "" }) && !c.narrowed(s.Name, callers) {
+	if slices.ContainsFunc(breaks, func(p holdfast.Promise) bool { return p.Route != "" || p.Journey != "" }) && !c.narrowed(s.Name, callers) {
 		ways += ", `for` what needs it"
 	}
 	return ", or let " + several(callers, 3) + " do without it: " + ways

@@ -7,6 +7,7 @@ import (
 
 	"holdfast"
 	"holdfast/diagnostic"
+	"holdfast/topology"
 )
 
 // impossiblePromise finds promises that are stricter than what is promised on the
@@ -28,7 +29,7 @@ func impossiblePromise() rule {
 			}
 			for _, s := range c.system.Services {
 				if s.Promise > 0 && stricter(s.Promise, series.restsOn(s.Name)) {
-					all = append(all, series.overstated(s, c.risks.Path("", s.Name)[1:]))
+					all = append(all, series.overstated(s, c.risks.Path(topology.Way{Service: s.Name})[1:]))
 				}
 			}
 			return all
@@ -72,7 +73,7 @@ func (s series) adds(name holdfast.ServiceName) float64 {
 func (s series) restsOn(name holdfast.ServiceName) float64 {
 	below, known := s.below[name]
 	if !known {
-		below = s.best(s.risks.Path("", name)[1:])
+		below = s.best(s.risks.Path(topology.Way{Service: name})[1:])
 		s.below[name] = below
 	}
 	return below
@@ -81,12 +82,16 @@ func (s series) restsOn(name holdfast.ServiceName) float64 {
 // tooLittle is what a promise to users rests on, where that is too little: of the
 // first of the services they come to that it is too little for.
 func (s series) tooLittle(p holdfast.Promise) ([]holdfast.ServiceName, bool) {
-	entries := s.risks.Entries(p)
-	if all := s.risks.Path(p.Route, entries...); len(entries) > 1 && !stricter(p.Target, s.best(all)) {
+	ways := s.risks.Ways(p)
+	all := s.risks.Path(ways...)
+	if len(ways) > 1 && !stricter(p.Target, s.best(all)) {
 		return nil, false // nor than any part of it
 	}
-	for _, entry := range entries {
-		if on := s.risks.Path(p.Route, entry)[1:]; stricter(p.Target, s.best(on)) {
+	if p.Journey != "" {
+		return all, stricter(p.Target, s.best(all)) // it takes every step
+	}
+	for _, way := range ways {
+		if on := s.risks.Path(way)[1:]; stricter(p.Target, s.best(on)) {
 			return on, true
 		}
 	}

@@ -120,7 +120,11 @@ func delta(id identity, earlier, now side, before, after report.Run) report.Delt
 	d.Broken = slices.ContainsFunc(d.Shifts, func(s report.Shift) bool { return s.Broken })
 	d.What = whatOf(d.Shifts)
 	if d.What == report.Worse {
-		d.Because, d.Users = because(earlier, now, d.Shifts), users(earlier, now)
+		printed := ""
+		if d.Because, printed = because(earlier, now, d.Shifts); printed != "" {
+			d.Notes = append(d.Notes, "it printed meanwhile: "+printed)
+		}
+		d.Users, d.Notes = users(earlier, now), append(d.Notes, help(now)...)
 	}
 	return d
 }

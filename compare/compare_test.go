@@ -115,7 +115,7 @@ func TestTwoDrills(t *testing.T) {
 		"further beyond its bound":         {before: crashed(restoredIn(16_000)), after: crashed(restoredIn(40_000)), what: report.Worse},
 		"back within its bound":            {before: crashed(restoredIn(15_100)), after: crashed(restoredIn(14_900)), what: report.Better},
 		"one request hurt":                 {before: crashed(), after: crashed(hurting(1)), what: report.Worse, broken: true},
-		"few hurt where many may be":       {before: crashed(bearing(0.5)), after: crashed(bearing(0.5), hurting(5)), what: report.Same},
+		"few hurt where many may be":       {before: crashed(bearing(0.5), hurting(7)), after: crashed(bearing(0.5), hurting(20)), what: report.Same},
 		"many hurt where many may be":      {before: crashed(bearing(0.5)), after: crashed(bearing(0.5), hurting(40)), what: report.Worse},
 		"a failure that has no figure":     {before: crashed(), after: crashed(ended(holdfast.Fail, "the drill left something behind")), what: report.Worse, broken: true},
 		"somebody is called":               {before: crashed(), after: crashed(func(d *report.Drill) { d.Escalated = true }), what: report.Worse},
@@ -244,8 +244,19 @@ func TestWhyIsNeverInvented(t *testing.T) {
 	ending := func(d *report.Drill) {
 		d.Steps = append(d.Steps, report.Step{Name: report.StepEnd, Took: 30_000, Log: "waiting for 3 jobs"})
 	}
-	if d := one(t, []report.Drill{crashed()}, []report.Drill{crashed(restoredIn(30_640), ending)}); d.Because != "ending the old process now takes 30s, which was no part of it; it printed: waiting for 3 jobs" {
-		t.Errorf("because %s", d.Because)
+	if d := one(t, []report.Drill{crashed()}, []report.Drill{crashed(restoredIn(30_640), ending)}); d.Because != "ending the old process now takes 30s, which was no part of it" || !slices.Equal(d.Notes, []string{"it printed meanwhile: waiting for 3 jobs"}) {
+		t.Errorf("because %s; %q", d.Because, d.Notes)
+	}
+}
+
+// What would have helped is said of what fails now, and of nothing else.
+func TestHelpIsPassedOn(t *testing.T) {
+	helped := func(d *report.Drill) { d.Help = []string{"`replicas: 2` for catalog", "something else"} }
+	if d := one(t, []report.Drill{crashed()}, []report.Drill{crashed(hurting(61), helped)}); !slices.Equal(d.Notes, []string{"helps: `replicas: 2` for catalog"}) {
+		t.Errorf("%q", d.Notes)
+	}
+	if d := one(t, []report.Drill{crashed()}, []report.Drill{crashed(restoredIn(12_400), helped)}); len(d.Notes) != 0 {
+		t.Errorf("nothing fails: %q", d.Notes)
 	}
 }
 

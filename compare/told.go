@@ -7,20 +7,21 @@ import (
 	"slices"
 	"strings"
 
+	"holdfast"
 	"holdfast/report"
 )
 
 // because names the step that grew most, where it is the most of what a worse
-// time grew by.
-func because(earlier, now side, shifts []report.Shift) string {
+// time grew by, and what was printed in it.
+func because(earlier, now side, shifts []report.Shift) (step, printed string) {
 	grown := growth(shifts)
 	if grown == 0 {
-		return ""
+		return "", ""
 	}
 	if grew, ok := slowestStep(earlier, now); ok && grew.by >= grown/2 {
-		return grew.text()
+		return grew.text(), grew.step.Log
 	}
-	return byFigures(shifts)
+	return byFigures(shifts), ""
 }
 
 // growth is by how much the time grew that grew most; infinite for one that is
@@ -49,14 +50,9 @@ type growing struct {
 func (g growing) text() string {
 	text := fmt.Sprintf("%s now takes %s", g.step.Name.Words(), report.Short(g.step.Took))
 	if g.happened {
-		text += fmt.Sprintf(" (was %s)", report.Short(g.was))
-	} else {
-		text += ", which was no part of it"
+		return text + fmt.Sprintf(" (was %s)", report.Short(g.was))
 	}
-	if g.step.Log != "" {
-		text += "; it printed: " + g.step.Log
-	}
-	return text
+	return text + ", which was no part of it"
 }
 
 // slowestStep is the step that grew most from the drill in the middle of one side
@@ -181,4 +177,14 @@ func firstHurt(s side) string {
 		}
 	}
 	return ""
+}
+
+// help is what would have helped first, where a drill that fails says so.
+func help(now side) []string {
+	for _, drill := range now.counted {
+		if drill.Verdict == holdfast.Fail && len(drill.Help) > 0 {
+			return []string{"helps: " + drill.Help[0]}
+		}
+	}
+	return nil
 }

@@ -13,6 +13,8 @@ type slice struct {
 	Services   []holdfast.Service   `json:"services"` // struck, and, of an edge, who calls
 	Callers    []need               `json:"callers"`  // the edges that lead to the struck service
 	Guardrails holdfast.Guardrails  `json:"guardrails"`
+	Sessions   []holdfast.Session   `json:"sessions,omitempty"` // that its drill sends
+	Load       *holdfast.Load       `json:"load,omitempty"`     // where the file says something of it
 }
 
 // A need is one edge with how it is needed.
@@ -42,6 +44,10 @@ func Slice(system *holdfast.System, of holdfast.FailureMode) []byte {
 			}
 		}
 	}
+	cut.Sessions = Sessions(system, of)
+	if load := system.Load; load != (holdfast.Load{}) {
+		cut.Load = &load
+	}
 	text, err := json.Marshal(cut)
 	if err != nil {
 		panic("holdfast: a system that cannot be written: " + err.Error())
@@ -54,6 +60,28 @@ func unscoped(all []holdfast.Dependency) []holdfast.Dependency {
 	all = slices.Clone(all)
 	for i := range all {
 		all[i].For = nil
+	}
+	return all
+}
+
+// Sessions are those that a mode's drill sends, in the order of the file: those
+// that may need what is struck. Of the others nothing would be seen. A drill of
+// Holdfast itself sends all.
+func Sessions(system *holdfast.System, of holdfast.FailureMode) []holdfast.Session {
+	needing := map[holdfast.ServiceName]bool{of.Strikes.Service: true}
+	for before := 0; before < len(needing); {
+		before = len(needing)
+		for _, edge := range system.Edges() {
+			if needing[edge.To] {
+				needing[edge.From] = true
+			}
+		}
+	}
+	var all []holdfast.Session
+	for _, session := range system.Sessions {
+		if of.Strikes.Role != "" || slices.ContainsFunc(session.Asks(), func(asked holdfast.ServiceName) bool { return needing[asked] }) {
+			all = append(all, session)
+		}
 	}
 	return all
 }

@@ -17,6 +17,10 @@ func market() *holdfast.System {
 			{Name: "catalog", Command: "./catalog", Replicas: 2, Owner: "web"},
 			{Name: "cart", Command: "./cart", Replicas: 2},
 		},
+		Sessions: []holdfast.Session{
+			{Name: "browse", Steps: []holdfast.Step{{On: "storefront", Method: "GET", Path: "/"}}},
+			{Name: "own", Steps: []holdfast.Step{{On: "cart", Method: "GET", Path: "/"}}},
+		},
 	}
 }
 
@@ -55,7 +59,14 @@ func TestASliceIsWhatADrillRestsOn(t *testing.T) {
 			s.Services[1].Design = holdfast.Design{Promise: 0.999, Shares: []holdfast.CauseName{"rack"}, State: &holdfast.State{}}
 		}, false, false},
 		"what of its caller needs it": {func(s *holdfast.System, _ *holdfast.FailureMode) { s.Services[0].DependsOn[0].For = []string{"/cart"} }, false, false},
-		"the promise and the rest":    {func(s *holdfast.System, _ *holdfast.FailureMode) { s.Promise, s.Digest = &holdfast.Promise{}, "x" }, false, false},
+		"what its users do":           {func(s *holdfast.System, _ *holdfast.FailureMode) { s.Sessions[0].Steps[0].Path = "/browse" }, true, true},
+		"what the users of others do": {func(s *holdfast.System, _ *holdfast.FailureMode) { s.Sessions[1].Steps[0].Path = "/cart" }, false, false},
+		"how drills ask":              {func(s *holdfast.System, _ *holdfast.FailureMode) { s.Load.Arrivals = holdfast.Poisson }, true, true},
+		"what promises are made for": {func(s *holdfast.System, _ *holdfast.FailureMode) {
+			s.Promises = []holdfast.Promise{{Journey: "browse"}}
+		}, false, false},
+		"what live drills may do":  {func(s *holdfast.System, _ *holdfast.FailureMode) { s.Prove.Budget = 0.2 }, false, false},
+		"the promise and the rest": {func(s *holdfast.System, _ *holdfast.FailureMode) { s.Promise, s.Digest = &holdfast.Promise{}, "x" }, false, false},
 	} {
 		for of, m := range map[string]holdfast.FailureMode{"replica": crash, "edge": loss} {
 			want := map[string]bool{"replica": c.replica, "edge": c.edge}[of]

@@ -259,7 +259,10 @@ func portText(p holdfast.Port) string {
 // promiseText is a promise where it is made: "checkout 99.95% of /checkout".
 func promiseText(p holdfast.Promise) string {
 	text := strings.TrimSpace(string(p.Name) + " " + p.Target.String())
-	if p.Route != "" {
+	switch {
+	case p.Journey != "":
+		text += " of the session " + string(p.Journey)
+	case p.Route != "":
 		text += " of " + p.Route
 	}
 	return text
@@ -268,6 +271,8 @@ func promiseText(p holdfast.Promise) string {
 // sentence is a promise where it is listed, with what it is made for.
 func sentence(p holdfast.Promise) string {
 	switch {
+	case p.Journey != "":
+		return promiseText(p)
 	case p.Service != "" && p.Route != "":
 		return strings.TrimSpace(string(p.Name)+" "+p.Target.String()) + " of " + p.Route + " at " + string(p.Service)
 	case p.Service != "":

@@ -36,17 +36,18 @@ const (
 // A private is a copy of the system in a process tree of its own, which dies
 // with the warden that guards it.
 type private struct {
-	o         Options
-	dir       string
-	keep      string
-	ledger    string
-	warden    *warden.Warden
-	client    *api.Client
-	proxy     *proxy.Client
-	chronicle *chronicle
-	following context.CancelFunc
-	followed  chan struct{}
-	spoiled   bool // what happened in it makes it unfit for another drill
+	o          Options
+	dir        string
+	keep       string
+	ledger     string
+	warden     *warden.Warden
+	client     *api.Client
+	proxy      *proxy.Client
+	chronicle  *chronicle
+	following  context.CancelFunc
+	followed   chan struct{}
+	controlled bool // its control run was made
+	spoiled    bool // what happened in it makes it unfit for another drill
 }
 
 // startPrivate starts a copy and waits until every replica of it is admitted.
@@ -221,27 +222,14 @@ func (c *private) end() error {
 // remove deletes what the copy wrote.
 func (c *private) remove() error { return os.RemoveAll(c.dir) }
 
-// targets are the addresses that load goes to: published routes, and the edges
-// to the services that are drilled.
-func (c *private) targets(ctx context.Context, struck []holdfast.ServiceName) ([]target, error) {
-	status, err := c.client.Status(ctx)
-	if err != nil {
-		return nil, err
-	}
-	addresses := map[holdfast.ListenerName]string{}
-	for _, listener := range status.Listeners {
-		addresses[listener.Name] = listener.Address
-	}
-	return targets(c.o.System, struck, addresses), nil
-}
-
 // LoadName is what the load is called under a copy's mark. The copy's keeper does
 // not start it, and must not take it for a stray.
 const LoadName = "load"
 
 // generator starts load as a process that carries the copy's mark, so that the
-// warden ends it with the copy.
+// warden ends it with the copy. What its sessions refer to it is given.
 func (c *private) generator(ctx context.Context, plan load.Plan) (*load.Generator, error) {
 	env := append(proc.Baseline(c.o.Environ), proc.Mark+"="+c.keep+"/"+LoadName)
+	env = append(env, secrets(plan, c.o.Environ)...)
 	return load.Start(ctx, append(c.o.self(), "load"), env, plan)
 }

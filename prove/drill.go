@@ -47,6 +47,7 @@ type drilling struct {
 	fault     holdfast.Fault
 	byUndo    bool
 	loss      *loss
+	asked     asking
 	targets   []target
 	stakes    map[string]stake
 	detour    detour // to the victim, through the fault proxy
@@ -58,6 +59,7 @@ type drilling struct {
 	blows     []blow // of a storm, after the first
 	renewed   time.Duration
 	undone    time.Duration
+	unseen    bool          // its witness did not come in time; what comes later is none
 	broken    string        // why nothing that was measured can be used; empty: it can
 	stalled   time.Duration // the longest that watching waited for a processor
 	hearing   *hearing
@@ -70,6 +72,9 @@ type drilling struct {
 // verdict. Where only we can end the fault the undo comes in the middle.
 func (p *proving) drill(ctx context.Context, mode holdfast.FailureMode, by holdfast.Drill) (report.Drill, error) {
 	d, err := p.prepare(ctx, mode, by)
+	if unfit, ok := errors.AsType[errUnfit](err); ok {
+		return skipped(mode, by, unfit.Error()), nil
+	}
 	if err != nil {
 		return report.Drill{}, err
 	}
@@ -80,7 +85,7 @@ func (p *proving) drill(ctx context.Context, mode holdfast.FailureMode, by holdf
 		d.endWatches(over)
 	}()
 	d.count(ctx)
-	if err := d.pause(ctx, d.generator, clean); err != nil {
+	if err := d.pause(ctx, d.generator, p.ramp()+clean); err != nil {
 		return report.Drill{}, err
 	}
 	if fell := d.copy.chronicle.fell(d.o.System, d.entries); fell != "" {
@@ -130,8 +135,8 @@ func (d *drilling) sick(why string) report.Drill {
 }
 
 // stuck is the end of a drill whose fault could not be taken away. One that is
-// leased lapses by itself, with the proxy that does not answer: the drill decides
-// nothing, and its copy is thrown away.
+// leased lapses by itself, with the proxy or the tracer that does not answer: the
+// drill decides nothing, and its copy is thrown away.
 func (d *drilling) stuck(ctx context.Context, why error) (report.Drill, error) {
 	if _, leased := d.fault.(holdfast.Leased); !leased || ctx.Err() != nil {
 		return report.Drill{}, why
@@ -142,7 +147,7 @@ func (d *drilling) stuck(ctx context.Context, why error) (report.Drill, error) {
 	default:
 	}
 	d.copy.spoiled = true
-	drill := undecided(d.mode, d.by, "the fault proxy did not answer when the fault was to be taken away, and all paths with it: "+why.Error())
+	drill := undecided(d.mode, d.by, "the fault could not be taken away, and lapses by itself: "+why.Error())
 	drill.Strikes, drill.Witness = strikes(facts{mode: d.mode, victim: d.victim}), d.witness()
 	return drill, nil
 }
@@ -156,6 +161,14 @@ func (d *drilling) announcement() string {
 	return text
 }
 
+// errUnfit says that a fault means nothing to the victim.
+type errUnfit string
+
+func (e errUnfit) Error() string { return string(e) }
+
+// stillThere names what is left of a fault that was made, for the residue check.
+func stillThere(entry warden.Entry) []string { return fault.Left(entry.Fault, entry.Victim) }
+
 // prepare picks the victim and starts the load that will witness its end.
 func (p *proving) prepare(ctx context.Context, mode holdfast.FailureMode, by holdfast.Drill) (*drilling, error) {
 	d := &drilling{proving: p, mode: mode, by: by, byUndo: onlyWeEnd(mode, by), entries: len(p.copy.chronicle.all())}
@@ -168,19 +181,24 @@ func (p *proving) prepare(ctx context.Context, mode holdfast.FailureMode, by hol
 	if err := d.choose(ctx); err != nil {
 		return nil, err
 	}
-	var err error
-	if d.targets, err = p.copy.targets(ctx, p.struck()); err != nil {
+	if why := fault.Unfit(found, d.victim); why != "" {
+		return nil, errUnfit(fmt.Sprintf("%s cannot strike %s: %s", by.Fault, d.victim.ID.Name(), why))
+	}
+	all, err := p.copy.asking(ctx, p.struck(), sessionsOf(p.o.System, mode))
+	if err != nil {
 		return nil, err
 	}
+	d.targets = all.targets
 	if mode.Strikes.IsEdge() {
 		caller, _ := p.o.System.Service(mode.Strikes.Caller)
 		d.targets = aside(d.targets, caller)
 	}
 	d.stakes = stakes(p.o.System, d.targets, mode)
-	if d.before, err = warden.TakeSnapshot(p.copy.ledger, p.copy.chronicle.knows); err != nil {
+	if d.before, err = warden.TakeSnapshot(p.copy.ledger, p.copy.chronicle.knows, stillThere); err != nil {
 		return nil, err
 	}
-	plan := p.plan(weigh(d.targets, d.service.Name), longest)
+	all.targets, d.asked = d.targets, all
+	plan := p.plan(all, d.service.Name, longest)
 	d.loss = d.lossOf(plan)
 	if !p.o.Blind {
 		d.observe(&plan)
@@ -229,6 +247,14 @@ func (d *drilling) lossOf(plan load.Plan) *loss {
 			owing += t.Weight
 		}
 	}
+	for _, session := range plan.Sessions {
+		all += session.Weight
+		for _, step := range session.Steps {
+			if d.stakes[step.Name] == owed {
+				owing += session.Weight
+			}
+		}
+	}
 	l.arriving = plan.Rate * float64(owing) / float64(all)
 	return l
 }
@@ -250,7 +276,8 @@ func (d *drilling) watch(ctx context.Context, enough func() bool) error {
 		d.renew(ctx)
 		d.hearing.look()
 		d.note()
-		return d.broken != "" || d.unwitnessed() || enough()
+		d.unseen = d.unseen || d.unwitnessed()
+		return d.broken != "" || d.unseen || enough()
 	})
 	d.stalled = max(d.stalled, stalled)
 	return err
@@ -282,7 +309,7 @@ func (d *drilling) seenEnough() bool {
 	if passed >= max(d.mode.Bounds.Detect, d.mode.Bounds.Mitigate, d.atLeast())+holdBeyond {
 		return true
 	}
-	if passed < d.atLeast() || d.reached() < minReached || d.witness() == "" {
+	if passed < d.atLeast() || !d.enough() || d.witness() == "" {
 		return false
 	}
 	noticed := tell(facts{mode: d.mode, by: d.by, service: d.service, victim: d.victim, injected: d.injected, loss: d.loss, entries: d.copy.chronicle.all()}).detected != 0
@@ -320,7 +347,7 @@ func (d *drilling) wholeAgain() bool {
 		return d.restored() || now-d.undone >= d.mode.Bounds.Restore+watchBeyond
 	}
 	passed := now - d.lastBlow()
-	return passed >= watchAtLeast && d.restored() && d.reached() >= minReached || passed >= d.giveUpAfter()
+	return passed >= watchAtLeast && d.restored() && d.enough() || passed >= d.giveUpAfter()
 }
 
 // giveUpAfter is when a restoration is not waited for any longer. When no
@@ -350,6 +377,20 @@ func (d *drilling) replaced() bool {
 	return ok && l.started.ID != d.struckLast().ID
 }
 
+// enough tells whether as many requests came to the struck service as it takes to
+// say anything, and by every edge that leads to it.
+func (d *drilling) enough() bool { return d.reached() >= minReached && len(d.unreached()) == 0 }
+
+// unreached are the edges to the struck service by which no request came while
+// the fault lasted.
+func (d *drilling) unreached() []string {
+	until := proc.Now()
+	if d.undone != 0 {
+		until = d.undone
+	}
+	return unreached(d.o.System, d.targets, d.service.Name, d.generator.Snapshot(), d.injected, until)
+}
+
 // reached counts the requests of the fault's time that were sent to the struck
 // service itself.
 func (d *drilling) reached() int {
@@ -360,15 +401,20 @@ func (d *drilling) reached() int {
 // answer, spoils the drill: nobody knows how long it was true.
 func (d *drilling) renew(ctx context.Context) {
 	leased, ok := d.fault.(holdfast.Leased)
-	if !ok || d.undone != 0 || proc.Now()-d.renewed < renewEvery || d.victim.ID.Ordinal != 0 && d.replaced() {
+	if !ok || d.undone != 0 || proc.Now()-d.renewed < renewEvery || d.victim.ID.Ordinal != 0 && d.replaced() || d.ended() {
 		return
 	}
 	d.renewed = proc.Now()
 	ctx, cancel := context.WithTimeout(ctx, time.Second)
 	defer cancel()
-	if err := leased.Renew(ctx, d.victim); err != nil {
+	if err := leased.Renew(ctx, d.victim); err != nil && !d.ended() {
 		d.broken = fmt.Sprintf("%s on %s did not stay in force: %v", d.fault.Name(), d.victim.ID, err)
 	}
+}
+
+// ended tells whether the victim's process has: what was done to it is over.
+func (d *drilling) ended() bool {
+	return d.victim.Pid != 0 && !proc.Alive(d.victim.Pid, d.victim.Ticks)
 }
 
 // takeAway ends a fault that nobody else can. The instant is taken before it is
@@ -399,6 +445,7 @@ func (d *drilling) conclude(ctx context.Context, ended time.Duration) (report.Dr
 	f := facts{
 		mode: d.mode, by: d.by, service: d.service, victim: d.victim, injected: d.injected, last: d.lastBlow(), byUndo: d.byUndo, undone: d.undone, ended: ended,
 		loss: d.loss, witness: d.witness(), reached: d.reached(), broken: d.broken,
+		unreached: d.unreached(),
 	}
 	if missing := d.copy.chronicle.missing(d.o.System); len(missing) > 0 && f.witness != "" && len(d.mode.Remedies) > 0 {
 		f.diagnose = d.copy.diagnose(ctx)
@@ -413,11 +460,12 @@ func (d *drilling) conclude(ctx context.Context, ended time.Duration) (report.Dr
 	f.lagP99, f.capped, f.stalled = record.LagP99, record.Capped, d.stalled
 	f.surroundings = surroundings{system: d.o.System, began: time.Duration(record.Began), witnessed: d.witnessed, printed: d.hearing.all(), traffic: d.traffic}
 	d.share(&f, record.Results)
+	f.writes = d.audit(ctx, d.asked, record.Results)
 	f.entries = d.copy.chronicle.all()
 	if err := d.sameProxy(ctx); err != nil {
 		f.broken, d.copy.spoiled = cmp.Or(f.broken, err.Error()), true
 	}
-	after, err := warden.TakeSnapshot(d.copy.ledger, d.copy.chronicle.knows)
+	after, err := warden.TakeSnapshot(d.copy.ledger, d.copy.chronicle.knows, stillThere)
 	if err != nil {
 		return report.Drill{}, err
 	}

@@ -20,7 +20,7 @@ func (f facts) help(s story, d report.Drill) []string {
 		return nil
 	}
 	return said(slices.Concat(
-		[]string{f.helpHealth(s, d), f.helpReplicas(d)}, f.helpRetries(), []string{f.helpKey()},
+		f.helpWrites(), []string{f.helpHealth(s, d), f.helpReplicas(d)}, f.helpRetries(), []string{f.helpKey()},
 		[]string{f.helpLoop(s, d), f.helpCommand(s, d), f.helpRemedy(s, d), f.helpRail(s, d), f.helpStart(s, d), f.helpPeriod(s, d)},
 		[]string{f.helpFallback(d), f.helpCopy(d), f.helpFast(d)}, f.helpCallers(s),
 		[]string{f.helpFewerTries(), f.helpDetect(d)}, f.helpTimeouts(d),

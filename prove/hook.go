@@ -61,6 +61,7 @@ type hooking struct {
 	by       holdfast.Drill // of the mode, the one under way
 	service  holdfast.Service
 	victim   holdfast.Victim
+	asked    asking
 	targets  []target
 	users    *load.Generator // what users see
 	witness  *load.Generator // what the struck replicas say when they are asked themselves; nil: nobody asks
@@ -113,17 +114,18 @@ func (h *hooking) prepare(ctx context.Context) error {
 	if err := h.choose(); err != nil {
 		return err
 	}
-	all, err := h.copy.targets(ctx, h.struck())
+	all, err := h.copy.asking(ctx, h.struck(), sessionsOf(h.o.System, h.mode))
 	if err != nil {
 		return err
 	}
 	// What runs in earnest is asked no more than the drill needs.
-	h.targets = slices.DeleteFunc(all, func(t target) bool { return !needs(h.o.System, t.service, h.service.Name) })
-	if h.before, err = warden.TakeSnapshot(h.copy.ledger, h.copy.chronicle.knows); err != nil {
+	all.targets = slices.DeleteFunc(all.targets, func(t target) bool { return !needs(h.o.System, t.service, h.service.Name) })
+	h.targets, h.asked = all.targets, all
+	if h.before, err = warden.TakeSnapshot(h.copy.ledger, h.copy.chronicle.knows, stillThere); err != nil {
 		return err
 	}
 	h.hearing = hear(h.copy.dir, h.service)
-	if h.users, err = h.copy.generator(ctx, h.plan(weigh(h.targets, h.service.Name), longest)); err != nil || h.o.Blind {
+	if h.users, err = h.copy.generator(ctx, h.plan(all, h.service.Name, longest)); err != nil || h.o.Blind {
 		return err
 	}
 	h.witness, err = h.copy.generator(ctx, h.asking())
@@ -149,7 +151,8 @@ func (h *hooking) choose() error {
 
 // asking is the plan of the witness: the struck replicas, each by its own way.
 func (h *hooking) asking() load.Plan {
-	plan := h.plan(nil, longest)
+	plan := h.plan(asking{}, "", longest)
+	plan.Arrivals, plan.Ramp = holdfast.Constant, 0
 	plan.Timeout, plan.Late, plan.Fresh, plan.Cap = itsAnswer, itsAnswer, 1, 100
 	for ordinal := 1; ordinal <= h.service.Replicas; ordinal++ {
 		l, ok := h.copy.chronicle.life(holdfast.NameReplica(h.service.Name, ordinal))
@@ -350,7 +353,8 @@ func (h *hooking) conclude(ctx context.Context, ended time.Duration) (report.Dri
 		f.broken = err.Error()
 	}
 	f.results, f.lagP99, f.capped = record.Results, record.LagP99, record.Capped
-	after, err := warden.TakeSnapshot(h.copy.ledger, h.copy.chronicle.knows)
+	f.writes = h.audit(ctx, h.asked, record.Results)
+	after, err := warden.TakeSnapshot(h.copy.ledger, h.copy.chronicle.knows, stillThere)
 	if err != nil {
 		return report.Drill{}, err
 	}

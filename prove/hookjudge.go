@@ -193,7 +193,10 @@ func (f hookFacts) verdict(told telling, d report.Drill) (holdfast.Verdict, stri
 	if why := f.invalid(); why != "" {
 		return undecidable(f.facts, why)
 	}
-	reasons := said(leftBehind(f.facts), overDetect(d), f.overRestore(told, d), overMitigate(f.facts, d), f.overImpact(d))
+	reasons := said(leftBehind(f.facts), overDetect(d), f.overRestore(told, d), overMitigate(f.facts, d), f.overImpact(d), overWrites(f.facts))
+	if len(reasons) == 0 && f.writes.unknown != "" {
+		return holdfast.Invalid, f.writes.unknown
+	}
 	if len(reasons) == 0 {
 		return holdfast.Pass, ""
 	}

@@ -40,13 +40,16 @@ type facts struct {
 	entries  []event.Entry // of the copy's journal, in order
 	results  []load.Result // of requests that must feel no more than the bound on impact
 	reached  int           // of those sent to the target itself, during the fault
-	witness  string        // what somebody else saw of the fault; empty: nothing
-	lagP99   time.Duration // of the generator
-	stalled  time.Duration // the longest that an idle process of ours waited for a processor during the fault
-	capped   int           // arrivals the generator could not send
-	broken   string        // why the measurement itself cannot be used; empty: it can
-	residue  []string      // what the drill left behind
-	diagnose string        // of a replica that did not get ready; empty: all did
+	// unreached are edges that lead to it and that no request took meanwhile.
+	unreached []string
+	witness   string        // what somebody else saw of the fault; empty: nothing
+	lagP99    time.Duration // of the generator
+	stalled   time.Duration // the longest that an idle process of ours waited for a processor during the fault
+	capped    int           // arrivals the generator could not send
+	broken    string        // why the measurement itself cannot be used; empty: it can
+	residue   []string      // what the drill left behind
+	writes    writes        // what became of what the load wrote
+	diagnose  string        // of a replica that did not get ready; empty: all did
 	surroundings
 }
 
@@ -74,11 +77,16 @@ func judge(f facts) report.Drill {
 func (f facts) measured() report.Drill {
 	drill := blank(f.mode, f.by)
 	drill.Strikes, drill.Witness = strikes(f), f.witness
-	judged := load.During(f.results, int64(f.injected), int64(f.ended))
+	judged := f.judged()
 	hurt := load.Impact(judged)
 	drill.Sent, drill.Failed, drill.Late, drill.Impact, drill.Below = hurt.Sent, hurt.Failed, hurt.Late, hurt.Share(), hurt.Below()
-	drill.Degraded, drill.Tolls = degraded(judged), tolls(judged)
+	drill.Degraded = degraded(judged)
 	return drill
+}
+
+// judged are the requests that impact is judged by.
+func (f facts) judged() []load.Result {
+	return load.During(f.results, int64(f.injected), int64(f.ended))
 }
 
 // strikes is what was struck, as people call it: a replica, or an edge.
@@ -186,8 +194,10 @@ func verdict(f facts, s story, d report.Drill) (holdfast.Verdict, string) {
 		return undecidable(f, why)
 	}
 	harm := s.harm(f)
-	reasons := said(leftBehind(f), harm, overDetect(d), overRestore(f, s, d), overMitigate(f, d), overContained(f, d), overFallback(f), overAsked(f), overImpact(f, d))
+	reasons := said(leftBehind(f), harm, overDetect(d), overRestore(f, s, d), overMitigate(f, d), overContained(f, d), overFallback(f), overAsked(f), overImpact(f, d), overWrites(f))
 	switch {
+	case len(reasons) == 0 && f.writes.unknown != "":
+		return holdfast.Invalid, f.writes.unknown
 	case len(reasons) == 0:
 		return holdfast.Pass, ""
 	case f.stalled > stallAllowed && harm == "" && onlySlow(f, d), f.stalled > stallRuinous && len(f.residue) == 0:
@@ -230,6 +240,8 @@ func invalid(f facts) string {
 		return unmeasured
 	case f.reached < minReached:
 		return fmt.Sprintf("only %d requests were meant for %s during the fault, and %d are needed to say anything", f.reached, f.service.Name, minReached)
+	case len(f.unreached) > 0:
+		return fmt.Sprintf("no request went over %s during the fault, so that what its users saw is not known", strings.Join(f.unreached, ", "))
 	default:
 		return ""
 	}

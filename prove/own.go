@@ -36,6 +36,7 @@ type ordeal struct {
 	lives     map[holdfast.ReplicaName]life // as they were before
 	roles     map[keeper.RoleName]int       // pids, before
 	entries   int                           // of the journal, before
+	asked     asking
 	generator *load.Generator
 	entry     warden.EntryID
 	before    warden.Snapshot
@@ -56,7 +57,7 @@ func (p *proving) drillOwn(ctx context.Context, mode holdfast.FailureMode, by ho
 	if err := o.prepare(ctx); err != nil {
 		return report.Drill{}, err
 	}
-	if err := o.pause(ctx, o.generator, clean); err != nil {
+	if err := o.pause(ctx, o.generator, o.ramp()+clean); err != nil {
 		return report.Drill{}, err
 	}
 	p.o.Say(fmt.Sprintf("%s  %s on the %s, pid %d", mode.Name, found.Name(), mode.Strikes.Role, o.victim.Pid))
@@ -95,14 +96,13 @@ func (o *ordeal) prepare(ctx context.Context) (err error) {
 		ID:  holdfast.ReplicaID{Service: holdfast.ServiceName(o.mode.Strikes.Role), Ordinal: 1, Incarnation: holdfast.Incarnation(now.Restarts + 1)},
 		Pid: now.Pid, Ticks: ticks,
 	}
-	all, err := o.copy.targets(ctx, o.struck())
-	if err != nil {
+	if o.asked, err = o.copy.asking(ctx, o.struck(), sessionsOf(o.o.System, o.mode)); err != nil {
 		return err
 	}
-	if o.before, err = warden.TakeSnapshot(o.copy.ledger, o.copy.chronicle.knows); err != nil {
+	if o.before, err = warden.TakeSnapshot(o.copy.ledger, o.copy.chronicle.knows, stillThere); err != nil {
 		return err
 	}
-	plan := o.plan(weigh(all, ""), longest)
+	plan := o.plan(o.asked, "", longest)
 	if !o.o.Blind {
 		plan.Watch = []load.Watch{{Pid: o.victim.Pid, Ticks: o.victim.Ticks}}
 	}
@@ -333,9 +333,10 @@ func (o *ordeal) conclude(ctx context.Context, ended time.Duration) (report.Dril
 	}
 	f.results, f.lagP99, f.capped = record.Results, record.LagP99, record.Capped
 	f.surroundings = surroundings{system: o.o.System, began: time.Duration(record.Began), witnessed: o.witnessed}
+	f.writes = o.audit(ctx, o.asked, record.Results)
 	f.entries = o.copy.chronicle.all()[o.entries:]
 	f.previous = o.lastBefore()
-	after, err := warden.TakeSnapshot(o.copy.ledger, o.copy.chronicle.knows)
+	after, err := warden.TakeSnapshot(o.copy.ledger, o.copy.chronicle.knows, stillThere)
 	if err != nil {
 		return report.Drill{}, err
 	}

@@ -52,6 +52,7 @@ func (d *drilling) choose(ctx context.Context) error {
 			return fmt.Errorf("%s has no process that can be struck", name)
 		}
 		d.victim = holdfast.Victim{ID: l.started.ID, Address: l.started.Address, Pid: l.started.Pid, Ticks: l.started.Ticks}
+		d.victim.Data, _ = proc.Variable(l.started.Pid, "DATA_DIR")
 	}
 	if _, ok := d.fault.(holdfast.Leased); ok {
 		d.victim.Proxy, d.victim.Spare = filepath.Join(d.copy.dir, proxy.SocketName), spare(d.service)

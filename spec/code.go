@@ -35,6 +35,12 @@ const (
 	badSize        diagnostic.Code = "HF1126"
 	badCPU         diagnostic.Code = "HF1127"
 	twoFallbacks   diagnostic.Code = "HF1130"
+	badTemplate    diagnostic.Code = "HF1131"
+	badCapture     diagnostic.Code = "HF1132"
+	badStep        diagnostic.Code = "HF1133"
+	plainSecret    diagnostic.Code = "HF1134"
+	badHours       diagnostic.Code = "HF1135"
+	badHeader      diagnostic.Code = "HF1136"
 	badDate        diagnostic.Code = "HF1140"
 
 	blindToHang   diagnostic.Code = "HF1201"
@@ -52,10 +58,18 @@ const (
 	unknownOwner diagnostic.Code = "HF1214"
 	vainPromise  diagnostic.Code = "HF1215"
 
+	unknownSession diagnostic.Code = "HF1216"
+	unknownAsked   diagnostic.Code = "HF1217"
+	unaskable      diagnostic.Code = "HF1218"
+	uncaptured     diagnostic.Code = "HF1219"
+
 	noEnd          diagnostic.Code = "HF1220"
 	halfHook       diagnostic.Code = "HF1221"
 	aimlessHook    diagnostic.Code = "HF1222"
 	unknownAllowed diagnostic.Code = "HF1223"
+	unaudited      diagnostic.Code = "HF1224"
+	unpermitted    diagnostic.Code = "HF1225"
+	unknownFault   diagnostic.Code = "HF1226"
 )
 
 // Codes lists every kind of problem that Read can find, by code.
@@ -90,6 +104,12 @@ func valueCodes() []diagnostic.Meaning {
 		{Code: badSize, Severity: diagnostic.Error, Title: "an amount of memory is not one, or out of range"},
 		{Code: badCPU, Severity: diagnostic.Error, Title: "a share of the processors is not one, or out of range"},
 		{Code: twoFallbacks, Severity: diagnostic.Error, Title: "a fallback has two bodies"},
+		{Code: badTemplate, Severity: diagnostic.Error, Title: "a `{{name}}` is not written well"},
+		{Code: badCapture, Severity: diagnostic.Error, Title: "a capture does not say what it takes"},
+		{Code: badStep, Severity: diagnostic.Error, Title: "a step of a session is not one request"},
+		{Code: plainSecret, Severity: diagnostic.Error, Title: "a secret is written out"},
+		{Code: badHours, Severity: diagnostic.Error, Title: "hours are not days, times and a time zone"},
+		{Code: badHeader, Severity: diagnostic.Error, Title: "a header cannot be sent"},
 		{Code: badDate, Severity: diagnostic.Error, Title: "a date is not one"},
 	}
 }
@@ -109,9 +129,16 @@ func referenceCodes() []diagnostic.Meaning {
 		{Code: unfitMode, Severity: diagnostic.Error, Title: "a service cannot fail in this way"},
 		{Code: unknownOwner, Severity: diagnostic.Error, Title: "an owner is not among the owners"},
 		{Code: vainPromise, Severity: diagnostic.Error, Title: "a promise is made where no user comes in"},
+		{Code: unknownSession, Severity: diagnostic.Error, Title: "a promise is made for a session that does not exist"},
+		{Code: unknownAsked, Severity: diagnostic.Error, Title: "a session asks a service that does not exist"},
+		{Code: unaskable, Severity: diagnostic.Error, Title: "a session asks what cannot be asked"},
+		{Code: uncaptured, Severity: diagnostic.Error, Title: "a step needs what no earlier step captures"},
 		{Code: noEnd, Severity: diagnostic.Error, Title: "a service waits for what another never comes to"},
 		{Code: halfHook, Severity: diagnostic.Error, Title: "a hook breaks without mending, or mends without breaking"},
 		{Code: aimlessHook, Severity: diagnostic.Error, Title: "a hook of a private copy does not say which process it means"},
 		{Code: unknownAllowed, Severity: diagnostic.Error, Title: "a drill is allowed to touch a service that does not exist"},
+		{Code: unaudited, Severity: diagnostic.Error, Title: "a write that nobody can look for afterwards"},
+		{Code: unpermitted, Severity: diagnostic.Error, Title: "a session asks what runs elsewhere without permission"},
+		{Code: unknownFault, Severity: diagnostic.Error, Title: "a failure mode is not made true by this fault"},
 	}
 }

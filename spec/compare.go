@@ -56,9 +56,11 @@ func Compare(now, next *holdfast.System) []Change {
 
 func systemKeys(now, next *holdfast.System) []string {
 	whole := func(s *holdfast.System) any {
-		return holdfast.System{Name: s.Name, Owner: s.Owner, Promise: s.Promise, Promises: s.Promises, People: s.People, Zones: s.Zones, Guardrails: s.Guardrails, Prove: s.Prove}
+		tree := asTree(holdfast.System{Name: s.Name, Owner: s.Owner, Promise: s.Promise, Promises: s.Promises, People: s.People, Zones: s.Zones, Guardrails: s.Guardrails, Prove: s.Prove, Sessions: s.Sessions}).(map[string]any)
+		tree["drills"] = map[string]any{"load": asTree(s.Load)}
+		return tree
 	}
-	return differences("", asTree(whole(now)), asTree(whole(next)))
+	return differences("", whole(now), whole(next))
 }
 
 // serviceKeys compares services as they are written down. What follows from other

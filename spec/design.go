@@ -71,7 +71,8 @@ func perSecond(text string) (float64, *complaint) {
 	return n, nil
 }
 
-// A pledge is a promise with a name, and the place of the service it is made for.
+// A pledge is a promise with a name, and the place of the service or session it
+// is made for.
 type pledge struct {
 	promise holdfast.Promise
 	at      diagnostic.Place
@@ -94,11 +95,16 @@ func (r *reader) promises(into *[]pledge) func(source.Value) {
 					scalar(r, &p.promise.Service, name[holdfast.ServiceName])(v)
 				}},
 				{Name: "route", Read: scalar(r, &p.promise.Route, healthPath)},
+				{Name: "journey", Read: func(v source.Value) {
+					p.at = v.At
+					scalar(r, &p.promise.Journey, name[holdfast.SessionName])(v)
+				}},
 				{Name: "target", Read: scalar(r, &target, share)},
 			})
 			if written != nil && !meant(written, "target") {
 				r.Report(e.At, diagnostic.Problem{Code: missingKey, Message: "the promise " + diagnostic.Tick(e.Key) + " has no target", Help: "write what is promised: `target: 99.9%`"})
 			}
+			r.reportTwoAims(written)
 			if p.promise.Target = target; target >= 0 {
 				*into = append(*into, p)
 			}
@@ -106,8 +112,25 @@ func (r *reader) promises(into *[]pledge) func(source.Value) {
 	}
 }
 
-// relatePromises: a promise is kept where users come in.
-func (r *reader) relatePromises(pledges []pledge, drafts []*draft) []holdfast.Promise {
+// reportTwoAims: the steps of a journey say whom they ask, and for what.
+func (r *reader) reportTwoAims(written map[string]diagnostic.Place) {
+	if _, journey := written["journey"]; !journey {
+		return
+	}
+	for _, key := range []string{"service", "route"} {
+		if at, said := written[key]; said {
+			r.Report(at, diagnostic.Problem{Code: unfitKey, Message: diagnostic.Tick(key) + " means nothing beside `journey`", Label: "the steps of the session say whom they ask", Help: "remove it, or make two promises"})
+		}
+	}
+}
+
+// relatePromises: a promise is kept where users come in, by a service or by what
+// they do there.
+func (r *reader) relatePromises(pledges []pledge, drafts []*draft, scripts []*script) []holdfast.Promise {
+	var sessions []holdfast.SessionName
+	for _, s := range scripts {
+		sessions = append(sessions, s.session.Name)
+	}
 	var published []holdfast.ServiceName
 	for _, d := range drafts {
 		if len(d.service.Ports) > 0 {
@@ -117,7 +140,13 @@ func (r *reader) relatePromises(pledges []pledge, drafts []*draft) []holdfast.Pr
 	var all []holdfast.Promise
 	for _, p := range pledges {
 		all = append(all, p.promise)
-		switch of := p.promise.Service; {
+		switch of, journey := p.promise.Service, p.promise.Journey; {
+		case journey != "" && !slices.Contains(sessions, journey):
+			r.Report(p.at, diagnostic.Problem{
+				Code: unknownSession, Message: "no session is called " + diagnostic.Tick(string(journey)),
+				Help: diagnostic.DidYouMean("", diagnostic.Nearest(string(journey), sessions), "write what the user does: `sessions: {"+string(journey)+": {steps: [{get: /}]}}`"),
+			})
+		case journey != "":
 		case of != "" && !slices.Contains(published, of):
 			r.Report(p.at, diagnostic.Problem{
 				Code: vainPromise, Message: diagnostic.Tick(string(of)) + " is not published, so that nobody can be promised anything of it", Note: "a promise is kept, and counted, where users come in",

@@ -73,6 +73,10 @@ func (e *explanation) system(s *holdfast.System) {
 	for _, p := range s.Promises {
 		e.promise(p)
 	}
+	for _, session := range s.Sessions {
+		e.session(session)
+	}
+	e.load(s.Load)
 	guard := standardGuardrails()
 	e.standard("guardrails.max_actions", rateText(s.Guardrails.MaxActions), rateText(guard.MaxActions))
 	e.standard("guardrails.max_unavailable", fmt.Sprint(s.Guardrails.MaxUnavailable), fmt.Sprint(guard.MaxUnavailable))
@@ -84,12 +88,48 @@ func (e *explanation) system(s *holdfast.System) {
 // promise is one with a name.
 func (e *explanation) promise(p holdfast.Promise) {
 	key := "promises." + string(p.Name)
+	if p.Journey != "" {
+		e.say(key, fmt.Sprintf("%s over %s", p.Target, spanText(p.Window)), "every step of the session `%s` must be answered as it expects", p.Journey)
+		return
+	}
 	e.say(key, fmt.Sprintf("%s over %s", p.Target, spanText(p.Window)), "a status below 500 is a good answer")
 	if p.Service == "" {
 		e.say(key+".service", "all that are published", "no `service`")
 	}
 	if p.Route == "" {
 		e.say(key+".route", "every one", "no `route`")
+	}
+}
+
+// session says whom each step asks, and what an answer must be where nothing is
+// said of it.
+func (e *explanation) session(s holdfast.Session) {
+	var steps []string
+	open := false
+	for _, step := range s.Steps {
+		steps = append(steps, fmt.Sprintf("%s %s of %s", step.Method, step.Path, step.On))
+		open = open || len(step.Expect.Status) == 0
+	}
+	key := "sessions." + string(s.Name)
+	e.say(key+".steps", strings.Join(steps, ", then "), "the service before it, or the one that is published, where a step has no `on`")
+	if open {
+		e.say(key+".steps.expect.status", "below 400", "in each step that expects no other")
+	}
+	if a := s.Audit; a != nil {
+		e.say(key+".audit", fmt.Sprintf("GET %s of %s", a.Path, a.On), "the {{id}} of each acknowledged write must be in its answer, once; of the service of the first write unless `on` says otherwise")
+	}
+}
+
+// load says what is left to prove.
+func (e *explanation) load(l holdfast.Load) {
+	if l.Rate == 0 {
+		e.say("drills.load.rate", "200/s", "%s, or `prove --rate`", unless)
+	}
+	if l.Arrivals == "" {
+		e.say("drills.load.arrivals", string(holdfast.Constant), unless)
+	}
+	if l.Fresh == nil {
+		e.say("drills.load.fresh", "20%", "%s: of the requests on a connection of their own", unless)
 	}
 }
 
@@ -242,8 +282,23 @@ func (e *explanation) modes(s holdfast.Service) {
 		if hook := f.Drills[0].Hook; hook != nil {
 			because = fmt.Sprintf("broken by %s, mended by %s, each within %s", hook.Break, hook.Mend, spanText(hook.Timeout))
 		}
+		if len(f.Drills) > 1 {
+			because = fmt.Sprintf("drilled by each of %s, one after the other", faultsText(f.Drills))
+		}
+		if len(f.DetectedBy) == 0 {
+			e.say(path, "restore "+spanText(b.Restore)+" after each restart; its drill alone shows it", "%s: a session asks this service, which neither is `stateful` nor uses `$DATA_DIR`", m.Title)
+			continue
+		}
 		e.say(path, fmt.Sprintf("detect %s, mitigate %s, restore %s, impact %s; %s", spanText(b.Detect), spanText(b.Mitigate), spanText(b.Restore), b.Impact, remediesText(f)), "%s: %s", m.Title, because)
 	}
+}
+
+func faultsText(drills []holdfast.Drill) string {
+	var words []string
+	for _, drill := range drills {
+		words = append(words, string(drill.Fault))
+	}
+	return strings.Join(words, ", ")
 }
 
 // own are the failure modes of Holdfast itself, of which no file says anything.

@@ -157,49 +157,5 @@ func seenFromOutside(f holdfast.FailureMode, s holdfast.Service) holdfast.Failur
 // strikes says whether a service has a failure mode: those that the catalogue
 // finds fitting, and those that the file's own commands make true.
 func strikes(m mode.Mode, s holdfast.Service, said override) bool {
-	return m.Strikes(s) || m.Fits != nil && said.hooked()
-}
-
-// consent reads what a drill may touch. That the names exist is seen once all
-// services are read.
-func (r *reader) consent(allowed *[]allowance) func(source.Value) {
-	return func(v source.Value) {
-		r.Keys(v, "what a drill may touch", []source.Key{
-			{Name: "allow", Read: func(v source.Value) {
-				all, places := listAt(r, v, "names of services", "`allow: [web]`", name[holdfast.ServiceName])
-				for i, service := range all {
-					*allowed = append(*allowed, allowance{service: service, at: places[i]})
-				}
-			}},
-		})
-	}
-}
-
-// An allowance is a service a drill may touch, and where that is said.
-type allowance struct {
-	service holdfast.ServiceName
-	at      diagnostic.Place
-}
-
-// relateConsent keeps the allowances that mean something.
-func (r *reader) relateConsent(allowed []allowance, drafts []*draft) holdfast.Consent {
-	var consent holdfast.Consent
-	for _, a := range allowed {
-		i := slices.IndexFunc(drafts, func(d *draft) bool { return d.service.Name == a.service })
-		switch {
-		case i < 0:
-			r.Report(a.at, diagnostic.Problem{
-				Code: unknownAllowed, Message: "allow: no service is called " + diagnostic.Tick(string(a.service)),
-				Help: diagnostic.DidYouMean("", diagnostic.Nearest(string(a.service), serviceNames(drafts)), "the services are "+diagnostic.Ticks(serviceNames(drafts))),
-			})
-		case drafts[i].service.Manage == holdfast.Full:
-			r.Report(a.at, diagnostic.Problem{
-				Code: unfitKey, Message: "allow: " + diagnostic.Tick(string(a.service)) + " needs no permission", Label: "it is drilled in a private copy",
-				Help: "remove it: only what runs elsewhere (`urls`) is listed here",
-			})
-		default:
-			consent.Allow = append(consent.Allow, a.service)
-		}
-	}
-	return consent
+	return m.Strikes(s) || m.Fits != nil && !m.BySession && said.hooked()
 }

@@ -68,6 +68,7 @@ func (r *reader) system(root ast.Node) *holdfast.System {
 	var drafts []*draft
 	var allowed []allowance
 	var pledges []pledge
+	var scripts []*script
 	top := r.Root(root)
 	if _, mapping := top.Node.(*ast.MappingNode); !mapping {
 		r.Report(top.At, diagnostic.Problem{Code: source.WrongType, Message: "the file must be a mapping with `name` and `services`", Label: "this is " + source.Shape(top.Node), Help: smallest})
@@ -82,18 +83,27 @@ func (r *reader) system(root ast.Node) *holdfast.System {
 		{Name: "zones", Read: r.declaredZones(&system.Zones)},
 		{Name: "defaults", Read: r.defaults(&standard)},
 		{Name: "guardrails", Read: r.guardrails(&system.Guardrails)},
-		{Name: "prove", Read: r.consent(&allowed)},
+		{Name: "prove", Read: r.consent(&system.Prove, &allowed)},
+		{Name: "drills", Read: r.drills(&system.Load)},
+		{Name: "sessions", Read: r.sessions(&scripts)},
 		{Name: "accept", Read: r.accept},
 		{Name: "services", Read: func(v source.Value) { drafts = r.services(v, system, standard) }},
 	})
 	r.reportMissing(written, top)
 	r.relate(drafts)
-	system.Prove = r.relateConsent(allowed, drafts)
-	system.Promises = r.relatePromises(pledges, drafts)
+	system.Prove = r.relateConsent(system.Prove, allowed, drafts)
+	system.Sessions = r.relateSessions(scripts, drafts, system.Prove)
+	system.Promises = r.relatePromises(pledges, drafts, scripts)
 	r.relateOwners(system.People, namedOwners(system, written["owner"], drafts))
+	asked := map[holdfast.ServiceName]bool{}
+	for _, session := range system.Sessions {
+		for _, name := range session.Asks() {
+			asked[name] = true
+		}
+	}
 	for _, d := range drafts {
 		system.Services = append(system.Services, d.service)
-		system.Modes = append(system.Modes, r.modes(d, drafts, standard)...)
+		system.Modes = append(system.Modes, r.modes(d, drafts, asked, standard)...)
 	}
 	return system
 }

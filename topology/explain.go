@@ -2,6 +2,7 @@ package topology
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"holdfast"
@@ -37,7 +38,7 @@ func Explain(system *holdfast.System) []Inference {
 type explanation struct {
 	system *holdfast.System
 	risks  *Risks
-	asked  []map[way]bool // by which ways, for each promise
+	asked  []map[Way]bool // by which ways, for each promise
 	all    []Inference
 }
 
@@ -53,6 +54,8 @@ func (e *explanation) promise(p holdfast.Promise) {
 		path = "promises." + string(p.Name)
 	}
 	switch {
+	case p.Journey != "":
+		because = "whom the steps of the session `" + string(p.Journey) + "` ask"
 	case p.Service != "":
 		because = "`service` of the promise"
 	case len(entries) > 0 && len(e.risks.byName[entries[0]].Ports) == 0:
@@ -66,7 +69,7 @@ func (e *explanation) promise(p holdfast.Promise) {
 	if p.Route != "" {
 		route = "required for " + p.Route
 	}
-	if rests := e.risks.Path(p.Route, entries...)[len(entries):]; len(rests) > 0 {
+	if rests := e.risks.Path(e.risks.Ways(p)...)[len(entries):]; len(rests) > 0 {
 		e.say(path, "rests on "+listed(rests), "%s, directly or through others", route)
 	}
 }
@@ -176,14 +179,14 @@ func (e *explanation) route(path string, s holdfast.Service, d holdfast.Dependen
 		if called == "" {
 			called = "the promise for everything"
 		}
-		asked := e.asked[i]
+		enters := slices.DeleteFunc(e.risks.Ways(p), func(w Way) bool { return w.Service != s.Name })
 		switch {
-		case asked[way{service: s.Name}] && p.Route != "":
-			inside = true
+		case e.asked[i][Way{Service: s.Name}]:
+			inside = inside || p.Route != "" || p.Journey != ""
 			with = append(with, called)
-		case asked[way{service: s.Name}], asked[way{service: s.Name, route: p.Route}] && d.Serves(p.Route):
+		case slices.ContainsFunc(enters, func(w Way) bool { return d.Serves(w.Route) }):
 			with = append(with, called)
-		case asked[way{service: s.Name, route: p.Route}]:
+		case len(enters) > 0:
 			without = append(without, called)
 		}
 	}
@@ -203,22 +206,18 @@ func (e *explanation) route(path string, s holdfast.Service, d holdfast.Dependen
 
 // ways are all by which requests that a promise is made for go on, as far as
 // their loss can break it.
-func (r *Risks) ways(p holdfast.Promise) map[way]bool {
-	found := map[way]bool{}
-	var queue []way
-	for _, entry := range r.Entries(p) {
-		queue = append(queue, way{service: entry, route: p.Route})
-	}
-	for ; len(queue) > 0; queue = queue[1:] {
+func (r *Risks) ways(p holdfast.Promise) map[Way]bool {
+	found := map[Way]bool{}
+	for queue := r.Ways(p); len(queue) > 0; queue = queue[1:] {
 		w := queue[0]
 		if found[w] {
 			continue
 		}
 		found[w] = true
-		for _, d := range r.byName[w.service].DependsOn {
+		for _, d := range r.byName[w.Service].DependsOn {
 			stale := d.Fallback != nil && d.Fallback.Body == "" && d.Fallback.File == "" && !d.Completed
-			if (stale || Weighs(d)) && d.Serves(w.route) {
-				queue = append(queue, way{service: d.On})
+			if (stale || Weighs(d)) && d.Serves(w.Route) {
+				queue = append(queue, Way{Service: d.On})
 			}
 		}
 	}

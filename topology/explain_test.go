@@ -116,7 +116,7 @@ func explains(t *rapid.T, system *holdfast.System, risks *Risks, p holdfast.Prom
 		}
 	}
 	for _, name := range names(system) {
-		if is := asked[way{service: name}] || asked[way{service: name, route: p.Route}]; is != slices.Contains(breaks, name) {
+		if is := asked[Way{Service: name}] || asked[Way{Service: name, Route: p.Route}]; is != slices.Contains(breaks, name) {
 			t.Fatalf("%s: that %s can break it is %v, and found are %v", p.Name, name, is, breaks)
 		}
 	}

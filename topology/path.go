@@ -41,22 +41,26 @@ func (p *paths) needed(service int, route string) []int {
 	return all
 }
 
-// Path are the services that answering a route of some takes, these first: what
-// they require for that route, and what that does, in the order of the file.
-func (r *Risks) Path(route string, entries ...holdfast.ServiceName) []holdfast.ServiceName {
+// Path are the services that answering some ways takes, those first that are
+// asked: what they require for their routes, and what that does, in the order of
+// the file.
+func (r *Risks) Path(ways ...Way) []holdfast.ServiceName {
 	p := r.paths
 	p.pass++
 	var open []int
-	for _, entry := range entries {
-		i := p.place[entry]
+	path := []holdfast.ServiceName{}
+	for _, w := range ways {
+		i := p.place[w.Service]
+		if p.asked[i] != p.pass {
+			path = append(path, w.Service)
+		}
 		p.asked[i] = p.pass
-		open = p.meet(open, p.needed(i, route))
+		open = p.meet(open, p.needed(i, w.Route))
 	}
 	for len(open) > 0 {
 		i := open[len(open)-1]
 		open = p.meet(open[:len(open)-1], p.needs[i])
 	}
-	path := append([]holdfast.ServiceName{}, entries...)
 	for i, s := range p.services {
 		if p.met[i] == p.pass && p.asked[i] != p.pass {
 			path = append(path, s.Name)

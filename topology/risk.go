@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/netip"
 	"net/url"
+	"slices"
 	"strings"
 
 	"holdfast"
@@ -49,14 +50,15 @@ type Risks struct {
 	solver *cutset.Solver
 	risks  map[cutset.Node]Risk
 	hosts  map[string]int // how many URLs of the system name each host
-	built  map[way]cutset.Node
+	built  map[Way]cutset.Node
 }
 
-// A way is a service with the route by which it is asked: where users come in,
-// that of a promise; further inside it is not known, and "" is every one.
-type way struct {
-	service holdfast.ServiceName
-	route   string
+// A Way is a service with the route by which it is asked: where users come in,
+// that of a promise or of a step of its journey; further inside it is not known,
+// and "" is every one.
+type Way struct {
+	Service holdfast.ServiceName
+	Route   string
 }
 
 // Analyse builds the fault tree of a system. limits bound all that is asked of
@@ -64,7 +66,7 @@ type way struct {
 func Analyse(system *holdfast.System, limits cutset.Limits) *Risks {
 	r := &Risks{
 		system: system, byName: map[holdfast.ServiceName]holdfast.Service{}, paths: pathsOf(system), tree: cutset.NewTree(),
-		risks: map[cutset.Node]Risk{}, hosts: map[string]int{}, built: map[way]cutset.Node{},
+		risks: map[cutset.Node]Risk{}, hosts: map[string]int{}, built: map[Way]cutset.Node{},
 	}
 	for _, s := range system.Services {
 		r.byName[s.Name] = s
@@ -117,8 +119,36 @@ func (r *Risks) Promises() []holdfast.Promise {
 	return []holdfast.Promise{{}}
 }
 
+// Ways are those by which users of a promise come in. Those of a journey take all
+// of its steps.
+func (r *Risks) Ways(p holdfast.Promise) []Way {
+	var all []Way
+	if session, is := r.system.Session(p.Journey); is {
+		for _, step := range session.Steps {
+			if w := (Way{Service: step.On, Route: routeOf(step.Path)}); !slices.Contains(all, w) {
+				all = append(all, w)
+			}
+		}
+		return all
+	}
+	for _, entry := range r.Entries(p) {
+		all = append(all, Way{Service: entry, Route: p.Route})
+	}
+	return all
+}
+
+// routeOf is as much of a step's path as is known before it is sent.
+func routeOf(path string) string {
+	path, _, _ = strings.Cut(path, "?")
+	path, _, _ = strings.Cut(path, "{{")
+	return path
+}
+
 // Entries are the services that users of a promise come to.
 func (r *Risks) Entries(p holdfast.Promise) []holdfast.ServiceName {
+	if session, is := r.system.Session(p.Journey); is {
+		return session.Asks()
+	}
 	if p.Service != "" {
 		return []holdfast.ServiceName{p.Service}
 	}
@@ -136,18 +166,18 @@ func (r *Risks) Entries(p holdfast.Promise) []holdfast.ServiceName {
 // Cuts are the smallest sets of risks that break a promise.
 func (r *Risks) Cuts(p holdfast.Promise) Cuts {
 	inputs := []cutset.Node{r.event(Risk{Kind: HostRisk, Name: thisHost}), r.event(Risk{Kind: ChangeRisk, Name: "a change of this file"})}
-	for _, entry := range r.Entries(p) {
-		inputs = append(inputs, r.serving(way{service: entry, route: p.Route}))
+	for _, w := range r.Ways(p) {
+		inputs = append(inputs, r.serving(w))
 	}
 	return Cuts{family: r.solver.Of(r.tree.Or(inputs...)), risks: r.risks}
 }
 
 // serving fails when a service can no longer answer a way.
-func (r *Risks) serving(w way) cutset.Node {
+func (r *Risks) serving(w Way) cutset.Node {
 	if node, built := r.built[w]; built {
 		return node
 	}
-	s := r.byName[w.service]
+	s := r.byName[w.Service]
 	inputs := []cutset.Node{r.replicas(s)}
 	if s.Command != "" {
 		inputs = append(inputs, r.event(Risk{Kind: ReleaseRisk, Name: "a release of " + string(s.Name), Service: s.Name}))
@@ -156,7 +186,7 @@ func (r *Risks) serving(w way) cutset.Node {
 		inputs = append(inputs, r.event(Risk{Kind: SharedRisk, Name: string(cause)}))
 	}
 	for _, d := range s.DependsOn {
-		if !d.Completed && d.Serves(w.route) {
+		if !d.Completed && d.Serves(w.Route) {
 			inputs = append(inputs, r.lost(s, d))
 		}
 	}
@@ -172,7 +202,7 @@ func (r *Risks) lost(caller holdfast.Service, d holdfast.Dependency) cutset.Node
 	if f == nil && !d.Required || f != nil && (f.Body != "" || f.File != "") {
 		return cutset.Never
 	}
-	lost := r.serving(way{service: d.On})
+	lost := r.serving(Way{Service: d.On})
 	if f == nil {
 		return lost
 	}

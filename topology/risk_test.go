@@ -153,16 +153,53 @@ func TestPath(t *testing.T) {
 	for route, want := range map[string][]holdfast.ServiceName{
 		"": {"web", "psp", "db", "pay", "catalog"}, "/checkout": {"web", "psp", "db", "pay", "catalog"}, "/browse": {"web", "db", "catalog"},
 	} {
-		if got := risks.Path(route, "web"); !slices.Equal(got, want) {
+		if got := risks.Path(Way{Service: "web", Route: route}); !slices.Equal(got, want) {
 			t.Errorf("web%s takes %v, want %v", route, got, want)
 		}
 	}
-	if got, want := risks.Path("/browse", "pay", "catalog"), []holdfast.ServiceName{"pay", "catalog", "db"}; !slices.Equal(got, want) {
+	if got, want := risks.Path(Way{Service: "pay", Route: "/browse"}, Way{Service: "catalog", Route: "/browse"}), []holdfast.ServiceName{"pay", "catalog", "db"}; !slices.Equal(got, want) {
 		t.Errorf("pay and catalog take %v, want %v", got, want)
 	}
 	system.Services[1].DependsOn = []holdfast.Dependency{needs("pay")}
-	if got, want := Analyse(system, cutset.Limits{}).Path("/browse", "pay", "catalog"), []holdfast.ServiceName{"pay", "catalog", "psp", "db"}; !slices.Equal(got, want) {
+	if got, want := Analyse(system, cutset.Limits{}).Path(Way{Service: "pay", Route: "/browse"}, Way{Service: "catalog", Route: "/browse"}), []holdfast.ServiceName{"pay", "catalog", "psp", "db"}; !slices.Equal(got, want) {
 		t.Errorf("pay and catalog take %v, want %v: db comes to all of pay", got, want)
+	}
+}
+
+// A journey takes what each of its steps takes: as a promise of all of their
+// routes would, and not as one for everything.
+func TestWhatBreaksAJourney(t *testing.T) {
+	scoped := holdfast.Dependency{On: "pay", Required: true, For: []string{"/checkout"}}
+	pages := holdfast.Dependency{On: "pages", Required: true, For: []string{"/help"}}
+	system := &holdfast.System{
+		Services: []holdfast.Service{open(run("web", 2, scoped, pages, needs("catalog"))), run("pay", 1), run("pages", 1), run("catalog", 2), run("cart", 1), run("ads", 1)},
+		Sessions: []holdfast.Session{{Name: "shopping", Steps: []holdfast.Step{
+			{On: "web", Path: "/browse?page=1"}, {On: "web", Path: "/checkout/{{item}}"}, {On: "cart", Path: "/"}, {On: "web", Path: "/browse"},
+		}}},
+		Promises: []holdfast.Promise{{Name: "shopping", Journey: "shopping", Target: 0.99}},
+	}
+	risks, promise := Analyse(system, cutset.Limits{}), system.Promises[0]
+	var sets []string
+	for set := range risks.Cuts(promise).Each {
+		if !slices.ContainsFunc(set, Risk.Implied) {
+			sets = append(sets, Text(set))
+		}
+	}
+	if got, want := strings.Join(sets, " "), "{pay-1} {cart-1} {web-1, web-2} {catalog-1, catalog-2}"; got != want {
+		t.Errorf("it breaks by %s, want %s", got, want)
+	}
+	if got, want := risks.Path(risks.Ways(promise)...), []holdfast.ServiceName{"web", "cart", "pay", "catalog"}; !slices.Equal(got, want) {
+		t.Errorf("it takes %v, want %v", got, want)
+	}
+	for _, line := range []string{
+		"promises.shopping = web, cart (whom the steps of the session `shopping` ask)",
+		"promises.shopping = rests on pay, catalog (required, directly or through others)",
+		"services.web.depends_on.pay = can break shopping (`for: [/checkout]`)",
+		"services.web.depends_on.pages = breaks no promise (`for: [/help]`; not shopping, which is made for another route)",
+	} {
+		if all := explained(system); !strings.Contains(all, line+"\n") {
+			t.Errorf("%q is not in\n%s", line, all)
+		}
 	}
 }
 

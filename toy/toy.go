@@ -46,9 +46,14 @@ func Run(ctx context.Context, args []string, getenv func(string) string, stdout 
 		return err
 	}
 	replica := cmp.Or(getenv("REPLICA"), args[0])
-	handler, err := open(args[0], replica, getenv)
+	handler, err := open(args[0], replica, habits, getenv)
 	if err != nil {
 		return err
+	}
+	if habits.writes {
+		if handler, err = stored(handler, getenv("DATA_DIR")); err != nil {
+			return err
+		}
 	}
 	if habits.ignoreTerm {
 		signal.Ignore(syscall.SIGTERM, syscall.SIGINT) // for whoever else asked to be notified, too

@@ -53,7 +53,8 @@ func proveCommand() *cobra.Command {
 	blind := c.Flags().Bool("blind-witness", false, "leave the witness out: shows that a fault nobody saw decides nothing")
 	c.RunE = func(c *cobra.Command, args []string) error {
 		name, modes := splitArguments(args)
-		if *live && !c.Flags().Changed("rate") {
+		byFlag := c.Flags().Changed("rate")
+		if *live && !byFlag {
 			*rate = fmt.Sprintf("%d/s", prove.LiveRate)
 		}
 		perSecond, err := parseRate(*rate)
@@ -76,6 +77,7 @@ func proveCommand() *cobra.Command {
 		p := proving{
 			out: c.OutOrStdout(), notices: c.ErrOrStderr(), shown: shown, since: *since, flag: *flag, dry: *dry,
 			faults:  faults{every: *every, only: holdfast.FaultName(*by)},
+			byFile:  !byFlag && !*live,
 			options: prove.Options{Rate: perSecond, Repeat: *repeat, Seed: *seed, Keep: *keep, Blind: *blind, Live: *live},
 		}
 		run, err := p.file(c.Context(), name, modes)
@@ -125,6 +127,7 @@ type proving struct {
 	flag         string     // --state
 	dry          bool       // say what would be touched, and no more
 	faults       faults     // that the modes are drilled by
+	byFile       bool       // the file's rate holds, if it has one
 	options      prove.Options
 }
 
@@ -138,6 +141,9 @@ func (p proving) file(ctx context.Context, name string, modes []string) (report.
 		return report.Run{}, err
 	}
 	o.File, o.System = file, reading.System
+	if rate := o.System.Load.Rate; p.byFile && rate > 0 {
+		o.Rate = rate
+	}
 	if o.Modes, err = pick(p.drillable(o.System), modes); err != nil {
 		return report.Run{}, exit(exitUsage, err)
 	}
@@ -242,8 +248,22 @@ func (p proving) keep(run *report.Run, o prove.Options, before *earlier) {
 
 // plan says what will be done, before it is.
 func plan(o prove.Options) string {
-	return fmt.Sprintf("%s: %s to drill, %s each, in a private copy (%s on loopback, state below %s); GET requests only, %.0f/s; %s",
-		o.System.Name, diagnostic.Count(len(o.Modes), "failure mode"), diagnostic.Count(o.Repeat, "time"), diagnostic.Count(replicas(o.System), "replica"), o.State, o.Rate, mercy(o))
+	return fmt.Sprintf("%s: %s to drill, %s each, in a private copy (%s on loopback, state below %s); %s, %.0f/s; %s",
+		o.System.Name, diagnostic.Count(len(o.Modes), "failure mode"), diagnostic.Count(o.Repeat, "time"), diagnostic.Count(replicas(o.System), "replica"), o.State, requests(o), o.Rate, mercy(o))
+}
+
+// requests says what will be sent: what reads, unless a session writes.
+func requests(o prove.Options) string {
+	var writing []holdfast.SessionName
+	for _, session := range o.System.Sessions {
+		if !o.Live && slices.ContainsFunc(session.Steps, func(s holdfast.Step) bool { return s.Method != "GET" && s.Method != "HEAD" }) {
+			writing = append(writing, session.Name)
+		}
+	}
+	if len(writing) == 0 {
+		return "GET requests only"
+	}
+	return "GET requests, and what " + diagnostic.Series(writing, 3) + diagnostic.Agree(len(writing), " sends", " send")
 }
 
 // mercy says what becomes of a system that runs.
