@@ -51,6 +51,7 @@ type drilling struct {
 	stakes    map[string]stake
 	detour    detour // to the victim, through the fault proxy
 	generator *load.Generator
+	entries   int // of the journal, before
 	entry     warden.EntryID
 	before    warden.Snapshot
 	injected  time.Duration
@@ -86,9 +87,14 @@ func (p *proving) drill(ctx context.Context, mode holdfast.FailureMode, by holdf
 	if err := d.pause(ctx, d.generator, clean); err != nil {
 		return report.Drill{}, err
 	}
+	if fell := d.copy.chronicle.fell(d.o.System, d.entries); fell != "" {
+		return d.sick(fell), nil
+	}
 	d.count(ctx)
 	p.o.Say(d.announcement())
-	if err := d.inject(ctx); err != nil {
+	if err := d.inject(ctx); errors.Is(err, fault.ErrVictimGone) && ctx.Err() == nil {
+		return d.sick("its victim ended: " + err.Error()), d.copy.warden.Undone(ctx, d.entry)
+	} else if err != nil {
 		return report.Drill{}, err
 	}
 	if d.fault.Name() == storms {
@@ -116,6 +122,15 @@ func (p *proving) drill(ctx context.Context, mode holdfast.FailureMode, by holdf
 		return d.stuck(ctx, err)
 	}
 	return d.conclude(ctx, ended)
+}
+
+// sick is the end of a drill before its fault: what ends by itself now would be
+// blamed on it, and its copy serves for no other drill.
+func (d *drilling) sick(why string) report.Drill {
+	d.copy.spoiled = true
+	drill := undecided(d.mode, d.by, "nothing was broken, because without any fault "+why)
+	drill.Strikes = strikes(facts{mode: d.mode, victim: d.victim})
+	return drill
 }
 
 // stuck is the end of a drill whose fault could not be taken away. One that is
@@ -155,7 +170,7 @@ func stillThere(entry warden.Entry) []string { return fault.Left(entry.Fault, en
 
 // prepare picks the victim and starts the load that will witness its end.
 func (p *proving) prepare(ctx context.Context, mode holdfast.FailureMode, by holdfast.Drill) (*drilling, error) {
-	d := &drilling{proving: p, mode: mode, by: by, byUndo: onlyWeEnd(mode, by)}
+	d := &drilling{proving: p, mode: mode, by: by, byUndo: onlyWeEnd(mode, by), entries: len(p.copy.chronicle.all())}
 	d.service, _ = p.o.System.Service(mode.Strikes.Service)
 	found, ok := fault.Find(by.Fault)
 	if !ok {

@@ -18,6 +18,7 @@ import (
 	"holdfast/internal/unixsock"
 	"holdfast/keeper"
 	"holdfast/load"
+	"holdfast/prove"
 	"holdfast/toy"
 	"holdfast/warden"
 )
@@ -49,6 +50,7 @@ func keeperCommand() *cobra.Command {
 		options := keeper.Options{State: *flag, Log: os.Stderr, Enter: []string{self, "enter"}}
 		if *private {
 			agent = append(agent, "--private")
+			options.Guests = []string{prove.LoadName}
 			options.Lifeline = os.NewFile(warden.LifelineFD, "lifeline")
 		}
 		options.Roles = []keeper.Role{
