@@ -6,9 +6,7 @@ import (
 	"context"
 	"io"
 	"net/http"
-	"os/exec"
 	"slices"
-	"syscall"
 	"testing"
 	"time"
 
@@ -17,25 +15,6 @@ import (
 	"holdfast/fault/faulttest"
 	"holdfast/internal/proc"
 )
-
-// busy is a process that uses all it can get of a processor.
-func busy(t *testing.T) holdfast.Victim {
-	t.Helper()
-	cmd := exec.Command("sh", "-c", "while :; do :; done")
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	ticks, err := proc.Ticks(cmd.Process.Pid)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		cmd.Process.Kill()
-		cmd.Wait()
-	})
-	return holdfast.Victim{ID: holdfast.ReplicaID{Service: "victim", Ordinal: 1, Incarnation: 1}, Pid: cmd.Process.Pid, Ticks: ticks}
-}
 
 // What a process wants for is counted by the kernel in a group that it was put into
 // after the load began, and is told by nobody who put it there.
@@ -51,7 +30,7 @@ func TestWantIsWitnessed(t *testing.T) {
 			if why, _ := fault.Possible(c.fault.Name()); why != "" {
 				t.Skip(why)
 			}
-			victim := busy(t)
+			victim := faulttest.Victim(t)
 			p := plan(serve(t, func(w http.ResponseWriter, r *http.Request) { io.WriteString(w, "ok") }))
 			p.Rate, p.Watch = 10, []Watch{{Pid: victim.Pid, Ticks: victim.Ticks}}
 			g := start(t, p)

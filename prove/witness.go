@@ -43,13 +43,14 @@ type witness struct {
 // a load of its own.
 func witnesses() map[holdfast.FaultName]witness {
 	return map[holdfast.FaultName]witness{
-		"kill":      {saw: (*drilling).sawExit, lacks: "the end of"},
-		"storm":     {saw: (*drilling).sawStorm, lacks: "each end of"},
-		"exit":      {saw: (*drilling).sawExit, lacks: "the end of"},
-		"oom":       {saw: (*drilling).sawKillForMemory, lacks: "the kernel's killing for want of memory of"},
-		"stop":      {saw: (*drilling).sawStop, lacks: "a stop of"},
-		"hold":      {saw: (*drilling).sawStop, lacks: "a stop of"},
-		"starve":    {saw: (*drilling).sawThrottling, lacks: "the kernel's throttling of"},
+		"kill":  {saw: (*drilling).sawExit, lacks: "the end of"},
+		"storm": {saw: (*drilling).sawStorm, lacks: "each end of"},
+		"exit":  {saw: (*drilling).sawExit, lacks: "the end of"},
+		"oom":   {saw: (*drilling).sawKillForMemory, lacks: "the kernel's killing for want of memory of"},
+		"stop":  {saw: (*drilling).sawStop, lacks: "a stop of"},
+		"hold":  {saw: (*drilling).sawStop, lacks: "a stop of"},
+		// It is measured first what the victim uses, and the kernel counts by seconds.
+		"starve":    {saw: (*drilling).sawThrottling, lacks: "the kernel's throttling of", within: 2 * witnessSoon},
 		"delay":     {shows: showsDelay},
 		"disk-slow": {shows: showsLateness},
 		"disk-full": {shows: showsStatus},
