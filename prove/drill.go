@@ -189,9 +189,9 @@ func (p *proving) prepare(ctx context.Context, mode holdfast.FailureMode, by hol
 	}
 	if mode.Strikes.IsEdge() {
 		caller, _ := p.o.System.Service(mode.Strikes.Caller)
-		d.asked.targets = aside(d.asked.asked.targets, caller)
+		d.asked.targets = aside(d.asked.targets, caller)
 	}
-	d.stakes = stakes(p.o.System, d.asked.asked.targets, mode)
+	d.stakes = stakes(p.o.System, d.asked.targets, mode)
 	if d.before, err = warden.TakeSnapshot(p.copy.ledger, p.copy.chronicle.knows, stillThere); err != nil {
 		return nil, err
 	}

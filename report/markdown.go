@@ -170,13 +170,17 @@ func behaviours(run Run, rows int) string {
 			break
 		}
 		cell := func(at *Millis, bound Millis) string {
-			if d.Sent == 0 && d.Contained == nil && at == nil {
+			if at == nil && (d.Walks != nil || d.Sent == 0 && d.Contained == nil) {
 				return "–"
 			}
 			return strings.TrimSpace(strings.TrimPrefix(figure("", at, bound), " "))
 		}
-		fmt.Fprintf(&out, "| %s | %s | %s | %s | %s | %d of %d | %s |\n", d.Verdict, prose(string(d.Mode)),
-			cell(d.Detect, d.Bounds.Detect), cell(d.Mitigate, d.Bounds.Mitigate), cell(d.Restore, d.Bounds.Restore), d.Failed+d.Late, d.Sent, prose(string(d.Owner)))
+		hurt := fmt.Sprintf("%d of %d", d.Failed+d.Late, d.Sent)
+		if d.Walks != nil {
+			hurt = d.Walks.text()
+		}
+		fmt.Fprintf(&out, "| %s | %s | %s | %s | %s | %s | %s |\n", d.Verdict, prose(string(d.Mode)),
+			cell(d.Detect, d.Bounds.Detect), cell(d.Mitigate, d.Bounds.Mitigate), cell(d.Restore, d.Bounds.Restore), hurt, prose(string(d.Owner)))
 	}
 	return out.String() + "\n</details>\n\n"
 }

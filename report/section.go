@@ -136,7 +136,13 @@ func rowOf(run Run, t trial, id string) row {
 		r.When = "never in this run"
 		return r
 	}
-	if d.measured() {
+	switch {
+	case d.Walks != nil: // nothing notices it, and nobody asks meanwhile
+		r.Hurt = cell{Text: d.Walks.text(), Broken: d.Walks.Differ > 0}
+		if d.Restore != nil {
+			r.System = timeCell(d.Restore, d.Bounds.Restore)
+		}
+	case d.measured():
 		r.Noticed, r.Users, r.System = timeCell(d.Detect, d.Bounds.Detect), timeCell(d.Mitigate, d.Bounds.Mitigate), timeCell(d.Restore, d.Bounds.Restore)
 		r.Hurt = hurtCell(d)
 		if d.Contained != nil {
@@ -178,6 +184,9 @@ func hurtCell(d Drill) cell {
 
 // gist is a drill in a line, for who does not open it.
 func gist(d Drill) string {
+	if d.Walks != nil {
+		return d.Walks.text() + fmt.Sprintf(", in %d restarts", d.Walks.Restarts)
+	}
 	if !d.measured() {
 		return "not measured"
 	}

@@ -142,10 +142,12 @@ func figures(d Drill) string {
 		figure("restore", d.Restore, d.Bounds.Restore) + "  " + hurt(d) + contained(d)
 }
 
+// text is what became of the answers.
+func (w Walks) text() string { return fmt.Sprintf("%d of %d answers differ", w.Differ, w.Answers) }
+
 // walked is what was seen of users who were followed.
 func walked(d Drill) string {
-	w := d.Walks
-	text := fmt.Sprintf("%d of %d answers differ, in %d restarts", w.Differ, w.Answers, w.Restarts)
+	text := fmt.Sprintf("%s, in %d restarts", d.Walks.text(), d.Walks.Restarts)
 	if d.Restore != nil {
 		text = figure("restore", d.Restore, d.Bounds.Restore) + "  " + text
 	}
