@@ -33,6 +33,8 @@ func Describe(name holdfast.FaultName) Description { return descriptions()[name]
 const (
 	seenOnTheWay  = "the load's own requests to the replica, which no gateway is on the way of"
 	rulesWithdrew = "the rule is taken out of the proxy, which forgets it by itself 3 s after it was last renewed"
+	tableRemoved  = "the table of rules is removed; the kernel ends its effect by itself 3 s after it was last renewed"
+	packetFilter  = "root, and a kernel with nftables"
 )
 
 // descriptions has a line for each fault of All.
@@ -69,6 +71,30 @@ func descriptions() map[holdfast.FaultName]Description {
 		"silence": {
 			Does: "nothing is answered, neither connects nor what is connected", Witness: seenOnTheWay + ", got neither answer nor refusal",
 			Undo: rulesWithdrew, Layer: KernelLease,
+		},
+		"lag": {
+			Does: "every byte comes half a second later, give or take a tenth, both ways", Witness: seenOnTheWay + ", took at least 0.8 s",
+			Undo: rulesWithdrew, Layer: KernelLease,
+		},
+		"throttle": {
+			Does: "the path lets 2 KiB a second through, each way", Witness: seenOnTheWay + ", took at least half a second, or got nothing on a connection that was made",
+			Undo: rulesWithdrew, Layer: KernelLease,
+		},
+		"flap": {
+			Does: "status 500 for a second and none for 1.5 s, by turns, health path spared", Witness: seenOnTheWay + ", got it, then none, then it again",
+			Undo: rulesWithdrew, Layer: KernelLease,
+		},
+		"blackhole": {
+			Does: "the kernel drops every packet to the replica", Witness: seenOnTheWay + ", could not connect, and nothing of them arrived",
+			Undo: tableRemoved, Layer: KernelLease, Needs: packetFilter,
+		},
+		"one-way": {
+			Does: "the kernel drops every packet from the replica", Witness: seenOnTheWay + ", could not connect although they arrived",
+			Undo: tableRemoved, Layer: KernelLease, Needs: packetFilter,
+		},
+		"lossy": {
+			Does: "the kernel drops one packet in five, both ways", Witness: "the kernel, which counts what it had to send again of " + seenOnTheWay,
+			Undo: tableRemoved, Layer: KernelLease, Needs: packetFilter,
 		},
 		"sever": {
 			Does: "every replica of the service refuses, and after 1.5 s is silent", Witness: "the load's own requests to every replica were refused, then silent",

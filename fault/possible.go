@@ -23,7 +23,12 @@ type probe func() (why, next string)
 
 // probes are those of the faults that not every host can make.
 func probes() map[holdfast.FaultName]probe {
-	return map[holdfast.FaultName]probe{"stop": needsProcfs}
+	return map[holdfast.FaultName]probe{
+		"stop":      needsProcfs,
+		"blackhole": needsPacketFilter,
+		"one-way":   needsPacketFilter,
+		"lossy":     needsPacketFilter,
+	}
 }
 
 // needsProcfs is for what is seen in /proc alone.

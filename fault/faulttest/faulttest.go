@@ -39,6 +39,9 @@ type Effect struct {
 	Bitten func(holdfast.Victim) bool // it is true of this victim
 	Healed func(holdfast.Victim) bool // nothing of it is left
 	Struck Struck
+	// ByKernel says that the kernel carries the fault out, and so withdraws it, and
+	// not the fault proxy in the path.
+	ByKernel bool
 }
 
 // Struck is what a fault strikes.
@@ -92,6 +95,10 @@ func Run(t *testing.T, make func() holdfast.Fault, effect Effect) {
 	t.Run("is undone by another process", func(t *testing.T) { undoneElsewhere(t, make, effect) })
 	if effect.Struck != Process {
 		t.Run("lapses when nobody renews it", func(t *testing.T) { lapses(t, make, effect) })
+		if effect.ByKernel {
+			t.Run("is undone whatever became of the proxy", func(t *testing.T) { proxyNoMatter(t, make, effect) })
+			return
+		}
 		t.Run("does not outlive its proxy, nor wait for it", func(t *testing.T) { proxyLost(t, make, effect) })
 	}
 }

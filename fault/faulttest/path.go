@@ -20,6 +20,7 @@ import (
 	"holdfast"
 	"holdfast/fault/proxy"
 	"holdfast/internal/proc"
+	"holdfast/internal/tcp"
 	"holdfast/internal/unixsock"
 )
 
@@ -184,6 +185,51 @@ func ask(victim holdfast.Victim, path string, patience time.Duration) (status in
 	return got.StatusCode, time.Since(began), nil
 }
 
+// flaps asks a victim for as long as a flap takes to come round, and tells
+// whether it failed at any time.
+func flaps(victim holdfast.Victim) bool {
+	const round = 3 * time.Second
+	for deadline := time.Now().Add(round); time.Now().Before(deadline); {
+		if status, _, err := ask(victim, "/", round); err == nil && status == http.StatusInternalServerError {
+			return true
+		}
+	}
+	return false
+}
+
+// losesPackets asks a victim twelve times at once and tells whether the kernel
+// had to send anything again. Where one packet in five is lost, two of three
+// connections lose something: that none of twelve does happens once in 400,000
+// times.
+func losesPackets(victim holdfast.Victim) bool {
+	address, err := front(victim)
+	if err != nil {
+		return false
+	}
+	const times = 12
+	lost := make(chan bool, times)
+	for range times {
+		go func() { lost <- losesOne(address) }()
+	}
+	any := false
+	for range times {
+		any = <-lost || any
+	}
+	return any
+}
+
+func losesOne(address string) bool {
+	conn, err := net.DialTimeout("tcp", address, 3*time.Second)
+	if err != nil {
+		return false
+	}
+	defer conn.Close()
+	conn.SetDeadline(time.Now().Add(3 * time.Second))
+	io.WriteString(conn, "GET / HTTP/1.1\r\nHost: victim\r\n\r\n")
+	conn.Read(make([]byte, 1))
+	return tcp.Resent(conn.(*net.TCPConn)) > 0
+}
+
 // Effects says of every fault of the catalogue how it is seen from outside.
 func Effects() map[holdfast.FaultName]Effect {
 	dead := func(v holdfast.Victim) bool { return !proc.Alive(v.Pid, v.Ticks) }
@@ -215,13 +261,37 @@ func Effects() map[holdfast.FaultName]Effect {
 	inPath := func(bitten func(holdfast.Victim) bool) Effect {
 		return Effect{Bitten: bitten, Healed: well, Struck: InPath}
 	}
+	byKernel := func(bitten func(holdfast.Victim) bool) Effect {
+		return Effect{Bitten: bitten, Healed: well, Struck: InPath, ByKernel: true}
+	}
+	healed := func(of Effect, healed func(holdfast.Victim) bool) Effect {
+		of.Healed = healed
+		return of
+	}
+	late := func(least time.Duration, query string) func(holdfast.Victim) bool {
+		return func(v holdfast.Victim) bool {
+			status, took, err := ask(v, "/"+query, long)
+			return err == nil && status == http.StatusOK && took >= least
+		}
+	}
+	halfOpen := func(v holdfast.Victim) bool {
+		address, err := front(v)
+		return err == nil && tcp.HalfOpen(address)
+	}
 	return map[holdfast.FaultName]Effect{
-		"kill": {Bitten: dead, Healed: dead}, // what is dead is not put back
-		"stop": {Bitten: Stopped, Healed: func(v holdfast.Victim) bool { return !dead(v) && !Stopped(v) }},
-		"delay": inPath(func(v holdfast.Victim) bool {
-			status, took, err := ask(v, "/", long)
-			return err == nil && status == http.StatusOK && took >= time.Second
+		"kill":  {Bitten: dead, Healed: dead}, // what is dead is not put back
+		"stop":  {Bitten: Stopped, Healed: func(v holdfast.Victim) bool { return !dead(v) && !Stopped(v) }},
+		"delay": inPath(late(time.Second, "")),
+		"lag":   inPath(late(2*400*time.Millisecond, "")),
+		// A kilobyte comes at once, and what is beyond it takes its time.
+		"throttle": healed(inPath(late(500*time.Millisecond, "?"+strings.Repeat("x", 2<<10))), func(v holdfast.Victim) bool {
+			return !late(250*time.Millisecond, "?"+strings.Repeat("x", 2<<10))(v) && well(v)
 		}),
+		// Only for a part of each period: one look may be in the other.
+		"flap":      healed(inPath(func(v holdfast.Victim) bool { return flaps(v) && spared(v) }), func(v holdfast.Victim) bool { return !flaps(v) && well(v) }),
+		"blackhole": byKernel(func(v holdfast.Victim) bool { return timesOut(v) && !halfOpen(v) }),
+		"one-way":   byKernel(func(v holdfast.Victim) bool { return timesOut(v) && halfOpen(v) }),
+		"lossy":     healed(byKernel(losesPackets), func(v holdfast.Victim) bool { return well(v) && !losesPackets(v) }),
 		"fail": inPath(func(v holdfast.Victim) bool {
 			status, _, err := ask(v, "/", long)
 			return err == nil && status == http.StatusInternalServerError && spared(v)
@@ -261,6 +331,9 @@ func lapses(t *testing.T, make func() holdfast.Fault, effect Effect) {
 	}
 	if err := leased.Renew(t.Context(), victim); err == nil {
 		t.Error("renewed what had lapsed")
+	}
+	if err := leased.Undo(t.Context(), victim); err != nil { // it may have left a trace without effect
+		t.Errorf("undo what had lapsed: %v", err)
 	}
 }
 
@@ -306,6 +379,37 @@ func proxyLost(t *testing.T, make func() holdfast.Fault, effect Effect) {
 	}
 	syscall.Kill(state.Pid, syscall.SIGKILL)
 	Eventually(t, "the proxy is gone", func() bool { return make().Undo(t.Context(), victim) == nil })
+	if err := make().Inject(t.Context(), victim); err == nil {
+		t.Error("injected without a proxy")
+	}
+}
+
+// proxyNoMatter undoes what the kernel carries out while the proxy in the path is
+// stuck, and when it is dead.
+func proxyNoMatter(t *testing.T, make func() holdfast.Fault, effect Effect) {
+	t.Parallel()
+	victim := inPaths(t, effect.Struck, 1)[0]
+	if err := make().Inject(t.Context(), victim); err != nil {
+		t.Fatal(err)
+	}
+	state, err := proxy.Dial(victim.Proxy).State(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	syscall.Kill(state.Pid, syscall.SIGSTOP)
+	Eventually(t, "the proxy is stopped", func() bool { return Stopped(holdfast.Victim{Pid: state.Pid, Ticks: state.Ticks}) })
+	began := time.Now()
+	err = make().Undo(t.Context(), victim)
+	if took := time.Since(began); err != nil || took > time.Second {
+		t.Errorf("with a proxy that is stopped: %v after %v", err, took)
+	}
+	syscall.Kill(state.Pid, syscall.SIGCONT)
+	Eventually(t, "nothing of the fault is left", func() bool { return effect.Healed(victim) })
+	syscall.Kill(state.Pid, syscall.SIGKILL)
+	Eventually(t, "the proxy is gone", func() bool { return !proc.Alive(state.Pid, state.Ticks) })
+	if err := make().Undo(t.Context(), victim); err != nil {
+		t.Errorf("with a proxy that is dead: %v", err)
+	}
 	if err := make().Inject(t.Context(), victim); err == nil {
 		t.Error("injected without a proxy")
 	}
