@@ -17,6 +17,8 @@ import (
 	"syscall"
 	"time"
 	"unicode"
+
+	"holdfast/internal/tcp"
 )
 
 const (
@@ -170,6 +172,14 @@ type connection struct {
 	limit   *io.LimitedReader
 	reader  *bufio.Reader
 	scratch [4 << 10]byte // what io.Copy would allocate eightfold for every answer
+}
+
+// resent is how many packets the kernel has sent again on a connection.
+func (c *connection) resent() int {
+	if socket, ok := c.Conn.(syscall.Conn); ok {
+		return tcp.Resent(socket)
+	}
+	return 0
 }
 
 // quiet tells whether nothing has come on an idle connection: neither its end

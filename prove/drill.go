@@ -108,7 +108,7 @@ func (d *drilling) stuck(ctx context.Context, why error) (report.Drill, error) {
 	default:
 	}
 	d.copy.spoiled = true
-	drill := undecided(d.mode, d.by, "the fault proxy did not answer when the fault was to be taken away, and all paths with it: "+why.Error())
+	drill := undecided(d.mode, d.by, "the fault could not be taken away, and lapsed when nobody renewed it: "+why.Error())
 	drill.Strikes, drill.Witness = strikes(facts{mode: d.mode, victim: d.victim}), d.witness()
 	return drill, nil
 }
@@ -143,7 +143,7 @@ func (p *proving) prepare(ctx context.Context, mode holdfast.FailureMode, by hol
 		d.targets = aside(d.targets, caller)
 	}
 	d.stakes = stakes(p.o.System, d.targets, mode)
-	if d.before, err = warden.TakeSnapshot(p.copy.ledger, p.copy.chronicle.knows); err != nil {
+	if d.before, err = p.copy.snapshot(); err != nil {
 		return nil, err
 	}
 	plan := p.plan(weigh(d.targets, d.service.Name), longest)
@@ -225,12 +225,13 @@ func (d *drilling) seenEnough() bool {
 	return noticed && (d.hopeless() || d.usersWhole(d.injected))
 }
 
-// atLeast is how long a fault is watched at least. A lost edge is silent only
+// atLeast is how long a fault is watched at least. One that comes and goes has to
+// come round. A lost edge is silent only
 // after it was refused for a while, and what is asked then may take as long as
 // its timeout to be answered.
 func (d *drilling) atLeast() time.Duration {
 	if d.loss == nil {
-		return watchAtLeast
+		return max(watchAtLeast, witnesses()[d.fault.Name()].watch)
 	}
 	return max(watchAtLeast, severRefuses+min(d.loss.timeout, longestTimeout)+onTheWay)
 }
@@ -352,7 +353,7 @@ func (d *drilling) conclude(ctx context.Context, ended time.Duration) (report.Dr
 	if err := d.sameProxy(ctx); err != nil {
 		f.broken, d.copy.spoiled = cmp.Or(f.broken, err.Error()), true
 	}
-	after, err := warden.TakeSnapshot(d.copy.ledger, d.copy.chronicle.knows)
+	after, err := d.copy.snapshot()
 	if err != nil {
 		return report.Drill{}, err
 	}

@@ -10,8 +10,9 @@ import (
 // A Snapshot is what is to be seen of a run on this host at one moment: the
 // processes that carry its copy's mark, and the faults not undone.
 type Snapshot struct {
-	Processes []Seen  `json:"processes"` // by pid
-	Open      []Entry `json:"open,omitempty"`
+	Processes []Seen   `json:"processes"` // by pid
+	Open      []Entry  `json:"open,omitempty"`
+	Traces    []string `json:"traces,omitempty"` // of faults, elsewhere: tables of rules, groups
 }
 
 // A Seen is one process of a snapshot.
@@ -24,13 +25,22 @@ type Seen struct {
 
 // TakeSnapshot looks at the run of a ledger. It changes nothing. known says
 // whether a name ("catalog-1#2") is of something that should run now, by the
-// keeper's table; ask the keeper after the restart that is to be judged.
-func TakeSnapshot(ledger string, known func(name string) bool) (Snapshot, error) {
+// keeper's table; ask the keeper after the restart that is to be judged. Each of
+// looks says what is to be seen of the run's faults in a place that faults know
+// and a warden does not.
+func TakeSnapshot(ledger string, known func(name string) bool, looks ...func() ([]string, error)) (Snapshot, error) {
 	account, err := readAccount(ledger)
 	if err != nil {
 		return Snapshot{}, fmt.Errorf("snapshot: %w", err)
 	}
 	shot := Snapshot{Open: account.open()}
+	for _, look := range looks {
+		traces, err := look()
+		if err != nil {
+			return Snapshot{}, fmt.Errorf("snapshot: %w", err)
+		}
+		shot.Traces = append(shot.Traces, traces...)
+	}
 	for process, name := range (remains{keep: account.place.Keep, keeper: account.keeper}).living() {
 		if state, err := proc.State(process.Pid); err == nil {
 			shot.Processes = append(shot.Processes, Seen{
@@ -61,6 +71,11 @@ func Residue(before, after Snapshot) []string {
 	for _, entry := range after.Open {
 		if !slices.ContainsFunc(before.Open, func(e Entry) bool { return e.ID == entry.ID }) {
 			left = append(left, fmt.Sprintf("%s is not undone", entry))
+		}
+	}
+	for _, trace := range after.Traces {
+		if !slices.Contains(before.Traces, trace) {
+			left = append(left, trace+" is still there")
 		}
 	}
 	return left

@@ -37,6 +37,11 @@ func TestResidue(t *testing.T) {
 			after:  Snapshot{Processes: []Seen{seen(1, "catalog-1#1", "T", true)}},
 			want:   []string{"catalog-1#1 (pid 1) is stopped"},
 		},
+		"a trace that a fault left": {
+			before: Snapshot{Traces: []string{"table a"}},
+			after:  Snapshot{Traces: []string{"table a", "table b"}},
+			want:   []string{"table b is still there"},
+		},
 		"not undone": {
 			after: Snapshot{Open: []Entry{{ID: 3, Fault: "kill", Victim: holdfast.Victim{ID: holdfast.ReplicaID{Service: "catalog", Ordinal: 1, Incarnation: 1}}}}},
 			want:  []string{"kill on catalog-1#1 (pid 0) is not undone"},

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net"
 	"net/http"
 	"os"
@@ -20,7 +21,6 @@ import (
 	"holdfast"
 	"holdfast/fault/proxy"
 	"holdfast/internal/proc"
-	"holdfast/internal/tcp"
 	"holdfast/internal/unixsock"
 )
 
@@ -185,59 +185,9 @@ func ask(victim holdfast.Victim, path string, patience time.Duration) (status in
 	return got.StatusCode, time.Since(began), nil
 }
 
-// flaps asks a victim for as long as a flap takes to come round, and tells
-// whether it failed at any time.
-func flaps(victim holdfast.Victim) bool {
-	const round = 3 * time.Second
-	for deadline := time.Now().Add(round); time.Now().Before(deadline); {
-		if status, _, err := ask(victim, "/", round); err == nil && status == http.StatusInternalServerError {
-			return true
-		}
-	}
-	return false
-}
-
-// losesPackets asks a victim twelve times at once and tells whether the kernel
-// had to send anything again. Where one packet in five is lost, two of three
-// connections lose something: that none of twelve does happens once in 400,000
-// times.
-func losesPackets(victim holdfast.Victim) bool {
-	address, err := front(victim)
-	if err != nil {
-		return false
-	}
-	const times = 12
-	lost := make(chan bool, times)
-	for range times {
-		go func() { lost <- losesOne(address) }()
-	}
-	any := false
-	for range times {
-		any = <-lost || any
-	}
-	return any
-}
-
-func losesOne(address string) bool {
-	conn, err := net.DialTimeout("tcp", address, 3*time.Second)
-	if err != nil {
-		return false
-	}
-	defer conn.Close()
-	conn.SetDeadline(time.Now().Add(3 * time.Second))
-	io.WriteString(conn, "GET / HTTP/1.1\r\nHost: victim\r\n\r\n")
-	conn.Read(make([]byte, 1))
-	return tcp.Resent(conn.(*net.TCPConn)) > 0
-}
-
 // Effects says of every fault of the catalogue how it is seen from outside.
 func Effects() map[holdfast.FaultName]Effect {
 	dead := func(v holdfast.Victim) bool { return !proc.Alive(v.Pid, v.Ticks) }
-	const soon, long = 400 * time.Millisecond, 5 * time.Second
-	well := func(v holdfast.Victim) bool {
-		status, took, err := ask(v, "/", long)
-		return err == nil && status == http.StatusOK && took < 900*time.Millisecond
-	}
 	fails := func(how ...error) func(holdfast.Victim) bool {
 		return func(v holdfast.Victim) bool {
 			_, _, err := ask(v, "/", long)
@@ -249,49 +199,10 @@ func Effects() map[holdfast.FaultName]Effect {
 			return false
 		}
 	}
-	timesOut := func(v holdfast.Victim) bool {
-		_, _, err := ask(v, "/", soon)
-		var timeout net.Error
-		return errors.As(err, &timeout) && timeout.Timeout()
-	}
-	spared := func(v holdfast.Victim) bool {
-		status, _, err := ask(v, HealthPath, long)
-		return err == nil && status == http.StatusOK
-	}
-	inPath := func(bitten func(holdfast.Victim) bool) Effect {
-		return Effect{Bitten: bitten, Healed: well, Struck: InPath}
-	}
-	byKernel := func(bitten func(holdfast.Victim) bool) Effect {
-		return Effect{Bitten: bitten, Healed: well, Struck: InPath, ByKernel: true}
-	}
-	healed := func(of Effect, healed func(holdfast.Victim) bool) Effect {
-		of.Healed = healed
-		return of
-	}
-	late := func(least time.Duration, query string) func(holdfast.Victim) bool {
-		return func(v holdfast.Victim) bool {
-			status, took, err := ask(v, "/"+query, long)
-			return err == nil && status == http.StatusOK && took >= least
-		}
-	}
-	halfOpen := func(v holdfast.Victim) bool {
-		address, err := front(v)
-		return err == nil && tcp.HalfOpen(address)
-	}
-	return map[holdfast.FaultName]Effect{
+	effects := map[holdfast.FaultName]Effect{
 		"kill":  {Bitten: dead, Healed: dead}, // what is dead is not put back
 		"stop":  {Bitten: Stopped, Healed: func(v holdfast.Victim) bool { return !dead(v) && !Stopped(v) }},
-		"delay": inPath(late(time.Second, "")),
-		"lag":   inPath(late(2*400*time.Millisecond, "")),
-		// A kilobyte comes at once, and what is beyond it takes its time.
-		"throttle": healed(inPath(late(500*time.Millisecond, "?"+strings.Repeat("x", 2<<10))), func(v holdfast.Victim) bool {
-			return !late(250*time.Millisecond, "?"+strings.Repeat("x", 2<<10))(v) && well(v)
-		}),
-		// Only for a part of each period: one look may be in the other.
-		"flap":      healed(inPath(func(v holdfast.Victim) bool { return flaps(v) && spared(v) }), func(v holdfast.Victim) bool { return !flaps(v) && well(v) }),
-		"blackhole": byKernel(func(v holdfast.Victim) bool { return timesOut(v) && !halfOpen(v) }),
-		"one-way":   byKernel(func(v holdfast.Victim) bool { return timesOut(v) && halfOpen(v) }),
-		"lossy":     healed(byKernel(losesPackets), func(v holdfast.Victim) bool { return well(v) && !losesPackets(v) }),
+		"delay": inPath(late(time.Second, "/")),
 		"fail": inPath(func(v holdfast.Victim) bool {
 			status, _, err := ask(v, "/", long)
 			return err == nil && status == http.StatusInternalServerError && spared(v)
@@ -304,6 +215,8 @@ func Effects() map[holdfast.FaultName]Effect {
 		}),
 		"sever": {Bitten: timesOut, Healed: well, Struck: Service}, // refused at first, and silent soon after
 	}
+	maps.Copy(effects, linkEffects())
+	return effects
 }
 
 // lapses holds a leased fault to its lease: renewed it stays in force beyond
