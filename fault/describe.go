@@ -93,7 +93,7 @@ func descriptions() map[holdfast.FaultName]Description {
 			Undo: tableRemoved, Layer: KernelLease, Needs: packetFilter,
 		},
 		"lossy": {
-			Does: "the kernel drops one packet in five, both ways", Witness: "the kernel, which counts what it had to send again of " + seenOnTheWay,
+			Does: "the kernel drops one packet in three, both ways", Witness: "the kernel, which counts what it had to send again of " + seenOnTheWay,
 			Undo: tableRemoved, Layer: KernelLease, Needs: packetFilter,
 		},
 		"sever": {

@@ -201,6 +201,9 @@ func Sweep() (swept []string, err error) {
 	if err != nil {
 		return nil, fmt.Errorf("sweep the packet filter's tables: %w", err)
 	}
+	if len(names) == 0 {
+		return nil, nil
+	}
 	self, err := ourselves()
 	if err != nil {
 		return nil, fmt.Errorf("sweep the packet filter's tables: %w", err)

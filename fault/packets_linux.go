@@ -241,7 +241,7 @@ func tryPacketFilter() error {
 	}
 	return lay(filter{
 		table: tablePrefix + "probe", ports: []uint16{1}, says: "a question to the kernel",
-		drops: []drop{{way: toVictim, oneIn: 1}, {way: fromVictim, oneIn: 5}},
+		drops: []drop{{way: toVictim, oneIn: 1}, {way: fromVictim, oneIn: 3}},
 	})
 }
 

@@ -178,8 +178,16 @@ type probing struct {
 
 func (p *probing) close() {
 	if p.conn != nil {
+		p.count()
 		p.conn.Close()
 		p.conn = nil
+	}
+}
+
+// count asks the kernel while there is a connection to ask about.
+func (p *probing) count() {
+	if p.conn != nil {
+		p.resent = p.conn.resent()
 	}
 }
 
@@ -218,7 +226,7 @@ func (p *probing) exchange(ctx context.Context, deadline time.Time) (first time.
 	if !p.keeps {
 		defer p.close()
 	}
-	defer func() { p.resent = conn.resent() }()
+	defer p.count()
 	if p.Path == "" {
 		return 0, 0, nil
 	}

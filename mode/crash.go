@@ -21,6 +21,7 @@ func Crash() Mode {
 		},
 		Remedies: []holdfast.Remedy{holdfast.RemedyRestart},
 		Fault:    "kill",
+		Variants: []holdfast.FaultName{"refuse"},
 		EndedBy:  ByRemedy,
 		Bounds: holdfast.Bounds{
 			Detect:   time.Second,

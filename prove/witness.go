@@ -213,9 +213,9 @@ func showsOneWay(probed []load.Probed) string {
 }
 
 // lostEnough is how many requests must have lost a packet. Of those on a
-// connection of their own half do, where one packet in five is lost: that fewer
-// than three of the thirty that are over in time do happens once in two million
-// times. Without loss the kernel sends nothing again on loopback.
+// connection of their own more than half do, where one packet in three is lost:
+// that fewer than three of the thirty that are over in time do happens once in
+// two million times. Without loss the kernel sends nothing again on loopback.
 const lostEnough = 3
 
 func showsLoss(probed []load.Probed) string {

@@ -23,7 +23,6 @@ import (
 	"holdfast/mode"
 	"holdfast/prove"
 	"holdfast/report"
-	"holdfast/warden"
 )
 
 func proveCommand() *cobra.Command {
@@ -141,7 +140,7 @@ func (p proving) file(ctx context.Context, name string, modes []string) (report.
 	if err := state.prepare(); err != nil {
 		return report.Run{}, exit(exitCouldNot, err)
 	}
-	if healed, err := warden.Heal(ctx, state.ledgers(), fault.All()); err != nil || !healed.Clean() {
+	if healed, err := state.heal(ctx); err != nil || !healed.Clean() {
 		fmt.Fprint(p.notices, healedText(healed))
 	}
 	if o.Program, err = os.Executable(); err != nil {

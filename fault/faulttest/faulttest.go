@@ -34,6 +34,9 @@ const patience = 2 * Lease
 // undoes one fault.
 const undoVerb = "faulttest-undo"
 
+// injectVerb makes it one that injects a fault and ends.
+const injectVerb = "faulttest-inject"
+
 // An Effect is how a fault is seen from outside, without asking the fault.
 type Effect struct {
 	Bitten func(holdfast.Victim) bool // it is true of this victim
@@ -61,7 +64,7 @@ func Main(faults ...holdfast.Fault) {
 		exit(actProxy(os.Args[2]))
 	case len(os.Args) == 2 && os.Args[1] == serveVerb:
 		exit(actServer())
-	case len(os.Args) == 4 && os.Args[1] == undoVerb:
+	case len(os.Args) == 4 && (os.Args[1] == undoVerb || os.Args[1] == injectVerb):
 	default:
 		return
 	}
@@ -72,6 +75,9 @@ func Main(faults ...holdfast.Fault) {
 	i := slices.IndexFunc(faults, func(f holdfast.Fault) bool { return string(f.Name()) == os.Args[2] })
 	if i < 0 {
 		exit(fmt.Errorf("no fault %q was given to faulttest.Main", os.Args[2]))
+	}
+	if os.Args[1] == injectVerb {
+		exit(faults[i].Inject(context.Background(), victim))
 	}
 	exit(faults[i].Undo(context.Background(), victim))
 }
@@ -194,6 +200,20 @@ func undoneElsewhere(t *testing.T, make func() holdfast.Fault, effect Effect) {
 		t.Fatal(err)
 	}
 	Eventually(t, "the fault bites", func() bool { return effect.Bitten(victim) })
+	elsewhere(t, undoVerb, make().Name(), victim)
+	Eventually(t, "nothing of the fault is left", func() bool { return effect.Healed(victim) })
+}
+
+// InjectElsewhere has another process inject a fault, which then ends. It must be
+// among those given to Main.
+func InjectElsewhere(t *testing.T, name holdfast.FaultName, victim holdfast.Victim) {
+	t.Helper()
+	elsewhere(t, injectVerb, name, victim)
+}
+
+// elsewhere has another process do something with a fault.
+func elsewhere(t *testing.T, verb string, name holdfast.FaultName, victim holdfast.Victim) {
+	t.Helper()
 	written, err := json.Marshal(victim)
 	if err != nil {
 		t.Fatal(err)
@@ -202,11 +222,9 @@ func undoneElsewhere(t *testing.T, make func() holdfast.Fault, effect Effect) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	out, err := exec.Command(self, undoVerb, string(make().Name()), string(written)).CombinedOutput()
-	if err != nil {
-		t.Fatalf("undo by another process: %v\n%s", err, out)
+	if out, err := exec.Command(self, verb, string(name), string(written)).CombinedOutput(); err != nil {
+		t.Fatalf("%s %s by another process: %v\n%s", verb, name, err, out)
 	}
-	Eventually(t, "nothing of the fault is left", func() bool { return effect.Healed(victim) })
 }
 
 // RunLost takes the injector away in the middle of the fault, dead and then

@@ -95,9 +95,8 @@ func flaps(victim holdfast.Victim) bool {
 }
 
 // losesPackets asks a victim twelve times at once and tells whether the kernel
-// had to send anything again. Where one packet in five is lost, two of three
-// connections lose something: that none of twelve does happens once in 400,000
-// times.
+// had to send anything again. Where one packet in three is lost, four of
+// five connections lose something: that none of twelve does does not happen.
 func losesPackets(victim holdfast.Victim) bool {
 	address, err := front(victim)
 	if err != nil {

@@ -100,6 +100,9 @@ func another(t *testing.T, args ...string) (cmd *exec.Cmd, said io.Reader) {
 	return cmd, said
 }
 
+// InPaths are n replicas behind one fault proxy of their own.
+func InPaths(t *testing.T, n int) []holdfast.Victim { return inPaths(t, InPath, n) }
+
 // inPaths starts n services behind one fault proxy. What is struck in a path is
 // a replica of the same service as its bystander; what strikes a service has
 // another service beside it.
