@@ -18,7 +18,6 @@ import (
 
 	"holdfast"
 	"holdfast/diagnostic"
-	"holdfast/fault"
 	"holdfast/internal/proc"
 	"holdfast/mode"
 	"holdfast/prove"
