@@ -19,7 +19,7 @@ func BenchmarkAsk(b *testing.B) {
 		defer r.close()
 		b.ReportAllocs()
 		for b.Loop() {
-			if got := r.ask(b.Context(), false, time.Now().Add(time.Second)); got.err != nil {
+			if got := r.ask(b.Context(), r.get, manner{}, time.Now().Add(time.Second)); got.err != nil {
 				b.Fatal(got.err)
 			}
 		}

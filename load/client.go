@@ -12,12 +12,14 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"strconv"
 	"strings"
 	"sync"
 	"syscall"
 	"time"
 	"unicode"
 
+	"holdfast"
 	"holdfast/internal/tcp"
 )
 
@@ -32,7 +34,7 @@ const (
 // degradedHeader marks an answer that was given in a dependency's place.
 const degradedHeader = "Holdfast-Degraded"
 
-// A route asks one target, over HTTP/1.1 or bare TCP.
+// A route leads to one address, over HTTP/1.1, HTTP/2 or bare TCP.
 //
 // It is not net/http's client, because that sends a GET again, unasked, when a
 // kept connection turns out to be dead: the user would be spared in our record
@@ -41,15 +43,17 @@ const degradedHeader = "Holdfast-Degraded"
 // not used; what closes after that is a failure.
 type route struct {
 	address string      // host:port
-	once    []byte      // the request on a connection of its own
-	again   []byte      // the request on a kept connection
 	tls     *tls.Config // nil where nothing is secured
 	bare    *Target     // of which nothing is known but what it is told and must say; nil for HTTP
+	get     *request    // what a target is asked; nil where sessions ask
 
-	mu   sync.Mutex
-	idle []*connection // longest idle first, so that requests go round all of them
+	mu      sync.Mutex
+	idle    []*connection   // longest idle first, so that requests go round all of them
+	second  *http.Transport // makes connections of HTTP/2, and does nothing else; nil until there is one
+	streams []*stream       // those that are kept
 }
 
+// newRoute leads to a target.
 func newRoute(target Target) (*route, error) {
 	at, err := url.Parse(target.URL)
 	if err != nil {
@@ -58,20 +62,74 @@ func newRoute(target Target) (*route, error) {
 	if at.Scheme == "tcp" {
 		return &route{address: at.Host, bare: &target}, nil
 	}
+	r := leadTo(at)
+	r.get = (&request{method: http.MethodGet, at: at}).spell()
+	return r, nil
+}
+
+// leadTo leads to where a URL points.
+func leadTo(at *url.URL) *route {
 	port, secured := at.Port(), (*tls.Config)(nil)
 	if at.Scheme == "https" {
 		secured = &tls.Config{ServerName: at.Hostname(), MinVersion: tls.VersionTLS12}
 		port = cmp.Or(port, "443")
 	}
-	port = cmp.Or(port, "80")
+	return &route{address: net.JoinHostPort(at.Hostname(), cmp.Or(port, "80")), tls: secured}
+}
+
+// A request is what is to be sent.
+type request struct {
+	method string
+	at     *url.URL
+	header []holdfast.Field
+	body   string
+	whole  bool // the answer's body is wanted, and not its beginning only
+
+	once  []byte // as HTTP/1.1, on a connection of its own
+	again []byte // the same on a kept connection
+}
+
+// spell writes a request down as HTTP/1.1.
+func (q *request) spell() *request {
+	host, fields := q.fields()
+	var head strings.Builder
+	head.WriteString(q.method + " " + q.at.RequestURI() + " HTTP/1.1\r\nHost: " + host + "\r\n")
+	for _, field := range fields {
+		head.WriteString(field.Name + ": " + field.Value + "\r\n")
+	}
+	if q.body != "" || q.method == http.MethodPost || q.method == http.MethodPut || q.method == http.MethodPatch {
+		head.WriteString("Content-Length: " + strconv.Itoa(len(q.body)) + "\r\n")
+	}
+	q.once = []byte(head.String() + "Connection: close\r\n\r\n" + q.body)
+	q.again = []byte(head.String() + "\r\n" + q.body)
+	return q
+}
+
+// fields are the headers of a request: its own, and what it does not say itself.
+func (q *request) fields() (host string, fields []holdfast.Field) {
+	host = q.at.Host
+	said := map[string]bool{}
+	for _, field := range q.header {
+		name := http.CanonicalHeaderKey(field.Name)
+		if said[name] = true; name == "Host" {
+			host = field.Value
+			continue
+		}
+		fields = append(fields, field)
+	}
 	// Identity, because what is not asked for need not be unpacked.
-	head := "GET " + at.RequestURI() + " HTTP/1.1\r\nHost: " + at.Host + "\r\nUser-Agent: holdfast-load\r\nAccept: */*\r\nAccept-Encoding: identity\r\n"
-	return &route{
-		address: net.JoinHostPort(at.Hostname(), port),
-		once:    []byte(head + "Connection: close\r\n\r\n"),
-		again:   []byte(head + "\r\n"),
-		tls:     secured,
-	}, nil
+	for _, field := range []holdfast.Field{{Name: "User-Agent", Value: "holdfast-load"}, {Name: "Accept", Value: "*/*"}, {Name: "Accept-Encoding", Value: "identity"}} {
+		if !said[field.Name] {
+			fields = append(fields, field)
+		}
+	}
+	return host, fields
+}
+
+// A manner is how a user's requests are sent.
+type manner struct {
+	fresh  bool // on connections of their own
+	second bool // over HTTP/2
 }
 
 // An answer is what came back: a status, or the reason why none did. A status
@@ -79,27 +137,29 @@ func newRoute(target Target) (*route, error) {
 type answer struct {
 	status   int
 	degraded bool
-	body     string
+	header   http.Header
+	text     []byte // of the body: all of it up to maxText where the request wants it whole, else its beginning
+	body     string // its beginning where the answer failed, printable
+	protocol string // "h2" where it was asked over that
 	err      error
 }
 
 // ask sends one request and reads the whole answer, until deadline at most.
-func (r *route) ask(ctx context.Context, fresh bool, deadline time.Time) answer {
+func (r *route) ask(ctx context.Context, q *request, how manner, deadline time.Time) answer {
 	if r.bare != nil {
 		return answer{err: r.knock(ctx, deadline)}
 	}
-	conn, err := r.connect(ctx, fresh, deadline)
+	if how.second {
+		return r.stream(ctx, q, how.fresh, deadline)
+	}
+	conn, err := r.connect(ctx, how.fresh, deadline)
 	if err != nil {
 		return answer{err: step("connect", err)}
 	}
 	conn.SetDeadline(deadline)
 	cut := context.AfterFunc(ctx, func() { conn.SetDeadline(time.Unix(1, 0)) })
-	request := r.again
-	if fresh {
-		request = r.once
-	}
-	got, reusable := conn.exchange(request)
-	if !cut() || fresh || !reusable || !r.keep(conn) {
+	got, reusable := conn.exchange(q, how.fresh)
+	if !cut() || how.fresh || !reusable || !r.keep(conn) {
 		conn.Close()
 	}
 	return got
@@ -164,6 +224,7 @@ func (r *route) close() {
 	for conn := r.take(); conn != nil; conn = r.take() {
 		conn.Close()
 	}
+	r.retireAll()
 }
 
 // A connection carries one request at a time.
@@ -205,35 +266,55 @@ func (c *connection) quiet() bool {
 
 // exchange writes a request and reads its answer to the end. The connection is
 // reusable when the answer ended where it said it would and nothing came after.
-func (c *connection) exchange(request []byte) (got answer, reusable bool) {
-	if _, err := c.Write(request); err != nil {
+func (c *connection) exchange(q *request, fresh bool) (got answer, reusable bool) {
+	written := q.again
+	if fresh {
+		written = q.once
+	}
+	if _, err := c.Write(written); err != nil {
 		return answer{err: step("send", err)}, false
 	}
-	response, err := c.head()
+	response, err := c.head(q.method)
 	if err != nil {
 		return answer{err: step("answer", err)}, false
 	}
-	got.status, got.degraded = response.StatusCode, response.Header.Get(degradedHeader) != ""
-	begins := opening{limit: maxBody}
-	if _, err := io.CopyBuffer(&begins, response.Body, c.scratch[:]); err != nil {
-		got.err = step("body", err)
-	}
-	if got.err != nil || got.status >= http.StatusInternalServerError {
-		got.body = printable(string(begins.text), maxBody)
-	}
+	got = q.hear(response, c.scratch[:])
 	return got, got.err == nil && !response.Close && c.reader.Buffered() == 0
 }
 
+// hear reads an answer to its end.
+func (q *request) hear(response *http.Response, scratch []byte) answer {
+	got := answer{status: response.StatusCode, degraded: response.Header.Get(degradedHeader) != "", header: response.Header}
+	begins := opening{limit: maxBody}
+	if q.whole {
+		begins.limit = maxText + 1 // one more tells that there is more
+	}
+	if _, err := io.CopyBuffer(&begins, response.Body, scratch); err != nil {
+		got.err = step("body", err)
+	}
+	if got.text = begins.text; got.err != nil || got.status >= http.StatusInternalServerError {
+		got.body = head(string(got.text))
+	}
+	return got
+}
+
+// head is the beginning of a body, as it is kept.
+func head(text string) string { return printable(text[:min(len(text), 2*maxBody)], maxBody) }
+
 // head reads the first answer that is not an interim one.
-func (c *connection) head() (*http.Response, error) {
+func (c *connection) head(method string) (*http.Response, error) {
 	c.limit.N = maxHead
+	var asked *http.Request
+	if method == http.MethodHead { // whose answer has a length and no body
+		asked = &http.Request{Method: method}
+	}
 	for range maxInterim {
-		response, err := http.ReadResponse(c.reader, nil)
+		response, err := http.ReadResponse(c.reader, asked)
 		if err != nil {
 			return nil, err
 		}
 		if response.StatusCode >= http.StatusOK {
-			c.limit.N = math.MaxInt64 // a body has no bound but the deadline; none of it is kept
+			c.limit.N = math.MaxInt64 // a body has no bound but the deadline; what is kept of it has
 			return response, nil
 		}
 	}

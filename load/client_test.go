@@ -12,6 +12,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"holdfast"
 )
 
 // script serves every connection by the same function and counts them.
@@ -106,7 +108,7 @@ func TestWhatAnAnswerMeans(t *testing.T) {
 					io.WriteString(conn, c.says)
 				}
 			}).route(t)
-			got := r.ask(t.Context(), false, time.Now().Add(10*time.Second))
+			got := r.ask(t.Context(), r.get, manner{}, time.Now().Add(10*time.Second))
 			if text := errorText(got.err); got.status != c.status || got.degraded != c.degraded || text != c.err || got.body != c.body {
 				t.Errorf("got %d, %q, %q; want %d, %q, %q", got.status, text, got.body, c.status, c.err, c.body)
 			}
@@ -123,16 +125,16 @@ func errorText(err error) string {
 
 func TestTimeoutsAndRefusals(t *testing.T) {
 	silent := play(t, func(conn net.Conn, requests *bufio.Reader) { io.Copy(io.Discard, requests) }).route(t)
-	if got := silent.ask(t.Context(), false, time.Now().Add(50*time.Millisecond)); errorText(got.err) != "answer: timeout" {
+	if got := silent.ask(t.Context(), silent.get, manner{}, time.Now().Add(50*time.Millisecond)); errorText(got.err) != "answer: timeout" {
 		t.Errorf("a silent server: %v", got.err)
 	}
-	if got := silent.ask(t.Context(), false, time.Now().Add(-time.Second)); errorText(got.err) != "connect: timeout" {
+	if got := silent.ask(t.Context(), silent.get, manner{}, time.Now().Add(-time.Second)); errorText(got.err) != "connect: timeout" {
 		t.Errorf("a deadline that is over: %v", got.err)
 	}
 	gone := play(t, nil)
 	refused := gone.route(t)
 	gone.listener.Close()
-	if got := refused.ask(t.Context(), false, time.Now().Add(10*time.Second)); errorText(got.err) != "connect: connection refused" {
+	if got := refused.ask(t.Context(), refused.get, manner{}, time.Now().Add(10*time.Second)); errorText(got.err) != "connect: connection refused" {
 		t.Errorf("nobody listens: %v", got.err)
 	}
 }
@@ -154,7 +156,7 @@ func TestConnectionsAreKeptOrFresh(t *testing.T) {
 		fresh bool
 		made  int
 	}{{false, 1}, {false, 1}, {true, 2}, {false, 2}, {true, 3}} {
-		if got := r.ask(t.Context(), c.fresh, time.Now().Add(10*time.Second)); got.err != nil || got.status != 200 {
+		if got := r.ask(t.Context(), r.get, manner{fresh: c.fresh}, time.Now().Add(10*time.Second)); got.err != nil || got.status != 200 {
 			t.Fatalf("request %d: %+v", n, got)
 		}
 		head := <-heads
@@ -177,7 +179,7 @@ func TestAConnectionClosedWhileIdleHurtsNobody(t *testing.T) {
 	})
 	r := s.route(t)
 	for n := range 5 {
-		if got := r.ask(t.Context(), false, time.Now().Add(10*time.Second)); got.err != nil {
+		if got := r.ask(t.Context(), r.get, manner{}, time.Now().Add(10*time.Second)); got.err != nil {
 			t.Fatalf("request %d: %v", n, got.err)
 		}
 		<-closed
@@ -275,8 +277,8 @@ func TestRunWantsAPlan(t *testing.T) {
 func TestALineFits(t *testing.T) {
 	worst := strings.Repeat("<", maxBody)
 	text, err := json.Marshal(line{Result: &Result{
-		Target: worst[:maxName], Bare: true, Fresh: true, Intended: -1 << 63, Sent: -1 << 63, Ended: -1 << 63,
-		Status: 599, Error: "connect: " + worst[:maxError], Failed: true, Late: true, Body: worst,
+		Target: worst[:maxName], Bare: true, Fresh: true, Protocol: "h2", Session: holdfast.SessionName(worst[:maxName]), Run: runID(0, 0, 0), Step: maxSteps, Of: maxSteps, Write: true, Intended: -1 << 63, Sent: -1 << 63, Ended: -1 << 63,
+		Status: 599, Error: "connect: " + worst[:maxError], Failed: true, Late: true, Degraded: true, Body: worst,
 	}})
 	if err != nil || len(text) >= maxLine {
 		t.Errorf("%d bytes (%v), want less than %d", len(text), err, maxLine)

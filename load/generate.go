@@ -8,6 +8,8 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/url"
+	"os"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -46,24 +48,14 @@ func Generate(ctx context.Context, plan Plan, in io.Reader, out io.Writer) error
 	if err := plan.Check(); err != nil {
 		return err
 	}
+	g := &generation{plan: plan, slots: make(chan struct{}, plan.Cap), over: make(chan struct{})}
+	defer g.close()
+	if err := g.ready(); err != nil {
+		return err
+	}
 	ctx, cut := context.WithCancelCause(ctx)
 	defer cut(nil)
-	g := &generation{plan: plan, slots: make(chan struct{}, plan.Cap), told: listen(in)}
-	for _, target := range plan.Targets {
-		route, err := newRoute(target)
-		if err != nil {
-			return fmt.Errorf("target %s: %w", target.Name, err)
-		}
-		defer route.close()
-		g.routes = append(g.routes, route)
-	}
-	for _, probe := range plan.Probes {
-		route, err := newRoute(Target{Name: probe.Name, URL: probe.url()})
-		if err != nil {
-			return fmt.Errorf("probe %s: %w", probe.Name, err)
-		}
-		g.asks = append(g.asks, route)
-	}
+	g.told = listen(in)
 	written := make(chan struct{})
 	finished := make(chan struct{})
 	go func() {
@@ -88,14 +80,63 @@ func Generate(ctx context.Context, plan Plan, in io.Reader, out io.Writer) error
 
 // A generation is one plan being carried out.
 type generation struct {
-	plan   Plan
-	routes []*route        // one per target, in the plan's order
-	slots  chan struct{}   // one taken by every request under way
-	told   <-chan struct{} // closed when the parent says stop, or is gone
-	sheet  sheet
-	asks   []*route     // one per probe, in the plan's order
-	probed atomic.Int64 // outcomes of probes so far
-	states atomic.Int64 // changes of state seen so far
+	plan    Plan
+	routes  []*route          // one per target, in the plan's order
+	courses []*course         // one per session, in the plan's order
+	origins map[string]*route // where the steps of sessions are asked, by scheme, host and port
+	slots   chan struct{}     // one taken by every user whose request is under way
+	told    <-chan struct{}   // closed when the parent says stop, or is gone
+	over    chan struct{}     // closed when no arrival is to come
+	sheet   sheet
+	asks    []*route     // one per probe, in the plan's order
+	probed  atomic.Int64 // outcomes of probes so far
+	states  atomic.Int64 // changes of state seen so far
+}
+
+// ready finds out what leads to everybody who is to be asked.
+func (g *generation) ready() error {
+	for _, target := range g.plan.Targets {
+		route, err := newRoute(target)
+		if err != nil {
+			return fmt.Errorf("target %s: %w", target.Name, err)
+		}
+		g.routes = append(g.routes, route)
+	}
+	g.origins = map[string]*route{}
+	for _, session := range g.plan.Sessions {
+		course, err := newCourse(session, g.lead, os.LookupEnv)
+		if err != nil {
+			return err
+		}
+		g.courses = append(g.courses, course)
+	}
+	for _, probe := range g.plan.Probes {
+		route, err := newRoute(Target{Name: probe.Name, URL: probe.url()})
+		if err != nil {
+			return fmt.Errorf("probe %s: %w", probe.Name, err)
+		}
+		g.asks = append(g.asks, route)
+	}
+	return nil
+}
+
+// lead leads the steps of all sessions that ask the same address along one
+// route: they share its kept connections.
+func (g *generation) lead(at *url.URL) *route {
+	origin := at.Scheme + "://" + at.Host
+	if g.origins[origin] == nil {
+		g.origins[origin] = leadTo(at)
+	}
+	return g.origins[origin]
+}
+
+func (g *generation) close() {
+	for _, route := range g.routes {
+		route.close()
+	}
+	for _, route := range g.origins {
+		route.close()
+	}
 }
 
 // work witnesses, asks, and returns when every request has ended.
@@ -114,8 +155,13 @@ func (g *generation) work(ctx context.Context) {
 		if !g.wait(ctx, began+arrival.at) {
 			break
 		}
-		g.launch(ctx, &requests, arrival, began+arrival.at)
+		if arrival.whom < len(g.routes) {
+			g.launch(ctx, &requests, arrival, began+arrival.at)
+		} else {
+			g.set(ctx, &requests, arrival, began)
+		}
 	}
+	close(g.over)
 	requests.Wait()
 	enough()
 	witnesses.Wait()
@@ -174,36 +220,63 @@ func (g *generation) wait(ctx context.Context, until time.Duration) bool {
 // launch sends a request on its way without waiting for it, or fails it when
 // too many are under way.
 func (g *generation) launch(ctx context.Context, requests *sync.WaitGroup, a arrival, intended time.Duration) {
-	result := Result{Target: g.plan.Targets[a.target].Name, Bare: g.routes[a.target].bare != nil, Fresh: a.fresh, Intended: int64(intended)}
-	n := g.sheet.expect(result.Intended)
-	select {
-	case g.slots <- struct{}{}:
-	default:
-		now := int64(proc.Now())
-		result.Sent, result.Ended, result.Failed, result.Error = now, now, true, notSent
-		g.sheet.settle(n, result)
+	route := g.routes[a.whom]
+	result := Result{Target: g.plan.Targets[a.whom].Name, Bare: route.bare != nil, Fresh: a.how.fresh, Intended: int64(intended)}
+	due := g.sheet.expect(result.Intended)
+	if !g.enter() {
+		g.refuse(due, result)
 		return
 	}
 	requests.Go(func() {
-		defer func() { <-g.slots }()
-		if g.ask(ctx, g.routes[a.target], &result); ctx.Err() == nil {
-			g.sheet.settle(n, result)
+		defer g.leave()
+		if g.ask(ctx, route, a.how, &result); ctx.Err() == nil {
+			g.sheet.settle(due, result)
 		}
 	})
 }
 
-// ask sends the request of a result and fills in what came of it.
-func (g *generation) ask(ctx context.Context, route *route, result *Result) {
-	sent := proc.Now()
-	left := time.Duration(result.Intended) + g.plan.Timeout - sent
-	got := route.ask(ctx, result.Fresh, time.Now().Add(left))
-	result.Sent, result.Ended = int64(sent), int64(proc.Now())
-	result.Status, result.Body, result.Degraded = got.status, got.body, got.degraded
-	if got.err != nil {
-		result.Error = got.err.Error()
+// enter takes a place among those whose requests are under way, if there is one.
+func (g *generation) enter() bool {
+	select {
+	case g.slots <- struct{}{}:
+		return true
+	default:
+		return false
 	}
-	result.Failed = got.err != nil || got.status >= http.StatusInternalServerError
+}
+
+func (g *generation) leave() { <-g.slots }
+
+// refuse fails a request that was not sent because too many are under way.
+func (g *generation) refuse(due *due, result Result) {
+	now := int64(proc.Now())
+	result.Sent, result.Ended, result.Failed, result.Error = now, now, true, notSent
+	g.sheet.settle(due, result)
+}
+
+// ask sends the request of a result and fills in what came of it.
+func (g *generation) ask(ctx context.Context, route *route, how manner, result *Result) {
+	sent, deadline := g.deadline(result.Intended)
+	got := route.ask(ctx, route.get, how, deadline)
+	g.note(result, sent, got, got.err)
+	result.Body = got.body
+	result.Failed = result.Failed || got.status >= http.StatusInternalServerError
 	result.Late = !result.Failed && result.Took() > g.plan.Late
+}
+
+// deadline is when the answer must have come to what was due at an instant.
+func (g *generation) deadline(intended int64) (sent time.Duration, deadline time.Time) {
+	sent = proc.Now()
+	return sent, time.Now().Add(time.Duration(intended) + g.plan.Timeout - sent)
+}
+
+// note fills in what came of a request. It failed where there is an error.
+func (g *generation) note(result *Result, sent time.Duration, got answer, err error) {
+	result.Sent, result.Ended = int64(sent), int64(proc.Now())
+	result.Status, result.Degraded, result.Protocol = got.status, got.degraded, got.protocol
+	if err != nil {
+		result.Failed, result.Error = true, printable(err.Error(), maxError+len("connect: "))
+	}
 }
 
 // listen closes told when in ends or says "stop".

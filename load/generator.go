@@ -66,9 +66,15 @@ func Start(ctx context.Context, argv, env []string, plan Plan) (*Generator, erro
 	}
 	g.hurry()
 	go g.follow(stdout)
-	if _, err := g.stdin.Write(text); err != nil { // it is gone already, and its end says why
-		return nil, fmt.Errorf("start the load: %w", g.abandon(nil))
-	}
+	// Aside, because a pipe may hold less than a plan, and whoever does not read it
+	// must not keep us. A write that fails is of no interest: its reader is gone, and
+	// its end says why.
+	handed := make(chan struct{})
+	go func() {
+		defer close(handed)
+		g.stdin.Write(text)
+	}()
+	defer func() { <-handed }()
 	patience := time.NewTimer(startPatience)
 	defer patience.Stop()
 	select {

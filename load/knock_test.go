@@ -51,7 +51,7 @@ func TestWhatABareAnswerMeans(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			r := play(t, c.each).knocking(t, c.send, c.expect)
-			got := r.ask(t.Context(), false, time.Now().Add(500*time.Millisecond))
+			got := r.ask(t.Context(), r.get, manner{}, time.Now().Add(500*time.Millisecond))
 			if text := errorText(got.err); (c.want == "") != (text == "") || !strings.HasPrefix(text, c.want) {
 				t.Errorf("got %q, want %q", text, c.want)
 			}
@@ -63,7 +63,7 @@ func TestABareAddressThatRefuses(t *testing.T) {
 	s := play(t, func(net.Conn, *bufio.Reader) {})
 	r := s.knocking(t, "", "")
 	s.listener.Close()
-	if got := r.ask(t.Context(), false, time.Now().Add(10*time.Second)); errorText(got.err) != "connect: connection refused" {
+	if got := r.ask(t.Context(), r.get, manner{}, time.Now().Add(10*time.Second)); errorText(got.err) != "connect: connection refused" {
 		t.Errorf("got %v", got.err)
 	}
 }
@@ -97,7 +97,7 @@ func TestAskingOverTLS(t *testing.T) {
 	}
 	defer r.close()
 	for _, fresh := range []bool{true, false, false, true, false} {
-		if got := r.ask(t.Context(), fresh, time.Now().Add(10*time.Second)); got.err != nil || got.status != 200 {
+		if got := r.ask(t.Context(), r.get, manner{fresh: fresh}, time.Now().Add(10*time.Second)); got.err != nil || got.status != 200 {
 			t.Errorf("fresh %v: got %d, %v", fresh, got.status, got.err)
 		}
 	}
@@ -106,7 +106,7 @@ func TestAskingOverTLS(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer stranger.close()
-	if got := stranger.ask(t.Context(), true, time.Now().Add(10*time.Second)); got.err == nil || !strings.Contains(got.err.Error(), "certificate") {
+	if got := stranger.ask(t.Context(), stranger.get, manner{fresh: true}, time.Now().Add(10*time.Second)); got.err == nil || !strings.Contains(got.err.Error(), "certificate") {
 		t.Errorf("by a name its certificate does not have: %d, %v", got.status, got.err)
 	}
 }

@@ -2,6 +2,7 @@ package load
 
 import (
 	"bytes"
+	"container/heap"
 	"encoding/json"
 	"io"
 	"sync"
@@ -17,7 +18,7 @@ type line struct {
 	Exit    *Exit        `json:"exit,omitempty"`
 	Probed  *Probed      `json:"probed,omitempty"`
 	State   *StateChange `json:"state,omitempty"`
-	Settled int64        `json:"settled,omitempty"` // every arrival due before this instant has its result above
+	Settled int64        `json:"settled,omitempty"` // every request due before this instant has its result above
 	End     *ending      `json:"end,omitempty"`
 }
 
@@ -29,7 +30,7 @@ type ending struct {
 }
 
 const (
-	maxLine = 8 << 10 // bytes; a Result needs at most 2 KB: twice the bounds of Body and Error escaped, and names
+	maxLine = 8 << 10 // bytes; a Result needs at most 5 KB: the bounds of Body, Error and two names, escaped
 	flush   = 10 * time.Millisecond
 )
 
@@ -39,10 +40,9 @@ const (
 type sheet struct {
 	mu      sync.Mutex
 	waiting bytes.Buffer
-	due     []int64 // intended instant of every arrival so far
-	done    []bool  // which of them have a result
-	low     int     // the first that has none
-	settled int64   // as last reported
+	open    unsettled // requests without a result, and some that have one by now
+	last    int64     // intended instant of the last arrival so far
+	settled int64     // as last reported
 	results int
 	capped  int
 }
@@ -62,27 +62,64 @@ func (s *sheet) add(l line) {
 	s.waiting.Write(append(text, '\n'))
 }
 
-// expect notes an arrival and returns its number.
-func (s *sheet) expect(intended int64) int {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.due = append(s.due, intended)
-	s.done = append(s.done, false)
-	return len(s.due) - 1
+// A due is a request that will have a result.
+type due struct {
+	at   int64
+	done bool
 }
 
-// settle reports the result of the n-th arrival.
-func (s *sheet) settle(n int, result Result) {
+// unsettled is a heap: the earliest is the first.
+type unsettled []*due
+
+func (u unsettled) Len() int           { return len(u) }
+func (u unsettled) Less(i, j int) bool { return u[i].at < u[j].at }
+func (u unsettled) Swap(i, j int)      { u[i], u[j] = u[j], u[i] }
+func (u *unsettled) Push(x any)        { *u = append(*u, x.(*due)) }
+func (u *unsettled) Pop() any {
+	last := (*u)[len(*u)-1]
+	*u = (*u)[:len(*u)-1]
+	return last
+}
+
+// expect notes an arrival.
+func (s *sheet) expect(intended int64) *due {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.last = max(s.last, intended)
+	return s.await(intended)
+}
+
+func (s *sheet) await(intended int64) *due {
+	d := &due{at: intended}
+	heap.Push(&s.open, d)
+	return d
+}
+
+// settle reports the result of what was due.
+func (s *sheet) settle(d *due, result Result) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.done(d, result)
+}
+
+// follow reports a result and expects the next of the same user, in one, so that
+// no instant between them is taken for settled.
+func (s *sheet) follow(d *due, result Result, intended int64) *due {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	next := s.await(intended)
+	s.done(d, result)
+	return next
+}
+
+func (s *sheet) done(d *due, result Result) {
 	s.add(line{Result: &result})
 	s.results++
 	if result.Error == notSent {
 		s.capped++
 	}
-	s.done[n] = true
-	for s.low < len(s.done) && s.done[s.low] {
-		s.low++
+	for d.done = true; len(s.open) > 0 && s.open[0].done; {
+		heap.Pop(&s.open)
 	}
 }
 
@@ -123,13 +160,14 @@ func (s *sheet) mark() {
 	}
 }
 
-// front is the instant before which every arrival has its result.
+// front is the instant before which every request has its result. It is never
+// beyond the last arrival: the next may have been due long ago, and be late.
 func (s *sheet) front() int64 {
 	switch {
-	case s.low < len(s.due):
-		return s.due[s.low]
-	case s.low > 0:
-		return s.due[s.low-1] + 1
+	case s.last == 0:
+		return 0
+	case len(s.open) > 0:
+		return min(s.open[0].at, s.last+1)
 	}
-	return 0
+	return s.last + 1
 }

@@ -55,9 +55,17 @@ func plan(url string) Plan {
 	}
 }
 
-func start(t *testing.T, plan Plan) *Generator {
+func self() []string { return []string{os.Args[0]} }
+
+func environment(more ...string) []string {
+	return append(more, role+"=generator", "GORACE=atexit_sleep_ms=0")
+}
+
+func now() time.Duration { return proc.Now() }
+
+func start(t *testing.T, plan Plan, env ...string) *Generator {
 	t.Helper()
-	g, err := Start(t.Context(), []string{os.Args[0]}, []string{role + "=generator", "GORACE=atexit_sleep_ms=0"}, plan)
+	g, err := Start(t.Context(), self(), environment(env...), plan)
 	if err != nil {
 		t.Fatal(err)
 	}

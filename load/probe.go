@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"net/http"
 	"net/url"
 	"strings"
 	"sync"
@@ -233,9 +234,9 @@ func (p *probing) exchange(ctx context.Context, deadline time.Time) (first time.
 	conn.SetDeadline(deadline)
 	cut := context.AfterFunc(ctx, func() { conn.SetDeadline(time.Unix(1, 0)) })
 	defer cut()
-	request := p.route.once
+	request := p.route.get.once
 	if p.keeps {
-		request = p.route.again
+		request = p.route.get.again
 	}
 	if _, err := conn.Write(request); err != nil {
 		return 0, 0, err
@@ -245,7 +246,7 @@ func (p *probing) exchange(ctx context.Context, deadline time.Time) (first time.
 		return 0, 0, err
 	}
 	first = proc.Now()
-	response, err := conn.head()
+	response, err := conn.head(http.MethodGet)
 	if err != nil {
 		return first, 0, err
 	}

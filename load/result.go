@@ -4,20 +4,31 @@ import (
 	"time"
 
 	"github.com/HdrHistogram/hdrhistogram-go"
+
+	"holdfast"
 )
 
-// A Result is one arrival as its user saw it. Instants are CLOCK_BOOTTIME in
+// A Result is one request as its user saw it. Instants are CLOCK_BOOTTIME in
 // nanoseconds.
 type Result struct {
-	Target   string `json:"target"`
-	Bare     bool   `json:"bare,omitempty"`  // connected to and told words, not asked over HTTP
-	Fresh    bool   `json:"fresh,omitempty"` // on a connection of its own
-	Intended int64  `json:"intended"`        // when it was due; its time counts from here
-	Sent     int64  `json:"sent"`            // when it was taken in hand, before any connecting
+	Target   string `json:"target"`             // of a session's step its name
+	Bare     bool   `json:"bare,omitempty"`     // connected to and told words, not asked over HTTP
+	Fresh    bool   `json:"fresh,omitempty"`    // on a connection of its own
+	Protocol string `json:"protocol,omitempty"` // "h2"; HTTP/1.1 where nothing is said and it is not bare
+
+	// Set for a step of a session.
+	Session holdfast.SessionName `json:"session,omitempty"`
+	Run     string               `json:"run,omitempty"`   // {{id}}
+	Step    int                  `json:"step,omitempty"`  // counted from 1
+	Of      int                  `json:"of,omitempty"`    // how many steps the session has
+	Write   bool                 `json:"write,omitempty"` // it left something behind, if it was carried out
+
+	Intended int64  `json:"intended"` // when it was due; its time counts from here. Of a later step: when the answer before it ended
+	Sent     int64  `json:"sent"`     // when it was taken in hand, before any connecting
 	Ended    int64  `json:"ended"`
 	Status   int    `json:"status,omitempty"`   // 0 where no answer came
 	Error    string `json:"error,omitempty"`    // "connect: connection refused", "answer: timeout"
-	Failed   bool   `json:"failed,omitempty"`   // no whole answer in time, or a status of 500 or more
+	Failed   bool   `json:"failed,omitempty"`   // no whole answer in time, or a status of 500 or more; of a step, an answer that is not as expected
 	Late     bool   `json:"late,omitempty"`     // not failed, but later than the plan allows
 	Degraded bool   `json:"degraded,omitempty"` // marked as given in a dependency's place
 	Body     string `json:"body,omitempty"`     // head of a failed answer's body, at most 200 bytes, printable
@@ -25,6 +36,46 @@ type Result struct {
 
 // Hurt tells whether the user had reason to complain.
 func (r Result) Hurt() bool { return r.Failed || r.Late }
+
+// A Class is how a request ended for its user.
+type Class string
+
+// The classes. Every result is in exactly one.
+const (
+	Good     Class = "good"
+	Degraded Class = "degraded" // answered in time, in a dependency's place
+	Late     Class = "late"     // answered, degraded or not, later than the plan allows
+	Failed   Class = "failed"
+)
+
+// Class is how the request ended.
+func (r Result) Class() Class {
+	switch {
+	case r.Failed:
+		return Failed
+	case r.Late:
+		return Late
+	case r.Degraded:
+		return Degraded
+	}
+	return Good
+}
+
+// Asked says what was asked for, as a person reads it: "GET front",
+// "a connection to cache", "shopping/2 POST storefront:8080/cart over HTTP/2".
+func (r Result) Asked() string {
+	text := "GET " + r.Target
+	switch {
+	case r.Session != "":
+		text = r.Target
+	case r.Bare:
+		text = "a connection to " + r.Target
+	}
+	if r.Protocol == "h2" {
+		text += " over HTTP/2"
+	}
+	return text
+}
 
 // Took is the time from the instant the request was due to its end.
 func (r Result) Took() time.Duration { return time.Duration(r.Ended - r.Intended) }

@@ -53,10 +53,14 @@ type drilling struct {
 	entry     warden.EntryID
 	before    warden.Snapshot
 	injected  time.Duration
+	blows     []blow // of a storm, after the first
 	renewed   time.Duration
 	undone    time.Duration
 	broken    string        // why nothing that was measured can be used; empty: it can
 	stalled   time.Duration // the longest that watching waited for a processor
+	hearing   *hearing
+	traffic   []counted
+	witnessed time.Duration // when the witness was seen to have seen it
 }
 
 // drill exercises one failure mode: a clean second, the fault, its witness,
@@ -69,18 +73,29 @@ func (p *proving) drill(ctx context.Context, mode holdfast.FailureMode, by holdf
 	}
 	over, cancel := context.WithCancel(context.Background())
 	cancel()
-	defer d.generator.Stop(over) // at once: whoever needs its record has stopped it before
+	defer func() { // at once: whoever needs its record has stopped it before
+		d.generator.Stop(over)
+		d.endWatches(over)
+	}()
+	d.count(ctx)
 	if err := d.pause(ctx, d.generator, clean); err != nil {
 		return report.Drill{}, err
 	}
+	d.count(ctx)
 	p.o.Say(d.announcement())
 	if err := d.inject(ctx); err != nil {
 		return report.Drill{}, err
+	}
+	if d.fault.Name() == storms {
+		if err := d.strikeAgain(ctx); err != nil {
+			return report.Drill{}, err
+		}
 	}
 	if d.byUndo {
 		if err := d.watch(ctx, d.seenEnough); err != nil {
 			return report.Drill{}, err
 		}
+		d.count(ctx)
 		if err := d.takeAway(ctx); err != nil {
 			return d.stuck(ctx, err)
 		}
@@ -89,6 +104,9 @@ func (p *proving) drill(ctx context.Context, mode holdfast.FailureMode, by holdf
 		return report.Drill{}, err
 	}
 	ended := proc.Now()
+	if !d.byUndo {
+		d.count(ctx)
+	}
 	if err := d.undo(ctx); err != nil {
 		return d.stuck(ctx, err)
 	}
@@ -151,8 +169,24 @@ func (p *proving) prepare(ctx context.Context, mode holdfast.FailureMode, by hol
 	if !p.o.Blind {
 		d.observe(&plan)
 	}
+	d.hearing = hear(p.copy.dir, d.concerned()...)
 	d.generator, err = p.copy.generator(ctx, plan)
 	return d, err
+}
+
+// concerned are the services whose logs may tell what became of the fault: the
+// struck one, and of an edge those that need it.
+func (d *drilling) concerned() []holdfast.Service {
+	all := []holdfast.Service{d.service}
+	if d.loss == nil {
+		return all
+	}
+	for _, name := range d.loss.callers {
+		if caller, ok := d.o.System.Service(name); ok {
+			all = append(all, caller)
+		}
+	}
+	return all
 }
 
 // onlyWeEnd tells whether nothing but our own undo ends a drill's fault: no
@@ -198,16 +232,30 @@ func (d *drilling) inject(ctx context.Context) error {
 func (d *drilling) watch(ctx context.Context, enough func() bool) error {
 	stalled, err := d.lookOn(ctx, d.generator, look, func() bool {
 		d.renew(ctx)
+		d.hearing.look()
+		d.note()
 		return d.broken != "" || d.unwitnessed() || enough()
 	})
 	d.stalled = max(d.stalled, stalled)
 	return err
 }
 
+// count takes down how many requests had arrived everywhere by now.
+func (d *drilling) count(ctx context.Context) {
+	d.traffic = append(d.traffic, d.copy.count(ctx, proc.Now()))
+}
+
+// note takes down when the fault was witnessed: a look later at most.
+func (d *drilling) note() {
+	if d.witnessed == 0 && d.witness() != "" {
+		d.witnessed = proc.Now()
+	}
+}
+
 // unwitnessed says that nothing that follows could be believed: by now somebody
 // else should have seen the fault.
 func (d *drilling) unwitnessed() bool {
-	return proc.Now()-d.injected >= witnessWithin(d.fault.Name()) && d.witness() == ""
+	return proc.Now()-d.lastBlow() >= witnessWithin(d.fault.Name()) && d.witness() == ""
 }
 
 // seenEnough tells, of a fault that only we can end, whether it was there long
@@ -256,7 +304,7 @@ func (d *drilling) wholeAgain() bool {
 	if d.byUndo {
 		return d.restored() || now-d.undone >= d.mode.Bounds.Restore+watchBeyond
 	}
-	passed := now - d.injected
+	passed := now - d.lastBlow()
 	return passed >= watchAtLeast && d.restored() && d.reached() >= minReached || passed >= d.giveUpAfter()
 }
 
@@ -278,13 +326,13 @@ func (d *drilling) restored() bool {
 	if d.byUndo {
 		return d.usersWhole(d.undone)
 	}
-	return d.replaced() && d.usersWhole(d.injected)
+	return d.replaced() && d.usersWhole(d.lastBlow())
 }
 
 // replaced tells whether another incarnation has taken the victim's place.
 func (d *drilling) replaced() bool {
 	l, ok := d.copy.chronicle.life(d.victim.ID.Name())
-	return ok && l.started.ID != d.victim.ID
+	return ok && l.started.ID != d.struckLast().ID
 }
 
 // reached counts the requests of the fault's time that were sent to the struck
@@ -334,7 +382,7 @@ func (d *drilling) undo(ctx context.Context) error {
 // conclude ends the load, looks for what was left behind, and judges.
 func (d *drilling) conclude(ctx context.Context, ended time.Duration) (report.Drill, error) {
 	f := facts{
-		mode: d.mode, by: d.by, service: d.service, victim: d.victim, injected: d.injected, byUndo: d.byUndo, undone: d.undone, ended: ended,
+		mode: d.mode, by: d.by, service: d.service, victim: d.victim, injected: d.injected, last: d.lastBlow(), byUndo: d.byUndo, undone: d.undone, ended: ended,
 		loss: d.loss, witness: d.witness(), reached: d.reached(), broken: d.broken,
 	}
 	if missing := d.copy.chronicle.missing(d.o.System); len(missing) > 0 && f.witness != "" && len(d.mode.Remedies) > 0 {
@@ -348,6 +396,7 @@ func (d *drilling) conclude(ctx context.Context, ended time.Duration) (report.Dr
 		f.broken = cmp.Or(f.broken, err.Error())
 	}
 	f.lagP99, f.capped, f.stalled = record.LagP99, record.Capped, d.stalled
+	f.surroundings = surroundings{system: d.o.System, began: time.Duration(record.Began), witnessed: d.witnessed, printed: d.hearing.all(), traffic: d.traffic}
 	d.share(&f, record.Results)
 	f.entries = d.copy.chronicle.all()
 	if err := d.sameProxy(ctx); err != nil {

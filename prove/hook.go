@@ -70,6 +70,9 @@ type hooking struct {
 	undone   time.Duration
 	unmended bool // the mend itself failed
 	stalled  time.Duration
+	began    time.Duration // the load; known at its end
+	seen     time.Duration // when the witness was seen to have seen it
+	hearing  *hearing
 }
 
 // drillByHook exercises one failure mode by the file's own commands: a clean
@@ -119,6 +122,7 @@ func (h *hooking) prepare(ctx context.Context) error {
 	if h.before, err = h.copy.snapshot(); err != nil {
 		return err
 	}
+	h.hearing = hear(h.copy.dir, h.service)
 	if h.users, err = h.copy.generator(ctx, h.plan(weigh(h.targets, h.service.Name), longest)); err != nil || h.o.Blind {
 		return err
 	}
@@ -277,6 +281,9 @@ func (h *hooking) watch(ctx context.Context, enough func() bool) error {
 func (h *hooking) seenEnough() bool {
 	passed := proc.Now() - h.injected
 	f := h.facts(proc.Now())
+	if h.seen == 0 && f.witness != "" {
+		h.seen = proc.Now()
+	}
 	switch {
 	case passed >= hookSeen && f.witness == "", passed >= longestHold(h.mode, h.rate):
 		return true
@@ -313,6 +320,7 @@ func (h *hooking) facts(now time.Duration) hookFacts {
 	f.results = h.users.Snapshot()
 	f.reached = meant(f.results, h.targets, h.service.Name, h.injected, cmp.Or(h.undone, now))
 	f.witness = h.saw()
+	f.surroundings = surroundings{system: h.o.System, began: h.began, witnessed: h.seen, printed: h.hearing.all()}
 	return f
 }
 
@@ -336,6 +344,7 @@ func (h *hooking) conclude(ctx context.Context, ended time.Duration) (report.Dri
 	if ctx.Err() != nil {
 		return report.Drill{}, ctx.Err()
 	}
+	h.began = time.Duration(record.Began)
 	f := h.facts(ended)
 	if err != nil {
 		f.broken = err.Error()

@@ -18,6 +18,7 @@ import (
 
 	"holdfast"
 	"holdfast/fault"
+	"holdfast/internal/proc"
 	"holdfast/proof"
 	"holdfast/report"
 	"holdfast/source"
@@ -39,6 +40,9 @@ type Options struct {
 	Live    bool                   // touch what runs elsewhere, where the file allows it
 	Say     func(string)           // progress: one line per change of state
 	Drilled func(report.Drill)     // called with each drill as it ends
+	// Unless says why a drill is not made after all, asked when its turn comes; ""
+	// makes it. nil makes all.
+	Unless func(holdfast.FailureMode, holdfast.Drill) string
 }
 
 func (o Options) self() []string { return []string{o.Program} }
@@ -110,6 +114,10 @@ func (p *proving) exercise(ctx context.Context, mode holdfast.FailureMode, by ho
 		p.add(undecided(mode, by, why))
 		return nil
 	}
+	if why := p.unless(mode, by); why != "" {
+		p.add(skipped(mode, by, why))
+		return nil
+	}
 	for range p.o.Repeat {
 		drill, err := p.believed(ctx, mode, by)
 		if err != nil {
@@ -119,6 +127,13 @@ func (p *proving) exercise(ctx context.Context, mode holdfast.FailureMode, by ho
 		p.add(drill)
 	}
 	return nil
+}
+
+func (p *proving) unless(mode holdfast.FailureMode, by holdfast.Drill) string {
+	if p.o.Unless == nil {
+		return ""
+	}
+	return p.o.Unless(mode, by)
 }
 
 // impossible says why a drill is not made: nobody said that it may touch what it
@@ -174,7 +189,9 @@ func (p *proving) once(ctx context.Context, mode holdfast.FailureMode, by holdfa
 	if err := p.needCopy(ctx); err != nil {
 		return report.Drill{}, err
 	}
+	began := proc.Now()
 	drill, err := p.perform(ctx, mode, by)
+	drill.Cost = millis(proc.Now() - began)
 	if err != nil {
 		return drill, err
 	}
@@ -186,10 +203,14 @@ func (p *proving) once(ctx context.Context, mode holdfast.FailureMode, by holdfa
 
 // perform breaks by the means that a drill names.
 func (p *proving) perform(ctx context.Context, mode holdfast.FailureMode, by holdfast.Drill) (report.Drill, error) {
-	if by.Hook != nil {
+	switch {
+	case by.Hook != nil:
 		return p.drillByHook(ctx, mode, by)
+	case mode.Strikes.Role != "":
+		return p.drillOwn(ctx, mode, by)
+	default:
+		return p.drill(ctx, mode, by)
 	}
-	return p.drill(ctx, mode, by)
 }
 
 // needCopy starts a copy and makes its control run, unless one stands.
@@ -245,9 +266,18 @@ func (p *proving) sum(ctx context.Context, err error) {
 }
 
 // struck are the services that this run's drills strike, and those that call
-// over an edge that is struck: their users have to be seen.
+// over an edge that is struck: their users have to be seen. Where Holdfast itself
+// is struck it is everybody.
 func (p *proving) struck() []holdfast.ServiceName {
 	var names []holdfast.ServiceName
+	for _, mode := range p.o.Modes {
+		if mode.Strikes.Role != "" {
+			for _, service := range p.o.System.Services {
+				names = append(names, service.Name)
+			}
+			return names
+		}
+	}
 	for _, mode := range p.o.Modes {
 		for _, name := range []holdfast.ServiceName{mode.Strikes.Service, mode.Strikes.Caller} {
 			if name != "" && !slices.Contains(names, name) {

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"maps"
@@ -22,6 +23,7 @@ import (
 	"holdfast/mode"
 	"holdfast/prove"
 	"holdfast/report"
+	"holdfast/runs"
 )
 
 func proveCommand() *cobra.Command {
@@ -36,7 +38,8 @@ func proveCommand() *cobra.Command {
 		Example: "  holdfast prove --live --dry-run\n  holdfast prove\n  holdfast prove catalog.crash --repeat 20 --rate 400/s\n  holdfast prove storefront/catalog.loss\n  holdfast prove errors --every-fault\n  holdfast prove cart.errors --fault reset",
 	}
 	flag := stateFlag(c)
-	asJSON := jsonFlag(c)
+	show := addShowFlags(c)
+	since := addSinceFlags(c)
 	rate := c.Flags().String("rate", "200/s", "requests per second; the control run lowers what the copy cannot bear")
 	repeat := c.Flags().Int("repeat", 1, "how often each mode is drilled")
 	seed := c.Flags().Uint64("seed", 0, "of the load and of the choice of replicas (0: any)")
@@ -61,8 +64,15 @@ func proveCommand() *cobra.Command {
 		if *seed == 0 {
 			*seed = rand.Uint64N(1_000_000) + 1
 		}
+		shown, err := show.read(c)
+		if err != nil {
+			return err
+		}
+		if err := since.check(c); err != nil {
+			return err
+		}
 		p := proving{
-			out: c.OutOrStdout(), notices: c.ErrOrStderr(), asJSON: *asJSON, flag: *flag, dry: *dry,
+			out: c.OutOrStdout(), notices: c.ErrOrStderr(), shown: shown, since: *since, flag: *flag, dry: *dry,
 			faults:  faults{every: *every, only: holdfast.FaultName(*by)},
 			options: prove.Options{Rate: perSecond, Repeat: *repeat, Seed: *seed, Keep: *keep, Blind: *blind, Live: *live},
 		}
@@ -70,7 +80,7 @@ func proveCommand() *cobra.Command {
 		if err != nil {
 			return err
 		}
-		return verdictError(c.Context(), run)
+		return failOn(since.failOn).judged(c.Context(), run)
 	}
 	return c
 }
@@ -89,8 +99,10 @@ func splitArguments(args []string) (name string, modes []string) {
 // isModeName tells "storefront/catalog.loss", which looks like a path, by the
 // kind of failure that it ends with.
 func isModeName(text string) bool {
-	_, known := mode.Find(holdfast.Kind(strings.TrimPrefix(filepath.Ext(text), ".")))
-	return known
+	kind := holdfast.Kind(strings.TrimPrefix(filepath.Ext(text), "."))
+	_, known := mode.Find(kind)
+	_, own := mode.FindOwn(kind)
+	return known || own
 }
 
 func parseRate(text string) (float64, error) {
@@ -106,10 +118,11 @@ func parseRate(text string) (float64, error) {
 // progress to notices.
 type proving struct {
 	out, notices io.Writer
-	asJSON       bool
-	flag         string // --state
-	dry          bool   // say what would be touched, and no more
-	faults       faults // that the modes are drilled by
+	shown        showing
+	since        sinceFlags // what it is compared with, and how long it may take
+	flag         string     // --state
+	dry          bool       // say what would be touched, and no more
+	faults       faults     // that the modes are drilled by
 	options      prove.Options
 }
 
@@ -129,15 +142,19 @@ func (p proving) file(ctx context.Context, name string, modes []string) (report.
 	if o.Modes, err = p.faults.of(o.Modes); err != nil {
 		return report.Run{}, exit(exitUsage, err)
 	}
-	if p.dry {
-		return report.Run{}, p.dryRun(o)
-	}
 	state, err := stateOf(p.flag, o.File.Dir)
 	if err != nil {
 		return report.Run{}, exit(exitCouldNot, err)
 	}
+	if p.dry {
+		return report.Run{}, p.dryRun(ctx, o, state)
+	}
 	if err := state.prepare(); err != nil {
 		return report.Run{}, exit(exitCouldNot, err)
+	}
+	before, err := earlierRun(state, p.since.against)
+	if err != nil {
+		return report.Run{}, err
 	}
 	if healed, err := state.heal(ctx); err != nil || !healed.Clean() {
 		fmt.Fprint(p.notices, healedText(healed))
@@ -146,11 +163,19 @@ func (p proving) file(ctx context.Context, name string, modes []string) (report.
 		return report.Run{}, exit(exitCouldNot, err)
 	}
 	o.State = string(state)
-	return p.run(ctx, o)
+	if p.since.budget > 0 {
+		o.Modes, o.Unless = p.within(ctx, o, state)
+	}
+	run := p.run(ctx, o)
+	if before != nil {
+		run.Against = before.against(before.comparable(o.System, o.Modes), run)
+	}
+	p.keep(&run, o, before)
+	return run, p.print(run, whereIn(file.Name, o.System, reading))
 }
 
-// run proves and prints. What will be touched is said first.
-func (p proving) run(ctx context.Context, o prove.Options) (report.Run, error) {
+// run proves, and prints drills as they end. What will be touched is said first.
+func (p proving) run(ctx context.Context, o prove.Options) report.Run {
 	began := time.Now()
 	fmt.Fprintf(p.notices, "%s\n", plan(o))
 	for _, line := range prove.Touched(o) {
@@ -158,18 +183,59 @@ func (p proving) run(ctx context.Context, o prove.Options) (report.Run, error) {
 	}
 	o.Say = func(line string) { fmt.Fprintln(p.notices, strings.TrimRight(line, "\n")) }
 	o.Drilled = func(report.Drill) {}
-	paint := report.Paint(isTerminal(p.out))
-	if !p.asJSON {
+	if p.shown.isText() {
 		width := widest(o.Modes)
-		o.Drilled = func(d report.Drill) { fmt.Fprint(p.out, report.DrillLines(d, width, paint)) }
+		o.Drilled = func(d report.Drill) {
+			fmt.Fprint(p.out, report.DrillLines(titled(d, o.Modes), width, report.Paint(isTerminal(p.out))))
+		}
 	}
 	run, _ := prove.Run(ctx, o) // the run says why it went no further
-	if p.asJSON {
-		return run, json.NewEncoder(p.out).Encode(run)
+	took := time.Since(began)
+	run.At, run.Took, run.Digest = began.UTC().Round(0), report.Millis(took.Milliseconds()), o.System.Digest
+	run.ID = runs.NewID(began, rand.New(rand.NewPCG(rand.Uint64(), rand.Uint64())))
+	fmt.Fprintf(p.notices, "took %s\n", took.Round(100*time.Millisecond))
+	return run
+}
+
+// print prints a run that is over, as far as it was not printed on the way.
+func (p proving) print(run report.Run, where report.Where) error {
+	var err error
+	if p.shown.isText() {
+		paint := report.Paint(isTerminal(p.out))
+		text := report.SumLine(run, paint)
+		if run.Against != nil {
+			text += report.AgainstText(run.Against, paint)
+		}
+		_, err = io.WriteString(p.out, text)
+	} else {
+		err = p.shown.format.write(p.out, run, where)
 	}
-	fmt.Fprint(p.out, report.SumLine(run, paint))
-	fmt.Fprintf(p.notices, "took %s\n", time.Since(began).Round(100*time.Millisecond))
-	return run, nil
+	if err = errors.Join(err, p.shown.write(run, where)); err != nil {
+		return exit(exitCouldNot, err)
+	}
+	return nil
+}
+
+// keep keeps a run, however it ended, and what it is compared with beside it. One
+// that cannot be kept has no name.
+func (p proving) keep(run *report.Run, o prove.Options, before *earlier) {
+	if o.Blind {
+		run.ID = ""
+		fmt.Fprintln(p.notices, "this run is not kept: with --blind-witness a fault that nobody saw decides nothing, and there is nothing to compare with")
+		return
+	}
+	if err := runs.Keep(o.State, *run); err != nil {
+		run.ID = ""
+		fmt.Fprintf(p.notices, "this run is not kept, and earlier ones are as they were: %v\n  next: make room for %s, or name another with --state\n", err, o.State)
+		return
+	}
+	var spared []report.RunID
+	if before != nil {
+		spared = append(spared, before.run.ID)
+	}
+	if err := runs.Prune(o.State, spared...); err != nil {
+		fmt.Fprintln(p.notices, err)
+	}
 }
 
 // plan says what will be done, before it is.
@@ -196,16 +262,22 @@ type dryRun struct {
 }
 
 // dryRun prints what a run would touch, and touches nothing.
-func (p proving) dryRun(o prove.Options) error {
+func (p proving) dryRun(ctx context.Context, o prove.Options, state stateDir) error {
 	document := dryRun{System: o.System.Name, Touches: append([]string{}, prove.Touched(o)...), Skips: map[string]string{}, Drills: []holdfast.ModeName{}}
+	fits := func(holdfast.FailureMode) string { return "" }
+	if p.since.budget > 0 {
+		o.Modes, fits = p.wouldFit(ctx, o, state)
+	}
 	for _, mode := range o.Modes {
 		if why := prove.Untouchable(o.System, o.Live, mode); why != "" {
+			document.Skips[string(mode.Name)] = why
+		} else if why := fits(mode); why != "" {
 			document.Skips[string(mode.Name)] = why
 		} else {
 			document.Drills = append(document.Drills, mode.Name)
 		}
 	}
-	if p.asJSON {
+	if p.shown.format.name == "json" {
 		if err := json.NewEncoder(p.out).Encode(document); err != nil {
 			return exit(exitCouldNot, err)
 		}
@@ -224,25 +296,17 @@ func (p proving) dryRun(o prove.Options) error {
 	return exit(exitNothing, nil)
 }
 
-func widest(modes []holdfast.FailureMode) int {
-	width := 0
-	for _, mode := range modes {
-		width = max(width, len(mode.Name))
-	}
-	return width
-}
-
 // pick finds the named modes: "catalog.crash", "catalog" for all of a service,
-// "crash" for all of a kind.
+// "crash" for all of a kind, "holdfast" for those of Holdfast itself.
 func pick(system *holdfast.System, names []string) ([]holdfast.FailureMode, error) {
 	if len(names) == 0 {
-		return system.Modes, nil
+		return drillable(system), nil
 	}
 	var picked []holdfast.FailureMode
 	for _, name := range names {
 		found := slices.Collect(func(yield func(holdfast.FailureMode) bool) {
-			for _, mode := range system.Modes {
-				if (string(mode.Name) == name || string(mode.Strikes.Service) == name || string(mode.Kind) == name) && !yield(mode) {
+			for _, mode := range drillable(system) {
+				if (string(mode.Name) == name || mode.Strikes.Role == "" && string(mode.Strikes.Service) == name || mode.Strikes.Role != "" && mode.Strikes.String() == name || string(mode.Kind) == name) && !yield(mode) {
 					return
 				}
 			}
@@ -255,9 +319,15 @@ func pick(system *holdfast.System, names []string) ([]holdfast.FailureMode, erro
 	return picked, nil
 }
 
+// drillable are the failure modes of a system, and those of Holdfast itself under
+// it, which come last: what they break every other drill needs.
+func drillable(system *holdfast.System) []holdfast.FailureMode {
+	return slices.Concat(system.Modes, mode.OfHoldfast(system))
+}
+
 func modeNames(system *holdfast.System) string {
 	var names []string
-	for _, mode := range system.Modes {
+	for _, mode := range drillable(system) {
 		names = append(names, string(mode.Name))
 	}
 	return strings.Join(names, ", ")

@@ -204,6 +204,7 @@ func Effects() map[holdfast.FaultName]Effect {
 	}
 	effects := map[holdfast.FaultName]Effect{
 		"kill":  {Bitten: dead, Healed: dead}, // what is dead is not put back
+		"storm": {Bitten: dead, Healed: dead}, // what is dead is not put back
 		"stop":  {Bitten: Stopped, Healed: func(v holdfast.Victim) bool { return !dead(v) && !Stopped(v) }},
 		"delay": inPath(late(time.Second, "/")),
 		"fail": inPath(func(v holdfast.Victim) bool {
