@@ -49,7 +49,12 @@ func Layers() []Standing {
 }
 
 // Describe says what a fault is; a zero Description where it is none of ours.
-func Describe(name holdfast.FaultName) Description { return descriptions()[name] }
+func Describe(name holdfast.FaultName) Description {
+	if d, ok := descriptions()[name]; ok {
+		return d
+	}
+	return inside()[name]
+}
 
 // What several faults have in common.
 const (
@@ -59,7 +64,7 @@ const (
 	packetFilter  = "root, and a kernel with nftables"
 )
 
-// descriptions has a line for each fault of All.
+// descriptions has a line for each fault of All that is not one of inside.
 func descriptions() map[holdfast.FaultName]Description {
 	all := map[holdfast.FaultName]Description{
 		"kill": {

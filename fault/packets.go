@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"slices"
 	"strconv"
 
 	"holdfast"
@@ -178,9 +179,18 @@ func readOwner(says string) (o owner, ok bool) {
 	return o, err == nil && n == 4
 }
 
-// Left lists what packet faults left of a run, which is known by the control
-// socket of its fault proxy: tables without effect that nobody took away.
-func Left(socket string) ([]string, error) {
+// Left implements lasting: a table without effect that nobody took away.
+func (f packets) Left(victim holdfast.Victim) []string {
+	name := f.table(victim)
+	if names, err := tables(name); err == nil && !slices.Contains(names, name) {
+		return nil
+	}
+	return []string{"the packet filter's table " + name} // or nobody can tell
+}
+
+// Tables lists what packet faults made of a run, which is known by the control
+// socket of its fault proxy, or left.
+func Tables(socket string) ([]string, error) {
 	names, err := tables(tablesOf(socket))
 	if err != nil {
 		return nil, fmt.Errorf("list the packet filter's tables: %w", err)

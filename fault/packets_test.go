@@ -26,7 +26,7 @@ func needsPackets(t *testing.T) {
 
 func left(t *testing.T, victim holdfast.Victim) []string {
 	t.Helper()
-	names, err := fault.Left(victim.Proxy)
+	names, err := fault.Tables(victim.Proxy)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -127,7 +127,7 @@ func TestWhoMayNotDropPacketsIsToldBefore(t *testing.T) {
 				t.Errorf("%s: %q, next %q", name, why, next)
 			}
 		}
-		if names, err := fault.Left("/nowhere"); err != nil || len(names) > 0 {
+		if names, err := fault.Tables("/nowhere"); err != nil || len(names) > 0 {
 			t.Errorf("who may not look has left nothing: %q, %v", names, err)
 		}
 		if swept, err := fault.Sweep(); err != nil || len(swept) > 0 {

@@ -47,15 +47,22 @@ func (p *proving) control(ctx context.Context) error {
 	}
 	p.rate = p.o.Rate
 	for range lowered {
+		before := len(p.copy.chronicle.all())
 		record, err := p.ask(ctx, all)
 		if err != nil {
 			return err
 		}
 		seen := load.Impact(record.Results)
 		p.run.Control = report.Control{Sent: seen.Sent, Failed: seen.Failed, Late: seen.Late, Rate: p.rate, P99: float64(millis(record.P99))}
+		if fell := p.copy.chronicle.fell(p.o.System, before); fell != "" {
+			return fmt.Errorf("the control run failed: without any fault %s", fell)
+		}
 		if seen.Hurt() == 0 && record.Capped == 0 {
 			p.o.Say(report.ControlLine(p.run.Control))
 			return nil
+		}
+		if n := portless(record.Results); n > 0 {
+			return fmt.Errorf("the control run failed: this machine had no port left from which %d of %d requests could be sent; next: %s", n, seen.Sent, morePorts)
 		}
 		err = fmt.Errorf("the control run failed: without any fault %d of %d requests were hurt, the first: %s", seen.Hurt(), seen.Sent, firstHurt(record.Results))
 		if p.rate /= 2; p.rate < minReached/controlFor.Seconds() {

@@ -235,9 +235,13 @@ func (c *private) targets(ctx context.Context, struck []holdfast.ServiceName) ([
 	return targets(c.o.System, struck, addresses), nil
 }
 
+// LoadName is what the load is called under a copy's mark. The copy's keeper does
+// not start it, and must not take it for a stray.
+const LoadName = "load"
+
 // generator starts load as a process that carries the copy's mark, so that the
 // warden ends it with the copy.
 func (c *private) generator(ctx context.Context, plan load.Plan) (*load.Generator, error) {
-	env := append(proc.Baseline(c.o.Environ), proc.Mark+"="+c.keep+"/load")
+	env := append(proc.Baseline(c.o.Environ), proc.Mark+"="+c.keep+"/"+LoadName)
 	return load.Start(ctx, append(c.o.self(), "load"), env, plan)
 }

@@ -5,14 +5,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"path/filepath"
 	"time"
 
 	"holdfast"
-	"holdfast/fault"
 	"holdfast/fault/proxy"
 	"holdfast/load"
-	"holdfast/warden"
 )
 
 const (
@@ -86,10 +83,4 @@ func (d *drilling) observe(plan *load.Plan) {
 		every := cmp.Or(witnesses()[d.fault.Name()].every, probeEvery)
 		plan.Probes = append(plan.Probes, load.Probe{Name: p.id.String(), Address: p.front, Path: "/", Every: every, Timeout: probePatience})
 	}
-}
-
-// snapshot is what is to be seen of the copy on this host now.
-func (c *private) snapshot() (warden.Snapshot, error) {
-	left := func() ([]string, error) { return fault.Left(filepath.Join(c.dir, proxy.SocketName)) }
-	return warden.TakeSnapshot(c.ledger, c.chronicle.knows, left)
 }

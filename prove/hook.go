@@ -119,7 +119,7 @@ func (h *hooking) prepare(ctx context.Context) error {
 	}
 	// What runs in earnest is asked no more than the drill needs.
 	h.targets = slices.DeleteFunc(all, func(t target) bool { return !needs(h.o.System, t.service, h.service.Name) })
-	if h.before, err = h.copy.snapshot(); err != nil {
+	if h.before, err = warden.TakeSnapshot(h.copy.ledger, h.copy.chronicle.knows, stillThere); err != nil {
 		return err
 	}
 	h.hearing = hear(h.copy.dir, h.service)
@@ -350,7 +350,7 @@ func (h *hooking) conclude(ctx context.Context, ended time.Duration) (report.Dri
 		f.broken = err.Error()
 	}
 	f.results, f.lagP99, f.capped = record.Results, record.LagP99, record.Capped
-	after, err := h.copy.snapshot()
+	after, err := warden.TakeSnapshot(h.copy.ledger, h.copy.chronicle.knows, stillThere)
 	if err != nil {
 		return report.Drill{}, err
 	}

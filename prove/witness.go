@@ -46,17 +46,23 @@ type witness struct {
 // a load of its own.
 func witnesses() map[holdfast.FaultName]witness {
 	return map[holdfast.FaultName]witness{
-		"kill":     {saw: (*drilling).sawExit, lacks: "the end of"},
-		"storm":    {saw: (*drilling).sawStorm, lacks: "each end of"},
-		"stop":     {saw: (*drilling).sawStop, lacks: "a stop of"},
-		"delay":    {shows: showsLate(mostOf(delay))},
-		"lag":      {shows: showsLate(mostOf(2 * fault.LagEachWay))},
-		"fail":     {shows: showsStatus},
-		"halve":    {shows: anyFailed(load.CutShort, "half an answer")},
-		"reset":    {shows: anyFailed(load.Broken, "a reset")},
-		"refuse":   {shows: anyFailed(load.Refused, "a refusal")},
-		"silence":  {shows: showsSilence},
-		"throttle": {shows: showsThrottle},
+		"kill":      {saw: (*drilling).sawExit, lacks: "the end of"},
+		"storm":     {saw: (*drilling).sawStorm, lacks: "each end of"},
+		"exit":      {saw: (*drilling).sawExit, lacks: "the end of"},
+		"oom":       {saw: (*drilling).sawKillForMemory, lacks: "the kernel's killing for want of memory of"},
+		"stop":      {saw: (*drilling).sawStop, lacks: "a stop of"},
+		"hold":      {saw: (*drilling).sawStop, lacks: "a stop of"},
+		"starve":    {saw: (*drilling).sawThrottling, lacks: "the kernel's throttling of"},
+		"delay":     {shows: showsLate(mostOf(delay))},
+		"disk-slow": {shows: showsLateness},
+		"disk-full": {shows: showsStatus},
+		"fail":      {shows: showsStatus},
+		"halve":     {shows: anyFailed(load.CutShort, "half an answer")},
+		"reset":     {shows: anyFailed(load.Broken, "a reset")},
+		"refuse":    {shows: anyFailed(load.Refused, "a refusal")},
+		"silence":   {shows: showsSilence},
+		"lag":       {shows: showsLate(mostOf(2 * fault.LagEachWay))},
+		"throttle":  {shows: showsThrottle},
 		// It is seen when it comes round, and watched until a replica that was kept out
 		// for 2 s and then for 4 s was let in again, and struck again.
 		"flap":      {shows: showsFlap, within: fault.FlapPeriod + witnessSoon, watch: 3*fault.FlapPeriod + time.Second},
@@ -85,6 +91,8 @@ func unseen(f facts) string {
 func (d *drilling) witness() string {
 	of := witnesses()[d.fault.Name()]
 	switch {
+	case d.unseen:
+		return ""
 	case of.saw != nil:
 		return of.saw(d)
 	case of.shows != nil:
@@ -172,6 +180,18 @@ func showsThrottle(probed []load.Probed) string {
 		return late
 	}
 	return anyFailed(load.NoAnswer, "no answer in time on a connection that was made")(probed)
+}
+
+// showsLateness is lateness of what may take several delays: calls that wait for
+// each other are not answered within the patience of who asks.
+func showsLateness(probed []load.Probed) string {
+	if seen := showsLate(mostOf(delay))(probed); seen != "" {
+		return seen
+	}
+	if slices.ContainsFunc(probed, func(p load.Probed) bool { return p.Failed == load.NoAnswer }) {
+		return "no answer within " + event.Short(probePatience)
+	}
+	return ""
 }
 
 func showsStatus(probed []load.Probed) string {

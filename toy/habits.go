@@ -31,6 +31,7 @@ type habits struct {
 	work        time.Duration
 	adjustable  bool
 	flood       int
+	store       bool
 }
 
 func parse(name string, args []string, out io.Writer) (habits, error) {
@@ -46,6 +47,7 @@ func parse(name string, args []string, out io.Writer) (habits, error) {
 	flags.DurationVar(&h.work, "work", 0, "take this long for each answer but /healthz")
 	flags.BoolVar(&h.adjustable, "adjustable", false, "let PUT /manners?fail-share=0.3&delay=1s change how it answers")
 	flags.IntVar(&h.flood, "flood", 0, "print this many `lines` of 100 bytes per second")
+	flags.BoolVar(&h.store, "store", false, "write a line to a file in $DATA_DIR for each answer but /healthz")
 	if err := flags.Parse(args); err != nil {
 		return habits{}, err
 	}

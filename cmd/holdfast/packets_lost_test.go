@@ -68,7 +68,7 @@ func (h *house) inItsMiddle(r *underway) (socket, front string) {
 // tables are what packet faults of a run have left.
 func (h *house) tables(socket string) []string {
 	h.t.Helper()
-	left, err := fault.Left(socket)
+	left, err := fault.Tables(socket)
 	if err != nil {
 		h.t.Fatal(err)
 	}
