@@ -86,6 +86,7 @@ func floors() []floor {
 		{pkg: "bench/crash", house: words("holdfast", "bench/rig", "report"), because: "runs the program as a person does and reads what it prints"},
 		{pkg: "bench/cutsets", house: words("cutset"), because: "reads fault trees of others and counts what cuts them"},
 		{pkg: "bench/detectors", because: "simulates the detectors; its test alone imports them"},
+		{pkg: "bench/integrity", house: words("holdfast", "bench/rig", "load", "report"), because: "runs the program on systems that are well and on systems that are not, and reads its verdicts; of load the arithmetic of shares alone"},
 		{pkg: "bench/rows", house: words("holdfast", "bench/rig", "internal/proc", "load"), because: "breaks a running system under load, by what the program itself says of it"},
 		{pkg: "bench/starved", house: words("bench/rig", "internal/proc", "load"), because: "starves a running system, and reads what it says it did"},
 		{pkg: "cmd/holdfast", house: words("*"), others: words("github.com/spf13/cobra", "golang.org/x/sys"), because: "wires everything"},
