@@ -18,7 +18,8 @@ type Mode struct {
 	Title    string // "a replica's process ends", for pages and explanations
 	Evidence []holdfast.Evidence
 	Remedies []holdfast.Remedy
-	Fault    holdfast.FaultName
+	Fault    holdfast.FaultName   // what makes it true in a drill unless the file says otherwise
+	Variants []holdfast.FaultName // what makes it true as well: drilled where the file or prove --every-fault asks for it
 	Bounds   holdfast.Bounds
 	EndedBy  Ending
 	// Fits says whether a service can fail in this way and be drilled for it.
@@ -51,6 +52,11 @@ func Find(kind holdfast.Kind) (Mode, bool) {
 		}
 	}
 	return Mode{}, false
+}
+
+// Faults are all that make a mode true, the default first.
+func (m Mode) Faults() []holdfast.FaultName {
+	return append([]holdfast.FaultName{m.Fault}, m.Variants...)
 }
 
 // Strikes says whether a service can fail in this way, one replica at a time.

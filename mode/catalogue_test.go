@@ -20,8 +20,10 @@ func TestEveryModeIsComplete(t *testing.T) {
 			if m.Title == "" || (m.Fits == nil) == (m.FitsEdge == nil) {
 				t.Error("it does not say what it is, or whom it can strike")
 			}
-			if _, ok := fault.Find(m.Fault); !ok {
-				t.Errorf("its drill needs the fault %q, which does not exist", m.Fault)
+			for _, name := range m.Faults() {
+				if _, ok := fault.Find(name); !ok {
+					t.Errorf("its drill needs the fault %q, which does not exist", name)
+				}
 			}
 			if b := m.Bounds; b.Detect <= 0 || b.Mitigate <= 0 || b.Restore <= 0 || b.Impact <= 0 || b.Detect > b.Restore {
 				t.Errorf("its bounds cannot be judged by: %+v", b)

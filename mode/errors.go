@@ -22,6 +22,7 @@ func Errors() Mode {
 		},
 		Remedies: []holdfast.Remedy{holdfast.RemedyEject},
 		Fault:    "fail",
+		Variants: []holdfast.FaultName{"halve", "reset"},
 		EndedBy:  ByUndo,
 		Bounds: holdfast.Bounds{
 			Detect:   3 * time.Second,

@@ -23,7 +23,7 @@ const File = "verdicts.jsonl"
 
 const (
 	// maxStored bounds the file; a verdict takes half a KiB. When it is full, the
-	// newer half stays, and of every mode the last that says something.
+	// newer half stays, and of every drill the last that says something.
 	maxStored = 4 << 20
 	// maxReason bounds what is kept of a reason: it is read again by people, one
 	// line at a time.
@@ -132,15 +132,15 @@ func makeRoom(path string, more int) error {
 	if err != nil {
 		return err
 	}
-	last := map[holdfast.ModeName]int{}
+	last := map[exercised]int{}
 	for i, kept := range all {
 		if kept.Says() {
-			last[kept.Mode] = i
+			last[exercised{kept.Mode, kept.Fault}] = i
 		}
 	}
 	var text bytes.Buffer
 	for i, kept := range all {
-		if at, ok := last[kept.Mode]; i < len(all)/2 && !(ok && at == i) {
+		if at, ok := last[exercised{kept.Mode, kept.Fault}]; i < len(all)/2 && !(ok && at == i) {
 			continue
 		}
 		line, err := json.Marshal(kept)

@@ -36,6 +36,46 @@ func read(t *testing.T, state string) ([]Kept, int) {
 	return all, damaged
 }
 
+// killed are modes that are drilled by one fault.
+func killed(names ...holdfast.ModeName) []holdfast.FailureMode {
+	var modes []holdfast.FailureMode
+	for _, name := range names {
+		modes = append(modes, holdfast.FailureMode{Name: name, Drills: []holdfast.Drill{{Fault: "kill"}}})
+	}
+	return modes
+}
+
+// What the verdicts of a mode with two drills come to.
+func TestEveryDrillOfAModeCounts(t *testing.T) {
+	both := killed("a.crash")
+	both[0].Drills = append(both[0].Drills, holdfast.Drill{Fault: "oom"})
+	at := 0
+	by := func(fault holdfast.FaultName, verdict holdfast.Verdict, basis holdfast.Digest) Kept {
+		at++
+		return Kept{Mode: "a.crash", Fault: fault, Verdict: verdict, Basis: basis, At: time.Unix(int64(at), 0)}
+	}
+	for what, c := range map[string]struct {
+		kept []Kept
+		want holdfast.Verdict // empty: there is none
+		by   holdfast.FaultName
+	}{
+		"both passed, as old as the older":     {[]Kept{by("oom", holdfast.Pass, "1"), by("kill", holdfast.Pass, "1")}, holdfast.Pass, "oom"},
+		"one was not drilled":                  {[]Kept{by("kill", holdfast.Pass, "1")}, "", ""},
+		"one decided nothing":                  {[]Kept{by("kill", holdfast.Pass, "1"), by("oom", holdfast.Invalid, "1")}, "", ""},
+		"a PASS of one hides no FAIL of one":   {[]Kept{by("oom", holdfast.Fail, "1"), by("kill", holdfast.Pass, "1")}, holdfast.Fail, "oom"},
+		"nor on what is there since":           {[]Kept{by("oom", holdfast.Fail, "1"), by("kill", holdfast.Pass, "2")}, holdfast.Fail, "oom"},
+		"until the same passes":                {[]Kept{by("oom", holdfast.Fail, "1"), by("kill", holdfast.Pass, "1"), by("oom", holdfast.Pass, "1")}, holdfast.Pass, "kill"},
+		"each passed, on something else":       {[]Kept{by("kill", holdfast.Pass, "1"), by("oom", holdfast.Pass, "2")}, "", ""},
+		"a FAIL by what is not declared":       {[]Kept{by("kill", holdfast.Pass, "1"), by("oom", holdfast.Pass, "1"), by("storm", holdfast.Fail, "1")}, holdfast.Pass, "kill"},
+		"kept when there was one drill a mode": {[]Kept{by("", holdfast.Pass, "1"), by("oom", holdfast.Pass, "1")}, holdfast.Pass, ""},
+	} {
+		got, ok := Newest(c.kept, both)["a.crash"]
+		if ok != (c.want != "") || got.Verdict != c.want || got.Fault != c.by {
+			t.Errorf("%s: %s by %q (%v)", what, got.Verdict, got.Fault, ok)
+		}
+	}
+}
+
 func TestTheNewestVerdictOfEachModeThatSaysSomethingCounts(t *testing.T) {
 	state := t.TempDir()
 	if all, _ := read(t, state); len(all) != 0 {
@@ -45,7 +85,7 @@ func TestTheNewestVerdictOfEachModeThatSaysSomethingCounts(t *testing.T) {
 		kept("a.crash", holdfast.Fail, "1"), kept("b.crash", holdfast.Pass, "1"), kept("a.crash", holdfast.Pass, "2"),
 		kept("b.crash", holdfast.Fail, "2"), kept("a.crash", holdfast.Invalid, "3"), kept("c.crash", holdfast.Invalid, "1"))
 	all, damaged := read(t, state)
-	newest := Newest(all)
+	newest := Newest(all, killed("a.crash", "b.crash", "c.crash", "rare.crash", "often.crash"))
 	if len(all) != 6 || damaged != 0 || newest["a.crash"].Basis != "2" || newest["b.crash"].Verdict != holdfast.Fail || newest["c.crash"].Mode != "" {
 		t.Errorf("%d kept, %d damaged, the newest are %+v", len(all), damaged, newest)
 	}
@@ -93,7 +133,7 @@ func TestTheStoreIsBoundedAndForgetsNoMode(t *testing.T) {
 		t.Errorf("it is still %d bytes long (%v)", info.Size(), err)
 	}
 	all, damaged := read(t, state)
-	newest := Newest(all)
+	newest := Newest(all, killed("a.crash", "b.crash", "c.crash", "rare.crash", "often.crash"))
 	if damaged != 0 || newest["rare.crash"].Verdict != holdfast.Pass || newest["often.crash"].Basis != "2" {
 		t.Errorf("after room was made: %d damaged, %+v", damaged, newest["rare.crash"])
 	}

@@ -40,6 +40,7 @@ const (
 type drilling struct {
 	*proving
 	mode      holdfast.FailureMode
+	by        holdfast.Drill // of the mode, the one under way
 	service   holdfast.Service
 	victim    holdfast.Victim
 	fault     holdfast.Fault
@@ -61,8 +62,8 @@ type drilling struct {
 // drill exercises one failure mode: a clean second, the fault, its witness,
 // what users saw until the system was whole, the undo, the residue, the
 // verdict. Where only we can end the fault the undo comes in the middle.
-func (p *proving) drill(ctx context.Context, mode holdfast.FailureMode) (report.Drill, error) {
-	d, err := p.prepare(ctx, mode)
+func (p *proving) drill(ctx context.Context, mode holdfast.FailureMode, by holdfast.Drill) (report.Drill, error) {
+	d, err := p.prepare(ctx, mode, by)
 	if err != nil {
 		return report.Drill{}, err
 	}
@@ -107,7 +108,7 @@ func (d *drilling) stuck(ctx context.Context, why error) (report.Drill, error) {
 	default:
 	}
 	d.copy.spoiled = true
-	drill := undecided(d.mode, "the fault proxy did not answer when the fault was to be taken away, and all paths with it: "+why.Error())
+	drill := undecided(d.mode, d.by, "the fault proxy did not answer when the fault was to be taken away, and all paths with it: "+why.Error())
 	drill.Strikes, drill.Witness = strikes(facts{mode: d.mode, victim: d.victim}), d.witness()
 	return drill, nil
 }
@@ -122,12 +123,12 @@ func (d *drilling) announcement() string {
 }
 
 // prepare picks the victim and starts the load that will witness its end.
-func (p *proving) prepare(ctx context.Context, mode holdfast.FailureMode) (*drilling, error) {
-	d := &drilling{proving: p, mode: mode, byUndo: onlyWeEnd(mode)}
+func (p *proving) prepare(ctx context.Context, mode holdfast.FailureMode, by holdfast.Drill) (*drilling, error) {
+	d := &drilling{proving: p, mode: mode, by: by, byUndo: onlyWeEnd(mode, by)}
 	d.service, _ = p.o.System.Service(mode.Strikes.Service)
-	found, ok := fault.Find(mode.Drills[0].Fault)
+	found, ok := fault.Find(by.Fault)
 	if !ok {
-		return nil, fmt.Errorf("%s is drilled by %s, which does not exist", mode.Name, mode.Drills[0].Fault)
+		return nil, fmt.Errorf("%s is drilled by %s, which does not exist", mode.Name, by.Fault)
 	}
 	d.fault = found
 	if err := d.choose(ctx); err != nil {
@@ -157,8 +158,8 @@ func (p *proving) prepare(ctx context.Context, mode holdfast.FailureMode) (*dril
 // onlyWeEnd tells whether nothing but our own undo ends a drill's fault: no
 // process comes back to life, and no other fault is ended by any remedy but a
 // new process in the old one's place.
-func onlyWeEnd(mode holdfast.FailureMode) bool {
-	return mode.Drills[0].Fault != kills && !slices.Contains(mode.Remedies, holdfast.RemedyRestart)
+func onlyWeEnd(mode holdfast.FailureMode, by holdfast.Drill) bool {
+	return !fault.Describe(by.Fault).Ends && !slices.Contains(mode.Remedies, holdfast.RemedyRestart)
 }
 
 // lossOf is what the drill of an edge knows beforehand; nil where one replica is
@@ -220,7 +221,7 @@ func (d *drilling) seenEnough() bool {
 	if passed < d.atLeast() || d.reached() < minReached || d.witness() == "" {
 		return false
 	}
-	noticed := tell(facts{mode: d.mode, service: d.service, victim: d.victim, injected: d.injected, loss: d.loss, entries: d.copy.chronicle.all()}).detected != 0
+	noticed := tell(facts{mode: d.mode, by: d.by, service: d.service, victim: d.victim, injected: d.injected, loss: d.loss, entries: d.copy.chronicle.all()}).detected != 0
 	return noticed && (d.hopeless() || d.usersWhole(d.injected))
 }
 
@@ -332,7 +333,7 @@ func (d *drilling) undo(ctx context.Context) error {
 // conclude ends the load, looks for what was left behind, and judges.
 func (d *drilling) conclude(ctx context.Context, ended time.Duration) (report.Drill, error) {
 	f := facts{
-		mode: d.mode, service: d.service, victim: d.victim, injected: d.injected, byUndo: d.byUndo, undone: d.undone, ended: ended,
+		mode: d.mode, by: d.by, service: d.service, victim: d.victim, injected: d.injected, byUndo: d.byUndo, undone: d.undone, ended: ended,
 		loss: d.loss, witness: d.witness(), reached: d.reached(), broken: d.broken,
 	}
 	if missing := d.copy.chronicle.missing(d.o.System); len(missing) > 0 && f.witness != "" && len(d.mode.Remedies) > 0 {

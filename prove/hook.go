@@ -58,6 +58,7 @@ func longestHold(mode holdfast.FailureMode, rate float64) time.Duration {
 type hooking struct {
 	*proving
 	mode     holdfast.FailureMode
+	by       holdfast.Drill // of the mode, the one under way
 	service  holdfast.Service
 	victim   holdfast.Victim
 	targets  []target
@@ -74,8 +75,8 @@ type hooking struct {
 // drillByHook exercises one failure mode by the file's own commands: a clean
 // second, or nothing is broken; the break; what users and the witness see; the
 // mend, in any case; what users see until the service is whole; the verdict.
-func (p *proving) drillByHook(ctx context.Context, mode holdfast.FailureMode) (report.Drill, error) {
-	h := &hooking{proving: p, mode: mode}
+func (p *proving) drillByHook(ctx context.Context, mode holdfast.FailureMode, by holdfast.Drill) (report.Drill, error) {
+	h := &hooking{proving: p, mode: mode, by: by}
 	defer h.stop()
 	if err := h.prepare(ctx); err != nil {
 		return report.Drill{}, err
@@ -84,7 +85,7 @@ func (p *proving) drillByHook(ctx context.Context, mode holdfast.FailureMode) (r
 		return report.Drill{}, err
 	}
 	if why := h.sick(); why != "" {
-		return undecided(mode, "nothing was broken, because without any fault "+why), nil
+		return undecided(mode, by, "nothing was broken, because without any fault "+why), nil
 	}
 	p.o.Say(fmt.Sprintf("%s  hook on %s: %s", mode.Name, h.victim.ID.Name(), h.victim.Hook.Break))
 	var err error
@@ -127,7 +128,7 @@ func (h *hooking) prepare(ctx context.Context) error {
 
 // choose picks a replica, or all of them where the hook names none.
 func (h *hooking) choose() error {
-	hook := *h.mode.Drills[0].Hook
+	hook := *h.by.Hook
 	hook.Lock = filepath.Join(h.o.State, "hook.lock")
 	h.victim = holdfast.Victim{ID: holdfast.ReplicaID{Service: h.service.Name}, Hook: &hook}
 	if hook.Whole {
@@ -244,7 +245,7 @@ func (h *hooking) spoiled(ctx context.Context, why error) (report.Drill, error) 
 	if err := h.mend(ctx); err != nil {
 		return h.leftBroken(fmt.Errorf("%w; %w", why, err))
 	}
-	drill := undecided(h.mode, "it could not be broken, and was mended: "+why.Error())
+	drill := undecided(h.mode, h.by, "it could not be broken, and was mended: "+why.Error())
 	drill.Strikes = h.victim.ID.Name()
 	return drill, nil
 }
@@ -306,7 +307,7 @@ func (h *hooking) usersWhole(from time.Duration) bool {
 // facts are what is known until now.
 func (h *hooking) facts(now time.Duration) hookFacts {
 	f := hookFacts{facts: facts{
-		mode: h.mode, service: h.service, victim: h.victim, injected: h.injected, undone: h.undone, ended: now,
+		mode: h.mode, by: h.by, service: h.service, victim: h.victim, injected: h.injected, undone: h.undone, ended: now,
 		entries: h.copy.chronicle.all(), stalled: h.stalled,
 	}}
 	f.results = h.users.Snapshot()

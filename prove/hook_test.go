@@ -18,9 +18,10 @@ func webDown() hookFacts {
 	hook := &holdfast.Hook{Break: "stop web", Mend: "start web", Timeout: time.Minute}
 	f := hookFacts{facts: facts{
 		mode: holdfast.FailureMode{
-			Name: "web.crash", Strikes: holdfast.Target{Service: "web"}, Kind: "crash", Drills: []holdfast.Drill{{Fault: "hook", Hook: hook}},
+			Name: "web.crash", Strikes: holdfast.Target{Service: "web"}, Kind: "crash",
 			Bounds: holdfast.Bounds{Detect: 3 * time.Second, Mitigate: 3 * time.Second, Restore: 15 * time.Second, Impact: 0.001},
 		},
+		by:       holdfast.Drill{Fault: "hook", Hook: hook},
 		service:  holdfast.Service{Name: "web", Manage: holdfast.Route, Replicas: 2, URLs: []string{"http://a", "http://b"}},
 		victim:   holdfast.Victim{ID: holdfast.ReplicaID{Service: "web", Ordinal: 1, Incarnation: 1}},
 		injected: 10 * time.Second, undone: 14 * time.Second, ended: 17 * time.Second,

@@ -88,7 +88,7 @@ func (t *telling) note(entry event.Entry) {
 
 // lines are the story as evidence.
 func (t telling) lines(f hookFacts, limit int) []string {
-	hook := f.mode.Drills[0].Hook
+	hook := f.by.Hook
 	return timeline(t.entries, f.injected, f.undone, "break: "+hook.Break, "mend: "+hook.Mend, limit)
 }
 
@@ -180,7 +180,7 @@ func (f hookFacts) invalid() string {
 	case f.broken != "":
 		return f.broken
 	case f.witness == "":
-		return fmt.Sprintf("nobody but the hook saw the fault: %s answered well, asked itself, after %q had ended well", f.victim.ID.Name(), f.mode.Drills[0].Hook.Break)
+		return fmt.Sprintf("nobody but the hook saw the fault: %s answered well, asked itself, after %q had ended well", f.victim.ID.Name(), f.by.Hook.Break)
 	case unmeasured != "":
 		return unmeasured
 	case f.stalled > stallRuinous:
@@ -199,7 +199,7 @@ func (f hookFacts) overRestore(told telling, d report.Drill) string {
 	case d.Restore != nil:
 		return ""
 	}
-	reason := fmt.Sprintf("%s was not whole again %s after %q, which had ended well", f.service.Name, event.Short(f.ended-f.undone), f.mode.Drills[0].Hook.Mend)
+	reason := fmt.Sprintf("%s was not whole again %s after %q, which had ended well", f.service.Name, event.Short(f.ended-f.undone), f.by.Hook.Mend)
 	for _, name := range slices.Sorted(maps.Keys(told.out)) {
 		reason += fmt.Sprintf("; %s %s", name, by(told.out[name]))
 	}

@@ -27,6 +27,7 @@ const (
 // facts are all that a verdict rests on. Instants are by the boot clock.
 type facts struct {
 	mode     holdfast.FailureMode
+	by       holdfast.Drill   // of the mode, the one that was made
 	service  holdfast.Service // the struck one
 	victim   holdfast.Victim
 	injected time.Duration
@@ -67,7 +68,7 @@ func judge(f facts) report.Drill {
 // measured is a drill with what the load saw of it, which is counted alike
 // whatever broke it.
 func (f facts) measured() report.Drill {
-	drill := blank(f.mode)
+	drill := blank(f.mode, f.by)
 	drill.Strikes, drill.Witness = strikes(f), f.witness
 	judged := load.During(f.results, int64(f.injected), int64(f.ended))
 	hurt := load.Impact(judged)
@@ -151,9 +152,9 @@ func degraded(results []load.Result) int {
 }
 
 // blank is a drill of which nothing is known but what the file says.
-func blank(mode holdfast.FailureMode) report.Drill {
+func blank(mode holdfast.FailureMode, by holdfast.Drill) report.Drill {
 	return report.Drill{
-		Mode: mode.Name, Kind: mode.Kind, Owner: mode.Owner,
+		Mode: mode.Name, Kind: mode.Kind, Owner: mode.Owner, Fault: by.Fault,
 		Bounds: report.Bounds{
 			Detect: millis(mode.Bounds.Detect), Mitigate: millis(mode.Bounds.Mitigate),
 			Restore: millis(mode.Bounds.Restore), Impact: mode.Bounds.Impact,
@@ -163,8 +164,8 @@ func blank(mode holdfast.FailureMode) report.Drill {
 }
 
 // undecided is a drill that cannot be made.
-func undecided(mode holdfast.FailureMode, why string) report.Drill {
-	drill, nobody := blank(mode), load.Tally{}
+func undecided(mode holdfast.FailureMode, by holdfast.Drill, why string) report.Drill {
+	drill, nobody := blank(mode, by), load.Tally{}
 	drill.Impact, drill.Below = nobody.Share(), nobody.Below()
 	drill.Verdict, drill.Reason = holdfast.Invalid, why
 	return drill

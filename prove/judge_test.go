@@ -36,7 +36,7 @@ type scene struct{ facts }
 func crash(replicas int, watched time.Duration) *scene {
 	service := holdfast.Service{Name: "catalog", Owner: "web", Command: "./catalog", Manage: holdfast.Full, Replicas: replicas}
 	s := &scene{facts{
-		mode: mode.Crash().Of(service), service: service, victim: holdfast.Victim{ID: id(fmt.Sprintf("catalog-%d#1", replicas)), Pid: 4711},
+		mode: mode.Crash().Of(service), by: holdfast.Drill{Fault: mode.Crash().Fault}, service: service, victim: holdfast.Victim{ID: id(fmt.Sprintf("catalog-%d#1", replicas)), Pid: 4711},
 		injected: began, ended: began + watched, witness: "exit of pid 4711 seen by load", reached: 600,
 	}}
 	for due := began - time.Second; due < began+watched; due += 5 * time.Millisecond {

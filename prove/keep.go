@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"slices"
 	"time"
 
 	"holdfast"
@@ -12,18 +13,22 @@ import (
 )
 
 // inspect notes what verdicts will rest on, before a copy starts what it names.
+// That is what the file declares: a mode that is drilled by other faults than the
+// file's is the same mode.
 func (p *proving) inspect(ctx context.Context) {
 	if p.bases == nil {
 		p.bases = proof.NewBases(p.o.State, os.Environ())
 	}
-	p.on = p.basesOf(ctx, p.o.Modes)
+	p.on = p.basesOf(ctx, p.o.Modes...)
 }
 
 // basesOf looks at what some modes rest on and at nothing else: each service
 // that is looked at costs several questions to git.
-func (p *proving) basesOf(ctx context.Context, modes []holdfast.FailureMode) map[holdfast.ModeName]proof.Basis {
+func (p *proving) basesOf(ctx context.Context, modes ...holdfast.FailureMode) map[holdfast.ModeName]proof.Basis {
 	some := *p.o.System
-	some.Modes = modes
+	some.Modes = slices.DeleteFunc(slices.Clone(some.Modes), func(m holdfast.FailureMode) bool {
+		return !slices.ContainsFunc(modes, func(drilled holdfast.FailureMode) bool { return drilled.Name == m.Name })
+	})
 	return p.bases.Of(ctx, &some)
 }
 
@@ -35,7 +40,7 @@ func (p *proving) keep(ctx context.Context, mode holdfast.FailureMode, drill rep
 		return
 	}
 	basis := p.on[mode.Name]
-	if basis.Why == "" && p.basesOf(ctx, []holdfast.FailureMode{mode})[mode.Name] != basis {
+	if basis.Why == "" && p.basesOf(ctx, mode)[mode.Name] != basis {
 		basis.Why = "what it was made on changed meanwhile"
 	}
 	if basis.Why != "" {
@@ -43,7 +48,7 @@ func (p *proving) keep(ctx context.Context, mode holdfast.FailureMode, drill rep
 		return
 	}
 	err := proof.Keep(p.o.State, proof.Kept{
-		Mode: drill.Mode, Basis: basis.Digest, Verdict: drill.Verdict, At: time.Now().UTC().Round(0),
+		Mode: drill.Mode, Fault: drill.Fault, Basis: basis.Digest, Verdict: drill.Verdict, At: time.Now().UTC().Round(0),
 		Detect: span(drill.Detect), Mitigate: span(drill.Mitigate), Restore: span(drill.Restore),
 		Sent: drill.Sent, Hurt: drill.Failed + drill.Late, Witness: drill.Witness, Reason: drill.Reason,
 	})

@@ -58,8 +58,8 @@ func Untouchable(declared *holdfast.System, live bool, mode holdfast.FailureMode
 }
 
 // skipped is a drill that is not made.
-func skipped(mode holdfast.FailureMode, why string) report.Drill {
-	drill := undecided(mode, why)
+func skipped(mode holdfast.FailureMode, by holdfast.Drill, why string) report.Drill {
+	drill := undecided(mode, by, why)
 	drill.Verdict = holdfast.Skip
 	return drill
 }
@@ -134,8 +134,8 @@ func Touched(o Options) []string {
 	seen := map[holdfast.ServiceName]bool{}
 	for _, mode := range o.Modes {
 		service, _ := o.System.Service(mode.Strikes.Service)
-		hook := mode.Drills[0].Hook
-		if hook == nil || !runsElsewhere(o.System, mode) || Untouchable(o.System, o.Live, mode) != "" {
+		commands := hooks(mode)
+		if len(commands) == 0 || !runsElsewhere(o.System, mode) || Untouchable(o.System, o.Live, mode) != "" {
 			continue
 		}
 		if !seen[service.Name] {
@@ -146,15 +146,28 @@ func Touched(o Options) []string {
 			}
 			lines = append(lines, fmt.Sprintf("%s, in earnest, at %s: %s, %s", service.Name, strings.Join(hosts(service), ", "), what(service), way))
 		}
-		lines = append(lines,
-			fmt.Sprintf("%s  break: %s", mode.Name, hook.Break),
-			fmt.Sprintf("%s  mend:  %s", mode.Name, hook.Mend),
-			fmt.Sprintf("%s  each in %s, for at most %s; broken for about %s, at most %s", mode.Name, hook.Dir, hook.Timeout, brokenAtLeast, longestHold(mode, o.Rate)))
+		for _, hook := range commands {
+			lines = append(lines,
+				fmt.Sprintf("%s  break: %s", mode.Name, hook.Break),
+				fmt.Sprintf("%s  mend:  %s", mode.Name, hook.Mend),
+				fmt.Sprintf("%s  each in %s, for at most %s; broken for about %s, at most %s", mode.Name, hook.Dir, hook.Timeout, brokenAtLeast, longestHold(mode, o.Rate)))
+		}
 	}
 	if len(lines) > 0 {
 		lines = append(lines, fmt.Sprintf("load: %.0f/s for %s without a fault, then during each drill", o.Rate, controlFor))
 	}
 	return lines
+}
+
+// hooks are the commands of a mode's drills.
+func hooks(mode holdfast.FailureMode) []holdfast.Hook {
+	var all []holdfast.Hook
+	for _, by := range mode.Drills {
+		if by.Hook != nil {
+			all = append(all, *by.Hook)
+		}
+	}
+	return all
 }
 
 func what(service holdfast.Service) string {

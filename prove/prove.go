@@ -10,12 +10,14 @@ package prove
 import (
 	"context"
 	"errors"
+	"fmt"
 	"math/rand/v2"
 	"slices"
 	"strings"
 	"time"
 
 	"holdfast"
+	"holdfast/fault"
 	"holdfast/proof"
 	"holdfast/report"
 	"holdfast/source"
@@ -88,28 +90,59 @@ func (p *proving) prove(ctx context.Context) error {
 		defer release()
 	}
 	for _, mode := range p.o.Modes {
-		if why := Untouchable(p.declared, p.o.Live, mode); why != "" {
-			p.add(skipped(mode, why))
-			continue
-		}
-		if why := unaskable(p.o.System, mode.Strikes); why != "" {
-			p.add(undecided(mode, why))
-			continue
-		}
-		for range p.o.Repeat {
-			drill, err := p.once(ctx, mode)
-			if err == nil && drill.Verdict == holdfast.Invalid && (strings.HasPrefix(drill.Reason, lagging) || strings.HasPrefix(drill.Reason, starved)) {
-				p.o.Say(string(mode.Name) + "  once more: " + drill.Reason)
-				drill, err = p.once(ctx, mode)
+		for _, by := range mode.Drills {
+			if err := p.exercise(ctx, mode, by); err != nil {
+				return err
 			}
-			if err != nil {
-				return p.cause(ctx, err)
-			}
-			p.keep(ctx, mode, drill)
-			p.add(drill)
 		}
 	}
 	return nil
+}
+
+// exercise makes one drill of a mode as often as asked for, unless it cannot be
+// made here.
+func (p *proving) exercise(ctx context.Context, mode holdfast.FailureMode, by holdfast.Drill) error {
+	if why := p.impossible(mode, by); why != "" {
+		p.add(skipped(mode, by, why))
+		return nil
+	}
+	if why := unaskable(p.o.System, mode.Strikes); why != "" {
+		p.add(undecided(mode, by, why))
+		return nil
+	}
+	for range p.o.Repeat {
+		drill, err := p.believed(ctx, mode, by)
+		if err != nil {
+			return p.cause(ctx, err)
+		}
+		p.keep(ctx, mode, drill)
+		p.add(drill)
+	}
+	return nil
+}
+
+// impossible says why a drill is not made: nobody said that it may touch what it
+// would, or this host cannot make its fault.
+func (p *proving) impossible(mode holdfast.FailureMode, by holdfast.Drill) string {
+	if why := Untouchable(p.declared, p.o.Live, mode); why != "" {
+		return why
+	}
+	why, next := fault.Possible(by.Fault)
+	if why == "" {
+		return ""
+	}
+	return fmt.Sprintf("%s cannot be made on this host: %s; next: %s", by.Fault, why, next)
+}
+
+// believed drills once, and once more when all that was wrong is that the
+// machine was too busy to measure.
+func (p *proving) believed(ctx context.Context, mode holdfast.FailureMode, by holdfast.Drill) (report.Drill, error) {
+	drill, err := p.once(ctx, mode, by)
+	if err != nil || drill.Verdict != holdfast.Invalid || !strings.HasPrefix(drill.Reason, lagging) && !strings.HasPrefix(drill.Reason, starved) {
+		return drill, err
+	}
+	p.o.Say(string(mode.Name) + "  once more: " + drill.Reason)
+	return p.once(ctx, mode, by)
 }
 
 // cause is why a drill could not go on. When somebody of the copy was lost the
@@ -135,13 +168,13 @@ func (p *proving) add(drill report.Drill) {
 	p.o.Drilled(drill)
 }
 
-// once drills one mode once, in a copy that is whole. A copy that the drill
-// left otherwise serves for no other.
-func (p *proving) once(ctx context.Context, mode holdfast.FailureMode) (report.Drill, error) {
+// once makes one drill once, in a copy that is whole. A copy that the drill left
+// otherwise serves for no other.
+func (p *proving) once(ctx context.Context, mode holdfast.FailureMode, by holdfast.Drill) (report.Drill, error) {
 	if err := p.needCopy(ctx); err != nil {
 		return report.Drill{}, err
 	}
-	drill, err := p.exercise(ctx, mode)
+	drill, err := p.perform(ctx, mode, by)
 	if err != nil {
 		return drill, err
 	}
@@ -151,12 +184,12 @@ func (p *proving) once(ctx context.Context, mode holdfast.FailureMode) (report.D
 	return drill, p.copy.client.ResetGuards(ctx, "prove")
 }
 
-// exercise breaks by the means that a mode's drill names.
-func (p *proving) exercise(ctx context.Context, mode holdfast.FailureMode) (report.Drill, error) {
-	if mode.Drills[0].Hook != nil {
-		return p.drillByHook(ctx, mode)
+// perform breaks by the means that a drill names.
+func (p *proving) perform(ctx context.Context, mode holdfast.FailureMode, by holdfast.Drill) (report.Drill, error) {
+	if by.Hook != nil {
+		return p.drillByHook(ctx, mode, by)
 	}
-	return p.drill(ctx, mode)
+	return p.drill(ctx, mode, by)
 }
 
 // needCopy starts a copy and makes its control run, unless one stands.

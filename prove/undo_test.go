@@ -15,7 +15,7 @@ import (
 // after three seconds of six.
 func pathFault(of mode.Mode) *scene {
 	s := crash(2, 6*time.Second)
-	s.mode = of.Of(s.service)
+	s.mode, s.by = of.Of(s.service), holdfast.Drill{Fault: of.Fault}
 	s.byUndo, s.undone, s.witness = true, began+3*time.Second, "an answer after 1s seen by load on the way to catalog-2"
 	return s
 }
@@ -47,7 +47,7 @@ func severed(required, covered bool) *scene {
 	if covered {
 		dependency.Fallback = &holdfast.Fallback{Body: "[]"}
 	}
-	s.mode = mode.Loss().OfEdge(holdfast.Service{Name: "storefront"}, dependency)
+	s.mode, s.by = mode.Loss().OfEdge(holdfast.Service{Name: "storefront"}, dependency), holdfast.Drill{Fault: mode.Loss().Fault}
 	s.victim = holdfast.Victim{ID: holdfast.ReplicaID{Service: "catalog"}}
 	s.witness = "refusal, then silence seen by load on the way to all 2 replicas of catalog"
 	s.loss = &loss{
@@ -225,15 +225,15 @@ func TestWhoEndsAFault(t *testing.T) {
 	for kind, want := range map[holdfast.Kind]bool{"crash": false, "hang": false, "slow": true, "errors": true, "partition": true} {
 		m, _ := mode.Find(kind)
 		f := m.Of(service)
-		if got := onlyWeEnd(f); got != want || got != (m.EndedBy == mode.ByUndo) {
+		if got := onlyWeEnd(f, f.Drills[0]); got != want || got != (m.EndedBy == mode.ByUndo) {
 			t.Errorf("%s: only we end it: %v, want %v", kind, got, want)
 		}
 		f.Remedies = nil
-		if got := onlyWeEnd(f); got != (kind != "crash") {
+		if got := onlyWeEnd(f, f.Drills[0]); got != (kind != "crash") {
 			t.Errorf("%s without a remedy: only we end it: %v", kind, got)
 		}
 		f.Remedies = []holdfast.Remedy{holdfast.RemedyEject, holdfast.RemedyRestart}
-		if onlyWeEnd(f) {
+		if onlyWeEnd(f, f.Drills[0]) {
 			t.Errorf("%s that is mended by a restart: only we end it", kind)
 		}
 	}

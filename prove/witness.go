@@ -1,6 +1,7 @@
 package prove
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"time"
@@ -27,46 +28,57 @@ const (
 	mostOfIt = 0.8
 )
 
-// witnessWithin is how soon a fault must have been seen. Losing an edge is seen
-// in two steps, the second of which begins late.
-func witnessWithin(name holdfast.FaultName) time.Duration {
-	if name == severs {
-		return severRefuses + probePatience + witnessSoon
+// A witness is how one fault is seen. Exactly one of saw and shows is set.
+type witness struct {
+	// saw looks at what the load was told of the victim; empty: nothing yet.
+	saw func(*drilling) string
+	// shows looks at what became of questions to one struck replica since the
+	// fault, in order, on a way that no gateway is on.
+	shows  func([]load.Probed) string
+	within time.Duration // how soon it is due; 0: witnessSoon
+	lacks  string        // "the end of" a process, where saw is set
+}
+
+// witnesses has one for every fault of package fault but hooks, whose witness is
+// a load of its own.
+func witnesses() map[holdfast.FaultName]witness {
+	return map[holdfast.FaultName]witness{
+		"kill":    {saw: (*drilling).sawExit, lacks: "the end of"},
+		"stop":    {saw: (*drilling).sawStop, lacks: "a stop of"},
+		"delay":   {shows: showsDelay},
+		"fail":    {shows: showsStatus},
+		"halve":   {shows: anyFailed(load.CutShort, "half an answer")},
+		"reset":   {shows: anyFailed(load.Broken, "a reset")},
+		"refuse":  {shows: anyFailed(load.Refused, "a refusal")},
+		"silence": {shows: showsSilence},
+		// Losing an edge is seen in two steps, the second of which begins late.
+		"sever": {shows: showsSevering, within: severRefuses + probePatience + witnessSoon},
 	}
-	return witnessSoon
+}
+
+// witnessWithin is how soon a fault must have been seen.
+func witnessWithin(name holdfast.FaultName) time.Duration {
+	return cmp.Or(witnesses()[name].within, witnessSoon)
 }
 
 // unseen says which witness of a fault is missing.
 func unseen(f facts) string {
-	switch name := f.mode.Drills[0].Fault; name {
-	case kills:
-		return fmt.Sprintf("no witness of the end of pid %d", f.victim.Pid)
-	case stops:
-		return fmt.Sprintf("no witness that pid %d stands still", f.victim.Pid)
-	default:
-		return fmt.Sprintf("no witness of %s on the way to %s", name, f.victim.ID)
+	if lacks := witnesses()[f.by.Fault].lacks; lacks != "" {
+		return fmt.Sprintf("no witness of %s pid %d", lacks, f.victim.Pid)
 	}
+	return fmt.Sprintf("no witness of %s on the way to %s", f.by.Fault, f.victim.ID)
 }
-
-// The faults whose witnesses are told apart.
-const (
-	kills    holdfast.FaultName = "kill"
-	stops    holdfast.FaultName = "stop"
-	delays   holdfast.FaultName = "delay"
-	fails    holdfast.FaultName = "fail"
-	silences holdfast.FaultName = "silence"
-	severs   holdfast.FaultName = "sever"
-)
 
 // witness is what the load, which had no part in it, saw of the fault.
 func (d *drilling) witness() string {
-	switch d.fault.Name() {
-	case kills:
-		return d.sawExit()
-	case stops:
-		return d.sawStop()
+	of := witnesses()[d.fault.Name()]
+	switch {
+	case of.saw != nil:
+		return of.saw(d)
+	case of.shows != nil:
+		return sawOnTheWay(of.shows, d.injected, d.detour.paths, d.generator.Probed())
 	default:
-		return sawOnTheWay(d.fault.Name(), d.injected, d.detour.paths, d.generator.Probed())
+		return ""
 	}
 }
 
@@ -89,11 +101,11 @@ func (d *drilling) sawStop() string {
 }
 
 // sawOnTheWay is the witness of a fault in the path: what became of requests that
-// went to the victim by no gateway.
-func sawOnTheWay(name holdfast.FaultName, since time.Duration, paths []path, probed []load.Probed) string {
+// went to each victim by no gateway.
+func sawOnTheWay(shows func([]load.Probed) string, since time.Duration, paths []path, probed []load.Probed) string {
 	var seen []string
 	for _, p := range paths[:min(len(paths), mostProbed)] {
-		what := saw(name, since, p, probed)
+		what := shows(probesOf(p, since, probed))
 		if what == "" {
 			return ""
 		}
@@ -112,27 +124,58 @@ func whom(paths []path) string {
 	return fmt.Sprintf("all %d replicas of %s", len(paths), paths[0].id.Service)
 }
 
-// saw is the first of the requests to one replica that shows a fault.
-func saw(name holdfast.FaultName, since time.Duration, p path, probed []load.Probed) string {
-	refused := false
+// probesOf are the questions to one replica since the fault.
+func probesOf(p path, since time.Duration, probed []load.Probed) []load.Probed {
+	var of []load.Probed
 	for _, one := range probed {
-		if one.Probe != p.id.String() || one.At < int64(since) {
-			continue
+		if one.Probe == p.id.String() && one.At >= int64(since) {
+			of = append(of, one)
 		}
-		switch {
-		case name == delays && one.Status != 0 && one.Took >= time.Duration(mostOfIt*float64(delay)):
+	}
+	return of
+}
+
+func showsDelay(probed []load.Probed) string {
+	for _, one := range probed {
+		if one.Status != 0 && one.Took >= time.Duration(mostOfIt*float64(delay)) {
 			return "an answer after " + event.Short(one.Took)
-		case name == fails && one.Status >= 500:
-			return fmt.Sprintf("status %d", one.Status)
-		case name == silences && gotNothing(one):
-			return "silence"
-		case name == severs && one.Failed == load.Refused:
-			refused = true
-		case name == severs && refused && gotNothing(one):
-			return "refusal, then silence"
 		}
 	}
 	return ""
+}
+
+func showsStatus(probed []load.Probed) string {
+	for _, one := range probed {
+		if one.Status >= 500 {
+			return fmt.Sprintf("status %d", one.Status)
+		}
+	}
+	return ""
+}
+
+func showsSilence(probed []load.Probed) string {
+	if slices.ContainsFunc(probed, gotNothing) {
+		return "silence"
+	}
+	return ""
+}
+
+func showsSevering(probed []load.Probed) string {
+	refused := slices.IndexFunc(probed, func(p load.Probed) bool { return p.Failed == load.Refused })
+	if refused >= 0 && slices.ContainsFunc(probed[refused:], gotNothing) {
+		return "refusal, then silence"
+	}
+	return ""
+}
+
+// anyFailed shows a fault by one question that ended in one way.
+func anyFailed(how load.Failure, what string) func([]load.Probed) string {
+	return func(probed []load.Probed) string {
+		if slices.ContainsFunc(probed, func(p load.Probed) bool { return p.Failed == how }) {
+			return what
+		}
+		return ""
+	}
 }
 
 // gotNothing tells a request that was neither accepted nor refused, or that was

@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"holdfast"
-	"holdfast/fault"
 	"holdfast/load"
 	"holdfast/mode"
 )
@@ -48,8 +47,13 @@ func TestWhatShowsAFaultInThePath(t *testing.T) {
 			probed("catalog-1#1", 1, 0, soon, load.Refused), probed("catalog-1#1", 1600, 0, soon, load.NoAnswer), probed("catalog-2#1", 1, 200, soon, ""),
 		}, ""},
 		"nobody could be asked": {"silence", nil, nil, ""},
+		"half an answer":        {"halve", one, []load.Probed{probed("catalog-2#1", 1, 200, soon, load.CutShort)}, "half an answer seen by load on the way to catalog-2"},
+		"a whole answer":        {"halve", one, []load.Probed{probed("catalog-2#1", 1, 200, soon, "")}, ""},
+		"a reset":               {"reset", one, []load.Probed{probed("catalog-2#1", 1, 0, soon, load.Broken)}, "a reset seen by load on the way to catalog-2"},
+		"a refusal is no reset": {"reset", one, []load.Probed{probed("catalog-2#1", 1, 0, soon, load.Refused)}, ""},
+		"a refusal":             {"refuse", one, []load.Probed{probed("catalog-2#1", 1, 0, soon, load.Refused)}, "a refusal seen by load on the way to catalog-2"},
 	} {
-		got := sawOnTheWay(c.fault, began, c.paths, c.seen)
+		got := sawOnTheWay(witnesses()[c.fault].shows, began, c.paths, c.seen)
 		if (got == "") != (c.want == "") || !strings.HasPrefix(got, c.want) {
 			t.Errorf("%s: %q, want %q", what, got, c.want)
 		}
@@ -59,24 +63,18 @@ func TestWhatShowsAFaultInThePath(t *testing.T) {
 // Every fault of the catalogue has a witness of its own, and is missed by name.
 func TestEveryFaultOfTheCatalogueHasAWitness(t *testing.T) {
 	for _, m := range mode.Catalogue() {
-		if _, ok := fault.Find(m.Fault); !ok {
-			t.Errorf("%s: there is no fault %s", m.Kind, m.Fault)
-		}
-		missing := unseen(facts{mode: holdfast.FailureMode{Drills: []holdfast.Drill{{Fault: m.Fault}}}, victim: holdfast.Victim{ID: id("catalog-2#1"), Pid: 7}})
-		switch m.Fault {
-		case kills, stops:
-			if !strings.Contains(missing, "pid 7") {
-				t.Errorf("%s: %q", m.Fault, missing)
+		for _, name := range m.Faults() {
+			of := witnesses()[name]
+			if (of.saw == nil) == (of.shows == nil) {
+				t.Errorf("nobody looks for %s, or two ways do", name)
 			}
-		case delays, fails, silences, severs:
-			if !strings.Contains(missing, "catalog-2#1") || !strings.Contains(missing, string(m.Fault)) {
-				t.Errorf("%s: %q", m.Fault, missing)
+			missing := unseen(facts{by: holdfast.Drill{Fault: name}, victim: holdfast.Victim{ID: id("catalog-2#1"), Pid: 7}})
+			if want := map[bool]string{true: "pid 7", false: string(name) + " on the way to catalog-2#1"}[of.saw != nil]; !strings.Contains(missing, want) {
+				t.Errorf("%s: %q", name, missing)
 			}
-		default:
-			t.Errorf("nobody looks for %s", m.Fault)
-		}
-		if within := witnessWithin(m.Fault); within < witnessSoon || within > m.Bounds.Restore {
-			t.Errorf("%s must be seen within %s", m.Fault, within)
+			if within := witnessWithin(name); within < witnessSoon || within > m.Bounds.Restore {
+				t.Errorf("%s must be seen within %s", name, within)
+			}
 		}
 	}
 }

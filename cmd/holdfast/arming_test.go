@@ -122,7 +122,9 @@ func TestOnlyAVerdictThatSaysSomethingCounts(t *testing.T) {
 		{Mode: "a.hang", Verdict: holdfast.Pass}, {Mode: "a.hang", Verdict: holdfast.Invalid},
 		{Mode: "b.hang", Verdict: holdfast.Pass}, {Mode: "b.hang", Verdict: holdfast.Fail},
 	}
-	newest := proof.Newest(kept)
+	newest := proof.Newest(kept, []holdfast.FailureMode{
+		{Name: "a.hang", Drills: []holdfast.Drill{{Fault: "stop"}}}, {Name: "b.hang", Drills: []holdfast.Drill{{Fault: "stop"}}},
+	})
 	if newest["a.hang"].Verdict != holdfast.Pass || newest["b.hang"].Verdict != holdfast.Fail {
 		t.Errorf("got %+v", newest)
 	}

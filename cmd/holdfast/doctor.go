@@ -58,12 +58,13 @@ type doctor struct {
 	Host    []host.Fact `json:"host"`
 	Ports   []host.Fact `json:"ports"`
 	Drills  []host.Fact `json:"drills"` // by the name of the failure mode
+	Faults  []host.Fact `json:"faults"` // of all that make one of them true
 }
 
 // examine looks at the host and, when there is one, at the file. That there is no
 // holdfast.yaml is nothing to complain about, unless one was named.
 func examine(name, flag string, problems io.Writer) (doctor, error) {
-	d := doctor{Host: host.Facts(), Ports: []host.Fact{}, Drills: []host.Fact{}}
+	d := doctor{Host: host.Facts(), Ports: []host.Fact{}, Drills: []host.Fact{}, Faults: []host.Fact{}}
 	dir := "."
 	_, missing := os.Stat(defaultFile)
 	if name != "" || !errors.Is(missing, fs.ErrNotExist) {
@@ -78,6 +79,7 @@ func examine(name, flag string, problems io.Writer) (doctor, error) {
 		}
 		d.Ports = portFacts(reading.System, state)
 		d.Drills = drillFacts(reading.System, state)
+		d.Faults = faultFacts(reading.System)
 	}
 	state, err := stateOf(flag, dir)
 	if err != nil {
@@ -164,6 +166,20 @@ func drillFacts(system *holdfast.System, state stateDir) []host.Fact {
 	return facts
 }
 
+// faultFacts say of each fault that makes one of the modes true whether it can be
+// made here, asked for or not.
+func faultFacts(system *holdfast.System) []host.Fact {
+	facts := []host.Fact{}
+	for _, name := range makers(system.Modes) {
+		f := host.Fact{Name: string(name), Good: true, Says: fault.Describe(name).Does}
+		if why, next := fault.Possible(name); why != "" {
+			f.Good, f.Says, f.Next = false, why, next
+		}
+		facts = append(facts, f)
+	}
+	return facts
+}
+
 // hindrance is why the drill of a mode can run nowhere here, and what to do; or
 // nothing, and whether it takes a private copy.
 func hindrance(system *holdfast.System, mode holdfast.FailureMode) (why, next string, private bool) {
@@ -171,8 +187,10 @@ func hindrance(system *holdfast.System, mode holdfast.FailureMode) (why, next st
 	if len(mode.Drills) == 0 {
 		return "it has no drill", "write `break:` and `mend:` commands for it", false
 	}
-	if _, exists := fault.Find(mode.Drills[0].Fault); !exists {
-		return "this version cannot make the fault " + string(mode.Drills[0].Fault), "write `break:` and `mend:` commands for it", false
+	for _, by := range mode.Drills {
+		if why, next := fault.Possible(by.Fault); why != "" {
+			return why, next, false
+		}
 	}
 	if service.Command == "" && !slices.Contains(system.Prove.Allow, service.Name) {
 		return string(service.Name) + " runs elsewhere, and the file does not allow it to be touched", "write `prove: {allow: [" + string(service.Name) + "]}`, then holdfast prove --live", false
@@ -237,6 +255,7 @@ func (d doctor) print(out io.Writer) {
 	} else {
 		missing += printFacts(out, "the ports of "+d.File, d.Ports)
 		missing += printFacts(out, "its drills", d.Drills)
+		missing += printFacts(out, "the faults that they and --every-fault make", d.Faults)
 	}
 	if missing == 0 {
 		fmt.Fprintln(out, "nothing is missing")

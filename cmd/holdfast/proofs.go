@@ -87,7 +87,7 @@ func (p *proofs) look(ctx, within context.Context) error {
 	if err != nil {
 		return nil // nothing is armed by what cannot be read; it is read again
 	}
-	newest := proof.Newest(kept)
+	newest := proof.Newest(kept, p.system.Modes)
 	for _, name := range slices.Sorted(maps.Keys(newest)) {
 		k := newest[name]
 		proved := event.Proved{Basis: event.Basis{Mode: name, On: k.Basis}, Verdict: k.Verdict, At: k.At}

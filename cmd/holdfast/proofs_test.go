@@ -19,7 +19,10 @@ import (
 // wait for the loop the agent never came up.
 func TestAVerdictIsToldOnce(t *testing.T) {
 	state := stateDir(t.TempDir())
+	var system holdfast.System
 	for i := range 2 {
+		of := holdfast.Service{Name: holdfast.ServiceName(fmt.Sprintf("web%d", i)), Manage: holdfast.Full, Protocol: holdfast.HTTP}
+		system.Modes = append(system.Modes, mode.Hang().Of(of))
 		kept := proof.Kept{Mode: holdfast.ModeName(fmt.Sprintf("web%d.hang", i)), Basis: "b", Verdict: holdfast.Pass, At: time.Unix(1_800_000_000, 0).UTC()}
 		if err := proof.Keep(string(state), kept); err != nil {
 			t.Fatal(err)
@@ -36,7 +39,7 @@ func TestAVerdictIsToldOnce(t *testing.T) {
 	}
 	look := func() {
 		t.Helper()
-		if err := newProofs(state, nil, mind.Proved(), tell).of(t.Context(), holdfast.System{}); err != nil {
+		if err := newProofs(state, nil, mind.Proved(), tell).of(t.Context(), system); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -35,7 +35,7 @@ func proveCommand() *cobra.Command {
 			"requests, breaks it and passes or fails each failure mode. Nothing of a running\n" +
 			"system is touched, but with --live: that drills what runs elsewhere (urls) by the\n" +
 			"hooks of the file, where prove.allow names it, and says first what it will touch.\n\n" + exitHelp,
-		Example: "  holdfast prove --live --dry-run\n  holdfast prove\n  holdfast prove catalog.crash --repeat 20 --rate 400/s\n  holdfast prove storefront/catalog.loss",
+		Example: "  holdfast prove --live --dry-run\n  holdfast prove\n  holdfast prove catalog.crash --repeat 20 --rate 400/s\n  holdfast prove storefront/catalog.loss\n  holdfast prove errors --every-fault\n  holdfast prove cart.errors --fault reset",
 	}
 	flag := stateFlag(c)
 	asJSON := jsonFlag(c)
@@ -45,6 +45,8 @@ func proveCommand() *cobra.Command {
 	keep := c.Flags().Bool("keep", false, "keep the copy's journal and logs")
 	live := c.Flags().Bool("live", false, "drill what runs elsewhere, where the file allows it: in earnest")
 	dry := c.Flags().Bool("dry-run", false, "print what would be touched, and touch nothing")
+	every := c.Flags().Bool("every-fault", false, "drill each mode by every fault that makes it true, not by the file's alone")
+	by := c.Flags().String("fault", "", "drill by this fault and no other")
 	blind := c.Flags().Bool("blind-witness", false, "leave the witness out: shows that a fault nobody saw decides nothing")
 	c.RunE = func(c *cobra.Command, args []string) error {
 		name, modes := splitArguments(args)
@@ -63,6 +65,7 @@ func proveCommand() *cobra.Command {
 		}
 		p := proving{
 			out: c.OutOrStdout(), notices: c.ErrOrStderr(), asJSON: *asJSON, flag: *flag, dry: *dry,
+			faults:  faults{every: *every, only: holdfast.FaultName(*by)},
 			options: prove.Options{Rate: perSecond, Repeat: *repeat, Seed: *seed, Keep: *keep, Blind: *blind, Live: *live},
 		}
 		run, err := p.file(c.Context(), name, modes)
@@ -108,6 +111,7 @@ type proving struct {
 	asJSON       bool
 	flag         string // --state
 	dry          bool   // say what would be touched, and no more
+	faults       faults // that the modes are drilled by
 	options      prove.Options
 }
 
@@ -122,6 +126,9 @@ func (p proving) file(ctx context.Context, name string, modes []string) (report.
 	}
 	o.File, o.System = file, reading.System
 	if o.Modes, err = pick(o.System, modes); err != nil {
+		return report.Run{}, exit(exitUsage, err)
+	}
+	if o.Modes, err = p.faults.of(o.Modes); err != nil {
 		return report.Run{}, exit(exitUsage, err)
 	}
 	if p.dry {

@@ -32,7 +32,7 @@ func proofsOf(ctx context.Context, system *holdfast.System, state stateDir, now 
 	if err != nil {
 		return nil, err
 	}
-	newest := proof.Newest(kept)
+	newest := proof.Newest(kept, system.Modes)
 	bases, err := basesOf(ctx, passed(system, newest), state)
 	if err != nil {
 		return nil, err

@@ -1,0 +1,82 @@
+package fault
+
+import "holdfast"
+
+// A Description is what a person wants to know of a fault before it is made.
+// docs/faults.md is made of these.
+type Description struct {
+	Does    string // "SIGKILL to the process"
+	Witness string // who sees it, that is neither its injector nor the gateway
+	Undo    string // what putting it back is
+	Layer   Layer  // what puts it back first when nobody alive does
+	Needs   string // of the host; empty: nothing beyond what a private copy needs
+	Ends    bool   // its victim does not survive it: no undo brings it back, a new process does
+}
+
+// A Layer is one of those that put a fault back. Each stands behind the one
+// before it: what a layer does not reach, the next one does.
+type Layer string
+
+// The layers, the surest first.
+const (
+	KernelLease    Layer = "lease"    // L0: whoever carries it out, the kernel or the proxy in the path, withdraws it unless it is renewed
+	KernelLifetime Layer = "lifetime" // L1: the kernel ends it with the process that holds it
+	ByWarden       Layer = "warden"   // L2: a process of its own, that has the ledger, sees prove die or get stuck
+	BySweep        Layer = "sweep"    // L3: the next start, or heal, reads the ledgers of the dead
+	ByResidue      Layer = "residue"  // L4: what all of these left is found before the verdict, and fails it
+)
+
+// Describe says what a fault is; a zero Description where it is none of ours.
+func Describe(name holdfast.FaultName) Description { return descriptions()[name] }
+
+// What several faults have in common.
+const (
+	seenOnTheWay  = "the load's own requests to the replica, which no gateway is on the way of"
+	rulesWithdrew = "the rule is taken out of the proxy, which forgets it by itself 3 s after it was last renewed"
+)
+
+// descriptions has a line for each fault of All.
+func descriptions() map[holdfast.FaultName]Description {
+	return map[holdfast.FaultName]Description{
+		"kill": {
+			Does: "SIGKILL to the process", Witness: "the load process, told by the kernel",
+			Undo: "nothing is left to put back", Layer: KernelLifetime, Ends: true,
+		},
+		"stop": {
+			Does: "SIGSTOP to the process group", Witness: "the load process, which sees it stopped in /proc",
+			Undo: "SIGCONT to the group", Layer: ByWarden,
+		},
+		"delay": {
+			Does: "one second on every answer", Witness: seenOnTheWay + ", took at least 0.8 s",
+			Undo: rulesWithdrew, Layer: KernelLease,
+		},
+		"fail": {
+			Does: "status 500 for every answer but the health path's", Witness: seenOnTheWay + ", got it",
+			Undo: rulesWithdrew, Layer: KernelLease,
+		},
+		"halve": {
+			Does: "every answer but the health path's is cut in the middle", Witness: seenOnTheWay + ", got half of one",
+			Undo: rulesWithdrew, Layer: KernelLease,
+		},
+		"reset": {
+			Does: "connections are reset, the established at once, others when their answer begins", Witness: seenOnTheWay + ", were reset",
+			Undo: rulesWithdrew, Layer: KernelLease,
+		},
+		"refuse": {
+			Does: "new connections are refused, established ones reset", Witness: seenOnTheWay + ", were refused",
+			Undo: rulesWithdrew, Layer: KernelLease,
+		},
+		"silence": {
+			Does: "nothing is answered, neither connects nor what is connected", Witness: seenOnTheWay + ", got neither answer nor refusal",
+			Undo: rulesWithdrew, Layer: KernelLease,
+		},
+		"sever": {
+			Does: "every replica of the service refuses, and after 1.5 s is silent", Witness: "the load's own requests to every replica were refused, then silent",
+			Undo: rulesWithdrew, Layer: KernelLease,
+		},
+		holdfast.FaultHook: {
+			Does: "what the file's `break` command does", Witness: "the load's own requests to the struck replicas, or the end of their process",
+			Undo: "the file's `mend` command, which must be right any number of times", Layer: ByWarden,
+		},
+	}
+}
