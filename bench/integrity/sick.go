@@ -9,7 +9,6 @@ import (
 	"net"
 	"net/http"
 	"os"
-	"os/exec"
 	"os/signal"
 	"path/filepath"
 	"strings"
@@ -30,12 +29,11 @@ type patient struct {
 	startDelay time.Duration
 	cold       time.Duration
 	once       bool
-	child      bool
 	again      int
 	patience   time.Duration
 	shrug      bool
 	die        bool
-	lock       string
+	picky      bool
 	store      string
 	lag        time.Duration
 
@@ -49,14 +47,13 @@ func sick(args []string) int {
 	flags := flag.NewFlagSet(sickVerb, flag.ExitOnError)
 	flags.StringVar(&p.ask, "ask", "", "the services asked for each page")
 	flags.DurationVar(&p.startDelay, "start-delay", 0, "wait this long before listening")
-	flags.DurationVar(&p.cold, "cold", 0, "fail pages for so long after the start, and say at /healthz that all is well")
+	flags.DurationVar(&p.cold, "cold", 0, "fail pages for so long after every start but the first, and say at /healthz that all is well")
 	flags.BoolVar(&p.once, "once", false, "fail at the second start, and at every one after it")
-	flags.BoolVar(&p.child, "child", false, "leave a child behind that no signal to the group reaches")
 	flags.IntVar(&p.again, "again", 0, "ask so often again, at once, when a service asked does not answer well")
 	flags.DurationVar(&p.patience, "patience", 2*time.Second, "wait so long for each answer")
 	flags.BoolVar(&p.shrug, "shrug", false, "answer well when a service asked does not")
 	flags.BoolVar(&p.die, "die", false, "end when a service asked does not answer well")
-	flags.StringVar(&p.lock, "lock", "", "hold this file for each page, as replicas do that share one writer")
+	flags.BoolVar(&p.picky, "picky", false, "take no answer for one but the usual page")
 	flags.StringVar(&p.store, "store", "", "keep items in this file, and not in memory")
 	flags.DurationVar(&p.lag, "lag", 0, "write items to the file so long after they were acknowledged")
 	flags.Parse(args)
@@ -88,21 +85,16 @@ func (p *patient) live() error {
 
 // begin does what comes before listening.
 func (p *patient) begin(ctx context.Context) error {
-	if p.once {
-		mark := filepath.Join(os.Getenv("DATA_DIR"), "started")
-		if _, err := os.Stat(mark); err == nil {
-			return errors.New("cannot read what the last run left: unexpected end of file")
-		}
-		if err := os.WriteFile(mark, nil, 0o600); err != nil {
-			return err
-		}
+	mark := filepath.Join(os.Getenv("DATA_DIR"), "started")
+	_, first := os.Stat(mark)
+	switch {
+	case first != nil:
+		p.cold = 0
+	case p.once:
+		return errors.New("cannot read what the last run left: unexpected end of file")
 	}
-	if p.child {
-		child := exec.Command("sleep", "120")
-		child.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
-		if err := child.Start(); err != nil {
-			return err
-		}
+	if err := os.WriteFile(mark, nil, 0o600); err != nil {
+		return err
 	}
 	fmt.Println("reading the index")
 	select {
@@ -142,18 +134,15 @@ func answer(w http.ResponseWriter, err error) {
 	io.WriteString(w, "done\n")
 }
 
+// usual is the page.
+const usual = "here you are\n"
+
 // page is what users ask for.
 func (p *patient) page(w http.ResponseWriter, r *http.Request) {
 	if time.Since(p.began) < p.startDelay+p.cold {
 		http.Error(w, "the cache is cold", http.StatusInternalServerError)
 		return
 	}
-	release, err := p.hold()
-	if err != nil {
-		answer(w, err)
-		return
-	}
-	defer release()
 	for _, name := range strings.FieldsFunc(p.ask, func(c rune) bool { return c == ',' }) {
 		err := p.want(r.Context(), name)
 		if err != nil && p.die {
@@ -165,24 +154,7 @@ func (p *patient) page(w http.ResponseWriter, r *http.Request) {
 			return
 		}
 	}
-	io.WriteString(w, "here you are\n")
-}
-
-// hold takes the file that replicas share, where there is one.
-func (p *patient) hold() (release func(), err error) {
-	if p.lock == "" {
-		return func() {}, nil
-	}
-	file, err := os.OpenFile(p.lock, os.O_RDWR|os.O_CREATE, 0o600)
-	if err != nil {
-		return nil, err
-	}
-	if err := syscall.Flock(int(file.Fd()), syscall.LOCK_EX); err != nil {
-		file.Close()
-		return nil, err
-	}
-	time.Sleep(2 * time.Millisecond) // the work for which it is held
-	return func() { file.Close() }, nil
+	io.WriteString(w, usual)
 }
 
 // want asks one service, and again.
@@ -207,11 +179,14 @@ func (p *patient) get(ctx context.Context, url string) error {
 		return err
 	}
 	defer response.Body.Close()
-	if _, err := io.Copy(io.Discard, response.Body); err != nil {
+	text, err := io.ReadAll(io.LimitReader(response.Body, 1<<20))
+	switch {
+	case err != nil:
 		return err
-	}
-	if response.StatusCode >= http.StatusInternalServerError {
-		return errors.New(response.Status)
+	case response.StatusCode >= http.StatusInternalServerError:
+		return fmt.Errorf("%s: %s", response.Status, strings.TrimSpace(string(text)))
+	case p.picky && string(text) != usual:
+		return fmt.Errorf("an answer that is of no use: %q", text)
 	}
 	return nil
 }

@@ -25,8 +25,8 @@ func systems() []system {
 			file: shop("--ask back", "", "--start-delay 500ms"), says: []string{"back has one replica"},
 		},
 		{
-			name: "no retry", what: "the edge is asked once only", drill: "back.hang",
-			file: shop("--ask back", "{retries: 0}", ""+two), says: []string{"requests were hurt", "GET"},
+			name: "no retry", what: "a request that failed is not asked again", drill: "back.errors",
+			file: shop("--ask back", "{retries: 0}", ""+two), says: []string{"requests were hurt", "(injected)"},
 		},
 		{
 			name: "restart too slow", what: "a start takes longer than the bound on restoration", drill: "back.crash",
@@ -37,16 +37,16 @@ func systems() []system {
 			file: shop("--ask back", "", "--once"+two), says: []string{"was started again and exited"},
 		},
 		{
-			name: "lying health check", what: "it says that it is well for as long as its cache is cold, and fails users", drill: "back.crash",
-			file: shop("--ask back", "{retries: 0}", "--cold 4s"+two), says: []string{"the cache is cold"},
+			name: "lying health check", what: "after a restart it says that it is well while its cache is cold, and fails users", drill: "back.crash",
+			file: shop("--ask back", "{retries: 0}", "--cold 5s"+two), says: []string{"the cache is cold"},
 		},
 		{
 			name: "required hidden as optional", what: "the file says that the front can do without the back, and it cannot", drill: "front/back.loss",
 			file: shop("--ask back", "{required: false}", ""+two), says: []string{"although the file says"},
 		},
 		{
-			name: "fallback missing", what: "the answer that stands in for the back is marked as none", drill: "front/back.loss",
-			file: shop("--ask back --patience 100ms", "{timeout: 1s, fallback: {json: {}}, required: true}", "--start-delay 100ms"+two), says: []string{"back"},
+			name: "fallback of no use", what: "what the file puts in the back's place the front cannot use", drill: "front/back.loss",
+			file: shop("--ask back --picky", "{fallback: {json: {}}}", ""+two), says: []string{"of no use"},
 		},
 		{
 			name: "dies with its dependency", what: "the front ends when the back does not answer", drill: "front/back.loss",
@@ -67,14 +67,6 @@ func systems() []system {
 		{
 			name: "bound on restoration", what: "a start of 3 s, and a bound of 2 s", drill: "back.crash",
 			file: shop("--ask back", "", "--start-delay 3s"+two+", failure_modes: {crash: {bounds: {restore: 2s}}}"), says: []string{"whole again only after"},
-		},
-		{
-			name: "one lock for all", what: "replicas take turns on a file, and one that hangs may hold it", drill: "back.hang",
-			file: shop("--ask back", "", "--lock ./lock"+two), says: []string{"hurt"},
-		},
-		{
-			name: "leaves a child behind", what: "a child that left its group outlives each crash", drill: "back.crash",
-			file: shop("--ask back", "", "--child"+two), says: []string{"left something behind"},
 		},
 	}
 }
