@@ -130,7 +130,9 @@ func (p *proving) prepare(ctx context.Context, mode holdfast.FailureMode, by hol
 	if !ok {
 		return nil, fmt.Errorf("%s is drilled by %s, which does not exist", mode.Name, by.Fault)
 	}
-	d.fault = found
+	if d.fault = found; p.o.Neuter {
+		d.fault = neuter(found)
+	}
 	if err := d.choose(ctx); err != nil {
 		return nil, err
 	}

@@ -48,6 +48,8 @@ func proveCommand() *cobra.Command {
 	every := c.Flags().Bool("every-fault", false, "drill each mode by every fault that makes it true, not by the file's alone")
 	by := c.Flags().String("fault", "", "drill by this fault and no other")
 	blind := c.Flags().Bool("blind-witness", false, "leave the witness out: shows that a fault nobody saw decides nothing")
+	neuter := c.Flags().Bool("neuter", false, "let every fault do nothing: shows that what did not bite decides nothing")
+	_ = c.Flags().MarkHidden("neuter")
 	c.RunE = func(c *cobra.Command, args []string) error {
 		name, modes := splitArguments(args)
 		if *live && !c.Flags().Changed("rate") {
@@ -66,7 +68,7 @@ func proveCommand() *cobra.Command {
 		p := proving{
 			out: c.OutOrStdout(), notices: c.ErrOrStderr(), asJSON: *asJSON, flag: *flag, dry: *dry,
 			faults:  faults{every: *every, only: holdfast.FaultName(*by)},
-			options: prove.Options{Rate: perSecond, Repeat: *repeat, Seed: *seed, Keep: *keep, Blind: *blind, Live: *live},
+			options: prove.Options{Rate: perSecond, Repeat: *repeat, Seed: *seed, Keep: *keep, Blind: *blind, Neuter: *neuter, Live: *live},
 		}
 		run, err := p.file(c.Context(), name, modes)
 		if err != nil {
