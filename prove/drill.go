@@ -172,18 +172,16 @@ func stillThere(entry warden.Entry) []string { return fault.Left(entry.Fault, en
 func (p *proving) prepare(ctx context.Context, mode holdfast.FailureMode, by holdfast.Drill) (*drilling, error) {
 	d := &drilling{proving: p, mode: mode, by: by, byUndo: onlyWeEnd(mode, by), entries: len(p.copy.chronicle.all())}
 	d.service, _ = p.o.System.Service(mode.Strikes.Service)
-	found, ok := fault.Find(by.Fault)
-	if !ok {
-		return nil, fmt.Errorf("%s is drilled by %s, which does not exist", mode.Name, by.Fault)
+	var err error
+	if d.fault, err = p.fault(mode, by); err != nil {
+		return nil, err
 	}
-	d.fault = found
 	if err := d.choose(ctx); err != nil {
 		return nil, err
 	}
-	if why := fault.Unfit(found, d.victim); why != "" {
+	if why := fault.Unfit(d.fault, d.victim); why != "" {
 		return nil, errUnfit(fmt.Sprintf("%s cannot strike %s: %s", by.Fault, d.victim.ID.Name(), why))
 	}
-	var err error
 	if d.asked, err = p.copy.asking(ctx, p.struck(), sessionsOf(p.o.System, mode)); err != nil {
 		return nil, err
 	}

@@ -11,7 +11,6 @@ import (
 
 	"holdfast"
 	"holdfast/event"
-	"holdfast/fault"
 	"holdfast/internal/proc"
 	"holdfast/keeper"
 	"holdfast/load"
@@ -48,9 +47,9 @@ type ordeal struct {
 
 // drillOwn exercises a failure mode of Holdfast itself.
 func (p *proving) drillOwn(ctx context.Context, mode holdfast.FailureMode, by holdfast.Drill) (report.Drill, error) {
-	found, ok := fault.Find(by.Fault)
-	if !ok {
-		return report.Drill{}, fmt.Errorf("%s is drilled by %s, which does not exist", mode.Name, by.Fault)
+	found, err := p.fault(mode, by)
+	if err != nil {
+		return report.Drill{}, err
 	}
 	o := &ordeal{proving: p, mode: mode, by: by, fault: found, lives: p.copy.chronicle.newest(), entries: len(p.copy.chronicle.all())}
 	defer o.stop()

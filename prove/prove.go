@@ -37,6 +37,7 @@ type Options struct {
 	Seed    uint64                 // of the load and of the choice of replicas
 	Keep    bool                   // keep the copy's journal and logs
 	Blind   bool                   // leave the witness out: the drill of the drill
+	Neuter  bool                   // let faults do nothing: the same
 	Live    bool                   // touch what runs elsewhere, where the file allows it
 	Say     func(string)           // progress: one line per change of state
 	Drilled func(report.Drill)     // called with each drill as it ends

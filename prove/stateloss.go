@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"holdfast"
-	"holdfast/fault"
 	"holdfast/internal/proc"
 	"holdfast/load"
 	"holdfast/mode"
@@ -238,14 +237,16 @@ const errUnsaid = holdfast.Refusal("nothing can be said of this walk")
 
 // restart kills a replica, has it witnessed, and waits until it serves again.
 func (w *wander) restart(ctx context.Context, name holdfast.ReplicaName) error {
-	killing, _ := fault.Find(w.by.Fault)
+	killing, err := w.proving.fault(w.mode, w.by)
+	if err != nil {
+		return err
+	}
 	d := &drilling{proving: w.proving, mode: w.mode, by: w.by, service: w.service, fault: killing}
 	l, ok := w.copy.chronicle.life(name)
 	if !ok || l.started.Pid == 0 {
 		return fmt.Errorf("%s has no process that can be struck", name)
 	}
 	d.victim = holdfast.Victim{ID: l.started.ID, Address: l.started.Address, Pid: l.started.Pid, Ticks: l.started.Ticks}
-	var err error
 	if d.generator, err = w.copy.generator(ctx, w.watching(d.victim)); err != nil {
 		return err
 	}

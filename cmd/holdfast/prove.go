@@ -49,6 +49,8 @@ func proveCommand() *cobra.Command {
 	every := c.Flags().Bool("every-fault", false, "drill each mode by every fault that makes it true, not by the file's alone")
 	by := c.Flags().String("fault", "", "drill by this fault and no other")
 	blind := c.Flags().Bool("blind-witness", false, "leave the witness out: shows that a fault nobody saw decides nothing")
+	neuter := c.Flags().Bool("neuter", false, "let every fault do nothing: shows that what did not bite decides nothing")
+	_ = c.Flags().MarkHidden("neuter")
 	c.RunE = func(c *cobra.Command, args []string) error {
 		name, modes := splitArguments(args)
 		byFlag := c.Flags().Changed("rate")
@@ -76,7 +78,7 @@ func proveCommand() *cobra.Command {
 			out: c.OutOrStdout(), notices: c.ErrOrStderr(), shown: shown, since: *since, flag: *flag, dry: *dry,
 			faults:  faults{every: *every, only: holdfast.FaultName(*by)},
 			byFile:  !byFlag && !*live,
-			options: prove.Options{Rate: perSecond, Repeat: *repeat, Seed: *seed, Keep: *keep, Blind: *blind, Live: *live},
+			options: prove.Options{Rate: perSecond, Repeat: *repeat, Seed: *seed, Keep: *keep, Blind: *blind, Neuter: *neuter, Live: *live},
 		}
 		run, err := p.file(c.Context(), name, modes)
 		if err != nil {
@@ -225,9 +227,9 @@ func (p proving) print(run report.Run, where report.Where) error {
 // keep keeps a run, however it ended, and what it is compared with beside it. One
 // that cannot be kept has no name.
 func (p proving) keep(run *report.Run, o prove.Options, before *earlier) {
-	if o.Blind {
+	if o.Blind || o.Neuter {
 		run.ID = ""
-		fmt.Fprintln(p.notices, "this run is not kept: with --blind-witness a fault that nobody saw decides nothing, and there is nothing to compare with")
+		fmt.Fprintln(p.notices, "this run is not kept: a fault that nobody saw, or that did nothing, decides nothing, and there is nothing to compare with")
 		return
 	}
 	if err := runs.Keep(o.State, *run); err != nil {

@@ -85,7 +85,7 @@ func TestAnInterruptedRunIsKept(t *testing.T) {
 		t.Fatalf("kept: %+v", kept)
 	}
 	h.run("runs", "show").exits(exitGood).tells("ABORTED", "interrupted")
-	h.run("prove", "crash", "--blind-witness", "--rate", "100/s").tells("this run is not kept: with --blind-witness")
+	h.run("prove", "crash", "--blind-witness", "--rate", "100/s").tells("this run is not kept: a fault that nobody saw")
 	if again := h.kept(); !slices.EqualFunc(again, kept, func(x, y runs.Summary) bool { return x.ID == y.ID }) {
 		t.Errorf("kept: %+v", again)
 	}

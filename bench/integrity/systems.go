@@ -1,0 +1,72 @@
+package main
+
+import "fmt"
+
+// shop is two services of two replicas: what the front is told, how it needs the
+// back, what the back is told. Everything else is as the file leaves it.
+func shop(front, edge, back string) string {
+	return fmt.Sprintf(`name: broken
+owner: bench
+defaults: {healthcheck: {path: /healthz}}
+services:
+  front: {command: ./sick %s, replicas: 2, ports: ["8080"], depends_on: {back: %s}}
+  back: {command: ./sick %s}
+`, front, edge, back)
+}
+
+// two are two replicas of something.
+const two = ", replicas: 2"
+
+// systems are those that are broken, each in one way.
+func systems() []system {
+	return []system{
+		{
+			name: "one replica", what: "nobody to retry on", drill: "back.crash",
+			file: shop("--ask back", "", "--start-delay 500ms"), says: []string{"back has one replica"},
+		},
+		{
+			name: "no retry", what: "a request that failed is not asked again", drill: "back.errors",
+			file: shop("--ask back", "{retries: 0}", ""+two), says: []string{"requests were hurt", "(injected)"},
+		},
+		{
+			name: "restart too slow", what: "a start takes longer than the bound on restoration", drill: "back.crash",
+			file: shop("--ask back", "", "--start-delay 18s"+two+", healthcheck: {path: /healthz, start_period: 40s}"), says: []string{"first good answer"},
+		},
+		{
+			name: "second start fails", what: "what a crash leaves behind keeps it from starting", drill: "back.crash",
+			file: shop("--ask back", "", "--once"+two), says: []string{"was started again and exited"},
+		},
+		{
+			name: "lying health check", what: "after a restart it says that it is well while its cache is cold, and fails users", drill: "back.crash",
+			file: shop("--ask back", "{retries: 0}", "--cold 5s"+two), says: []string{"the cache is cold"},
+		},
+		{
+			name: "required hidden as optional", what: "the file says that the front can do without the back, and it cannot", drill: "front/back.loss",
+			file: shop("--ask back", "{required: false}", ""+two), says: []string{"although the file says"},
+		},
+		{
+			name: "fallback of no use", what: "what the file puts in the back's place the front cannot use", drill: "front/back.loss",
+			file: shop("--ask back --picky", "{fallback: {json: {}}}", ""+two), says: []string{"of no use"},
+		},
+		{
+			name: "dies with its dependency", what: "the front ends when the back does not answer", drill: "front/back.loss",
+			file: shop("--ask back --die", "", ""+two), says: []string{"front"},
+		},
+		{
+			name: "does not fail fast", what: "the front asks a lost back four times, one after the other", drill: "front/back.loss",
+			file: shop("--ask back --again 3 --patience 20s", "{timeout: 1s}", ""+two), says: []string{"it did not fail fast"},
+		},
+		{
+			name: "no remedy", what: "the file leaves a crash to people", drill: "back.crash",
+			file: shop("--ask back", "", ""+two+", failure_modes: {crash: {remedies: []}}"), says: []string{"no remedy is declared"},
+		},
+		{
+			name: "bound on detection", what: "the file promises to notice a hang sooner than anybody can", drill: "back.hang",
+			file: shop("--ask back", "", ""+two+", failure_modes: {hang: {bounds: {detect: 20ms}}}"), says: []string{"noticing it took"},
+		},
+		{
+			name: "bound on restoration", what: "a start of 3 s, and a bound of 2 s", drill: "back.crash",
+			file: shop("--ask back", "", "--start-delay 3s"+two+", failure_modes: {crash: {bounds: {restore: 2s}}}"), says: []string{"whole again only after"},
+		},
+	}
+}
