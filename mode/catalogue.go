@@ -15,8 +15,8 @@ import "holdfast"
 // two is nil.
 type Mode struct {
 	Kind     holdfast.Kind
-	Title    string // "a replica's process ends", for pages and explanations
-	Evidence []holdfast.Evidence
+	Title    string              // "a replica's process ends", for pages and explanations
+	Evidence []holdfast.Evidence // none: nothing that runs can notice it, and its drill alone shows it
 	Remedies []holdfast.Remedy
 	Fault    holdfast.FaultName   // what makes it true in a drill unless the file says otherwise
 	Variants []holdfast.FaultName // what makes it true as well: drilled where the file or prove --every-fault asks for it
@@ -24,6 +24,9 @@ type Mode struct {
 	EndedBy  Ending
 	// Fits says whether a service can fail in this way and be drilled for it.
 	Fits func(holdfast.Service) bool
+	// BySession says that its drill follows a user: it fits only what a step of a
+	// session asks.
+	BySession bool
 	// FitsEdge says the same of a dependency and the service it leads to.
 	FitsEdge func(holdfast.Dependency, holdfast.Service) bool
 }
@@ -41,7 +44,7 @@ const (
 
 // Catalogue lists every kind of failure, in the order in which they are shown.
 func Catalogue() []Mode {
-	return []Mode{Crash(), Hang(), Slow(), Errors(), Partition(), Loss()}
+	return []Mode{Crash(), Hang(), Slow(), Errors(), Partition(), StateLoss(), Loss()}
 }
 
 // Find looks a kind up.

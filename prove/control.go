@@ -3,6 +3,7 @@ package prove
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"holdfast"
@@ -38,11 +39,11 @@ const errNoLoad = holdfast.Refusal("no published HTTP route and no edge leads to
 // the fault later, so it must be clean; a copy that cannot bear the rate gets
 // less, and it is said.
 func (p *proving) control(ctx context.Context) error {
-	all, err := p.copy.targets(ctx, p.struck())
+	all, err := p.copy.asking(ctx, p.struck(), p.sessions())
 	if err != nil {
 		return err
 	}
-	if len(all) == 0 {
+	if len(all.targets) == 0 {
 		return errNoLoad
 	}
 	p.rate = p.o.Rate
@@ -58,6 +59,9 @@ func (p *proving) control(ctx context.Context) error {
 			return nil
 		}
 		err = fmt.Errorf("the control run failed: without any fault %d of %d requests were hurt, the first: %s", seen.Hurt(), seen.Sent, firstHurt(record.Results))
+		if onlySessions(record.Results) && record.Capped == 0 {
+			return fmt.Errorf("%w\n  all of them are steps of sessions, and every other request was answered well: %s", err, p.statesLost())
+		}
 		if p.rate /= 2; p.rate < minReached/controlFor.Seconds() {
 			return err
 		}
@@ -66,13 +70,14 @@ func (p *proving) control(ctx context.Context) error {
 	return fmt.Errorf("the control run failed: %d of %d requests were hurt without any fault", p.run.Control.Failed+p.run.Control.Late, p.run.Control.Sent)
 }
 
-func (p *proving) ask(ctx context.Context, all []target) (load.Record, error) {
-	generator, err := p.copy.generator(ctx, p.plan(weigh(all, ""), controlFor))
+func (p *proving) ask(ctx context.Context, all asking) (load.Record, error) {
+	plan := p.plan(all, "", controlFor+p.ramp())
+	generator, err := p.copy.generator(ctx, plan)
 	if err != nil {
 		return load.Record{}, err
 	}
 	select {
-	case <-time.After(controlFor):
+	case <-time.After(plan.For):
 	case <-generator.Done():
 	case <-ctx.Done():
 	case <-p.copy.warden.Lost():
@@ -86,12 +91,28 @@ func (p *proving) ask(ctx context.Context, all []target) (load.Record, error) {
 	return record, err
 }
 
-func (p *proving) plan(targets []load.Target, length time.Duration) load.Plan {
-	return load.Plan{
-		Seed: p.o.Seed, Rate: p.rate, For: length, Targets: targets,
-		Timeout: patience, Late: late, Fresh: fresh, Cap: underWay,
+// plan is a load of what is to be asked, a part of it straight from who is struck,
+// in the way that the file says.
+func (p *proving) plan(all asking, struck holdfast.ServiceName, length time.Duration) load.Plan {
+	said := p.o.System.Load
+	plan := load.Plan{
+		Seed: p.o.Seed, Rate: p.rate, For: length, Targets: weigh(all.targets, struck), Sessions: slices.Clone(all.sessions),
+		Timeout: patience, Late: late, Fresh: fresh, Cap: underWay, Arrivals: said.Arrivals, Ramp: p.ramp(),
 	}
+	if len(plan.Sessions) > 0 {
+		share(plan.Targets, plan.Sessions)
+	}
+	if said.Fresh != nil {
+		plan.Fresh = *said.Fresh
+	}
+	if p.o.Live {
+		plan.HTTP2 = said.HTTP2 // the gateway of a copy speaks HTTP/1.1 to its users
+	}
+	return plan
 }
+
+// ramp is how long a load takes to rise. Nothing is broken meanwhile.
+func (p *proving) ramp() time.Duration { return p.o.System.Load.Ramp }
 
 func firstHurt(results []load.Result) string {
 	for _, result := range results {

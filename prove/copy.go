@@ -221,23 +221,10 @@ func (c *private) end() error {
 // remove deletes what the copy wrote.
 func (c *private) remove() error { return os.RemoveAll(c.dir) }
 
-// targets are the addresses that load goes to: published routes, and the edges
-// to the services that are drilled.
-func (c *private) targets(ctx context.Context, struck []holdfast.ServiceName) ([]target, error) {
-	status, err := c.client.Status(ctx)
-	if err != nil {
-		return nil, err
-	}
-	addresses := map[holdfast.ListenerName]string{}
-	for _, listener := range status.Listeners {
-		addresses[listener.Name] = listener.Address
-	}
-	return targets(c.o.System, struck, addresses), nil
-}
-
 // generator starts load as a process that carries the copy's mark, so that the
-// warden ends it with the copy.
+// warden ends it with the copy. What its sessions refer to it is given.
 func (c *private) generator(ctx context.Context, plan load.Plan) (*load.Generator, error) {
 	env := append(proc.Baseline(c.o.Environ), proc.Mark+"="+c.keep+"/load")
+	env = append(env, secrets(plan, c.o.Environ)...)
 	return load.Start(ctx, append(c.o.self(), "load"), env, plan)
 }

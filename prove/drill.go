@@ -70,7 +70,7 @@ func (p *proving) drill(ctx context.Context, mode holdfast.FailureMode, by holdf
 	over, cancel := context.WithCancel(context.Background())
 	cancel()
 	defer d.generator.Stop(over) // at once: whoever needs its record has stopped it before
-	if err := d.pause(ctx, d.generator, clean); err != nil {
+	if err := d.pause(ctx, d.generator, p.ramp()+clean); err != nil {
 		return report.Drill{}, err
 	}
 	p.o.Say(d.announcement())
@@ -134,10 +134,11 @@ func (p *proving) prepare(ctx context.Context, mode holdfast.FailureMode, by hol
 	if err := d.choose(ctx); err != nil {
 		return nil, err
 	}
-	var err error
-	if d.targets, err = p.copy.targets(ctx, p.struck()); err != nil {
+	all, err := p.copy.asking(ctx, p.struck(), sessionsOf(p.o.System, mode))
+	if err != nil {
 		return nil, err
 	}
+	d.targets = all.targets
 	if mode.Strikes.IsEdge() {
 		caller, _ := p.o.System.Service(mode.Strikes.Caller)
 		d.targets = aside(d.targets, caller)
@@ -146,7 +147,8 @@ func (p *proving) prepare(ctx context.Context, mode holdfast.FailureMode, by hol
 	if d.before, err = warden.TakeSnapshot(p.copy.ledger, p.copy.chronicle.knows); err != nil {
 		return nil, err
 	}
-	plan := p.plan(weigh(d.targets, d.service.Name), longest)
+	all.targets = d.targets
+	plan := p.plan(all, d.service.Name, longest)
 	d.loss = d.lossOf(plan)
 	if !p.o.Blind {
 		d.observe(&plan)
@@ -177,6 +179,14 @@ func (d *drilling) lossOf(plan load.Plan) *loss {
 	for _, t := range plan.Targets {
 		if all += t.Weight; d.stakes[t.Name] == owed {
 			owing += t.Weight
+		}
+	}
+	for _, session := range plan.Sessions {
+		all += session.Weight
+		for _, step := range session.Steps {
+			if d.stakes[step.Name] == owed {
+				owing += session.Weight
+			}
 		}
 	}
 	l.arriving = plan.Rate * float64(owing) / float64(all)
@@ -218,7 +228,7 @@ func (d *drilling) seenEnough() bool {
 	if passed >= max(d.mode.Bounds.Detect, d.mode.Bounds.Mitigate, d.atLeast())+holdBeyond {
 		return true
 	}
-	if passed < d.atLeast() || d.reached() < minReached || d.witness() == "" {
+	if passed < d.atLeast() || !d.enough() || d.witness() == "" {
 		return false
 	}
 	noticed := tell(facts{mode: d.mode, by: d.by, service: d.service, victim: d.victim, injected: d.injected, loss: d.loss, entries: d.copy.chronicle.all()}).detected != 0
@@ -256,7 +266,7 @@ func (d *drilling) wholeAgain() bool {
 		return d.restored() || now-d.undone >= d.mode.Bounds.Restore+watchBeyond
 	}
 	passed := now - d.injected
-	return passed >= watchAtLeast && d.restored() && d.reached() >= minReached || passed >= d.giveUpAfter()
+	return passed >= watchAtLeast && d.restored() && d.enough() || passed >= d.giveUpAfter()
 }
 
 // giveUpAfter is when a restoration is not waited for any longer. When no
@@ -284,6 +294,20 @@ func (d *drilling) restored() bool {
 func (d *drilling) replaced() bool {
 	l, ok := d.copy.chronicle.life(d.victim.ID.Name())
 	return ok && l.started.ID != d.victim.ID
+}
+
+// enough tells whether as many requests came to the struck service as it takes to
+// say anything, and by every edge that leads to it.
+func (d *drilling) enough() bool { return d.reached() >= minReached && len(d.unreached()) == 0 }
+
+// unreached are the edges to the struck service by which no request came while
+// the fault lasted.
+func (d *drilling) unreached() []string {
+	until := proc.Now()
+	if d.undone != 0 {
+		until = d.undone
+	}
+	return unreached(d.o.System, d.targets, d.service.Name, d.generator.Snapshot(), d.injected, until)
 }
 
 // reached counts the requests of the fault's time that were sent to the struck
@@ -335,6 +359,7 @@ func (d *drilling) conclude(ctx context.Context, ended time.Duration) (report.Dr
 	f := facts{
 		mode: d.mode, by: d.by, service: d.service, victim: d.victim, injected: d.injected, byUndo: d.byUndo, undone: d.undone, ended: ended,
 		loss: d.loss, witness: d.witness(), reached: d.reached(), broken: d.broken,
+		unreached: d.unreached(),
 	}
 	if missing := d.copy.chronicle.missing(d.o.System); len(missing) > 0 && f.witness != "" && len(d.mode.Remedies) > 0 {
 		f.diagnose = d.copy.diagnose(ctx)

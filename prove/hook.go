@@ -110,16 +110,17 @@ func (h *hooking) prepare(ctx context.Context) error {
 	if err := h.choose(); err != nil {
 		return err
 	}
-	all, err := h.copy.targets(ctx, h.struck())
+	all, err := h.copy.asking(ctx, h.struck(), sessionsOf(h.o.System, h.mode))
 	if err != nil {
 		return err
 	}
 	// What runs in earnest is asked no more than the drill needs.
-	h.targets = slices.DeleteFunc(all, func(t target) bool { return !needs(h.o.System, t.service, h.service.Name) })
+	all.targets = slices.DeleteFunc(all.targets, func(t target) bool { return !needs(h.o.System, t.service, h.service.Name) })
+	h.targets = all.targets
 	if h.before, err = warden.TakeSnapshot(h.copy.ledger, h.copy.chronicle.knows); err != nil {
 		return err
 	}
-	if h.users, err = h.copy.generator(ctx, h.plan(weigh(h.targets, h.service.Name), longest)); err != nil || h.o.Blind {
+	if h.users, err = h.copy.generator(ctx, h.plan(all, h.service.Name, longest)); err != nil || h.o.Blind {
 		return err
 	}
 	h.witness, err = h.copy.generator(ctx, h.asking())
@@ -145,7 +146,8 @@ func (h *hooking) choose() error {
 
 // asking is the plan of the witness: the struck replicas, each by its own way.
 func (h *hooking) asking() load.Plan {
-	plan := h.plan(nil, longest)
+	plan := h.plan(asking{}, "", longest)
+	plan.Arrivals, plan.Ramp = holdfast.Constant, 0
 	plan.Timeout, plan.Late, plan.Fresh, plan.Cap = itsAnswer, itsAnswer, 1, 100
 	for ordinal := 1; ordinal <= h.service.Replicas; ordinal++ {
 		l, ok := h.copy.chronicle.life(holdfast.NameReplica(h.service.Name, ordinal))

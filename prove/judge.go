@@ -38,13 +38,15 @@ type facts struct {
 	entries  []event.Entry // of the copy's journal, in order
 	results  []load.Result // of requests that must feel no more than the bound on impact
 	reached  int           // of those sent to the target itself, during the fault
-	witness  string        // what somebody else saw of the fault; empty: nothing
-	lagP99   time.Duration // of the generator
-	stalled  time.Duration // the longest that an idle process of ours waited for a processor during the fault
-	capped   int           // arrivals the generator could not send
-	broken   string        // why the measurement itself cannot be used; empty: it can
-	residue  []string      // what the drill left behind
-	diagnose string        // of a replica that did not get ready; empty: all did
+	// unreached are edges that lead to it and that no request took meanwhile.
+	unreached []string
+	witness   string        // what somebody else saw of the fault; empty: nothing
+	lagP99    time.Duration // of the generator
+	stalled   time.Duration // the longest that an idle process of ours waited for a processor during the fault
+	capped    int           // arrivals the generator could not send
+	broken    string        // why the measurement itself cannot be used; empty: it can
+	residue   []string      // what the drill left behind
+	diagnose  string        // of a replica that did not get ready; empty: all did
 }
 
 // judge makes the verdict. It is pure.
@@ -222,6 +224,8 @@ func invalid(f facts) string {
 		return unmeasured
 	case f.reached < minReached:
 		return fmt.Sprintf("only %d requests were meant for %s during the fault, and %d are needed to say anything", f.reached, f.service.Name, minReached)
+	case len(f.unreached) > 0:
+		return fmt.Sprintf("no request went over %s during the fault, so that what its users saw is not known", strings.Join(f.unreached, ", "))
 	default:
 		return ""
 	}
@@ -351,10 +355,7 @@ func (f facts) firstHurt() string {
 
 // describe is one request that was hurt, as its user saw it.
 func describe(r load.Result) string {
-	text := "GET " + r.Target
-	if r.Bare {
-		text = "a connection to " + r.Target
-	}
+	text := r.Asked()
 	if r.Status != 0 {
 		text += fmt.Sprintf(" %d", r.Status)
 	}

@@ -20,7 +20,9 @@ type target struct {
 	path    string // empty for /
 	service holdfast.ServiceName
 	edge    bool
-	alone   bool // a page that needs nobody but its service: the health check's
+	alone   bool                 // a page that needs nobody but its service: the health check's
+	session holdfast.SessionName // that this is a step of; empty: none
+	via     string               // of a step: the listener it goes in at
 }
 
 // targets lists the published routes of HTTP services, then the edges that lead
@@ -87,6 +89,7 @@ func unaskable(system *holdfast.System, strikes holdfast.Target) string {
 // it; the other half to the rest. With nothing struck, or nothing but it, every
 // target gets the same.
 func weigh(all []target, struck holdfast.ServiceName) []load.Target {
+	all = slices.DeleteFunc(slices.Clone(all), func(t target) bool { return t.session != "" })
 	direct := 0
 	for _, t := range all {
 		if t.service == struck {
@@ -124,6 +127,29 @@ func meant(results []load.Result, all []target, service holdfast.ServiceName, fr
 	return n
 }
 
+// unreached are the edges to a service by which no request came from one instant
+// to another, the second excluded: those that the load asks itself, and those
+// that it has no way into.
+func unreached(system *holdfast.System, all []target, service holdfast.ServiceName, results []load.Result, from, to time.Duration) []string {
+	taken := map[string]bool{}
+	for _, result := range results {
+		if result.Intended >= int64(from) && result.Intended < int64(to) {
+			taken[result.Target] = true
+		}
+	}
+	var missed []string
+	for _, route := range topology.Routes(system) {
+		if route.Service != service || route.Caller == "" {
+			continue
+		}
+		edge := string(route.Listener)
+		if !slices.ContainsFunc(all, func(t target) bool { return (t.name == edge || t.via == edge) && taken[t.name] }) {
+			missed = append(missed, edge)
+		}
+	}
+	return missed
+}
+
 // aside adds to the targets a page of the caller that needs nobody else, where
 // it has one: its health check's, asked for where users ask. Whether the loss of
 // an edge stays where it belongs shows there.
@@ -132,7 +158,7 @@ func aside(all []target, caller holdfast.Service) []target {
 		return all
 	}
 	for _, t := range all {
-		if t.service == caller.Name {
+		if t.service == caller.Name && t.session == "" {
 			t.name, t.path, t.alone = t.name+caller.Healthcheck.Path, caller.Healthcheck.Path, true
 			return append(slices.Clip(all), t)
 		}
@@ -168,9 +194,9 @@ func stakes(system *holdfast.System, all []target, mode holdfast.FailureMode) ma
 
 func stakeInEdge(system *holdfast.System, t target, lost holdfast.Target) stake {
 	dependency := dependencyOf(system, lost)
-	itself := t.name == lost.String()
+	itself := t.name == lost.String() || t.via == lost.String()
 	switch {
-	case t.alone:
+	case t.alone, t.session != "" && !itself && t.service == lost.Caller && !dependency.Serves(t.path):
 		return feels
 	case !itself && needs(without(system, lost), t.service, lost.Service):
 		return none

@@ -1,0 +1,201 @@
+package prove
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	"holdfast"
+	"holdfast/load"
+	"holdfast/mode"
+	"holdfast/topology"
+)
+
+// sessionsPart is what sessions get of all arrivals, one in so many: enough that
+// each goes by some tens of times while a fault lasts, and little enough that
+// three quarters of the load are what they were without any, since one arrival of
+// theirs is as many requests as it has steps.
+const sessionsPart = 4
+
+// A door is where requests to a service go in: at an address it publishes or,
+// where it has none, at an edge that leads to it.
+type door struct {
+	listener string // "storefront:8080", "storefront/cart"
+	address  string
+}
+
+// doors are those of a copy's services. What is published comes first.
+func doors(system *holdfast.System, addresses map[holdfast.ListenerName]string) map[holdfast.ServiceName]door {
+	all := map[holdfast.ServiceName]door{}
+	routes := topology.Routes(system)
+	slices.SortStableFunc(routes, func(a, b holdfast.RouteEntry) int { return cmp.Compare(min(len(a.Caller), 1), min(len(b.Caller), 1)) })
+	for _, route := range routes {
+		address, open := addresses[route.Listener]
+		if _, known := all[route.Service]; open && !known {
+			all[route.Service] = door{listener: string(route.Listener), address: address}
+		}
+	}
+	return all
+}
+
+// unsendable says why a session is not sent, if it is not: one of its requests
+// has nowhere to go, or could reach what is no part of the copy.
+func unsendable(system *holdfast.System, session holdfast.Session, open map[holdfast.ServiceName]door) string {
+	for _, name := range session.Asks() {
+		if why := spared(system, name); why != "" {
+			return why
+		}
+		if _, is := open[name]; !is {
+			return fmt.Sprintf("no request can reach %s: it publishes no port and no service depends on it", name)
+		}
+	}
+	return ""
+}
+
+// stepName is what a step is called in results: "shopping/2 POST
+// storefront:8080/cart".
+func stepName(session holdfast.Session, n int, at door) string {
+	const longest = 120 // of a path; more of it tells nobody more
+	step := session.Steps[n]
+	path := step.Path
+	if len(path) > longest {
+		path = path[:longest] + "…"
+	}
+	return fmt.Sprintf("%s/%d %s %s%s", session.Name, n+1, step.Method, at.listener, path)
+}
+
+// steps are the requests of a session as targets: what takes part in a drill is
+// judged by where it goes.
+func steps(session holdfast.Session, open map[holdfast.ServiceName]door) []target {
+	var all []target
+	for n, step := range session.Steps {
+		at := open[step.On]
+		path, _, _ := strings.Cut(step.Path, "{{")
+		path, _, _ = strings.Cut(path, "?")
+		all = append(all, target{name: stepName(session, n, at), address: at.address, path: path, service: step.On, session: session.Name, via: at.listener})
+	}
+	return all
+}
+
+// sendable is a session as the load sends it.
+func sendable(session holdfast.Session, open map[holdfast.ServiceName]door) load.Session {
+	sent := load.Session{Name: session.Name, Weight: 1}
+	for n, step := range session.Steps {
+		at := open[step.On]
+		sent.Steps = append(sent.Steps, load.Step{
+			Name: stepName(session, n, at), Method: step.Method, URL: "http://" + at.address + step.Path,
+			Header: step.Header, Body: step.Body, Expect: step.Expect, Capture: step.Capture, Write: step.Write,
+		})
+	}
+	return sent
+}
+
+// share gives sessions their part of all arrivals, each as much as every other.
+func share(targets []load.Target, sessions []load.Session) {
+	whole := 0
+	for _, t := range targets {
+		whole += t.Weight
+	}
+	for i := range targets {
+		targets[i].Weight *= len(sessions) * (sessionsPart - 1)
+	}
+	for i := range sessions {
+		sessions[i].Weight = max(1, whole)
+	}
+}
+
+// asking is what the load of a copy asks.
+type asking struct {
+	targets  []target // steps of sessions among them
+	sessions []load.Session
+}
+
+// asking finds out where the copy is asked for what is struck, and sends some
+// sessions beside that.
+func (c *private) asking(ctx context.Context, struck []holdfast.ServiceName, sessions []holdfast.Session) (asking, error) {
+	status, err := c.client.Status(ctx)
+	if err != nil {
+		return asking{}, err
+	}
+	addresses := map[holdfast.ListenerName]string{}
+	for _, listener := range status.Listeners {
+		addresses[listener.Name] = listener.Address
+	}
+	a := asking{targets: targets(c.o.System, struck, addresses)}
+	if c.o.Live {
+		return a, nil // what runs in earnest is asked for what changes nothing
+	}
+	open := doors(c.o.System, addresses)
+	for _, session := range sessions {
+		if unsendable(c.o.System, session, open) == "" {
+			a.targets = append(a.targets, steps(session, open)...)
+			a.sessions = append(a.sessions, sendable(session, open))
+		}
+	}
+	return a, nil
+}
+
+// sessionsOf are those that the drill of a mode sends.
+func sessionsOf(system *holdfast.System, of holdfast.FailureMode) []holdfast.Session {
+	return mode.Sessions(system, of)
+}
+
+// sessions are those that some drill of this run sends, in the order of the file.
+func (p *proving) sessions() []holdfast.Session {
+	sent := map[holdfast.SessionName]bool{}
+	for _, m := range p.o.Modes {
+		for _, session := range mode.Sessions(p.o.System, m) {
+			sent[session.Name] = true
+		}
+	}
+	var all []holdfast.Session
+	for _, session := range p.o.System.Sessions {
+		if sent[session.Name] {
+			all = append(all, session)
+		}
+	}
+	return all
+}
+
+// unset names the variables that sessions refer to and that nobody has set.
+func unset(sessions []holdfast.Session, environ []string) error {
+	for _, session := range sessions {
+		for _, name := range session.Secrets() {
+			if !slices.ContainsFunc(environ, func(pair string) bool { return strings.HasPrefix(pair, name+"=") && len(pair) > len(name)+1 }) {
+				return fmt.Errorf("the session %s needs the variable %s, which is not set\n  next: export %s=…, or drill without the session", session.Name, name, name)
+			}
+		}
+	}
+	return nil
+}
+
+// secrets are the pairs of an environment that a load needs.
+func secrets(plan load.Plan, environ []string) []string {
+	var all []string
+	for _, name := range plan.Environment() {
+		for _, pair := range environ {
+			if strings.HasPrefix(pair, name+"=") {
+				all = append(all, pair)
+			}
+		}
+	}
+	return all
+}
+
+// onlySessions tells whether all that was hurt were steps of sessions.
+func onlySessions(results []load.Result) bool {
+	return !slices.ContainsFunc(results, func(r load.Result) bool { return r.Hurt() && r.Session == "" })
+}
+
+// statesLost says what is known of services that lose the state of sessions, and
+// what to do: a control run in which only steps fail has often found one.
+func (p *proving) statesLost() string {
+	for _, drill := range p.run.Drills {
+		if drill.Kind == mode.StateLoss().Kind && drill.Verdict == holdfast.Fail {
+			return fmt.Sprintf("%s is FAIL: %s; next: keep what sessions need where every replica finds it, or give the service one replica and accept it", drill.Mode, drill.Reason)
+		}
+	}
+	return "next: correct what the step expects; where its service has several replicas, holdfast prove state-loss shows whether they keep what sessions need"
+}
