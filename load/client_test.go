@@ -12,6 +12,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"holdfast"
 )
 
 // script serves every connection by the same function and counts them.
@@ -275,8 +277,8 @@ func TestRunWantsAPlan(t *testing.T) {
 func TestALineFits(t *testing.T) {
 	worst := strings.Repeat("<", maxBody)
 	text, err := json.Marshal(line{Result: &Result{
-		Target: worst[:maxName], Bare: true, Fresh: true, Intended: -1 << 63, Sent: -1 << 63, Ended: -1 << 63,
-		Status: 599, Error: "connect: " + worst[:maxError], Failed: true, Late: true, Body: worst,
+		Target: worst[:maxName], Bare: true, Fresh: true, Protocol: "h2", Session: holdfast.SessionName(worst[:maxName]), Run: runID(0, 0, 0), Step: maxSteps, Of: maxSteps, Write: true, Intended: -1 << 63, Sent: -1 << 63, Ended: -1 << 63,
+		Status: 599, Error: "connect: " + worst[:maxError], Failed: true, Late: true, Degraded: true, Body: worst,
 	}})
 	if err != nil || len(text) >= maxLine {
 		t.Errorf("%d bytes (%v), want less than %d", len(text), err, maxLine)

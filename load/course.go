@@ -31,7 +31,10 @@ func newCourse(session Session, lead func(at *url.URL) *route, look func(string)
 		c.routes = append(c.routes, lead(at))
 	}
 	for _, name := range session.Environment() {
-		value, found := look(name)
+		value, found := "", false
+		if look != nil {
+			value, found = look(name)
+		}
 		switch {
 		case !found || value == "":
 			return nil, fmt.Errorf("session %s: %s%s: the environment has no %s", session.Name, reference, name, name)
@@ -63,8 +66,9 @@ func (c *course) hide(text string) string {
 // A run is one user's way through a session.
 type run struct {
 	*course
-	known map[string]string // what fills the blanks
-	next  int               // index of the step to come
+	known  map[string]string // what fills the blanks
+	next   int               // index of the step to come
+	wholly bool              // every answer's body is wanted whole
 }
 
 func (c *course) begin(id string) *run {
@@ -103,7 +107,7 @@ func (r *run) request(step Step) (*request, error) {
 	if err != nil {
 		return nil, fmt.Errorf("send: no URL: %s", step.URL)
 	}
-	q := &request{method: step.Method, at: at, body: r.fill(step.Body), whole: step.looks() || len(r.secrets) > 0}
+	q := &request{method: step.Method, at: at, body: r.fill(step.Body), whole: r.wholly || step.looks() || len(r.secrets) > 0}
 	for _, field := range step.Header {
 		value, secret := r.secrets[field.Value]
 		if !secret {

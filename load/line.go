@@ -30,7 +30,7 @@ type ending struct {
 }
 
 const (
-	maxLine = 8 << 10 // bytes; a Result needs at most 2 KB: twice the bounds of Body and Error escaped, and names
+	maxLine = 8 << 10 // bytes; a Result needs at most 5 KB: the bounds of Body, Error and two names, escaped
 	flush   = 10 * time.Millisecond
 )
 

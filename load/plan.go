@@ -85,7 +85,7 @@ func (p Plan) Check() error {
 	}
 	demand(p.Rate > 0 && p.Rate <= maxRate, "rate %v/s: want more than 0 and at most %d/s", p.Rate, maxRate)
 	demand(p.For > 0 && p.For <= maxFor, "for %s: want more than 0 and at most %s", p.For, maxFor)
-	demand(p.Rate*p.For.Seconds()*p.steps() <= maxArrivals, "%v/s for %s: more than %d requests", p.Rate, p.For, maxArrivals)
+	demand(p.Rate*p.For.Seconds()*p.PerArrival() <= maxArrivals, "%v/s for %s: more than %d requests", p.Rate, p.For, maxArrivals)
 	demand(p.Arrivals == "" || p.Arrivals == holdfast.Constant || p.Arrivals == holdfast.Poisson, "arrivals %q: want %s or %s", p.Arrivals, holdfast.Constant, holdfast.Poisson)
 	demand(p.Ramp >= 0 && p.Ramp <= p.For, "ramp %s: want 0 to %s, for which the load lasts", p.Ramp, p.For)
 	demand(p.Timeout > 0 && p.Timeout <= maxTimeout, "timeout %s: want more than 0 and at most %s", p.Timeout, maxTimeout)

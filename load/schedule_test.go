@@ -212,6 +212,45 @@ func TestNoMoreRequestsThanThereIsRoomFor(t *testing.T) {
 	}
 }
 
+func TestAnArrivalIsSoManyRequests(t *testing.T) {
+	p := shoppingPlan("http://127.0.0.1:1")
+	if got := p.PerArrival(); got != 4 {
+		t.Errorf("of one session of four steps: %v", got)
+	}
+	p.Targets = []Target{{Name: "front", URL: "http://127.0.0.1:1/", Weight: 2}}
+	if got := p.PerArrival(); got != 2 {
+		t.Errorf("two of three ask once, the third four times: %v", got)
+	}
+	if got := pair().PerArrival(); got != 1 {
+		t.Errorf("without sessions: %v", got)
+	}
+}
+
+// TestALargePlanIsHandedOver: one of nearly 64 KiB arrives whole.
+func TestALargePlanIsHandedOver(t *testing.T) {
+	t.Parallel()
+	shop := newStore()
+	p := shoppingPlan(serve(t, shop.ServeHTTP))
+	order := &p.Sessions[0].Steps[3]
+	text, err := spell(p)
+	if err != nil {
+		t.Fatal(err)
+	}
+	order.Body += strings.Repeat("x", maxPlan-len(text))
+	if text, err = spell(p); err != nil || len(text) != maxPlan {
+		t.Fatalf("%d bytes, %v", len(text), err)
+	}
+	for _, journey := range Journeys(carry(t, p, arrived(3)).Results) {
+		if journey.Failed {
+			t.Errorf("%+v", journey)
+		}
+	}
+	order.Body += "x"
+	if _, err := spell(p); err == nil || !strings.Contains(err.Error(), "more than 65536") {
+		t.Errorf("one more: %v", err)
+	}
+}
+
 func TestRunsAreToldApart(t *testing.T) {
 	seen := map[string]bool{}
 	for seed := range uint64(3) {

@@ -76,9 +76,9 @@ func (s Session) Environment() []string {
 	return slices.Sorted(maps.Keys(names))
 }
 
-// steps is how many requests an arrival is, on the average, if all are answered
-// well.
-func (p Plan) steps() float64 {
+// PerArrival is how many requests an arrival is, on the average, if all are
+// answered well: so many times its Rate is what the plan asks a second.
+func (p Plan) PerArrival() float64 {
 	weight, weighed := 0, 0
 	for _, target := range p.Targets {
 		weight, weighed = weight+target.Weight, weighed+target.Weight
