@@ -25,17 +25,37 @@ func TestEveryModeIsComplete(t *testing.T) {
 					t.Errorf("its drill needs the fault %q, which does not exist", name)
 				}
 			}
+			if len(m.Evidence) == 0 {
+				completeUnnoticed(t, m)
+				return
+			}
 			if b := m.Bounds; b.Detect <= 0 || b.Mitigate <= 0 || b.Restore <= 0 || b.Impact <= 0 || b.Detect > b.Restore {
 				t.Errorf("its bounds cannot be judged by: %+v", b)
 			}
 			if plays, _ := filepath.Glob("../control/testdata/" + string(m.Kind) + "*.txt"); len(plays) == 0 {
 				t.Error("it has no play in control/testdata")
 			}
-			page, err := os.ReadFile("../docs/modes/" + string(m.Kind) + ".md")
-			if err != nil || !strings.HasPrefix(string(page), "# "+string(m.Kind)+"\n") {
-				t.Errorf("it has no page docs/modes/%s.md: %v", m.Kind, err)
-			}
+			hasPage(t, m)
 		})
+	}
+}
+
+// completeUnnoticed: what nothing that runs can notice is shown by its drill and by
+// nothing else. It has no remedy, no play, and no bound but that of its drill.
+func completeUnnoticed(t *testing.T, m mode.Mode) {
+	hasPage(t, m)
+	if !m.BySession || len(m.Remedies) > 0 || m.Bounds != (holdfast.Bounds{Restore: m.Bounds.Restore}) || m.Bounds.Restore <= 0 {
+		t.Errorf("nothing can notice it, and it pretends otherwise: %+v", m)
+	}
+	if plays, _ := filepath.Glob("../control/testdata/" + string(m.Kind) + "*.txt"); len(plays) > 0 {
+		t.Errorf("nothing can notice it, and a play has it noticed: %v", plays)
+	}
+}
+
+func hasPage(t *testing.T, m mode.Mode) {
+	page, err := os.ReadFile("../docs/modes/" + string(m.Kind) + ".md")
+	if err != nil || !strings.HasPrefix(string(page), "# "+string(m.Kind)+"\n") {
+		t.Errorf("it has no page docs/modes/%s.md: %v", m.Kind, err)
 	}
 }
 

@@ -1,11 +1,10 @@
 package mode
 
 import (
-	"strings"
+	"regexp"
 	"time"
 
 	"holdfast"
-	"holdfast/command"
 )
 
 // StateLoss is a replica that keeps what its users' sessions need in its own
@@ -45,11 +44,7 @@ func keepsData(s holdfast.Service) bool {
 	return false
 }
 
+// refersToData finds $DATA_DIR and ${DATA_DIR}, and no longer name.
 func refersToData(text string) bool {
-	for _, piece := range command.Pieces(text) {
-		if piece.Name == "DATA_DIR" {
-			return true
-		}
-	}
-	return strings.Contains(text, "${DATA_DIR")
+	return regexp.MustCompile(`\$\{?DATA_DIR\b`).MatchString(text)
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"holdfast"
@@ -54,6 +55,9 @@ func (p *proving) control(ctx context.Context) error {
 		}
 		seen := load.Impact(record.Results)
 		p.run.Control = report.Control{Sent: seen.Sent, Failed: seen.Failed, Late: seen.Late, Rate: p.rate, P99: float64(millis(record.P99))}
+		if wrong := p.audit(ctx, all, record.Results); len(wrong.wrong) > 0 || wrong.unknown != "" {
+			return fmt.Errorf("the control run failed: without any fault, %s", strings.Join(said(append(wrong.wrong, wrong.unknown)...), "; "))
+		}
 		if seen.Hurt() == 0 && record.Capped == 0 {
 			p.o.Say(report.ControlLine(p.run.Control))
 			return nil
@@ -101,6 +105,9 @@ func (p *proving) plan(all asking, struck holdfast.ServiceName, length time.Dura
 	}
 	if len(plan.Sessions) > 0 {
 		share(plan.Targets, plan.Sessions)
+	}
+	if length == longest {
+		plan.For = time.Duration(float64(length) / max(1, plan.PerArrival())) // a load has room for so many requests
 	}
 	if said.Fresh != nil {
 		plan.Fresh = *said.Fresh

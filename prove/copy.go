@@ -36,17 +36,18 @@ const (
 // A private is a copy of the system in a process tree of its own, which dies
 // with the warden that guards it.
 type private struct {
-	o         Options
-	dir       string
-	keep      string
-	ledger    string
-	warden    *warden.Warden
-	client    *api.Client
-	proxy     *proxy.Client
-	chronicle *chronicle
-	following context.CancelFunc
-	followed  chan struct{}
-	spoiled   bool // what happened in it makes it unfit for another drill
+	o          Options
+	dir        string
+	keep       string
+	ledger     string
+	warden     *warden.Warden
+	client     *api.Client
+	proxy      *proxy.Client
+	chronicle  *chronicle
+	following  context.CancelFunc
+	followed   chan struct{}
+	controlled bool // its control run was made
+	spoiled    bool // what happened in it makes it unfit for another drill
 }
 
 // startPrivate starts a copy and waits until every replica of it is admitted.

@@ -46,6 +46,7 @@ type drilling struct {
 	fault     holdfast.Fault
 	byUndo    bool
 	loss      *loss
+	asked     asking
 	targets   []target
 	stakes    map[string]stake
 	detour    detour // to the victim, through the fault proxy
@@ -147,7 +148,7 @@ func (p *proving) prepare(ctx context.Context, mode holdfast.FailureMode, by hol
 	if d.before, err = warden.TakeSnapshot(p.copy.ledger, p.copy.chronicle.knows); err != nil {
 		return nil, err
 	}
-	all.targets = d.targets
+	all.targets, d.asked = d.targets, all
 	plan := p.plan(all, d.service.Name, longest)
 	d.loss = d.lossOf(plan)
 	if !p.o.Blind {
@@ -373,6 +374,7 @@ func (d *drilling) conclude(ctx context.Context, ended time.Duration) (report.Dr
 	}
 	f.lagP99, f.capped, f.stalled = record.LagP99, record.Capped, d.stalled
 	d.share(&f, record.Results)
+	f.writes = d.audit(ctx, d.asked, record.Results)
 	f.entries = d.copy.chronicle.all()
 	if err := d.sameProxy(ctx); err != nil {
 		f.broken, d.copy.spoiled = cmp.Or(f.broken, err.Error()), true

@@ -46,6 +46,7 @@ type facts struct {
 	capped    int           // arrivals the generator could not send
 	broken    string        // why the measurement itself cannot be used; empty: it can
 	residue   []string      // what the drill left behind
+	writes    writes        // what became of what the load wrote
 	diagnose  string        // of a replica that did not get ready; empty: all did
 }
 
@@ -180,8 +181,10 @@ func verdict(f facts, s story, d report.Drill) (holdfast.Verdict, string) {
 		return undecidable(f, why)
 	}
 	harm := s.harm(f)
-	reasons := said(leftBehind(f), harm, overDetect(d), overRestore(f, s, d), overMitigate(f, d), overContained(f, d), overFallback(f), overImpact(f, d))
+	reasons := said(leftBehind(f), harm, overDetect(d), overRestore(f, s, d), overMitigate(f, d), overContained(f, d), overFallback(f), overImpact(f, d), overWrites(f))
 	switch {
+	case len(reasons) == 0 && f.writes.unknown != "":
+		return holdfast.Invalid, f.writes.unknown
 	case len(reasons) == 0:
 		return holdfast.Pass, ""
 	case f.stalled > stallAllowed && harm == "" && onlySlow(f, d), f.stalled > stallRuinous && len(f.residue) == 0:

@@ -89,7 +89,10 @@ func (p *proving) prove(ctx context.Context) error {
 		}
 		defer release()
 	}
-	for _, mode := range p.o.Modes {
+	if err := unset(p.sessions(), p.o.Environ); err != nil && !p.o.Live {
+		return err
+	}
+	for _, mode := range inTurn(p.o.Modes) {
 		for _, by := range mode.Drills {
 			if err := p.exercise(ctx, mode, by); err != nil {
 				return err
@@ -99,6 +102,22 @@ func (p *proving) prove(ctx context.Context) error {
 	return nil
 }
 
+// inTurn has the modes first that follow users: the control run of all others
+// fails in a copy that loses their sessions.
+func inTurn(modes []holdfast.FailureMode) []holdfast.FailureMode {
+	all := slices.Clone(modes)
+	slices.SortStableFunc(all, func(a, b holdfast.FailureMode) int {
+		switch {
+		case bySession(a) == bySession(b):
+			return 0
+		case bySession(a):
+			return -1
+		}
+		return 1
+	})
+	return all
+}
+
 // exercise makes one drill of a mode as often as asked for, unless it cannot be
 // made here.
 func (p *proving) exercise(ctx context.Context, mode holdfast.FailureMode, by holdfast.Drill) error {
@@ -106,7 +125,7 @@ func (p *proving) exercise(ctx context.Context, mode holdfast.FailureMode, by ho
 		p.add(skipped(mode, by, why))
 		return nil
 	}
-	if why := unaskable(p.o.System, mode.Strikes); why != "" {
+	if why := unaskable(p.o.System, mode.Strikes); why != "" && !bySession(mode) {
 		p.add(undecided(mode, by, why))
 		return nil
 	}
@@ -171,7 +190,7 @@ func (p *proving) add(drill report.Drill) {
 // once makes one drill once, in a copy that is whole. A copy that the drill left
 // otherwise serves for no other.
 func (p *proving) once(ctx context.Context, mode holdfast.FailureMode, by holdfast.Drill) (report.Drill, error) {
-	if err := p.needCopy(ctx); err != nil {
+	if err := p.needCopy(ctx, !bySession(mode)); err != nil {
 		return report.Drill{}, err
 	}
 	drill, err := p.perform(ctx, mode, by)
@@ -189,19 +208,26 @@ func (p *proving) perform(ctx context.Context, mode holdfast.FailureMode, by hol
 	if by.Hook != nil {
 		return p.drillByHook(ctx, mode, by)
 	}
+	if bySession(mode) {
+		return p.wander(ctx, mode, by)
+	}
 	return p.drill(ctx, mode, by)
 }
 
-// needCopy starts a copy and makes its control run, unless one stands.
-func (p *proving) needCopy(ctx context.Context) (err error) {
-	if p.copy != nil {
+// needCopy starts a copy, unless one stands, and makes its control run, if that is
+// needed and has not been made.
+func (p *proving) needCopy(ctx context.Context, controlled bool) (err error) {
+	if p.copy == nil {
+		p.inspect(ctx)
+		p.o.Say("starting a private copy of " + string(p.o.System.Name))
+		if p.copy, err = startPrivate(ctx, p.o); err != nil {
+			return err
+		}
+	}
+	if !controlled || p.copy.controlled {
 		return nil
 	}
-	p.inspect(ctx)
-	p.o.Say("starting a private copy of " + string(p.o.System.Name))
-	if p.copy, err = startPrivate(ctx, p.o); err != nil {
-		return err
-	}
+	p.copy.controlled = true
 	return p.control(ctx)
 }
 

@@ -110,31 +110,41 @@ func share(targets []load.Target, sessions []load.Session) {
 type asking struct {
 	targets  []target // steps of sessions among them
 	sessions []load.Session
+	sent     []holdfast.Session // the same, as the file has them
+	open     map[holdfast.ServiceName]door
 }
 
 // asking finds out where the copy is asked for what is struck, and sends some
 // sessions beside that.
 func (c *private) asking(ctx context.Context, struck []holdfast.ServiceName, sessions []holdfast.Session) (asking, error) {
-	status, err := c.client.Status(ctx)
+	addresses, err := c.addresses(ctx)
 	if err != nil {
 		return asking{}, err
+	}
+	a := asking{targets: targets(c.o.System, struck, addresses), open: doors(c.o.System, addresses)}
+	if c.o.Live {
+		return a, nil // what runs in earnest is asked for what changes nothing
+	}
+	for _, session := range sessions {
+		if unsendable(c.o.System, session, a.open) == "" {
+			a.targets = append(a.targets, steps(session, a.open)...)
+			a.sessions, a.sent = append(a.sessions, sendable(session, a.open)), append(a.sent, session)
+		}
+	}
+	return a, nil
+}
+
+// addresses are where the copy's listeners can be reached.
+func (c *private) addresses(ctx context.Context) (map[holdfast.ListenerName]string, error) {
+	status, err := c.client.Status(ctx)
+	if err != nil {
+		return nil, err
 	}
 	addresses := map[holdfast.ListenerName]string{}
 	for _, listener := range status.Listeners {
 		addresses[listener.Name] = listener.Address
 	}
-	a := asking{targets: targets(c.o.System, struck, addresses)}
-	if c.o.Live {
-		return a, nil // what runs in earnest is asked for what changes nothing
-	}
-	open := doors(c.o.System, addresses)
-	for _, session := range sessions {
-		if unsendable(c.o.System, session, open) == "" {
-			a.targets = append(a.targets, steps(session, open)...)
-			a.sessions = append(a.sessions, sendable(session, open))
-		}
-	}
-	return a, nil
+	return addresses, nil
 }
 
 // sessionsOf are those that the drill of a mode sends.

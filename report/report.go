@@ -77,7 +77,17 @@ type Account struct {
 	First    *Hurt    `json:"first_hurt,omitempty"` // the first request that was hurt
 	Help     []string `json:"help,omitempty"`       // what would have helped, the best first
 	Buckets  []Bucket `json:"buckets,omitempty"`    // what users saw, in order; of those judged
+	Walks    *Walks   `json:"walks,omitempty"`      // of a drill that follows users, one at a time, and has no load
 	Timeline []Moment `json:"timeline,omitempty"`   // the whole of it, causes before what they caused
+}
+
+// Walks are what a drill saw that followed users from one replica to another, with
+// a restart in between. Its Restore is the slowest of the restarts.
+type Walks struct {
+	Sessions int `json:"sessions"`
+	Answers  int `json:"answers"` // compared with those of one replica
+	Restarts int `json:"restarts"`
+	Differ   int `json:"differ"`
 }
 
 // Marks are the instants of a drill, in milliseconds from the injection; nil is

@@ -76,11 +76,24 @@ func SumLine(run Run, paint Paint) string {
 
 // figures are what was measured; where nothing was, there is no never.
 func figures(d Drill) string {
+	if d.Walks != nil {
+		return walked(d)
+	}
 	if d.Verdict != holdfast.Fail && d.Sent == 0 && d.Contained == nil {
 		return "not measured"
 	}
 	return figure("detect", d.Detect, d.Bounds.Detect) + "  " + figure("mitigate", d.Mitigate, d.Bounds.Mitigate) + "  " +
 		figure("restore", d.Restore, d.Bounds.Restore) + "  " + hurt(d) + contained(d)
+}
+
+// walked is what was seen of users who were followed.
+func walked(d Drill) string {
+	w := d.Walks
+	text := fmt.Sprintf("%d of %d answers differ, in %d restarts", w.Differ, w.Answers, w.Restarts)
+	if d.Restore != nil {
+		text = figure("restore", d.Restore, d.Bounds.Restore) + "  " + text
+	}
+	return text
 }
 
 // figure is a time against its bound: "restore 640ms ≤15s", "restore 20.1s

@@ -284,6 +284,10 @@ func (e *explanation) modes(s holdfast.Service) {
 		if len(f.Drills) > 1 {
 			because = fmt.Sprintf("drilled by each of %s, one after the other", faultsText(f.Drills))
 		}
+		if len(f.DetectedBy) == 0 {
+			e.say(path, "restore "+spanText(b.Restore)+" after each restart; its drill alone shows it", "%s: a session asks this service, which neither is `stateful` nor uses `$DATA_DIR`", m.Title)
+			continue
+		}
 		e.say(path, fmt.Sprintf("detect %s, mitigate %s, restore %s, impact %s; %s", spanText(b.Detect), spanText(b.Mitigate), spanText(b.Restore), b.Impact, remediesText(f)), "%s: %s", m.Title, because)
 	}
 }

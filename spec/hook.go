@@ -157,5 +157,5 @@ func seenFromOutside(f holdfast.FailureMode, s holdfast.Service) holdfast.Failur
 // strikes says whether a service has a failure mode: those that the catalogue
 // finds fitting, and those that the file's own commands make true.
 func strikes(m mode.Mode, s holdfast.Service, said override) bool {
-	return m.Strikes(s) || m.Fits != nil && said.hooked()
+	return m.Strikes(s) || m.Fits != nil && !m.BySession && said.hooked()
 }

@@ -58,6 +58,7 @@ func (r *reader) override(of mode.Mode, e source.Entry, can []holdfast.Remedy) o
 		{Name: "faults", Read: func(v source.Value) { o.faults = r.faults(v, of) }},
 	}, r.hookKeys(&o.hook)...))
 	r.reportTwoWays(o)
+	r.reportRemedied(o)
 	return o
 }
 
@@ -80,6 +81,19 @@ func (r *reader) reportTwoWays(o override) {
 	}
 }
 
+// reportRemedied: what only its drill can show is mended by nobody, and broken by
+// nobody's commands.
+func (r *reader) reportRemedied(o override) {
+	if !o.mode.BySession {
+		return
+	}
+	for _, key := range []string{"remedies", "armed", "break", "mend", "hook_timeout"} {
+		if at, said := o.said[key]; said {
+			r.Report(at, diagnostic.Problem{Code: unfitKey, Message: diagnostic.Tick(key) + " means nothing for " + diagnostic.Tick(string(o.mode.Kind)), Label: "its drill alone shows it", Help: "remove it: its owner mends it, by another design"})
+		}
+	}
+}
+
 // remedies are never nil: an empty list says that a person is the remedy.
 func (r *reader) remedies(v source.Value, can []holdfast.Remedy) []holdfast.Remedy {
 	known := oneOf(unknownRemedy, "a remedy of this failure mode", can...)
@@ -90,6 +104,9 @@ func (r *reader) remedies(v source.Value, can []holdfast.Remedy) []holdfast.Reme
 		}
 		return remedy, wrong
 	}
+	if len(can) == 0 {
+		return nil // of which more is said
+	}
 	return append([]holdfast.Remedy{}, list(r, v, "remedies", "`remedies: ["+string(can[0])+"]`, or `[]` for none", uncovered)...)
 }
 
@@ -97,7 +114,7 @@ func (r *reader) remedies(v source.Value, can []holdfast.Remedy) []holdfast.Reme
 // added to another, as a restart to slow. What strikes a dependency is not among
 // them, and is refused in its place.
 func remediesOfService(of mode.Mode) []holdfast.Remedy {
-	if of.Fits == nil {
+	if of.Fits == nil || of.BySession {
 		return of.Remedies
 	}
 	var all []holdfast.Remedy
@@ -124,11 +141,15 @@ func remediesOfEdge(d *holdfast.Dependency) func(mode.Mode) []holdfast.Remedy {
 
 // modes are the failure modes of a service and of its dependencies: those of the
 // catalogue that fit, with what the file says put over them.
-func (r *reader) modes(d *draft, drafts []*draft, standard defaults) []holdfast.FailureMode {
+func (r *reader) modes(d *draft, drafts []*draft, asked map[holdfast.ServiceName]bool, standard defaults) []holdfast.FailureMode {
 	var all []holdfast.FailureMode
 	for _, m := range mode.Catalogue() {
 		said := saidOf(m, d.overrides)
 		switch {
+		case m.BySession && (!asked[d.service.Name] || !m.Strikes(d.service)):
+			if said.at.Line > 0 && d.service.Manage != "" {
+				r.reportUnfit(m, said, string(d.service.Name), fitting(m, d.service))
+			}
 		case strikes(m, d.service, said):
 			all = append(all, r.mode(seenFromOutside(m.Of(d.service), d.service), standard.bounds, d.bounds, said))
 		case said.at.Line == 0 || d.service.Manage == "":
@@ -197,6 +218,8 @@ func (r *reader) reportUnfit(m mode.Mode, said override, target, help string) {
 func fitting(m mode.Mode, s holdfast.Service) string {
 	const hook = "add `break: …` and `mend: …`, the commands that break it and put it back"
 	switch {
+	case m.BySession:
+		return "write a session with a step that asks it; what is `stateful`, or keeps its data in `$DATA_DIR`, or is not run here, cannot be drilled for it"
 	case s.Once:
 		return "remove it: what runs once, to its end, has no replica that goes on"
 	case s.Manage != holdfast.Full:

@@ -95,9 +95,15 @@ func (r *reader) system(root ast.Node) *holdfast.System {
 	system.Sessions = r.relateSessions(scripts, drafts, system.Prove)
 	system.Promises = r.relatePromises(pledges, drafts, scripts)
 	r.relateOwners(system.People, namedOwners(system, written["owner"], drafts))
+	asked := map[holdfast.ServiceName]bool{}
+	for _, session := range system.Sessions {
+		for _, name := range session.Asks() {
+			asked[name] = true
+		}
+	}
 	for _, d := range drafts {
 		system.Services = append(system.Services, d.service)
-		system.Modes = append(system.Modes, r.modes(d, drafts, standard)...)
+		system.Modes = append(system.Modes, r.modes(d, drafts, asked, standard)...)
 	}
 	return system
 }

@@ -31,6 +31,12 @@ type habits struct {
 	work        time.Duration
 	adjustable  bool
 	flood       int
+
+	// Of carts, which only a cart has, and only with a store.
+	store      string        // a file, or "memory"; empty: it keeps none
+	storeLate  time.Duration // how long after it was acknowledged
+	answerLate time.Duration // how long after it was stored
+	storeTwice bool
 }
 
 func parse(name string, args []string, out io.Writer) (habits, error) {
@@ -46,6 +52,10 @@ func parse(name string, args []string, out io.Writer) (habits, error) {
 	flags.DurationVar(&h.work, "work", 0, "take this long for each answer but /healthz")
 	flags.BoolVar(&h.adjustable, "adjustable", false, "let PUT /manners?fail-share=0.3&delay=1s change how it answers")
 	flags.IntVar(&h.flood, "flood", 0, "print this many `lines` of 100 bytes per second")
+	flags.StringVar(&h.store, "store", "", "keep carts in this `file`, which replicas can share, or in their own memory (cart only)")
+	flags.DurationVar(&h.storeLate, "store-late", 0, "store what is put into a cart only this long after it was acknowledged")
+	flags.DurationVar(&h.answerLate, "answer-late", 0, "acknowledge what is put into a cart only this long after it was stored")
+	flags.BoolVar(&h.storeTwice, "store-twice", false, "store what is put into a cart again when it is there already")
 	if err := flags.Parse(args); err != nil {
 		return habits{}, err
 	}
@@ -54,7 +64,11 @@ func parse(name string, args []string, out io.Writer) (habits, error) {
 		return habits{}, fmt.Errorf("%s: what is %q?", name, flags.Arg(0))
 	case h.failShare < 0 || h.failShare > 1:
 		return habits{}, fmt.Errorf("%s: --fail-share %v: want 0 to 1", name, h.failShare)
-	case h.startDelay < 0 || h.exitAfter < 0 || h.work < 0 || h.flood < 0:
+	case h.store != "" && name != "cart":
+		return habits{}, fmt.Errorf("%s: --store is for the cart", name)
+	case h.store == "" && (h.storeLate != 0 || h.answerLate != 0 || h.storeTwice):
+		return habits{}, fmt.Errorf("%s: it stores nothing without --store", name)
+	case h.storeLate < 0 || h.answerLate < 0 || h.startDelay < 0 || h.exitAfter < 0 || h.work < 0 || h.flood < 0:
 		return habits{}, fmt.Errorf("%s: no flag takes a number below 0", name)
 	}
 	return h, nil

@@ -86,7 +86,7 @@ func rooms(service string) []room {
 
 // open is the service's handler: its pages, and /healthz, which says that this
 // process answers and nothing about what it depends on.
-func open(service, replica string, getenv func(string) string) (http.Handler, error) {
+func open(service, replica string, h habits, getenv func(string) string) (http.Handler, error) {
 	found := rooms(service)
 	if found == nil {
 		return nil, fmt.Errorf("no service %q: want %s", service, known)
@@ -96,6 +96,13 @@ func open(service, replica string, getenv func(string) string) (http.Handler, er
 	routes.HandleFunc("GET /healthz", func(w http.ResponseWriter, r *http.Request) { io.WriteString(w, "ok\n") })
 	for _, room := range found {
 		routes.HandleFunc("GET "+room.path, func(w http.ResponseWriter, r *http.Request) { c.serve(w, r, room) })
+	}
+	if h.store != "" {
+		kept, err := openCarts(h)
+		if err != nil {
+			return nil, err
+		}
+		kept.routes(routes, replica)
 	}
 	return routes, nil
 }

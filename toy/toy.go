@@ -46,7 +46,7 @@ func Run(ctx context.Context, args []string, getenv func(string) string, stdout 
 		return err
 	}
 	replica := cmp.Or(getenv("REPLICA"), args[0])
-	handler, err := open(args[0], replica, getenv)
+	handler, err := open(args[0], replica, habits, getenv)
 	if err != nil {
 		return err
 	}

@@ -1,0 +1,84 @@
+package prove
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	"holdfast"
+	"holdfast/load"
+)
+
+const (
+	// auditPatience bounds one question for all that was written.
+	auditPatience = 10 * time.Second
+	// auditSettles is how long an acknowledged write may take to be found: what is
+	// copied to where it is read may arrive a little later.
+	auditSettles = 2 * time.Second
+	// auditEvery is how often it is looked for meanwhile.
+	auditEvery = 250 * time.Millisecond
+)
+
+// writes are what became of all that a load wrote. Its zero value is of a load
+// that wrote nothing.
+type writes struct {
+	wrong   []string // of acknowledged writes that were lost, of any carried out twice
+	unknown string   // why it could not be asked for; empty: it could
+}
+
+// audit asks the copy, after a load, for what its sessions wrote.
+func (p *proving) audit(ctx context.Context, asked asking, results []load.Result) writes {
+	var w writes
+	for _, session := range asked.sent {
+		if session.Audit == nil {
+			continue
+		}
+		at, open := asked.open[session.Audit.On]
+		if !open {
+			w.unknown = fmt.Sprintf("what %s wrote cannot be asked for: no request can reach %s", session.Name, session.Audit.On)
+			continue
+		}
+		audited, err := p.settled(ctx, "http://"+at.address+session.Audit.Path, session.Name, results)
+		if err != nil {
+			w.unknown = fmt.Sprintf("what became of the writes of %s is not known: GET %s%s: %v", session.Name, at.listener, session.Audit.Path, err)
+			continue
+		}
+		w.wrong = append(w.wrong, said(lostWrites(session.Name, audited), doubledWrites(session.Name, audited))...)
+	}
+	return w
+}
+
+// settled asks until every acknowledged write is found, or it is not to be.
+func (p *proving) settled(ctx context.Context, url string, of holdfast.SessionName, results []load.Result) (load.Audited, error) {
+	for until := time.Now().Add(auditSettles); ; {
+		asking, cancel := context.WithTimeout(ctx, auditPatience)
+		audited, err := load.Audit(asking, url, of, results)
+		cancel()
+		if err == nil && len(audited.Lost) == 0 || time.Now().After(until) {
+			return audited, err
+		}
+		select {
+		case <-ctx.Done():
+			return audited, ctx.Err()
+		case <-time.After(auditEvery):
+		}
+	}
+}
+
+func lostWrites(of holdfast.SessionName, a load.Audited) string {
+	if len(a.Lost) == 0 {
+		return ""
+	}
+	return fmt.Sprintf("%d of %d acknowledged writes of %s were lost, the first: %s of %s, acknowledged with %d", len(a.Lost), a.Acknowledged, of, a.Lost[0].Run, a.Lost[0].Asked(), a.Lost[0].Status)
+}
+
+func doubledWrites(of holdfast.SessionName, a load.Audited) string {
+	if len(a.Doubled) == 0 {
+		return ""
+	}
+	return fmt.Sprintf("%d of %d writes of %s were carried out more than once, the first: %s of %s", len(a.Doubled), a.Sent, of, a.Doubled[0].Run, a.Doubled[0].Asked())
+}
+
+// overWrites says what was lost or doubled, if anything was.
+func overWrites(f facts) string { return strings.Join(f.writes.wrong, "; ") }
