@@ -81,7 +81,7 @@ func floors() []floor {
 		{pkg: "api", house: words("holdfast", "event", "journal/view", "internal/unixsock"), because: "the only way in"},
 		{pkg: "report", house: words("holdfast", "event"), because: "shows results; makes none"},
 		{pkg: "picture", house: words("holdfast", "check", "diagnostic", "event", "topology"), because: "draws a system and what was found of it; finds nothing itself"},
-		{pkg: "prove", house: words("holdfast", "event", "topology", "spec", "source", "fault", "fault/proxy", "load", "proof", "warden", "api", "report", "internal/files", "internal/proc"), because: "wires a private copy, load and faults into a verdict"},
+		{pkg: "prove", house: words("holdfast", "mode", "event", "topology", "spec", "source", "fault", "fault/proxy", "keeper", "load", "proof", "warden", "api", "report", "internal/files", "internal/proc"), because: "wires a private copy, load and faults into a verdict"},
 		{pkg: "bench/rig", because: "builds the program for the benchmarks"},
 		{pkg: "bench/crash", house: words("holdfast", "bench/rig", "report"), because: "runs the program as a person does and reads what it prints"},
 		{pkg: "bench/cutsets", house: words("cutset"), because: "reads fault trees of others and counts what cuts them"},

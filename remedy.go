@@ -15,6 +15,9 @@ const (
 	// RemedyFailFast answers a lost dependency's callers with an error at once,
 	// so that nobody piles up behind it.
 	RemedyFailFast Remedy = "fail-fast"
+	// RemedyKeeper is the keeper's starting a process of Holdfast itself again: at
+	// once and without asking the mind, which may be what ended.
+	RemedyKeeper Remedy = "keeper-restart"
 )
 
 // A Level says how far a decision reaches, and so who may take it.

@@ -26,12 +26,30 @@ const (
 	ByResidue      Layer = "residue"  // L4: what all of these left is found before the verdict, and fails it
 )
 
+// A Standing is a layer with what it does, and how soon after a loss it has.
+type Standing struct {
+	Name   Layer
+	Does   string
+	Within string
+}
+
+// Layers are all layers, in the order in which they stand behind each other.
+func Layers() []Standing {
+	return []Standing{
+		{Name: KernelLease, Does: "Whoever carries the fault out, the kernel or the proxy in the path, withdraws it when it was not renewed: an injector that is alive and stuck loses too.", Within: "3 s of the last renewal"},
+		{Name: KernelLifetime, Does: "It is held by a process and ends with it, or its victim does not outlive it.", Within: "the instant of its end"},
+		{Name: ByWarden, Does: "A process of its own has the ledger, and undoes when prove, or the keeper of the copy, is dead or silent. If it is the one that dies, prove does its work.", Within: "5 s; of hooks, as long as their mends take besides"},
+		{Name: BySweep, Does: "Every start of prove, and `holdfast heal`, read the ledgers of runs whose prove and warden are dead, and need no agent.", Within: "the next start"},
+		{Name: ByResidue, Does: "Before a verdict, processes, stopped processes and open faults are compared with those before the drill: anything left fails it, and is named.", Within: "the drill"},
+	}
+}
+
 // Describe says what a fault is; a zero Description where it is none of ours.
 func Describe(name holdfast.FaultName) Description { return descriptions()[name] }
 
 // What several faults have in common.
 const (
-	seenOnTheWay  = "the load's own requests to the replica, which no gateway is on the way of"
+	seenOnTheWay  = "the load's own requests to the replica, past every gateway,"
 	rulesWithdrew = "the rule is taken out of the proxy, which forgets it by itself 3 s after it was last renewed"
 )
 
@@ -42,32 +60,36 @@ func descriptions() map[holdfast.FaultName]Description {
 			Does: "SIGKILL to the process", Witness: "the load process, told by the kernel",
 			Undo: "nothing is left to put back", Layer: KernelLifetime, Ends: true,
 		},
+		"storm": {
+			Does: "SIGKILL to the process, and again each time its successor is ready, three times in all", Witness: "the load process, told of each by the kernel",
+			Undo: "nothing is left to put back", Layer: KernelLifetime, Ends: true,
+		},
 		"stop": {
 			Does: "SIGSTOP to the process group", Witness: "the load process, which sees it stopped in /proc",
 			Undo: "SIGCONT to the group", Layer: ByWarden,
 		},
 		"delay": {
-			Does: "one second on every answer", Witness: seenOnTheWay + ", took at least 0.8 s",
+			Does: "one second on every answer", Witness: seenOnTheWay + " took at least 0.8 s",
 			Undo: rulesWithdrew, Layer: KernelLease,
 		},
 		"fail": {
-			Does: "status 500 for every answer but the health path's", Witness: seenOnTheWay + ", got it",
+			Does: "status 500 for every answer but the health path's", Witness: seenOnTheWay + " got it",
 			Undo: rulesWithdrew, Layer: KernelLease,
 		},
 		"halve": {
-			Does: "every answer but the health path's is cut in the middle", Witness: seenOnTheWay + ", got half of one",
+			Does: "every answer but the health path's is cut in the middle", Witness: seenOnTheWay + " got half of one",
 			Undo: rulesWithdrew, Layer: KernelLease,
 		},
 		"reset": {
-			Does: "connections are reset, the established at once, others when their answer begins", Witness: seenOnTheWay + ", were reset",
+			Does: "connections are reset, the established at once, others when their answer begins", Witness: seenOnTheWay + " were reset",
 			Undo: rulesWithdrew, Layer: KernelLease,
 		},
 		"refuse": {
-			Does: "new connections are refused, established ones reset", Witness: seenOnTheWay + ", were refused",
+			Does: "new connections are refused, established ones reset", Witness: seenOnTheWay + " were refused",
 			Undo: rulesWithdrew, Layer: KernelLease,
 		},
 		"silence": {
-			Does: "nothing is answered, neither connects nor what is connected", Witness: seenOnTheWay + ", got neither answer nor refusal",
+			Does: "nothing is answered, neither connects nor what is connected", Witness: seenOnTheWay + " got neither answer nor refusal",
 			Undo: rulesWithdrew, Layer: KernelLease,
 		},
 		"sever": {

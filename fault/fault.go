@@ -20,7 +20,7 @@ const ErrVictimGone = holdfast.Refusal("the victim is no longer the process it w
 
 // All lists every fault there is, in the order of the catalogue of modes.
 func All() []holdfast.Fault {
-	return []holdfast.Fault{Kill{}, Stop{}, Delay(), Fail(), Silence(), Sever(), Refuse(), Reset(), Halve(), Hook{}}
+	return []holdfast.Fault{Kill{}, Storm{}, Stop{}, Delay(), Fail(), Silence(), Sever(), Refuse(), Reset(), Halve(), Hook{}}
 }
 
 // Find looks a fault up.

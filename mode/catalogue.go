@@ -11,8 +11,8 @@ package mode
 import "holdfast"
 
 // A Mode is a kind of failure before it is bound to a target. It strikes one
-// replica of the services it Fits, or whole edges, those it FitsEdge; one of the
-// two is nil.
+// replica of the services it Fits, or whole edges, those it FitsEdge, or a Role of
+// Holdfast itself: exactly one of the three is set.
 type Mode struct {
 	Kind     holdfast.Kind
 	Title    string              // "a replica's process ends", for pages and explanations
@@ -29,6 +29,7 @@ type Mode struct {
 	BySession bool
 	// FitsEdge says the same of a dependency and the service it leads to.
 	FitsEdge func(holdfast.Dependency, holdfast.Service) bool
+	Role     holdfast.Role
 }
 
 // An Ending says what ends the fault of a mode's drill, and so from when its
@@ -42,14 +43,20 @@ const (
 	ByUndo
 )
 
-// Catalogue lists every kind of failure, in the order in which they are shown.
+// Catalogue lists every kind of failure of services and dependencies, in the order
+// in which they are shown. Holdfast's own are beside it: see Own.
 func Catalogue() []Mode {
 	return []Mode{Crash(), Hang(), Slow(), Errors(), Partition(), StateLoss(), Loss()}
 }
 
-// Find looks a kind up.
-func Find(kind holdfast.Kind) (Mode, bool) {
-	for _, m := range Catalogue() {
+// Find looks a kind up among those of services and dependencies.
+func Find(kind holdfast.Kind) (Mode, bool) { return find(kind, Catalogue()) }
+
+// FindOwn looks one up among Holdfast's own.
+func FindOwn(kind holdfast.Kind) (Mode, bool) { return find(kind, Own()) }
+
+func find(kind holdfast.Kind, all []Mode) (Mode, bool) {
+	for _, m := range all {
 		if m.Kind == kind {
 			return m, true
 		}

@@ -3,6 +3,7 @@ package mode_test
 import (
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -15,9 +16,9 @@ import (
 // TestEveryModeIsComplete walks the catalogue: a mode is listed only when all
 // that answers for it is there.
 func TestEveryModeIsComplete(t *testing.T) {
-	for _, m := range mode.Catalogue() {
+	for _, m := range slices.Concat(mode.Catalogue(), mode.Own()) {
 		t.Run(string(m.Kind), func(t *testing.T) {
-			if m.Title == "" || (m.Fits == nil) == (m.FitsEdge == nil) {
+			if m.Title == "" || targets(m) != 1 {
 				t.Error("it does not say what it is, or whom it can strike")
 			}
 			for _, name := range m.Faults() {
@@ -32,7 +33,9 @@ func TestEveryModeIsComplete(t *testing.T) {
 			if b := m.Bounds; b.Detect <= 0 || b.Mitigate <= 0 || b.Restore <= 0 || b.Impact <= 0 || b.Detect > b.Restore {
 				t.Errorf("its bounds cannot be judged by: %+v", b)
 			}
-			if plays, _ := filepath.Glob("../control/testdata/" + string(m.Kind) + "*.txt"); len(plays) == 0 {
+			// The mind has no part in those of Holdfast itself, so no play can show them:
+			// the keeper's tests do.
+			if plays, _ := filepath.Glob("../control/testdata/" + string(m.Kind) + "*.txt"); len(plays) == 0 && m.Role == "" {
 				t.Error("it has no play in control/testdata")
 			}
 			hasPage(t, m)
@@ -59,10 +62,45 @@ func hasPage(t *testing.T, m mode.Mode) {
 	}
 }
 
+// targets is how many kinds of thing a mode says that it can strike.
+func targets(m mode.Mode) int {
+	n := 0
+	for _, can := range []bool{m.Fits != nil, m.FitsEdge != nil, m.Role != ""} {
+		if can {
+			n++
+		}
+	}
+	return n
+}
+
+// Those of Holdfast itself are there wherever it runs something, once each.
+func TestHoldfastsOwnModes(t *testing.T) {
+	system := &holdfast.System{Owner: "web", Services: []holdfast.Service{{Name: "catalog", Manage: holdfast.Full}}}
+	own := mode.OfHoldfast(system)
+	if len(own) != len(mode.Own()) || own[0].Name != "holdfast.agent-crash" || own[0].Owner != "web" || own[0].Strikes.Role != holdfast.RoleAgent || len(own[0].Drills) != 1 {
+		t.Errorf("got %+v", own)
+	}
+	for _, m := range own {
+		if slices.Contains(m.Remedies, holdfast.RemedyRestart) || len(mode.Involved(m)) > 0 {
+			t.Errorf("the mind has a part in %+v", m)
+		}
+		if _, ok := mode.Find(m.Kind); ok {
+			t.Errorf("a file can say something of %s", m.Kind)
+		}
+		if _, ok := mode.FindOwn(m.Kind); !ok {
+			t.Errorf("%s is not found", m.Kind)
+		}
+	}
+	system.Services[0].Manage = holdfast.Route
+	if own := mode.OfHoldfast(system); len(own) > 0 {
+		t.Errorf("where nothing of it is ours to run: %+v", own)
+	}
+}
+
 // TestItsEvidenceIsBelieved: with as many witnesses as it asks for, every sign
 // of a mode convinces, and with one fewer it does not.
 func TestItsEvidenceIsBelieved(t *testing.T) {
-	for _, m := range mode.Catalogue() {
+	for _, m := range slices.Concat(mode.Catalogue(), mode.Own()) {
 		for _, asked := range m.Evidence {
 			var c detect.Case
 			for range asked.Witnesses - 1 {

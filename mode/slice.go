@@ -87,8 +87,11 @@ func Sessions(system *holdfast.System, of holdfast.FailureMode) []holdfast.Sessi
 }
 
 // Involved are the services whose programs a mode's drill exercises: the struck
-// one and, of an edge, its caller.
+// one and, of an edge, its caller. Those of Holdfast itself exercise none of them.
 func Involved(of holdfast.FailureMode) []holdfast.ServiceName {
+	if of.Strikes.Role != "" {
+		return nil
+	}
 	if of.Strikes.IsEdge() {
 		return []holdfast.ServiceName{of.Strikes.Service, of.Strikes.Caller}
 	}

@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"fmt"
 	"hash"
+	"os"
 
 	"holdfast"
 	"holdfast/mode"
@@ -78,6 +79,11 @@ func (o once[Key]) of(key Key, look func() (string, error)) (string, error) {
 func (l *looking) basis(ctx context.Context, of holdfast.FailureMode) (holdfast.Digest, error) {
 	sum := sha256.New()
 	section(sum, "slice", string(mode.Slice(l.system, of)))
+	if of.Strikes.Role != "" {
+		if err := l.itself(ctx, sum); err != nil {
+			return "", err
+		}
+	}
 	for _, name := range mode.Involved(of) {
 		program, err := l.program(ctx, name)
 		if err != nil {
@@ -86,6 +92,21 @@ func (l *looking) basis(ctx context.Context, of holdfast.FailureMode) (holdfast.
 		section(sum, "service "+string(name), program)
 	}
 	return holdfast.Digest(hex.EncodeToString(sum.Sum(nil))), nil
+}
+
+// itself adds our own executable, which is all that a drill of Holdfast itself
+// exercises.
+func (l *looking) itself(ctx context.Context, sum hash.Hash) error {
+	path, err := os.Executable()
+	if err != nil {
+		return fmt.Errorf("find our own executable: %w", err)
+	}
+	content, err := l.bases.files.of(ctx, path, maxExecutable)
+	if err != nil {
+		return fmt.Errorf("read our own executable: %w", err)
+	}
+	section(sum, "holdfast", content)
+	return nil
 }
 
 // program is the digest of what a service runs and reads.

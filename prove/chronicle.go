@@ -2,6 +2,7 @@ package prove
 
 import (
 	"context"
+	"maps"
 	"slices"
 	"sync"
 	"time"
@@ -109,6 +110,13 @@ func (c *chronicle) life(name holdfast.ReplicaName) (life, bool) {
 	defer c.mu.Unlock()
 	l, ok := c.lives[name]
 	return l, ok
+}
+
+// newest are the newest incarnations of all replicas.
+func (c *chronicle) newest() map[holdfast.ReplicaName]life {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return maps.Clone(c.lives)
 }
 
 // escalated tells whether a person was called for, ever.

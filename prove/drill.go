@@ -54,6 +54,7 @@ type drilling struct {
 	entry     warden.EntryID
 	before    warden.Snapshot
 	injected  time.Duration
+	blows     []blow // of a storm, after the first
 	renewed   time.Duration
 	undone    time.Duration
 	broken    string        // why nothing that was measured can be used; empty: it can
@@ -70,13 +71,21 @@ func (p *proving) drill(ctx context.Context, mode holdfast.FailureMode, by holdf
 	}
 	over, cancel := context.WithCancel(context.Background())
 	cancel()
-	defer d.generator.Stop(over) // at once: whoever needs its record has stopped it before
+	defer func() { // at once: whoever needs its record has stopped it before
+		d.generator.Stop(over)
+		d.endWatches(over)
+	}()
 	if err := d.pause(ctx, d.generator, p.ramp()+clean); err != nil {
 		return report.Drill{}, err
 	}
 	p.o.Say(d.announcement())
 	if err := d.inject(ctx); err != nil {
 		return report.Drill{}, err
+	}
+	if d.fault.Name() == storms {
+		if err := d.strikeAgain(ctx); err != nil {
+			return report.Drill{}, err
+		}
 	}
 	if d.byUndo {
 		if err := d.watch(ctx, d.seenEnough); err != nil {
@@ -218,7 +227,7 @@ func (d *drilling) watch(ctx context.Context, enough func() bool) error {
 // unwitnessed says that nothing that follows could be believed: by now somebody
 // else should have seen the fault.
 func (d *drilling) unwitnessed() bool {
-	return proc.Now()-d.injected >= witnessWithin(d.fault.Name()) && d.witness() == ""
+	return proc.Now()-d.lastBlow() >= witnessWithin(d.fault.Name()) && d.witness() == ""
 }
 
 // seenEnough tells, of a fault that only we can end, whether it was there long
@@ -266,7 +275,7 @@ func (d *drilling) wholeAgain() bool {
 	if d.byUndo {
 		return d.restored() || now-d.undone >= d.mode.Bounds.Restore+watchBeyond
 	}
-	passed := now - d.injected
+	passed := now - d.lastBlow()
 	return passed >= watchAtLeast && d.restored() && d.enough() || passed >= d.giveUpAfter()
 }
 
@@ -288,13 +297,13 @@ func (d *drilling) restored() bool {
 	if d.byUndo {
 		return d.usersWhole(d.undone)
 	}
-	return d.replaced() && d.usersWhole(d.injected)
+	return d.replaced() && d.usersWhole(d.lastBlow())
 }
 
 // replaced tells whether another incarnation has taken the victim's place.
 func (d *drilling) replaced() bool {
 	l, ok := d.copy.chronicle.life(d.victim.ID.Name())
-	return ok && l.started.ID != d.victim.ID
+	return ok && l.started.ID != d.struckLast().ID
 }
 
 // enough tells whether as many requests came to the struck service as it takes to
@@ -358,7 +367,7 @@ func (d *drilling) undo(ctx context.Context) error {
 // conclude ends the load, looks for what was left behind, and judges.
 func (d *drilling) conclude(ctx context.Context, ended time.Duration) (report.Drill, error) {
 	f := facts{
-		mode: d.mode, by: d.by, service: d.service, victim: d.victim, injected: d.injected, byUndo: d.byUndo, undone: d.undone, ended: ended,
+		mode: d.mode, by: d.by, service: d.service, victim: d.victim, injected: d.injected, last: d.lastBlow(), byUndo: d.byUndo, undone: d.undone, ended: ended,
 		loss: d.loss, witness: d.witness(), reached: d.reached(), broken: d.broken,
 		unreached: d.unreached(),
 	}

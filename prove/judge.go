@@ -31,6 +31,7 @@ type facts struct {
 	service  holdfast.Service // the struck one
 	victim   holdfast.Victim
 	injected time.Duration
+	last     time.Duration // the last blow, where it was struck more than once; 0 or injected: it was not
 	byUndo   bool          // only we could end the fault
 	undone   time.Duration // and this is when we did; 0: we did not come to it
 	ended    time.Duration // when measuring ended
@@ -91,7 +92,8 @@ func strikes(f facts) holdfast.ReplicaName {
 // recovery is when users were whole and when the system was, and what the second
 // is counted from.
 //
-// Where a remedy can end the fault both count from the injection. Where only we
+// Where a remedy can end the fault both count from the injection, the system's
+// from the last where there were several. Where only we
 // can, users have to be whole while the fault still lasts, and the system after
 // we took it away; and whoever needs a lost edge that nothing covers cannot be
 // whole before either.
@@ -103,7 +105,7 @@ func recovery(f facts, s story) (mitigate, restore *report.Millis, from string) 
 			return nil, nil, fromInjection
 		}
 		if s.restored != 0 {
-			restore = since(f.injected, max(s.restored, time.Duration(whole)))
+			restore = since(max(f.last, f.injected), max(s.restored, time.Duration(whole)))
 		}
 		return since(f.injected, time.Duration(whole)), restore, fromInjection
 	case f.undone == 0:

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"holdfast"
+	"holdfast/mode"
 	"holdfast/proof"
 	"holdfast/report"
 )
@@ -26,7 +27,7 @@ func (p *proving) inspect(ctx context.Context) {
 // that is looked at costs several questions to git.
 func (p *proving) basesOf(ctx context.Context, modes ...holdfast.FailureMode) map[holdfast.ModeName]proof.Basis {
 	some := *p.o.System
-	some.Modes = slices.DeleteFunc(slices.Clone(some.Modes), func(m holdfast.FailureMode) bool {
+	some.Modes = slices.DeleteFunc(slices.Concat(some.Modes, mode.OfHoldfast(&some)), func(m holdfast.FailureMode) bool {
 		return !slices.ContainsFunc(modes, func(drilled holdfast.FailureMode) bool { return drilled.Name == m.Name })
 	})
 	return p.bases.Of(ctx, &some)
@@ -35,12 +36,12 @@ func (p *proving) basesOf(ctx context.Context, modes ...holdfast.FailureMode) ma
 // keep writes a verdict down where an agent finds it, unless nobody could say
 // what it was made on. A drill without a witness is a drill of the drill, and no
 // proof of anything.
-func (p *proving) keep(ctx context.Context, mode holdfast.FailureMode, drill report.Drill) {
+func (p *proving) keep(ctx context.Context, of holdfast.FailureMode, drill report.Drill) {
 	if p.o.Blind {
 		return
 	}
-	basis := p.on[mode.Name]
-	if basis.Why == "" && p.basesOf(ctx, mode)[mode.Name] != basis {
+	basis := p.on[of.Name]
+	if basis.Why == "" && p.basesOf(ctx, of)[of.Name] != basis {
 		basis.Why = "what it was made on changed meanwhile"
 	}
 	if basis.Why != "" {

@@ -35,7 +35,7 @@ func consented(system *holdfast.System, name holdfast.ServiceName) bool {
 // runsElsewhere tells whether a mode strikes what no private copy holds.
 func runsElsewhere(system *holdfast.System, mode holdfast.FailureMode) bool {
 	service, _ := system.Service(mode.Strikes.Service)
-	return service.Manage != holdfast.Full
+	return mode.Strikes.Role == "" && service.Manage != holdfast.Full
 }
 
 // Untouchable says why a drill of a mode is not made, if it is not: it would

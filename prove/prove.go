@@ -205,13 +205,16 @@ func (p *proving) once(ctx context.Context, mode holdfast.FailureMode, by holdfa
 
 // perform breaks by the means that a drill names.
 func (p *proving) perform(ctx context.Context, mode holdfast.FailureMode, by holdfast.Drill) (report.Drill, error) {
-	if by.Hook != nil {
+	switch {
+	case by.Hook != nil:
 		return p.drillByHook(ctx, mode, by)
-	}
-	if bySession(mode) {
+	case mode.Strikes.Role != "":
+		return p.drillOwn(ctx, mode, by)
+	case bySession(mode):
 		return p.wander(ctx, mode, by)
+	default:
+		return p.drill(ctx, mode, by)
 	}
-	return p.drill(ctx, mode, by)
 }
 
 // needCopy starts a copy, unless one stands, and makes its control run, if that is
@@ -271,9 +274,18 @@ func (p *proving) sum(ctx context.Context, err error) {
 }
 
 // struck are the services that this run's drills strike, and those that call
-// over an edge that is struck: their users have to be seen.
+// over an edge that is struck: their users have to be seen. Where Holdfast itself
+// is struck it is everybody.
 func (p *proving) struck() []holdfast.ServiceName {
 	var names []holdfast.ServiceName
+	for _, mode := range p.o.Modes {
+		if mode.Strikes.Role != "" {
+			for _, service := range p.o.System.Services {
+				names = append(names, service.Name)
+			}
+			return names
+		}
+	}
 	for _, mode := range p.o.Modes {
 		for _, name := range []holdfast.ServiceName{mode.Strikes.Service, mode.Strikes.Caller} {
 			if name != "" && !slices.Contains(names, name) {

@@ -65,6 +65,9 @@ func spared(system *holdfast.System, name holdfast.ServiceName) string {
 
 // unaskable says why no load can show what a mode does to users, if none can.
 func unaskable(system *holdfast.System, strikes holdfast.Target) string {
+	if strikes.Role != "" {
+		return nobodyAsks(system)
+	}
 	name := strikes.Service
 	if strikes.IsEdge() {
 		if why := spared(system, strikes.Caller); why != "" {
@@ -82,6 +85,15 @@ func unaskable(system *holdfast.System, strikes holdfast.Target) string {
 		return fmt.Sprintf("no request can reach %s: it publishes no port and no service depends on it; write ports: [\"8080\"] under it, or let another service depend on it", name)
 	}
 	return ""
+}
+
+// nobodyAsks says that no load at all goes through Holdfast, if none does.
+func nobodyAsks(system *holdfast.System) string {
+	asks := func(route holdfast.RouteEntry) bool { return spared(system, route.Service) == "" }
+	if slices.ContainsFunc(topology.Routes(system), asks) {
+		return ""
+	}
+	return string(errNoLoad)
 }
 
 // weigh shares the load: half of it goes straight to the struck service, by its

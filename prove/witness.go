@@ -44,6 +44,7 @@ type witness struct {
 func witnesses() map[holdfast.FaultName]witness {
 	return map[holdfast.FaultName]witness{
 		"kill":    {saw: (*drilling).sawExit, lacks: "the end of"},
+		"storm":   {saw: (*drilling).sawStorm, lacks: "each end of"},
 		"stop":    {saw: (*drilling).sawStop, lacks: "a stop of"},
 		"delay":   {shows: showsDelay},
 		"fail":    {shows: showsStatus},

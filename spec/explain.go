@@ -43,6 +43,7 @@ func Explain(system *holdfast.System) []Inference {
 		e.surroundings(service)
 		e.modes(service)
 	}
+	e.own(system)
 	return e.all
 }
 
@@ -298,6 +299,16 @@ func faultsText(drills []holdfast.Drill) string {
 		words = append(words, string(drill.Fault))
 	}
 	return strings.Join(words, ", ")
+}
+
+// own are the failure modes of Holdfast itself, of which no file says anything.
+func (e *explanation) own(system *holdfast.System) {
+	e.path = ""
+	for _, f := range mode.OfHoldfast(system) {
+		m, _ := mode.FindOwn(f.Kind)
+		b := f.Bounds
+		e.say(string(f.Name), fmt.Sprintf("detect %s, mitigate %s, restore %s, impact %s; %s", spanText(b.Detect), spanText(b.Mitigate), spanText(b.Restore), b.Impact, remediesText(f)), "%s: a failure mode of Holdfast itself, which holdfast prove drills too", m.Title)
+	}
 }
 
 func remediesText(f holdfast.FailureMode) string {

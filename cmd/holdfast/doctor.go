@@ -154,7 +154,7 @@ func (s stateDir) holds(pid int) bool {
 func drillFacts(system *holdfast.System, state stateDir) []host.Fact {
 	facts := []host.Fact{}
 	why, next := uncopyable(system, state)
-	for _, mode := range system.Modes {
+	for _, mode := range drillable(system) {
 		f := host.Fact{Name: string(mode.Name), Good: true, Says: "its drill can run here"}
 		if says, do, private := hindrance(system, mode); says != "" {
 			f.Good, f.Says, f.Next = false, says, do
@@ -170,7 +170,7 @@ func drillFacts(system *holdfast.System, state stateDir) []host.Fact {
 // made here, asked for or not.
 func faultFacts(system *holdfast.System) []host.Fact {
 	facts := []host.Fact{}
-	for _, name := range makers(system.Modes) {
+	for _, name := range makers(drillable(system)) {
 		f := host.Fact{Name: string(name), Good: true, Says: fault.Describe(name).Does}
 		if why, next := fault.Possible(name); why != "" {
 			f.Good, f.Says, f.Next = false, why, next
@@ -191,6 +191,9 @@ func hindrance(system *holdfast.System, mode holdfast.FailureMode) (why, next st
 		if why, next := fault.Possible(by.Fault); why != "" {
 			return why, next, false
 		}
+	}
+	if mode.Strikes.Role != "" {
+		return "", "", true
 	}
 	if service.Command == "" && !slices.Contains(system.Prove.Allow, service.Name) {
 		return string(service.Name) + " runs elsewhere, and the file does not allow it to be touched", "write `prove: {allow: [" + string(service.Name) + "]}`, then holdfast prove --live", false

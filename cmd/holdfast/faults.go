@@ -8,6 +8,7 @@ import (
 	"holdfast"
 	"holdfast/fault"
 	"holdfast/mode"
+	"holdfast/report"
 )
 
 // Faults are what modes are drilled by, where that is not what the file says.
@@ -53,12 +54,36 @@ func (f faults) drills(m holdfast.FailureMode) []holdfast.Drill {
 	return drills
 }
 
+// titled names the fault beside the mode where the mode is not drilled by its
+// default alone. It is for people: what is kept names both anyway.
+func titled(d report.Drill, modes []holdfast.FailureMode) report.Drill {
+	i := slices.IndexFunc(modes, func(m holdfast.FailureMode) bool { return m.Name == d.Mode })
+	if i >= 0 && (len(modes[i].Drills) > 1 || len(variants(modes[i])) > 0 && variants(modes[i])[0] != d.Fault) {
+		d.Mode = holdfast.ModeName(fmt.Sprintf("%s by %s", d.Mode, d.Fault))
+	}
+	return d
+}
+
+// widest is the longest title of the drills of some modes.
+func widest(modes []holdfast.FailureMode) int {
+	width := 0
+	for _, m := range modes {
+		for _, by := range m.Drills {
+			width = max(width, len(titled(report.Drill{Mode: m.Name, Fault: by.Fault}, modes).Mode))
+		}
+	}
+	return width
+}
+
 // variants are all faults of the catalogue that make a mode true.
 func variants(m holdfast.FailureMode) []holdfast.FaultName {
 	if slices.ContainsFunc(m.Drills, func(d holdfast.Drill) bool { return d.Hook != nil }) {
 		return nil
 	}
-	of, _ := mode.Find(m.Kind)
+	of, ok := mode.Find(m.Kind)
+	if !ok {
+		of, _ = mode.FindOwn(m.Kind)
+	}
 	return of.Faults()
 }
 

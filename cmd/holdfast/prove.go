@@ -91,8 +91,10 @@ func splitArguments(args []string) (name string, modes []string) {
 // isModeName tells "storefront/catalog.loss", which looks like a path, by the
 // kind of failure that it ends with.
 func isModeName(text string) bool {
-	_, known := mode.Find(holdfast.Kind(strings.TrimPrefix(filepath.Ext(text), ".")))
-	return known
+	kind := holdfast.Kind(strings.TrimPrefix(filepath.Ext(text), "."))
+	_, known := mode.Find(kind)
+	_, own := mode.FindOwn(kind)
+	return known || own
 }
 
 func parseRate(text string) (float64, error) {
@@ -163,7 +165,7 @@ func (p proving) run(ctx context.Context, o prove.Options) (report.Run, error) {
 	paint := report.Paint(isTerminal(p.out))
 	if !p.asJSON {
 		width := widest(o.Modes)
-		o.Drilled = func(d report.Drill) { fmt.Fprint(p.out, report.DrillLines(d, width, paint)) }
+		o.Drilled = func(d report.Drill) { fmt.Fprint(p.out, report.DrillLines(titled(d, o.Modes), width, paint)) }
 	}
 	run, _ := prove.Run(ctx, o) // the run says why it went no further
 	if p.asJSON {
@@ -226,25 +228,17 @@ func (p proving) dryRun(o prove.Options) error {
 	return exit(exitNothing, nil)
 }
 
-func widest(modes []holdfast.FailureMode) int {
-	width := 0
-	for _, mode := range modes {
-		width = max(width, len(mode.Name))
-	}
-	return width
-}
-
 // pick finds the named modes: "catalog.crash", "catalog" for all of a service,
-// "crash" for all of a kind.
+// "crash" for all of a kind, "holdfast" for those of Holdfast itself.
 func pick(system *holdfast.System, names []string) ([]holdfast.FailureMode, error) {
 	if len(names) == 0 {
-		return system.Modes, nil
+		return drillable(system), nil
 	}
 	var picked []holdfast.FailureMode
 	for _, name := range names {
 		found := slices.Collect(func(yield func(holdfast.FailureMode) bool) {
-			for _, mode := range system.Modes {
-				if (string(mode.Name) == name || string(mode.Strikes.Service) == name || string(mode.Kind) == name) && !yield(mode) {
+			for _, mode := range drillable(system) {
+				if (string(mode.Name) == name || mode.Strikes.Role == "" && string(mode.Strikes.Service) == name || mode.Strikes.Role != "" && mode.Strikes.String() == name || string(mode.Kind) == name) && !yield(mode) {
 					return
 				}
 			}
@@ -257,9 +251,15 @@ func pick(system *holdfast.System, names []string) ([]holdfast.FailureMode, erro
 	return picked, nil
 }
 
+// drillable are the failure modes of a system, and those of Holdfast itself under
+// it, which come last: what they break every other drill needs.
+func drillable(system *holdfast.System) []holdfast.FailureMode {
+	return slices.Concat(system.Modes, mode.OfHoldfast(system))
+}
+
 func modeNames(system *holdfast.System) string {
 	var names []string
-	for _, mode := range system.Modes {
+	for _, mode := range drillable(system) {
 		names = append(names, string(mode.Name))
 	}
 	return strings.Join(names, ", ")

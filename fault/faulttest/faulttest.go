@@ -96,6 +96,12 @@ func Run(t *testing.T, make func() holdfast.Fault, effect Effect) {
 	}
 }
 
+// OneVictim makes one of the kind an effect is about, and ends it with the test.
+func OneVictim(t *testing.T, effect Effect) holdfast.Victim {
+	t.Helper()
+	return victims(t, effect, 1)[0]
+}
+
 // victims makes n of the kind an effect is about, which share all they can.
 func victims(t *testing.T, effect Effect, n int) []holdfast.Victim {
 	t.Helper()

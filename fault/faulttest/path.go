@@ -216,8 +216,9 @@ func Effects() map[holdfast.FaultName]Effect {
 		return Effect{Bitten: bitten, Healed: well, Struck: InPath}
 	}
 	return map[holdfast.FaultName]Effect{
-		"kill": {Bitten: dead, Healed: dead}, // what is dead is not put back
-		"stop": {Bitten: Stopped, Healed: func(v holdfast.Victim) bool { return !dead(v) && !Stopped(v) }},
+		"kill":  {Bitten: dead, Healed: dead}, // what is dead is not put back
+		"storm": {Bitten: dead, Healed: dead}, // what is dead is not put back
+		"stop":  {Bitten: Stopped, Healed: func(v holdfast.Victim) bool { return !dead(v) && !Stopped(v) }},
 		"delay": inPath(func(v holdfast.Victim) bool {
 			status, took, err := ask(v, "/", long)
 			return err == nil && status == http.StatusOK && took >= time.Second

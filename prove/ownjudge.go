@@ -1,0 +1,132 @@
+package prove
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"holdfast"
+	"holdfast/event"
+	"holdfast/load"
+	"holdfast/report"
+)
+
+// ownFacts are the facts of a drill of Holdfast itself. Nothing in the journal
+// says that one of its processes failed, since who writes it may be the one: what
+// the keeper did, and what became of everybody else, is all there is to judge by.
+type ownFacts struct {
+	facts
+	renewed  time.Duration                 // when the keeper started the next one; 0: never
+	answered time.Duration                 // when that did its work
+	lives    map[holdfast.ReplicaName]life // before
+	after    map[holdfast.ReplicaName]life
+	previous uint64 // the journal's last entry before
+}
+
+// judge makes the verdict. It is pure.
+func (f ownFacts) judge() report.Drill {
+	drill := f.measured()
+	drill.Detect, drill.From = f.since(f.renewed), fromInjection
+	whole, ok := load.Whole(f.results, int64(f.injected), wholeFor)
+	if ok {
+		drill.Mitigate = since(f.injected, time.Duration(whole))
+	}
+	if ok && f.answered != 0 {
+		drill.Restore = since(f.injected, max(f.answered, time.Duration(whole)))
+	}
+	if f.renewed != 0 {
+		drill.Remedies = append(drill.Remedies, string(holdfast.RemedyKeeper))
+	}
+	drill.Verdict, drill.Reason = f.verdict(drill)
+	if drill.Verdict == holdfast.Fail {
+		drill.Evidence = timeline(f.entries, f.injected, 0, "fault injected", "", evidenceLines)
+	}
+	return drill
+}
+
+// verdict weighs what was measured: what cannot be believed is INVALID, before
+// any bound is looked at.
+func (f ownFacts) verdict(d report.Drill) (holdfast.Verdict, string) {
+	if why := invalid(f.facts); why != "" {
+		return undecidable(f.facts, why)
+	}
+	harm := strings.Join(said(f.touched(), f.refused(), f.torn()), "; ")
+	reasons := said(leftBehind(f.facts), harm, f.overNotice(d), f.overReturn(d), overMitigate(f.facts, d), overImpact(f.facts, d))
+	switch {
+	case len(reasons) == 0:
+		return holdfast.Pass, ""
+	case f.stalled > stallAllowed && harm == "" && onlySlow(f.facts, d), f.stalled > stallRuinous && len(f.residue) == 0:
+		return holdfast.Invalid, fmt.Sprintf("%san idle process waited %s for a processor meanwhile; on this machine %s", starved, event.Short(f.stalled), strings.Join(reasons, "; "))
+	default:
+		return holdfast.Fail, strings.Join(reasons, "; ")
+	}
+}
+
+// touched says which replicas were ended or started although nobody struck them.
+func (f ownFacts) touched() string {
+	var names []string
+	for _, name := range slices.Sorted(maps.Keys(f.lives)) {
+		was, is := f.lives[name].started, f.after[name].started
+		if was.ID != is.ID || was.Pid != is.Pid {
+			names = append(names, fmt.Sprintf("%s (pid %d) became %s (pid %d)", was.ID, was.Pid, is.ID, is.Pid))
+		}
+	}
+	for _, entry := range f.entries {
+		if b, ok := entry.Body.(holdfast.Exited); ok && f.lives[b.ID.Name()].started.ID == b.ID {
+			names = append(names, fmt.Sprintf("%s ended: %s", b.ID, b.Status))
+		}
+	}
+	if len(names) == 0 {
+		return ""
+	}
+	return "replicas were touched, which nobody struck: " + strings.Join(names, ", ")
+}
+
+// refused says that somebody was turned away at the door, which is the keeper's
+// to hold open whoever dies behind it.
+func (f ownFacts) refused() string {
+	n := 0
+	for _, r := range load.During(f.results, int64(f.injected), int64(f.ended)) {
+		if strings.Contains(r.Error, "connection refused") && r.Status == 0 {
+			n++
+		}
+	}
+	if n == 0 {
+		return ""
+	}
+	return fmt.Sprintf("%d connections were refused, although the keeper holds the listening sockets", n)
+}
+
+// torn says that the journal does not go on where it ended.
+func (f ownFacts) torn() string {
+	last := f.previous
+	for _, entry := range f.entries {
+		if last != 0 && entry.ID.Seq != last+1 {
+			return fmt.Sprintf("the journal goes on at %d after %d", entry.ID.Seq, last)
+		}
+		last = entry.ID.Seq
+	}
+	return ""
+}
+
+func (f ownFacts) overNotice(d report.Drill) string {
+	if d.Detect == nil {
+		return fmt.Sprintf("the keeper never started the next %s", f.mode.Strikes.Role)
+	}
+	return overDetect(d)
+}
+
+func (f ownFacts) overReturn(d report.Drill) string {
+	switch {
+	case d.Restore == nil && d.Detect == nil:
+		return "" // overNotice says why
+	case d.Restore == nil && f.answered == 0:
+		return fmt.Sprintf("the next %s did not do its work %s after the fault", f.mode.Strikes.Role, event.Short(f.ended-f.injected))
+	case d.Restore != nil && *d.Restore > d.Bounds.Restore:
+		return fmt.Sprintf("it was whole again only after %s", report.Short(*d.Restore))
+	default:
+		return ""
+	}
+}
