@@ -68,6 +68,9 @@ type watch struct {
 
 	proveSilent, keeperSilent int // ticks of ours without a sign of life
 
+	stopLooks int  // at a stop that was asked for
+	obeying   bool // prove has seen it, and puts back itself
+
 	orders   chan order    // closed when prove's connection ended
 	lifeline chan struct{} // a byte came
 	ended    chan struct{} // the watch is over: readers stop
@@ -122,6 +125,8 @@ func (w *watch) serve(ctx context.Context) Forced {
 	defer signal.Stop(children)
 	tick := time.NewTicker(beatEvery)
 	defer tick.Stop()
+	glance := time.NewTicker(StopEvery)
+	defer glance.Stop()
 	for {
 		select {
 		case <-ctx.Done():
@@ -141,6 +146,10 @@ func (w *watch) serve(ctx context.Context) Forced {
 		case <-children:
 			if how, ended := w.keeperEnded(); ended {
 				return w.lose("the copy's keeper ended: " + how)
+			}
+		case <-glance.C:
+			if why := w.stopped(); why != "" {
+				return w.lose(why)
 			}
 		case <-tick.C:
 			if who := w.silence(); who != "" {
@@ -203,6 +212,9 @@ func (w *watch) obey(o order) (answer, error) {
 	case doHello:
 		return answer{}, w.begin(o)
 	case doBeat:
+		return answer{}, nil
+	case doObey:
+		w.obeying = true
 		return answer{}, nil
 	case doCopy:
 		return w.startCopy(o)

@@ -72,6 +72,7 @@ const (
 	doInjected verb = "injected"
 	doUndone   verb = "undone"
 	doClose    verb = "close"
+	doObey     verb = "obey"
 )
 
 // An order is one line from prove to the warden.
