@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"holdfast"
+	"holdfast/event"
 	"holdfast/fault"
 	"holdfast/proof"
 	"holdfast/report"
@@ -48,9 +49,6 @@ type Options struct {
 
 func (o Options) self() []string { return []string{o.Program} }
 
-// DrillWord is what everything begins with that a live run says to people.
-const DrillWord = "DRILL"
-
 // Run proves. The report is complete as far as it goes even when an error says
 // that it did not go to the end; everything that was started is ended by then.
 func Run(ctx context.Context, o Options) (report.Run, error) {
@@ -66,7 +64,7 @@ func Run(ctx context.Context, o Options) (report.Run, error) {
 		run:      report.Run{System: o.System.Name, Seed: o.Seed, Drills: []report.Drill{}, OutsideHours: o.OutsideHours},
 	}
 	if o.Live {
-		p.o.Say = func(line string) { o.Say(DrillWord + "  " + line) }
+		p.o.Say = func(line string) { o.Say(event.DrillWord + "  " + line) }
 		var done func()
 		ctx, done = untilStopped(ctx, o.State)
 		defer done()

@@ -69,7 +69,7 @@ func TestTheAbortGuardEndsABreakThatGoesOn(t *testing.T) {
 
 // closedNow are hours on no day near today.
 func closedNow() string {
-	return fmt.Sprintf("hours: %s 09:00-10:00 UTC", time.Now().UTC().Add(72*time.Hour).Weekday().String()[:3])
+	return fmt.Sprintf("hours: %s 09:00-10:00 UTC", time.Now().UTC().Add(72 * time.Hour).Weekday().String()[:3])
 }
 
 func TestOutsideOfHoursNothingIsDrilledLive(t *testing.T) {
@@ -180,13 +180,37 @@ func TestAStopWhereNothingIsUnderWay(t *testing.T) {
 	h.run("prove", "--stop", "web.crash").exits(exitUsage).tells("takes no file and no mode")
 }
 
+// Whoever is called by the system that runs, while somebody drills it, reads first
+// that it is a drill, and no longer once it is over.
+func TestWhoIsWokenByALiveDrillIsToldSo(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, 1)
+	h := newHouse(t, unguarded(s.file("hang", "stop", "cont")))
+	h.run("up", "--detach").exits(exitGood)
+	t.Cleanup(func() { h.run("down").exits(exitGood) })
+	r := h.start("prove", "--live")
+	await(t, "somebody is called", func() bool { return strings.Contains(h.run("events").stdout, " DRILL escalated web-1#1 web.hang to web") })
+	h.run("status").tells("failing  DRILL web-1 web.hang")
+	r.ends()
+	await(t, "it is over", func() bool { return strings.Contains(h.run("events").stdout, "drill ended") })
+	events := h.run("events").stdout
+	for line := range strings.Lines(events) {
+		if strings.Contains(line, "web.hang") && strings.Contains(line, "detected") != strings.Contains(line, "DRILL detected") {
+			t.Errorf("it does not say that it is a drill: %s", line)
+		}
+	}
+	if !strings.Contains(events, "DRILL drill began of web by ") {
+		t.Errorf("it does not say whose drill it is:\n%s", events)
+	}
+}
+
 // Everything that a live run says, and every entry of its copy's journal, says in
 // its first word that it is a drill.
 func TestEverythingOfALiveDrillSaysDrill(t *testing.T) {
 	t.Parallel()
 	s := newSite(t, 2)
 	h := newHouse(t, s.file("crash", "kill", "start", "manage: route", `ports: ["8080"]`))
-	said := h.run("prove", "--live")
+	said := h.run("prove", "--live", "--keep")
 	for line := range strings.Lines(said.stderr) {
 		if !strings.HasPrefix(line, "DRILL  ") && !strings.HasPrefix(line, "took ") && !strings.HasPrefix(line, "site: ") {
 			t.Errorf("it does not say that it is a drill: %s", line)
@@ -194,6 +218,20 @@ func TestEverythingOfALiveDrillSaysDrill(t *testing.T) {
 	}
 	if !strings.Contains(said.stdout, "DRILL  ") {
 		t.Errorf("the verdict does not say that it was a drill:\n%s", said.stdout)
+	}
+	_, kept, _ := strings.Cut(said.stderr, "DRILL  kept: ")
+	kept, _, _ = strings.Cut(kept, "\n")
+	entries := strings.Split(strings.TrimSpace(h.run("events", "--state", kept).stdout), "\n")
+	drills := 0
+	for _, line := range entries {
+		if strings.Contains(line, " DRILL ") {
+			drills++
+		} else if drills > 0 {
+			t.Errorf("it does not say that it is a drill: %s", line)
+		}
+	}
+	if drills < 10 {
+		t.Errorf("the journal of its copy:\n%s", strings.Join(entries, "\n"))
 	}
 	var run report.Run
 	if err := json.Unmarshal([]byte(h.run("prove", "--live", "--json").stdout), &run); err != nil || !run.Drills[0].Live {

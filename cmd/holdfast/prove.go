@@ -19,6 +19,7 @@ import (
 
 	"holdfast"
 	"holdfast/diagnostic"
+	"holdfast/event"
 	"holdfast/fault"
 	"holdfast/internal/proc"
 	"holdfast/mode"
@@ -198,12 +199,12 @@ func (p proving) announce(o prove.Options) error {
 		return exit(exitCouldNot, err)
 	}
 	for _, line := range touched {
-		fmt.Fprintln(p.notices, prove.DrillWord+"  will touch  "+line)
+		fmt.Fprintln(p.notices, event.DrillWord+"  will touch  "+line)
 	}
 	for _, line := range guards {
-		fmt.Fprintln(p.notices, prove.DrillWord+"  guarded by  "+line)
+		fmt.Fprintln(p.notices, event.DrillWord+"  guarded by  "+line)
 	}
-	fmt.Fprintln(p.notices, prove.DrillWord+"  to end it at any time, from any terminal: holdfast prove --stop"+stateWord(p.flag))
+	fmt.Fprintln(p.notices, event.DrillWord+"  to end it at any time, from any terminal: holdfast prove --stop"+stateWord(p.flag))
 	return nil
 }
 
@@ -220,7 +221,7 @@ func drillWord(d report.Drill) string {
 	if !d.Live {
 		return ""
 	}
-	return prove.DrillWord + "  "
+	return event.DrillWord + "  "
 }
 
 // plan says what will be done, before it is.
