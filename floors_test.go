@@ -23,7 +23,9 @@ type floor struct {
 }
 
 // floors is the house from the ground up.
-func floors() []floor {
+func floors() []floor { return slices.Concat(below(), top()) }
+
+func below() []floor {
 	return []floor{
 		// words
 		{pkg: "holdfast", because: "nouns and ports; imports nothing so that everything may import it"},
@@ -77,15 +79,23 @@ func floors() []floor {
 		{pkg: "docs/problems", because: "prose for people, embedded; whose the codes are is the business of those who find problems"},
 		{pkg: "examples/shop", because: "a file for people to start from, which the demo runs too"},
 		{pkg: "toy", because: "the demo's services; strangers to Holdfast on purpose"},
-		// top
+	}
+}
+
+func top() []floor {
+	return []floor{
 		{pkg: "api", house: words("holdfast", "event", "journal/view", "internal/unixsock"), because: "the only way in"},
-		{pkg: "report", house: words("holdfast", "event"), because: "shows results; makes none"},
+		{pkg: "report", house: words("holdfast", "diagnostic", "event"), because: "shows results; makes none"},
+		{pkg: "compare", house: words("holdfast", "report"), because: "two runs in, what changed out; pure, and up here only because a run is"},
+		{pkg: "runs", house: words("holdfast", "report", "internal/files"), because: "keeps runs as files, and knows nothing of what they mean"},
+		{pkg: "budget", house: words("holdfast", "cutset", "event", "report", "topology"), because: "what is drilled first, by what runs showed and what breaks promises; pure"},
 		{pkg: "picture", house: words("holdfast", "check", "diagnostic", "event", "topology"), because: "draws a system and what was found of it; finds nothing itself"},
 		{pkg: "prove", house: words("holdfast", "mode", "event", "topology", "spec", "source", "fault", "fault/proxy", "keeper", "load", "proof", "warden", "api", "report", "internal/files", "internal/proc"), because: "wires a private copy, load and faults into a verdict"},
 		{pkg: "bench/rig", because: "builds the program for the benchmarks"},
 		{pkg: "bench/crash", house: words("holdfast", "bench/rig", "report"), because: "runs the program as a person does and reads what it prints"},
 		{pkg: "bench/cutsets", house: words("cutset"), because: "reads fault trees of others and counts what cuts them"},
 		{pkg: "bench/detectors", because: "simulates the detectors; its test alone imports them"},
+		{pkg: "bench/diff", house: words("holdfast", "bench/rig", "compare", "examples/shop", "report"), because: "runs the program on changed files, and compares runs of one that nobody changed"},
 		{pkg: "bench/rows", house: words("holdfast", "bench/rig", "internal/proc", "load"), because: "breaks a running system under load, by what the program itself says of it"},
 		{pkg: "bench/starved", house: words("bench/rig", "internal/proc", "load"), because: "starves a running system, and reads what it says it did"},
 		{pkg: "cmd/holdfast", house: words("*"), others: words("github.com/spf13/cobra", "golang.org/x/sys"), because: "wires everything"},
@@ -95,7 +105,7 @@ func floors() []floor {
 // pure packages have no clock, no network, no file, no goroutine and no lock:
 // the mind, what it is made of, what it reads, and how that is drawn.
 func pure() []string {
-	return words("holdfast", "mode", "event", "command", "diagnostic", "source", "cutset", "topology", "compose", "kubernetes", "spec", "check", "detect", "decide", "control", "journal/view", "picture")
+	return words("holdfast", "mode", "event", "command", "diagnostic", "source", "cutset", "topology", "compose", "kubernetes", "spec", "check", "detect", "decide", "control", "journal/view", "picture", "compare", "budget")
 }
 
 // banned is what a pure package may not import directly.

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -314,7 +315,8 @@ func declareService(sys *holdfast.System, words []string) {
 		case "armed":
 			put = append(put, func(f *holdfast.FailureMode) { f.Armed = true })
 		case "standard":
-			kinds = mode.Catalogue()
+			// What needs a session is no standard, and nothing for the mind.
+			kinds = slices.DeleteFunc(mode.Catalogue(), func(m mode.Mode) bool { return m.BySession })
 		case "elsewhere":
 			service.Command, service.Manage = "", holdfast.Observe
 		}

@@ -12,13 +12,22 @@ import (
 func GitHub(problems []Problem) string {
 	var out strings.Builder
 	for _, p := range problems {
-		place := fmt.Sprintf("line=%d", max(p.Line, 1))
-		if p.Width > 0 {
-			place += fmt.Sprintf(",col=%d,endColumn=%d", p.Column, p.Column+p.Width)
-		}
-		fmt.Fprintf(&out, "::%s file=%s,%s,title=%s::%s\n", p.Severity, property(p.File), place, property(string(p.Code)), data(annotation(p)))
+		out.WriteString(Annotation(p.Severity, p.File, p.Place, string(p.Code), annotation(p)))
 	}
 	return out.String()
+}
+
+// Annotation is one of GitHub's workflow commands: text beside a place of a file,
+// or, where no file is named, beside the whole.
+func Annotation(severity Severity, file string, at Place, title, text string) string {
+	if file == "" {
+		return fmt.Sprintf("::%s title=%s::%s\n", severity, property(title), data(text))
+	}
+	place := fmt.Sprintf("line=%d", max(at.Line, 1))
+	if at.Width > 0 {
+		place += fmt.Sprintf(",col=%d,endColumn=%d", at.Column, at.Column+at.Width)
+	}
+	return fmt.Sprintf("::%s file=%s,%s,title=%s::%s\n", severity, property(file), place, property(title), data(text))
 }
 
 // annotation is what is said of a problem where its lines are seen anyway.

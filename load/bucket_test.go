@@ -9,7 +9,7 @@ import (
 	"pgregory.net/rapid"
 )
 
-// any is a result of any class, due at any instant.
+// anyResult is a result of any class, due at any instant.
 func anyResult(t *rapid.T) Result {
 	due := rapid.Int64Range(-int64(3*time.Second), int64(3*time.Second)).Draw(t, "due")
 	r := Result{Intended: due, Ended: due + rapid.Int64Range(0, int64(5*time.Second)).Draw(t, "took")}
@@ -110,6 +110,20 @@ func TestClasses(t *testing.T) {
 			if hurt := want == Late || want == Failed; r.Hurt() != hurt {
 				t.Errorf("%+v: hurt %v", r, r.Hurt())
 			}
+		}
+	}
+}
+
+func TestWhatWasAsked(t *testing.T) {
+	for want, r := range map[string]Result{
+		"GET front":                {Target: "front"},
+		"GET front over HTTP/2":    {Target: "front", Protocol: "h2"},
+		"a connection to cache":    {Target: "cache", Bare: true},
+		"shopping/2 POST shop/":    {Target: "shopping/2 POST shop/", Session: "shopping"},
+		"basket/1 GET over HTTP/2": {Target: "basket/1 GET", Session: "basket", Protocol: "h2"},
+	} {
+		if got := r.Asked(); got != want {
+			t.Errorf("%q, want %q", got, want)
 		}
 	}
 }

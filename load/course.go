@@ -3,6 +3,7 @@ package load
 import (
 	"context"
 	"fmt"
+	"maps"
 	"net/http"
 	"net/url"
 	"slices"
@@ -46,15 +47,16 @@ func newCourse(session Session, lead func(at *url.URL) *route, look func(string)
 	return c, nil
 }
 
-// minSecret is how long a word of a secret must be to be looked for in what is
-// told: the shorter ones would be found in everything.
-const minSecret = 6
+// minSecret is how long a word of a secret must be to be looked for by itself:
+// "Bearer" is no secret, and what is shorter would be found in everything.
+const minSecret = 8
 
-// hide puts the references back in the place of the secrets: servers like to
-// repeat what they were told.
+// hide puts the references back in the place of the secrets, and of what they
+// consist of: servers like to repeat what they were told.
 func (c *course) hide(text string) string {
-	for name, secret := range c.secrets {
-		for _, word := range append([]string{secret}, strings.Fields(secret)...) {
+	for _, name := range slices.Sorted(maps.Keys(c.secrets)) {
+		text = strings.ReplaceAll(text, c.secrets[name], name)
+		for _, word := range strings.Fields(c.secrets[name]) {
 			if len(word) >= minSecret {
 				text = strings.ReplaceAll(text, word, name)
 			}

@@ -62,15 +62,19 @@ func (r Result) Class() Class {
 }
 
 // Asked says what was asked for, as a person reads it: "GET front",
-// "a connection to cache", "shopping/2 POST storefront:8080/cart".
+// "a connection to cache", "shopping/2 POST storefront:8080/cart over HTTP/2".
 func (r Result) Asked() string {
+	text := "GET " + r.Target
 	switch {
 	case r.Session != "":
-		return r.Target
+		text = r.Target
 	case r.Bare:
-		return "a connection to " + r.Target
+		text = "a connection to " + r.Target
 	}
-	return "GET " + r.Target
+	if r.Protocol == "h2" {
+		text += " over HTTP/2"
+	}
+	return text
 }
 
 // Took is the time from the instant the request was due to its end.

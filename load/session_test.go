@@ -217,6 +217,19 @@ func TestWhatIsCapturedEndsNoHeader(t *testing.T) {
 	}
 }
 
+func TestSecretsAreHidden(t *testing.T) {
+	c := &course{secrets: map[string]string{"env:PIN": "4711", "env:TOKEN": "Bearer s3cret-word"}}
+	for text, want := range map[string]string{
+		"pin 4711, bearer of s3cret-word": "pin env:PIN, bearer of env:TOKEN",
+		"no Bearer s3cret-word here":      "no env:TOKEN here",
+		"Bearer realm=shop":               "Bearer realm=shop",
+	} {
+		if got := c.hide(text); got != want {
+			t.Errorf("%q, want %q", got, want)
+		}
+	}
+}
+
 func TestWithoutItsSecretThereIsNoLoad(t *testing.T) {
 	t.Parallel()
 	p := shoppingPlan("http://127.0.0.1:1")

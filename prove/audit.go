@@ -23,6 +23,8 @@ const (
 // writes are what became of all that a load wrote. Its zero value is of a load
 // that wrote nothing.
 type writes struct {
+	lost    bool     // one was, at least
+	twice   bool     // one was carried out so, at least
 	wrong   []string // of acknowledged writes that were lost, of any carried out twice
 	unknown string   // why it could not be asked for; empty: it could
 }
@@ -44,6 +46,7 @@ func (p *proving) audit(ctx context.Context, asked asking, results []load.Result
 			w.unknown = fmt.Sprintf("what became of the writes of %s is not known: GET %s%s: %v", session.Name, at.listener, session.Audit.Path, err)
 			continue
 		}
+		w.lost, w.twice = w.lost || len(audited.Lost) > 0, w.twice || len(audited.Doubled) > 0
 		w.wrong = append(w.wrong, said(lostWrites(session.Name, audited), doubledWrites(session.Name, audited))...)
 	}
 	return w
@@ -82,3 +85,16 @@ func doubledWrites(of holdfast.SessionName, a load.Audited) string {
 
 // overWrites says what was lost or doubled, if anything was.
 func overWrites(f facts) string { return strings.Join(f.writes.wrong, "; ") }
+
+// helpWrites: what is acknowledged has to be somewhere that the process's end does
+// not reach, and what may be sent twice has to be known again.
+func (f facts) helpWrites() []string {
+	var help []string
+	if f.writes.lost {
+		help = append(help, fmt.Sprintf("to acknowledge in %s only what is stored where the end of its process does not reach: on disk (fsync), or with another service", f.service.Name))
+	}
+	if f.writes.twice {
+		help = append(help, "to carry a write out once however often it comes: by the id that it carries; or, where that cannot be, `idempotent: false` on the edge")
+	}
+	return help
+}

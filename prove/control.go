@@ -56,7 +56,7 @@ func (p *proving) control(ctx context.Context) error {
 		seen := load.Impact(record.Results)
 		p.run.Control = report.Control{Sent: seen.Sent, Failed: seen.Failed, Late: seen.Late, Rate: p.rate, P99: float64(millis(record.P99))}
 		if wrong := p.audit(ctx, all, record.Results); len(wrong.wrong) > 0 || wrong.unknown != "" {
-			return fmt.Errorf("the control run failed: without any fault, %s", strings.Join(said(append(wrong.wrong, wrong.unknown)...), "; "))
+			return fmt.Errorf("the control run failed: without any fault, %s; %s", strings.Join(said(append(wrong.wrong, wrong.unknown)...), "; "), p.statesLost())
 		}
 		if seen.Hurt() == 0 && record.Capped == 0 {
 			p.o.Say(report.ControlLine(p.run.Control))
@@ -64,7 +64,7 @@ func (p *proving) control(ctx context.Context) error {
 		}
 		err = fmt.Errorf("the control run failed: without any fault %d of %d requests were hurt, the first: %s", seen.Hurt(), seen.Sent, firstHurt(record.Results))
 		if onlySessions(record.Results) && record.Capped == 0 {
-			return fmt.Errorf("%w\n  all of them are steps of sessions, and every other request was answered well: %s", err, p.statesLost())
+			return fmt.Errorf("%w; only steps of sessions were hurt: %s", err, p.statesLost())
 		}
 		if p.rate /= 2; p.rate < minReached/controlFor.Seconds() {
 			return err

@@ -59,6 +59,9 @@ type drilling struct {
 	undone    time.Duration
 	broken    string        // why nothing that was measured can be used; empty: it can
 	stalled   time.Duration // the longest that watching waited for a processor
+	hearing   *hearing
+	traffic   []counted
+	witnessed time.Duration // when the witness was seen to have seen it
 }
 
 // drill exercises one failure mode: a clean second, the fault, its witness,
@@ -75,9 +78,11 @@ func (p *proving) drill(ctx context.Context, mode holdfast.FailureMode, by holdf
 		d.generator.Stop(over)
 		d.endWatches(over)
 	}()
+	d.count(ctx)
 	if err := d.pause(ctx, d.generator, p.ramp()+clean); err != nil {
 		return report.Drill{}, err
 	}
+	d.count(ctx)
 	p.o.Say(d.announcement())
 	if err := d.inject(ctx); err != nil {
 		return report.Drill{}, err
@@ -91,6 +96,7 @@ func (p *proving) drill(ctx context.Context, mode holdfast.FailureMode, by holdf
 		if err := d.watch(ctx, d.seenEnough); err != nil {
 			return report.Drill{}, err
 		}
+		d.count(ctx)
 		if err := d.takeAway(ctx); err != nil {
 			return d.stuck(ctx, err)
 		}
@@ -99,6 +105,9 @@ func (p *proving) drill(ctx context.Context, mode holdfast.FailureMode, by holdf
 		return report.Drill{}, err
 	}
 	ended := proc.Now()
+	if !d.byUndo {
+		d.count(ctx)
+	}
 	if err := d.undo(ctx); err != nil {
 		return d.stuck(ctx, err)
 	}
@@ -163,8 +172,24 @@ func (p *proving) prepare(ctx context.Context, mode holdfast.FailureMode, by hol
 	if !p.o.Blind {
 		d.observe(&plan)
 	}
+	d.hearing = hear(p.copy.dir, d.concerned()...)
 	d.generator, err = p.copy.generator(ctx, plan)
 	return d, err
+}
+
+// concerned are the services whose logs may tell what became of the fault: the
+// struck one, and of an edge those that need it.
+func (d *drilling) concerned() []holdfast.Service {
+	all := []holdfast.Service{d.service}
+	if d.loss == nil {
+		return all
+	}
+	for _, name := range d.loss.callers {
+		if caller, ok := d.o.System.Service(name); ok {
+			all = append(all, caller)
+		}
+	}
+	return all
 }
 
 // onlyWeEnd tells whether nothing but our own undo ends a drill's fault: no
@@ -218,10 +243,24 @@ func (d *drilling) inject(ctx context.Context) error {
 func (d *drilling) watch(ctx context.Context, enough func() bool) error {
 	stalled, err := d.lookOn(ctx, d.generator, look, func() bool {
 		d.renew(ctx)
+		d.hearing.look()
+		d.note()
 		return d.broken != "" || d.unwitnessed() || enough()
 	})
 	d.stalled = max(d.stalled, stalled)
 	return err
+}
+
+// count takes down how many requests had arrived everywhere by now.
+func (d *drilling) count(ctx context.Context) {
+	d.traffic = append(d.traffic, d.copy.count(ctx, proc.Now()))
+}
+
+// note takes down when the fault was witnessed: a look later at most.
+func (d *drilling) note() {
+	if d.witnessed == 0 && d.witness() != "" {
+		d.witnessed = proc.Now()
+	}
 }
 
 // unwitnessed says that nothing that follows could be believed: by now somebody
@@ -382,6 +421,7 @@ func (d *drilling) conclude(ctx context.Context, ended time.Duration) (report.Dr
 		f.broken = cmp.Or(f.broken, err.Error())
 	}
 	f.lagP99, f.capped, f.stalled = record.LagP99, record.Capped, d.stalled
+	f.surroundings = surroundings{system: d.o.System, began: time.Duration(record.Began), witnessed: d.witnessed, printed: d.hearing.all(), traffic: d.traffic}
 	d.share(&f, record.Results)
 	f.writes = d.audit(ctx, d.asked, record.Results)
 	f.entries = d.copy.chronicle.all()

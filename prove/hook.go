@@ -61,6 +61,7 @@ type hooking struct {
 	by       holdfast.Drill // of the mode, the one under way
 	service  holdfast.Service
 	victim   holdfast.Victim
+	asked    asking
 	targets  []target
 	users    *load.Generator // what users see
 	witness  *load.Generator // what the struck replicas say when they are asked themselves; nil: nobody asks
@@ -72,6 +73,9 @@ type hooking struct {
 	stalled  time.Duration
 	over     time.Duration // the load was ended
 	keeping  *keeping      // nil: it strikes a private copy, and nobody is hurt
+	began    time.Duration // the load; known at its end
+	seen     time.Duration // when the witness was seen to have seen it
+	hearing  *hearing
 }
 
 // drillByHook exercises one failure mode by the file's own commands: a clean
@@ -125,10 +129,11 @@ func (h *hooking) prepare(ctx context.Context) error {
 	}
 	// What runs in earnest is asked no more than the drill needs.
 	all.targets = slices.DeleteFunc(all.targets, func(t target) bool { return !needs(h.o.System, t.service, h.service.Name) })
-	h.targets = all.targets
+	h.targets, h.asked = all.targets, all
 	if h.before, err = warden.TakeSnapshot(h.copy.ledger, h.copy.chronicle.knows); err != nil {
 		return err
 	}
+	h.hearing = hear(h.copy.dir, h.service)
 	if h.users, err = h.copy.generator(ctx, h.plan(all, h.service.Name, longest)); err != nil || h.o.Blind {
 		return err
 	}
@@ -307,6 +312,9 @@ func (h *hooking) watch(ctx context.Context, enough func() bool) error {
 func (h *hooking) seenEnough() bool {
 	passed := proc.Now() - h.injected
 	f := h.facts(proc.Now())
+	if h.seen == 0 && f.witness != "" {
+		h.seen = proc.Now()
+	}
 	switch {
 	case passed >= hookSeen && f.witness == "", passed >= longestHold(h.mode, h.rate):
 		return true
@@ -343,6 +351,7 @@ func (h *hooking) facts(now time.Duration) hookFacts {
 	f.results = h.users.Snapshot()
 	f.reached = meant(f.results, h.targets, h.service.Name, h.injected, cmp.Or(h.undone, now))
 	f.witness = h.saw()
+	f.surroundings = surroundings{system: h.o.System, began: h.began, witnessed: h.seen, printed: h.hearing.all()}
 	return f
 }
 
@@ -367,11 +376,13 @@ func (h *hooking) conclude(ctx context.Context, ended time.Duration) (report.Dri
 	if ctx.Err() != nil {
 		return report.Drill{}, ctx.Err()
 	}
+	h.began = time.Duration(record.Began)
 	f := h.facts(ended)
 	if err != nil {
 		f.broken = err.Error()
 	}
 	f.results, f.lagP99, f.capped = record.Results, record.LagP99, record.Capped
+	f.writes = h.audit(ctx, h.asked, record.Results)
 	after, err := warden.TakeSnapshot(h.copy.ledger, h.copy.chronicle.knows)
 	if err != nil {
 		return report.Drill{}, err

@@ -234,3 +234,38 @@ func TestWhatMayNotBeTouchedIsSkippedWithTheNextStep(t *testing.T) {
 		}
 	}
 }
+
+// What would have helped is said of a hook's drill, too.
+func TestWhatHelpsAgainstAHook(t *testing.T) {
+	for name, c := range map[string]struct {
+		spoil func(*hookFacts)
+		want  string
+	}{
+		"all well":       {spoil: func(*hookFacts) {}},
+		"there is one":   {spoil: func(f *hookFacts) { f.service.Replicas = 1 }, want: "a second one under `urls` of web: there was nothing else to ask"},
+		"nobody between": {spoil: func(f *hookFacts) { f.service.Manage = holdfast.Observe }, want: "`manage: route` and `ports` for web: its others would be asked in its place"},
+		"all are struck": {spoil: func(f *hookFacts) { f.victim.ID.Ordinal, f.service.Replicas = 0, 1 }},
+	} {
+		f := webDown()
+		c.spoil(&f)
+		if name != "all well" {
+			f.hurt(10*time.Second, 11*time.Second)
+		}
+		if got := strings.Join(f.judge().Help, "\n"); got != c.want {
+			t.Errorf("%s: helps %q, want %q", name, got, c.want)
+		}
+	}
+}
+
+// A hook's steps add up, whoever mended it.
+func TestTheStepsOfAHookDrillAddUp(t *testing.T) {
+	f := webDown()
+	if d := f.judge(); len(d.Steps) != 1 || d.Steps[0].Took != *d.Restore {
+		t.Errorf("restored in %v by %+v", *d.Restore, d.Steps)
+	}
+	f.entries[3].At.Boot = 12 * time.Second
+	d := f.judge()
+	if len(d.Steps) != 2 || d.Steps[0].Took != 1500 || d.Steps[1].Took != 500 || d.Timeline[0].Text != "break: stop web" || !d.Live {
+		t.Errorf("restored in %v by %+v, %+v", *d.Restore, d.Steps, d.Timeline)
+	}
+}

@@ -128,9 +128,10 @@ func (f hookFacts) judge() report.Drill {
 	drill.Remedies = append(drill.Remedies, told.remedies...)
 	drill.Withheld = append(drill.Withheld, told.withheld...)
 	drill.Escalated = told.escalated
+	drill.Account = f.account(drill, f.explained(f.steps(told, drill), drill), deed{broke: "break: " + f.by.Hook.Break, mended: "mend: " + f.by.Hook.Mend})
 	drill.Verdict, drill.Reason = f.verdict(told, drill)
 	if drill.Verdict == holdfast.Fail {
-		drill.Evidence = told.lines(f, evidenceLines)
+		drill.Evidence, drill.Help = told.lines(f, evidenceLines), f.help(drill)
 	}
 	return drill
 }
@@ -144,13 +145,13 @@ func (f hookFacts) endedBy(guard string) report.Drill {
 		return drill
 	}
 	drill.Verdict, drill.Reason = holdfast.Aborted, guard
-	if missing := said(leftBehind(f.facts), notBack(f, drill)); len(missing) > 0 {
+	if missing := said(leftBehind(f.facts), f.neverBack(drill)); len(missing) > 0 {
 		drill.Verdict, drill.Reason = holdfast.Fail, guard+"; "+strings.Join(missing, "; ")
 	}
 	return drill
 }
 
-func notBack(f hookFacts, d report.Drill) string {
+func (f hookFacts) neverBack(d report.Drill) string {
 	if d.Restore != nil {
 		return ""
 	}
@@ -183,13 +184,41 @@ func (f hookFacts) restored(told telling) (*report.Millis, string) {
 	return since(from, max(told.back, time.Duration(whole), from)), word
 }
 
+// steps cut the way to a whole service: somebody else's where it began with the
+// break, ours where it began with the mend.
+func (f hookFacts) steps(told telling, d report.Drill) []report.Step {
+	from, to := f.injected, f.ended
+	if d.From == fromUndo {
+		from = f.undone
+	}
+	last := cut{name: report.StepSettle, what: "from there until users were whole"}
+	switch {
+	case from == 0:
+		return nil // it could not be mended
+	case d.Restore != nil:
+		to = from + timeOf(*d.Restore)
+	case told.whole():
+		last.what = "in which users were not whole again"
+	default:
+		last = cut{name: report.StepReturn, what: fmt.Sprintf("in which %s was not trusted again", f.service.Name)}
+	}
+	cuts := []cut{{name: report.StepNotice, what: "until it was noticed", at: told.detected}}
+	if told.whole() {
+		cuts = append(cuts, cut{name: report.StepReturn, what: fmt.Sprintf("until every %s was trusted again", f.service.Name), at: told.back})
+	}
+	return lay(from, to, cuts, last)
+}
+
 // verdict weighs what was measured: what cannot be believed is INVALID, before
 // any bound is looked at.
 func (f hookFacts) verdict(told telling, d report.Drill) (holdfast.Verdict, string) {
 	if why := f.invalid(); why != "" {
 		return undecidable(f.facts, why)
 	}
-	reasons := said(leftBehind(f.facts), overDetect(d), f.overRestore(told, d), overMitigate(f.facts, d), f.overImpact(d))
+	reasons := said(leftBehind(f.facts), overDetect(d), f.overRestore(told, d), overMitigate(f.facts, d), f.overImpact(d), overWrites(f.facts))
+	if len(reasons) == 0 && f.writes.unknown != "" {
+		return holdfast.Invalid, f.writes.unknown
+	}
 	if len(reasons) == 0 {
 		return holdfast.Pass, ""
 	}
@@ -217,7 +246,7 @@ func (f hookFacts) invalid() string {
 func (f hookFacts) overRestore(told telling, d report.Drill) string {
 	switch {
 	case d.Restore != nil && *d.Restore > d.Bounds.Restore:
-		return fmt.Sprintf("it was whole again only after %s", report.Short(*d.Restore))
+		return fmt.Sprintf("it was whole again only after %s", report.Short(*d.Restore)) + f.spent(d)
 	case d.Restore != nil:
 		return ""
 	}
@@ -226,6 +255,24 @@ func (f hookFacts) overRestore(told telling, d report.Drill) string {
 		reason += fmt.Sprintf("; %s %s", name, by(told.out[name]))
 	}
 	return reason
+}
+
+// help says what would have helped: what a remedy did is nothing that a hook
+// tells of.
+func (f hookFacts) help(d report.Drill) []string {
+	one := ""
+	if f.victim.ID.Ordinal != 0 {
+		one = f.helpReplicas(d) // else more of what is struck would be struck as well
+	}
+	return said(slices.Concat([]string{one, f.helpRoute(d)}, f.helpRetries(), []string{f.helpDetect(d)}, f.helpTimeouts(d))...)
+}
+
+// helpRoute: who goes straight to one of several is not sent to another.
+func (f hookFacts) helpRoute(d report.Drill) string {
+	if f.service.Manage != holdfast.Observe || f.service.Replicas == 1 || f.victim.ID.Ordinal == 0 || !usersHurt(d) {
+		return ""
+	}
+	return fmt.Sprintf("`manage: route` and `ports` for %s: its others would be asked in its place", f.service.Name)
 }
 
 func (f hookFacts) overImpact(d report.Drill) string {
@@ -239,7 +286,7 @@ func (f hookFacts) overImpact(d report.Drill) string {
 	case f.victim.ID.Ordinal == 0:
 		reason += fmt.Sprintf(", because the hook strikes all of %s", f.service.Name)
 	case f.service.Manage == holdfast.Observe:
-		reason += ", because nobody of ours stands in the way of its users; with `manage: route` and `ports` the others would be asked"
+		reason += ", because nobody of ours stands in the way of its users"
 	}
 	return reason + f.firstHurt()
 }

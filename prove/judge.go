@@ -49,6 +49,7 @@ type facts struct {
 	residue   []string      // what the drill left behind
 	writes    writes        // what became of what the load wrote
 	diagnose  string        // of a replica that did not get ready; empty: all did
+	surroundings
 }
 
 // judge makes the verdict. It is pure.
@@ -62,9 +63,10 @@ func judge(f facts) report.Drill {
 	drill.Remedies = append(drill.Remedies, story.remedies...)
 	drill.Withheld = append(drill.Withheld, story.withheld...)
 	drill.Escalated = story.escalated
+	drill.Account = f.account(drill, f.explained(f.steps(story, drill), drill), f.deed())
 	drill.Verdict, drill.Reason = verdict(f, story, drill)
 	if drill.Verdict == holdfast.Fail {
-		drill.Evidence = story.lines(evidenceLines)
+		drill.Evidence, drill.Help = story.lines(evidenceLines), f.help(story, drill)
 	}
 	return drill
 }
@@ -74,11 +76,16 @@ func judge(f facts) report.Drill {
 func (f facts) measured() report.Drill {
 	drill := blank(f.mode, f.by)
 	drill.Strikes, drill.Witness = strikes(f), f.witness
-	judged := load.During(f.results, int64(f.injected), int64(f.ended))
+	judged := f.judged()
 	hurt := load.Impact(judged)
 	drill.Sent, drill.Failed, drill.Late, drill.Impact, drill.Below = hurt.Sent, hurt.Failed, hurt.Late, hurt.Share(), hurt.Below()
 	drill.Degraded = degraded(judged)
 	return drill
+}
+
+// judged are the requests that impact is judged by.
+func (f facts) judged() []load.Result {
+	return load.During(f.results, int64(f.injected), int64(f.ended))
 }
 
 // strikes is what was struck, as people call it: a replica, or an edge.
@@ -183,7 +190,7 @@ func verdict(f facts, s story, d report.Drill) (holdfast.Verdict, string) {
 		return undecidable(f, why)
 	}
 	harm := s.harm(f)
-	reasons := said(leftBehind(f), harm, overDetect(d), overRestore(f, s, d), overMitigate(f, d), overContained(f, d), overFallback(f), overImpact(f, d), overWrites(f))
+	reasons := said(leftBehind(f), harm, overDetect(d), overRestore(f, s, d), overMitigate(f, d), overContained(f, d), overFallback(f), overAsked(f), overImpact(f, d), overWrites(f))
 	switch {
 	case len(reasons) == 0 && f.writes.unknown != "":
 		return holdfast.Invalid, f.writes.unknown
@@ -305,7 +312,7 @@ func overRestore(f facts, s story, d report.Drill) string {
 	case d.Restore == nil:
 		return fmt.Sprintf("%s was not whole again %s after the fault: %s", f.service.Name, event.Short(f.ended-f.injected), s.whyNot(f))
 	case *d.Restore > d.Bounds.Restore:
-		return fmt.Sprintf("it was whole again only after %s: %s", report.Short(*d.Restore), s.slowest())
+		return fmt.Sprintf("it was whole again only after %s", report.Short(*d.Restore)) + f.spent(d)
 	default:
 		return ""
 	}
@@ -320,7 +327,7 @@ func overReturn(f facts, s story, d report.Drill) string {
 	case d.Restore == nil:
 		return fmt.Sprintf("%s was not whole again %s after the fault was taken away: %s", f.service.Name, event.Short(f.ended-f.undone), s.stillOut(f))
 	case *d.Restore > d.Bounds.Restore:
-		return fmt.Sprintf("it was whole again only %s after the fault was taken away", report.Short(*d.Restore))
+		return fmt.Sprintf("it was whole again only %s after the fault was taken away", report.Short(*d.Restore)) + f.spent(d)
 	default:
 		return ""
 	}
@@ -338,13 +345,66 @@ func overImpact(f facts, d report.Drill) string {
 	if d.Failed > 0 && d.Late > 0 {
 		reason += fmt.Sprintf(" (%d failed, %d late)", d.Failed, d.Late)
 	}
+	return reason + f.because() + f.firstHurt()
+}
+
+// because says why users were hurt, where that is known.
+func (f facts) because() string {
+	t, edges := f.trusted(), f.unrepeated()
 	switch {
 	case f.loss != nil && !f.loss.covered && !f.loss.fatal:
-		reason += fmt.Sprintf(", although the file says that %s can do without %s: let a fallback answer in its place", f.loss.edge.Caller, f.loss.edge.Service)
-	case f.service.Replicas == 1 && f.loss == nil:
-		reason += fmt.Sprintf(", because %s has one replica and there was nothing to retry on", f.service.Name)
+		return fmt.Sprintf(", although the file says that %s can do without %s", f.loss.edge.Caller, f.loss.edge.Service)
+	case f.loss != nil:
+		return ""
+	case t != nil:
+		return fmt.Sprintf(", because %s was in use from %s on while %d of them were hurt", t.id, event.Short(t.since), t.hurt) + convinced(t.detail)
+	case f.service.Replicas == 1:
+		return fmt.Sprintf(", because %s has one replica and there was nothing to retry on", f.service.Name)
+	case len(edges) > 0:
+		return fmt.Sprintf(", because what fails on %s is not asked of another replica", edges[0])
+	case f.callersOwn() != "":
+		return fmt.Sprintf(", and nobody who asked %s itself: it is its callers that failed (%s)", f.service.Name, f.callersOwn())
+	default:
+		return ""
 	}
-	return reason + f.firstHurt()
+}
+
+// convinced is what a gateway trusted, in the words of its journal.
+func convinced(detail string) string {
+	if detail == "" {
+		return ""
+	}
+	return fmt.Sprintf(" (its health check: %s)", detail)
+}
+
+// callersOwn says that requests to the struck service itself were all answered
+// well, though enough were made over an edge; empty where that is not so.
+func (f facts) callersOwn() string {
+	asked, edges := 0, f.edges()
+	for _, edge := range edges {
+		if f.hurtAt(edge.String()) > 0 {
+			return ""
+		}
+		for _, r := range load.During(f.results, int64(f.injected), int64(f.ended)) {
+			if r.Target == edge.String() {
+				asked++
+			}
+		}
+	}
+	if asked < minReached || f.hurtAtOwn() {
+		return ""
+	}
+	return fmt.Sprintf("%d requests over %s were answered well", asked, event.Few(edges))
+}
+
+// hurtAtOwn tells whether somebody was hurt who asked the struck service where it
+// is published.
+func (f facts) hurtAtOwn() bool {
+	return slices.ContainsFunc(f.results, func(r load.Result) bool {
+		_, route := asked(r)
+		at, _, _ := strings.Cut(route, ":")
+		return r.Hurt() && r.Ended >= int64(f.injected) && at == string(f.service.Name)
+	})
 }
 
 // firstHurt says who was hurt first of those whom the fault may have hurt, if

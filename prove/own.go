@@ -34,6 +34,7 @@ type ordeal struct {
 	victim    holdfast.Victim
 	lives     map[holdfast.ReplicaName]life // as they were before
 	entries   int                           // of the journal, before
+	asked     asking
 	generator *load.Generator
 	entry     warden.EntryID
 	before    warden.Snapshot
@@ -53,7 +54,7 @@ func (p *proving) drillOwn(ctx context.Context, mode holdfast.FailureMode, by ho
 	if err := o.prepare(ctx); err != nil {
 		return report.Drill{}, err
 	}
-	if err := o.pause(ctx, o.generator, clean); err != nil {
+	if err := o.pause(ctx, o.generator, o.ramp()+clean); err != nil {
 		return report.Drill{}, err
 	}
 	p.o.Say(fmt.Sprintf("%s  %s on the %s, pid %d", mode.Name, found.Name(), mode.Strikes.Role, o.victim.Pid))
@@ -89,14 +90,13 @@ func (o *ordeal) prepare(ctx context.Context) (err error) {
 		ID:  holdfast.ReplicaID{Service: holdfast.ServiceName(o.mode.Strikes.Role), Ordinal: 1, Incarnation: holdfast.Incarnation(now.Restarts + 1)},
 		Pid: now.Pid, Ticks: ticks,
 	}
-	all, err := o.copy.asking(ctx, o.struck(), sessionsOf(o.o.System, o.mode))
-	if err != nil {
+	if o.asked, err = o.copy.asking(ctx, o.struck(), sessionsOf(o.o.System, o.mode)); err != nil {
 		return err
 	}
 	if o.before, err = warden.TakeSnapshot(o.copy.ledger, o.copy.chronicle.knows); err != nil {
 		return err
 	}
-	plan := o.plan(all, "", longest)
+	plan := o.plan(o.asked, "", longest)
 	if !o.o.Blind {
 		plan.Watch = []load.Watch{{Pid: o.victim.Pid, Ticks: o.victim.Ticks}}
 	}
@@ -290,6 +290,7 @@ func (o *ordeal) conclude(ctx context.Context, ended time.Duration) (report.Dril
 		f.broken = err.Error()
 	}
 	f.results, f.lagP99, f.capped = record.Results, record.LagP99, record.Capped
+	f.writes = o.audit(ctx, o.asked, record.Results)
 	f.entries = o.copy.chronicle.all()[o.entries:]
 	f.previous = o.lastBefore()
 	after, err := warden.TakeSnapshot(o.copy.ledger, o.copy.chronicle.knows)

@@ -53,8 +53,10 @@ func (f ownFacts) verdict(d report.Drill) (holdfast.Verdict, string) {
 		return undecidable(f.facts, why)
 	}
 	harm := strings.Join(said(f.touched(), f.refused(), f.torn()), "; ")
-	reasons := said(leftBehind(f.facts), harm, f.overNotice(d), f.overReturn(d), overMitigate(f.facts, d), overImpact(f.facts, d))
+	reasons := said(leftBehind(f.facts), harm, f.overNotice(d), f.overReturn(d), overMitigate(f.facts, d), overImpact(f.facts, d), overWrites(f.facts))
 	switch {
+	case len(reasons) == 0 && f.writes.unknown != "":
+		return holdfast.Invalid, f.writes.unknown
 	case len(reasons) == 0:
 		return holdfast.Pass, ""
 	case f.stalled > stallAllowed && harm == "" && onlySlow(f.facts, d), f.stalled > stallRuinous && len(f.residue) == 0:

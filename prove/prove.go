@@ -19,6 +19,7 @@ import (
 	"holdfast"
 	"holdfast/event"
 	"holdfast/fault"
+	"holdfast/internal/proc"
 	"holdfast/proof"
 	"holdfast/report"
 	"holdfast/source"
@@ -45,6 +46,9 @@ type Options struct {
 	Paused  func(holdfast.ServiceName) (by string, paused bool)
 	Say     func(string)       // progress: one line per change of state
 	Drilled func(report.Drill) // called with each drill as it ends
+	// Unless says why a drill is not made after all, asked when its turn comes; ""
+	// makes it. nil makes all.
+	Unless func(holdfast.FailureMode, holdfast.Drill) string
 }
 
 func (o Options) self() []string { return []string{o.Program} }
@@ -146,6 +150,10 @@ func (p *proving) exercise(ctx context.Context, mode holdfast.FailureMode, by ho
 		p.add(undecided(mode, by, why))
 		return nil
 	}
+	if why := p.unless(mode, by); why != "" {
+		p.add(skipped(mode, by, why))
+		return nil
+	}
 	for range p.o.Repeat {
 		why, err := Held(p.o, mode)
 		if err != nil {
@@ -166,6 +174,13 @@ func (p *proving) exercise(ctx context.Context, mode holdfast.FailureMode, by ho
 		}
 	}
 	return nil
+}
+
+func (p *proving) unless(mode holdfast.FailureMode, by holdfast.Drill) string {
+	if p.o.Unless == nil {
+		return ""
+	}
+	return p.o.Unless(mode, by)
 }
 
 // impossible says why a drill is not made: nobody said that it may touch what it
@@ -224,7 +239,9 @@ func (p *proving) once(ctx context.Context, mode holdfast.FailureMode, by holdfa
 	if err := p.needCopy(ctx, !bySession(mode)); err != nil {
 		return report.Drill{}, err
 	}
+	began := proc.Now()
 	drill, err := p.perform(ctx, mode, by)
+	drill.Cost = millis(proc.Now() - began)
 	if err != nil {
 		return drill, err
 	}

@@ -204,8 +204,8 @@ func onlySessions(results []load.Result) bool {
 func (p *proving) statesLost() string {
 	for _, drill := range p.run.Drills {
 		if drill.Kind == mode.StateLoss().Kind && drill.Verdict == holdfast.Fail {
-			return fmt.Sprintf("%s is FAIL: %s; next: keep what sessions need where every replica finds it, or give the service one replica and accept it", drill.Mode, drill.Reason)
+			return fmt.Sprintf("%s is FAIL, which explains it; next: %s", drill.Mode, strings.Join(drill.Help, "; "))
 		}
 	}
-	return "next: correct what the step expects; where its service has several replicas, holdfast prove state-loss shows whether they keep what sessions need"
+	return "next: correct the step if it asks or expects something else than is right; holdfast prove state-loss shows whether replicas keep what sessions need"
 }

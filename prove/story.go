@@ -18,24 +18,44 @@ type story struct {
 	undone   time.Duration // by us, where only we could
 	entries  []event.Entry // of the struck service
 
-	ejected, detected, decided, started, admitted, restored time.Duration
+	ejected, detected, decided, gone, started, admitted, restored time.Duration
 
+	sign      holdfast.Sign                             // by which it was detected first
 	out       map[holdfast.ReplicaName]holdfast.Ejected // of the struck service and its callers, who gets no requests, and why
 	back      time.Duration                             // when the last of the struck service's came back
 	harmed    []string                                  // living things that were ended though no remedy of the mode does that
-	last      holdfast.ReplicaID                        // of the struck replica, the incarnation that was started last
-	exits     int                                       // of its incarnations after the struck one
-	unstarted string                                    // why the last one could not be started; empty: it could
+	fell      map[holdfast.ReplicaName]holdfast.Ejected // callers of what was lost that ended or went out meanwhile
 	others    string                                    // another replica of the service that exited, and how
 	remedies  []string
 	withheld  []string
 	why       string // of the last withheld
 	escalated bool
+	successors
+}
+
+// struckAgain tells whether a fault that strikes more than once struck this
+// incarnation, too. The journal says so, perhaps after it says what came of it.
+func (f facts) struckAgain(id holdfast.ReplicaID) bool {
+	return slices.ContainsFunc(f.entries, func(entry event.Entry) bool {
+		b, injected := entry.Body.(event.FaultInjected)
+		return injected && b.ID == id && b.Mode == f.mode.Name && entry.At.Boot >= f.injected
+	})
+}
+
+// Successors are the incarnations of the struck replica after the struck one.
+type successors struct {
+	wanted    holdfast.Incarnation // that a remedy is to bring
+	last      holdfast.ReplicaID   // the one that was started last
+	unstarted string               // why the last one could not be started; empty: it could
+	exits     int                  // how many ended by themselves
+	exited    holdfast.Exited      // the last of these
+	failed    holdfast.Ejected     // the last that was left out again for what it answered
+	gaveUp    string               // why one of them was given up before it was ready; empty: none was
 }
 
 // tell reads the journal for what concerns the struck service.
 func tell(f facts) story {
-	s := story{injected: f.injected, undone: f.undone, out: map[holdfast.ReplicaName]holdfast.Ejected{}}
+	s := story{injected: f.injected, undone: f.undone, out: map[holdfast.ReplicaName]holdfast.Ejected{}, fell: map[holdfast.ReplicaName]holdfast.Ejected{}}
 	for _, entry := range f.entries {
 		if entry.At.Boot >= f.injected {
 			s.take(f, entry)
@@ -94,11 +114,17 @@ func (s *story) note(f facts, entry event.Entry) {
 	case holdfast.Ejected:
 		first(&s.ejected, at)
 	case event.Detected:
-		first(&s.detected, at)
+		if s.detected == 0 {
+			s.detected, s.sign = at, b.Sign
+		}
 		s.restored = 0 // whole, and broken again
+		if b.ID != f.victim.ID && strings.HasPrefix(b.Detail, "not ready ") {
+			s.gaveUp = b.Detail
+		}
 	case event.Decided:
 		if b.Do != event.ActCapture { // evidence mends nothing
 			s.remedies, s.decided = append(s.remedies, string(b.Do)), at
+			s.wanted = b.ID.Incarnation
 		}
 	case holdfast.Started:
 		s.started, s.last, s.unstarted = at, b.ID, ""
@@ -106,12 +132,15 @@ func (s *story) note(f facts, entry event.Entry) {
 		s.unstarted = b.Reason
 	case holdfast.Exited:
 		if b.ID.Name() == f.victim.ID.Name() {
-			s.exits++
+			if b.ID.Incarnation < s.wanted || f.struckAgain(b.ID) {
+				return // a remedy ended it, or we did
+			}
+			s.exits, s.exited = s.exits+1, b
 		} else {
 			s.others = fmt.Sprintf("%s, which nobody struck, ended too: %s", b.ID, b.Status)
 		}
 	case holdfast.Admitted:
-		if b.ID == s.last {
+		if b.ID == s.last && s.admitted < s.started { // the first time of perhaps many
 			s.admitted = at
 		}
 	case event.Withheld:
@@ -139,14 +168,22 @@ func (s *story) follow(f facts, entry event.Entry) {
 	case holdfast.Ejected:
 		if f.concerns(b.ID.Service) && !b.Kept {
 			s.out[b.ID.Name()] = b
+			s.fall(f, b)
+			if b.ID == s.last && b.Sign == holdfast.SignErrors {
+				s.failed = b
+			}
 		}
 	case holdfast.Exited:
 		if !f.concerns(b.ID.Service) {
 			return
 		}
 		s.out[b.ID.Name()] = ended(b)
+		s.fall(f, ended(b))
+		if b.ID == f.victim.ID && s.decided != 0 && s.sign != holdfast.SignExit {
+			s.gone = entry.At.Boot // ended by the remedy, and not by the fault
+		}
 		if f.byUndo {
-			s.harmed = append(s.harmed, fmt.Sprintf("%s was ended (%s)", b.ID, b.Status))
+			s.harmed = append(s.harmed, fmt.Sprintf("%s %s (%s)", b.ID, how(b.Status), b.Status))
 		}
 	case holdfast.Admitted:
 		if _, was := s.out[b.ID.Name()]; !was {
@@ -157,6 +194,33 @@ func (s *story) follow(f facts, entry event.Entry) {
 			s.back = entry.At.Boot
 		}
 	}
+}
+
+// how tells an end that a process came to by itself from one that a signal made.
+func how(status holdfast.ExitStatus) string {
+	if status.Signal == "" && !status.Unknown {
+		return "ended by itself"
+	}
+	return "was ended"
+}
+
+// fall keeps that a caller of what was lost ended, or went out.
+func (s *story) fall(f facts, e holdfast.Ejected) {
+	if e.ID.Service != f.service.Name {
+		s.fell[e.ID.Name()] = e
+	}
+}
+
+// outOfCallers are the callers that ended, or are out at the end.
+func (s story) outOfCallers(f facts) []holdfast.Ejected {
+	var all []holdfast.Ejected
+	for _, name := range slices.Sorted(maps.Keys(s.fell)) {
+		_, out := s.out[name]
+		if e := s.fell[name]; out || e.Sign == holdfast.SignExit {
+			all = append(all, e)
+		}
+	}
+	return all
 }
 
 // ended is an exit as the reason why a replica gets no requests.
@@ -236,7 +300,7 @@ func (s story) stuck(f facts) string {
 	name := f.victim.ID.Name()
 	switch {
 	case s.exits > 0:
-		return fmt.Sprintf("%s was started again and exited, %s", name, times(s.exits))
+		return fmt.Sprintf("%s was started again and exited, %s, the last time with %s", name, times(s.exits), s.exited.Status) + s.lastWords(f)
 	case s.unstarted != "":
 		return fmt.Sprintf("%s could not be started: %s", name, s.unstarted)
 	case s.decided == 0 && len(s.withheld) > 0:
@@ -245,9 +309,39 @@ func (s story) stuck(f facts) string {
 		return "nothing was done about it"
 	case s.started < s.decided:
 		return "the restart was decided and nothing was started"
+	case s.admitted >= s.started:
+		return s.notForLong(f)
 	default:
 		return fmt.Sprintf("%s was started after %s and did not get ready", s.last, event.Short(s.started-s.injected))
 	}
+}
+
+// notForLong says what became of one that was in use again, unless it is another
+// that was not.
+func (s story) notForLong(f facts) string {
+	e, out := s.out[f.victim.ID.Name()]
+	text := fmt.Sprintf("%s was in use after %s", s.last, event.Short(s.admitted-s.injected))
+	switch {
+	case out && e.ID == s.last:
+		return text + " and is out again " + by(e)
+	case s.failed.ID == s.last:
+		return text + " and was out again " + by(s.failed)
+	case s.others != "" || f.diagnose != "":
+		return "" // which says more
+	default:
+		return text + ", and not all of " + string(f.service.Name) + " were whole at once"
+	}
+}
+
+// lastWords are what an incarnation that ended by itself printed last.
+func (s story) lastWords(f facts) string {
+	if f.diagnose != "" {
+		return "" // which quotes them
+	}
+	if line := f.lastLine(s.exited.ID, s.started, f.ended); line != "" {
+		return fmt.Sprintf("; it last printed %q", line)
+	}
+	return ""
 }
 
 // forbidden says which guardrail had the last word.
@@ -263,27 +357,6 @@ func times(n int) string {
 		return "once"
 	}
 	return fmt.Sprintf("%d times", n)
-}
-
-// slowest names the step that took most of the way to a whole service.
-func (s story) slowest() string {
-	type step struct {
-		text string
-		took time.Duration
-	}
-	steps := []step{
-		{text: "until it was noticed", took: s.detected - s.injected},
-		{text: "before the attempt", took: s.decided - s.detected},
-		{text: "until " + s.last.String() + " was started", took: s.started - s.decided},
-		{text: "from the start of " + s.last.String() + " to its first good answer", took: s.admitted - s.started},
-	}
-	worst := steps[0]
-	for _, next := range steps[1:] {
-		if next.took > worst.took {
-			worst = next
-		}
-	}
-	return fmt.Sprintf("%s of it passed %s", event.Short(worst.took), worst.text)
 }
 
 // lines are the story as evidence.

@@ -168,7 +168,7 @@ func TestVerdictsOfLostEdges(t *testing.T) {
 		{"its caller can do without", well(severed(false, false)), holdfast.Pass, nil},
 		{
 			"its caller only says so", well(severed(false, false)).hurts(0, 3*time.Second),
-			holdfast.Fail, []string{"users were not whole again in the 3s", "600 of 1200 requests were hurt, although the file says that storefront can do without catalog: let a fallback answer in its place; the first: GET"},
+			holdfast.Fail, []string{"users were not whole again in the 3s", "600 of 1200 requests were hurt, although the file says that storefront can do without catalog; the first: GET"},
 		},
 	} {
 		row.holds(t)

@@ -22,7 +22,8 @@ type Run struct {
 	ID      RunID               `json:"id,omitempty"`     // what it is kept under; empty where it is not
 	At      time.Time           `json:"at,omitzero"`      // when it began
 	Took    Millis              `json:"took_ms,omitempty"`
-	Digest  holdfast.Digest     `json:"digest,omitempty"` // of the file's text
+	Digest  holdfast.Digest     `json:"digest,omitempty"`  // of the file's text
+	Against *Against            `json:"against,omitempty"` // where it was compared with an earlier one
 	// OutsideHours says that somebody asked for live drills although the file's
 	// hours for them were over.
 	OutsideHours bool `json:"outside_hours,omitempty"`
@@ -74,10 +75,12 @@ type Drill struct {
 // An Account is what happened in a drill, beyond its figures.
 type Account struct {
 	Live     bool     `json:"live,omitempty"`     // it struck what runs in earnest
+	Cost     Millis   `json:"cost_ms,omitempty"`  // what making it took, from its first request until all was put back
 	Evidence []string `json:"evidence,omitempty"` // the lines of the timeline that the reason rests on
 	Marks    Marks    `json:"marks,omitzero"`
 	Steps    []Step   `json:"steps,omitempty"`      // what the way to a whole system was spent on, in order
 	First    *Hurt    `json:"first_hurt,omitempty"` // the first request that was hurt
+	Tolls    []Toll   `json:"tolls,omitempty"`      // of the requests that were hurt, by what was asked, the most first
 	Help     []string `json:"help,omitempty"`       // what would have helped, the best first
 	Buckets  []Bucket `json:"buckets,omitempty"`    // what users saw, in order; of those judged
 	Walks    *Walks   `json:"walks,omitempty"`      // of a drill that follows users, one at a time, and has no load
@@ -109,9 +112,9 @@ type Marks struct {
 // a drill that was restored add up to its time to restore.
 type Step struct {
 	Name StepName `json:"name"`
-	What string   `json:"what"` // as a person says it: "cart-1#2 started, until its first good answer"
+	What string   `json:"what"` // as a person says it: "from the start of cart-1#2 to its first good answer"
 	Took Millis   `json:"took_ms"`
-	Log  string   `json:"log,omitempty"` // the last line that the replica printed in it, where that explains it
+	Log  string   `json:"log,omitempty"` // of the longest step, the line that the replica printed beside its longest silence
 }
 
 // A StepName tells one stretch from another across runs.
@@ -121,10 +124,10 @@ type StepName string
 const (
 	StepNotice StepName = "notice" // until it was detected
 	StepDecide StepName = "decide" // until a remedy was decided, back-off and guardrails included
-	StepEnd    StepName = "end"    // until the old process was gone
+	StepEnd    StepName = "end"    // until the old process was gone, where a remedy ended it
 	StepStart  StepName = "start"  // until the new one was started
 	StepReady  StepName = "ready"  // until its first good answer
-	StepSettle StepName = "settle" // until users were whole
+	StepSettle StepName = "settle" // until users were whole, or every other replica was in use too
 	StepReturn StepName = "return" // from our undo until it was in use again
 )
 

@@ -31,6 +31,8 @@ func failed() Drill {
 	d.Sent, d.Failed, d.Late, d.Impact, d.Below = 1_234_567, 1000, 34, 0.25, 0.2712
 	d.Remedies, d.Withheld, d.Escalated = []string{"restart", "restart"}, []string{"attempt-budget"}, true
 	d.Reason = "noticing it took 1.2s; cart was not whole again 30s after the fault: cart-1 was started again and exited, 2 times"
+	d.Help = []string{"a cart that starts after a crash: started again, cart-1#3 ended by itself (exit 1)"}
+	d.Steps = []Step{{Name: StepNotice, What: "until it was noticed", Took: 1200}, {Name: StepReady, What: "in which cart-1#3, started again, gave no good answer", Took: 28_800}}
 	d.Evidence = []string{"     0s  fault injected", "   1.2s  detected cart-1#1 cart.crash by exit after 0s"}
 	return d
 }

@@ -5,6 +5,7 @@ import (
 	"math"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"holdfast"
 	"holdfast/event"
@@ -35,13 +36,18 @@ func ControlLine(c Control) string {
 		thousands(c.Sent), c.Rate, c.Failed, c.Late, Short(Millis(c.P99)))
 }
 
-// DrillLines is one drill: its figures, and a reason unless it passed. Width is
+// DrillLines is one drill: its figures, and unless it passed a reason, what would
+// help, what the time went into, and the lines that the reason rests on. Width is
 // that of the longest mode name.
 func DrillLines(d Drill, width int, paint Paint) string {
 	var out strings.Builder
 	fmt.Fprintf(&out, "%s  %-*s  %s\n", paint.Verdict(d.Verdict), width, d.Mode, figures(d))
 	if d.Verdict != holdfast.Pass {
-		fmt.Fprintf(&out, "         why: %s\n", d.Reason)
+		out.WriteString(wrap("         why: ", d.Reason))
+		for _, line := range d.Help {
+			out.WriteString(wrap("         helps: ", line))
+		}
+		out.WriteString(stepsLine(d))
 		for _, line := range d.Evidence {
 			fmt.Fprintf(&out, "         %s\n", line)
 		}
@@ -52,11 +58,65 @@ func DrillLines(d Drill, width int, paint Paint) string {
 	return out.String()
 }
 
+// stepsLine is what the time of a drill that failed went into, where that was more
+// than one thing: "steps: notice 2.8ms, start 23ms, ready 362ms".
+func stepsLine(d Drill) string {
+	if d.Verdict != holdfast.Fail || len(d.Steps) < 2 {
+		return ""
+	}
+	var words []string
+	for _, step := range d.Steps {
+		words = append(words, fmt.Sprintf("%s %s", step.Name, Short(step.Took)))
+	}
+	return wrap("         steps: ", strings.Join(words, ", "))
+}
+
+// wide is how wide a line of prose is: what a terminal shows in half a screen,
+// and a person reads without losing the line.
+const wide = 118
+
+// wrap sets prose in lines that begin below one another, after a heading. What was
+// set off in lines of its own stays so.
+func wrap(heading, text string) string {
+	var out strings.Builder
+	first, rest, quoted := strings.Cut(text, "\n")
+	line, indent := heading, strings.Repeat(" ", len(heading))
+	for i, word := range strings.Fields(first) {
+		switch {
+		case i > 0 && utf8.RuneCountInString(line)+1+utf8.RuneCountInString(word) > wide:
+			out.WriteString(line + "\n")
+			line = indent + word
+		case i > 0:
+			line += " " + word
+		default:
+			line += word
+		}
+	}
+	out.WriteString(line + "\n")
+	if quoted {
+		out.WriteString(rest + "\n")
+	}
+	return out.String()
+}
+
 // SumLine counts verdicts, and says why when no drill does.
 func SumLine(run Run, paint Paint) string {
-	counts := map[holdfast.Verdict]int{}
+	var verdicts []holdfast.Verdict
 	for _, drill := range run.Drills {
-		counts[drill.Verdict]++
+		verdicts = append(verdicts, drill.Verdict)
+	}
+	line := fmt.Sprintf("%s  %s  (seed %d)\n", paint.Verdict(run.Verdict), Counted(verdicts), run.Seed)
+	if run.Reason != "" {
+		line += "         why: " + run.Reason + "\n"
+	}
+	return line
+}
+
+// Counted says how many there are of each verdict: "15 PASS, 1 FAIL".
+func Counted(verdicts []holdfast.Verdict) string {
+	counts := map[holdfast.Verdict]int{}
+	for _, verdict := range verdicts {
+		counts[verdict]++
 	}
 	var parts []string
 	for _, verdict := range []holdfast.Verdict{holdfast.Pass, holdfast.Fail, holdfast.Invalid, holdfast.Aborted, holdfast.Skip} {
@@ -65,13 +125,9 @@ func SumLine(run Run, paint Paint) string {
 		}
 	}
 	if len(parts) == 0 {
-		parts = []string{"nothing was drilled"}
+		return "nothing was drilled"
 	}
-	line := fmt.Sprintf("%s  %s  (seed %d)\n", paint.Verdict(run.Verdict), strings.Join(parts, ", "), run.Seed)
-	if run.Reason != "" {
-		line += "         why: " + run.Reason + "\n"
-	}
-	return line
+	return strings.Join(parts, ", ")
 }
 
 // figures are what was measured; where nothing was, there is no never.
@@ -86,10 +142,12 @@ func figures(d Drill) string {
 		figure("restore", d.Restore, d.Bounds.Restore) + "  " + hurt(d) + contained(d)
 }
 
+// text is what became of the answers.
+func (w Walks) text() string { return fmt.Sprintf("%d of %d answers differ", w.Differ, w.Answers) }
+
 // walked is what was seen of users who were followed.
 func walked(d Drill) string {
-	w := d.Walks
-	text := fmt.Sprintf("%d of %d answers differ, in %d restarts", w.Differ, w.Answers, w.Restarts)
+	text := fmt.Sprintf("%s, in %d restarts", d.Walks.text(), d.Walks.Restarts)
 	if d.Restore != nil {
 		text = figure("restore", d.Restore, d.Bounds.Restore) + "  " + text
 	}

@@ -45,7 +45,7 @@ func TestTheDemoFailsHonestlyAndThenPasses(t *testing.T) {
 	if len(fails) != 1 || len(passes) != 1 || len(linesThatBegin(s.stdout, "FAIL ")) != 2 {
 		t.Errorf("want %s to fail and then to pass, and nothing else to fail:\n%s", demoFails, s.stdout)
 	}
-	s.tells("although the file says that storefront can do without recommendations", "+        fallback: {json: []}", "by a fallback", "hurt 0 of ")
+	s.tells("storefront can do without recommendations", "+        fallback: {json: []}", "by a fallback", "hurt 0 of ")
 	if left := h.living(); len(left) > 0 {
 		t.Errorf("it has ended and these live: %v", left)
 	}

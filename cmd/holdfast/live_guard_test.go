@@ -189,7 +189,9 @@ func TestWhoIsWokenByALiveDrillIsToldSo(t *testing.T) {
 	h.run("up", "--detach").exits(exitGood)
 	t.Cleanup(func() { h.run("down").exits(exitGood) })
 	r := h.start("prove", "--live")
-	await(t, "somebody is called", func() bool { return strings.Contains(h.run("events").stdout, " DRILL escalated web-1#1 web.hang to web") })
+	await(t, "somebody is called", func() bool {
+		return strings.Contains(h.run("events").stdout, " DRILL escalated web-1#1 web.hang to web")
+	})
 	h.run("status").tells("failing  DRILL web-1 web.hang")
 	r.ends()
 	await(t, "it is over", func() bool { return strings.Contains(h.run("events").stdout, "drill ended") })

@@ -25,6 +25,7 @@ import (
 	"holdfast/mode"
 	"holdfast/prove"
 	"holdfast/report"
+	"holdfast/runs"
 	"holdfast/warden"
 )
 
@@ -40,7 +41,8 @@ func proveCommand() *cobra.Command {
 		Example: "  holdfast prove --live --dry-run\n  holdfast prove --stop\n  holdfast prove\n  holdfast prove catalog.crash --repeat 20 --rate 400/s\n  holdfast prove storefront/catalog.loss\n  holdfast prove errors --every-fault\n  holdfast prove cart.errors --fault reset",
 	}
 	flag := stateFlag(c)
-	asJSON := jsonFlag(c)
+	show := addShowFlags(c)
+	since := addSinceFlags(c)
 	rate := c.Flags().String("rate", "200/s", "requests per second; the control run lowers what the copy cannot bear")
 	repeat := c.Flags().Int("repeat", 1, "how often each mode is drilled")
 	seed := c.Flags().Uint64("seed", 0, "of the load and of the choice of replicas (0: any)")
@@ -60,7 +62,8 @@ func proveCommand() *cobra.Command {
 			return exit(exitUsage, errors.New("--outside-hours: only live drills keep to hours\n  next: add --live, or leave it out"))
 		}
 		name, modes := splitArguments(args)
-		if *live && !c.Flags().Changed("rate") {
+		byFlag := c.Flags().Changed("rate")
+		if *live && !byFlag {
 			*rate = fmt.Sprintf("%d/s", prove.LiveRate)
 		}
 		perSecond, err := parseRate(*rate)
@@ -73,16 +76,24 @@ func proveCommand() *cobra.Command {
 		if *seed == 0 {
 			*seed = rand.Uint64N(1_000_000) + 1
 		}
+		shown, err := show.read(c)
+		if err != nil {
+			return err
+		}
+		if err := since.check(c); err != nil {
+			return err
+		}
 		p := proving{
-			out: c.OutOrStdout(), notices: c.ErrOrStderr(), asJSON: *asJSON, flag: *flag, dry: *dry,
+			out: c.OutOrStdout(), notices: c.ErrOrStderr(), shown: shown, since: *since, flag: *flag, dry: *dry,
 			faults:  faults{every: *every, only: holdfast.FaultName(*by)},
+			byFile:  !byFlag && !*live,
 			options: prove.Options{Rate: perSecond, Repeat: *repeat, Seed: *seed, Keep: *keep, Blind: *blind, Live: *live, OutsideHours: *outside, By: who()},
 		}
 		run, err := p.file(c.Context(), name, modes)
 		if err != nil {
 			return err
 		}
-		return verdictError(c.Context(), run)
+		return failOn(since.failOn).judged(c.Context(), run)
 	}
 	return c
 }
@@ -120,10 +131,12 @@ func parseRate(text string) (float64, error) {
 // progress to notices.
 type proving struct {
 	out, notices io.Writer
-	asJSON       bool
-	flag         string // --state
-	dry          bool   // say what would be touched, and no more
-	faults       faults // that the modes are drilled by
+	shown        showing
+	since        sinceFlags // what it is compared with, and how long it may take
+	flag         string     // --state
+	dry          bool       // say what would be touched, and no more
+	faults       faults     // that the modes are drilled by
+	byFile       bool       // the file's rate holds, if it has one
 	options      prove.Options
 }
 
@@ -137,6 +150,9 @@ func (p proving) file(ctx context.Context, name string, modes []string) (report.
 		return report.Run{}, err
 	}
 	o.File, o.System = file, reading.System
+	if rate := o.System.Load.Rate; p.byFile && rate > 0 {
+		o.Rate = rate
+	}
 	if o.Modes, err = pick(o.System, modes); err != nil {
 		return report.Run{}, exit(exitUsage, err)
 	}
@@ -149,10 +165,14 @@ func (p proving) file(ctx context.Context, name string, modes []string) (report.
 	}
 	o.State, o.Paused = string(state), state.paused
 	if p.dry {
-		return report.Run{}, p.dryRun(o)
+		return report.Run{}, p.dryRun(ctx, o, state)
 	}
 	if err := state.prepare(); err != nil {
 		return report.Run{}, exit(exitCouldNot, err)
+	}
+	before, err := earlierRun(state, p.since.against)
+	if err != nil {
+		return report.Run{}, err
 	}
 	if healed, err := warden.Heal(ctx, state.ledgers(), fault.All()); err != nil || !healed.Clean() {
 		fmt.Fprint(p.notices, healedText(healed))
@@ -160,10 +180,21 @@ func (p proving) file(ctx context.Context, name string, modes []string) (report.
 	if o.Program, err = os.Executable(); err != nil {
 		return report.Run{}, exit(exitCouldNot, err)
 	}
-	return p.run(ctx, o)
+	if p.since.budget > 0 {
+		o.Modes, o.Unless = p.within(ctx, o, state)
+	}
+	run, err := p.run(ctx, o)
+	if err != nil {
+		return run, err
+	}
+	if before != nil {
+		run.Against = before.against(before.comparable(o.System, o.Modes), run)
+	}
+	p.keep(&run, o, before)
+	return run, p.print(run, whereIn(file.Name, o.System, reading))
 }
 
-// run proves and prints. What will be touched is said first.
+// run proves, and prints drills as they end. What will be touched is said first.
 func (p proving) run(ctx context.Context, o prove.Options) (report.Run, error) {
 	began := time.Now()
 	fmt.Fprintf(p.notices, "%s\n", plan(o))
@@ -172,20 +203,59 @@ func (p proving) run(ctx context.Context, o prove.Options) (report.Run, error) {
 	}
 	o.Say = func(line string) { fmt.Fprintln(p.notices, strings.TrimRight(line, "\n")) }
 	o.Drilled = func(report.Drill) {}
-	paint := report.Paint(isTerminal(p.out))
-	if !p.asJSON {
+	if p.shown.isText() {
 		width := widest(o.Modes)
 		o.Drilled = func(d report.Drill) {
-			fmt.Fprint(p.out, drillWord(d)+report.DrillLines(titled(d, o.Modes), width, paint))
+			fmt.Fprint(p.out, drillWord(d)+report.DrillLines(titled(d, o.Modes), width, report.Paint(isTerminal(p.out))))
 		}
 	}
 	run, _ := prove.Run(ctx, o) // the run says why it went no further
-	if p.asJSON {
-		return run, json.NewEncoder(p.out).Encode(run)
-	}
-	fmt.Fprint(p.out, report.SumLine(run, paint))
-	fmt.Fprintf(p.notices, "took %s\n", time.Since(began).Round(100*time.Millisecond))
+	took := time.Since(began)
+	run.At, run.Took, run.Digest = began.UTC().Round(0), report.Millis(took.Milliseconds()), o.System.Digest
+	run.ID = runs.NewID(began, rand.New(rand.NewPCG(rand.Uint64(), rand.Uint64())))
+	fmt.Fprintf(p.notices, "took %s\n", took.Round(100*time.Millisecond))
 	return run, nil
+}
+
+// print prints a run that is over, as far as it was not printed on the way.
+func (p proving) print(run report.Run, where report.Where) error {
+	var err error
+	if p.shown.isText() {
+		paint := report.Paint(isTerminal(p.out))
+		text := report.SumLine(run, paint)
+		if run.Against != nil {
+			text += report.AgainstText(run.Against, paint)
+		}
+		_, err = io.WriteString(p.out, text)
+	} else {
+		err = p.shown.format.write(p.out, run, where)
+	}
+	if err = errors.Join(err, p.shown.write(run, where)); err != nil {
+		return exit(exitCouldNot, err)
+	}
+	return nil
+}
+
+// keep keeps a run, however it ended, and what it is compared with beside it. One
+// that cannot be kept has no name.
+func (p proving) keep(run *report.Run, o prove.Options, before *earlier) {
+	if o.Blind {
+		run.ID = ""
+		fmt.Fprintln(p.notices, "this run is not kept: with --blind-witness a fault that nobody saw decides nothing, and there is nothing to compare with")
+		return
+	}
+	if err := runs.Keep(o.State, *run); err != nil {
+		run.ID = ""
+		fmt.Fprintf(p.notices, "this run is not kept, and earlier ones are as they were: %v\n  next: make room for %s, or name another with --state\n", err, o.State)
+		return
+	}
+	var spared []report.RunID
+	if before != nil {
+		spared = append(spared, before.run.ID)
+	}
+	if err := runs.Prune(o.State, spared...); err != nil {
+		fmt.Fprintln(p.notices, err)
+	}
 }
 
 // announce says what will be touched, and what keeps it from harm, before it is.
@@ -226,8 +296,22 @@ func drillWord(d report.Drill) string {
 
 // plan says what will be done, before it is.
 func plan(o prove.Options) string {
-	return fmt.Sprintf("%s: %s to drill, %s each, in a private copy (%s on loopback, state below %s); GET requests only, %.0f/s; %s",
-		o.System.Name, diagnostic.Count(len(o.Modes), "failure mode"), diagnostic.Count(o.Repeat, "time"), diagnostic.Count(replicas(o.System), "replica"), o.State, o.Rate, mercy(o))
+	return fmt.Sprintf("%s: %s to drill, %s each, in a private copy (%s on loopback, state below %s); %s, %.0f/s; %s",
+		o.System.Name, diagnostic.Count(len(o.Modes), "failure mode"), diagnostic.Count(o.Repeat, "time"), diagnostic.Count(replicas(o.System), "replica"), o.State, requests(o), o.Rate, mercy(o))
+}
+
+// requests says what will be sent: what reads, unless a session writes.
+func requests(o prove.Options) string {
+	var writing []holdfast.SessionName
+	for _, session := range o.System.Sessions {
+		if !o.Live && slices.ContainsFunc(session.Steps, func(s holdfast.Step) bool { return s.Method != "GET" && s.Method != "HEAD" }) {
+			writing = append(writing, session.Name)
+		}
+	}
+	if len(writing) == 0 {
+		return "GET requests only"
+	}
+	return "GET requests, and what " + diagnostic.Series(writing, 3) + diagnostic.Agree(len(writing), " sends", " send")
 }
 
 // mercy says what becomes of a system that runs.
@@ -249,7 +333,7 @@ type dryRun struct {
 }
 
 // dryRun prints what a run would touch, and touches nothing.
-func (p proving) dryRun(o prove.Options) error {
+func (p proving) dryRun(ctx context.Context, o prove.Options, state stateDir) error {
 	document := dryRun{System: o.System.Name, Touches: append([]string{}, prove.Touched(o)...), Guards: []string{}, Skips: map[string]string{}, Drills: []holdfast.ModeName{}}
 	if len(document.Touches) > 0 {
 		guards, err := prove.Guarded(o)
@@ -257,6 +341,10 @@ func (p proving) dryRun(o prove.Options) error {
 			return exit(exitCouldNot, err)
 		}
 		document.Guards = append(document.Guards, guards...)
+	}
+	fits := func(holdfast.FailureMode) string { return "" }
+	if p.since.budget > 0 {
+		o.Modes, fits = p.wouldFit(ctx, o, state)
 	}
 	for _, mode := range o.Modes {
 		why := prove.Untouchable(o.System, o.Live, mode)
@@ -268,11 +356,13 @@ func (p proving) dryRun(o prove.Options) error {
 		}
 		if why != "" {
 			document.Skips[string(mode.Name)] = why
+		} else if why := fits(mode); why != "" {
+			document.Skips[string(mode.Name)] = why
 		} else {
 			document.Drills = append(document.Drills, mode.Name)
 		}
 	}
-	if p.asJSON {
+	if p.shown.format.name == "json" {
 		if err := json.NewEncoder(p.out).Encode(document); err != nil {
 			return exit(exitCouldNot, err)
 		}
