@@ -23,7 +23,10 @@ type Victim struct {
 	// proxy leaves alone where a fault concerns answers: the health check's.
 	Proxy string `json:"proxy,omitempty"`
 	Spare string `json:"spare,omitempty"`
-	Hook  *Hook  `json:"hook,omitempty"` // of a fault that is the file's own commands
+	// Data is the data directory that the victim's process was started with, for
+	// faults of its disk; empty where it has none.
+	Data string `json:"data,omitempty"`
+	Hook *Hook  `json:"hook,omitempty"` // of a fault that is the file's own commands
 }
 
 // A Fault is one way to break a victim on purpose.
@@ -43,8 +46,8 @@ type Fault interface {
 	Undo(ctx context.Context, victim Victim) error
 }
 
-// A Leased fault is withdrawn by whoever carries it out (the fault proxy) when
-// it was not renewed for Lease: an injector that is alive and stuck loses too.
+// A Leased fault is withdrawn by whoever carries it out (the fault proxy, a
+// tracer) when it was not renewed for Lease: an injector that is alive and stuck loses too.
 // Renew is called at least every second by who injected, and is refused when the
 // fault is not in force.
 type Leased interface {

@@ -18,6 +18,9 @@ const (
 	// RemedyKeeper is the keeper's starting a process of Holdfast itself again: at
 	// once and without asking the mind, which may be what ended.
 	RemedyKeeper Remedy = "keeper-restart"
+	// RemedyAdopt is the next keeper's taking over what the one before it started,
+	// by pid and start time.
+	RemedyAdopt Remedy = "adopt"
 )
 
 // A Level says how far a decision reaches, and so who may take it.

@@ -45,7 +45,12 @@ func Layers() []Standing {
 }
 
 // Describe says what a fault is; a zero Description where it is none of ours.
-func Describe(name holdfast.FaultName) Description { return descriptions()[name] }
+func Describe(name holdfast.FaultName) Description {
+	if d, ok := descriptions()[name]; ok {
+		return d
+	}
+	return inside()[name]
+}
 
 // What several faults have in common.
 const (
@@ -53,7 +58,7 @@ const (
 	rulesWithdrew = "the rule is taken out of the proxy, which forgets it by itself 3 s after it was last renewed"
 )
 
-// descriptions has a line for each fault of All.
+// descriptions has a line for each fault of All that is not one of inside.
 func descriptions() map[holdfast.FaultName]Description {
 	return map[holdfast.FaultName]Description{
 		"kill": {

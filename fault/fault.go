@@ -20,7 +20,7 @@ const ErrVictimGone = holdfast.Refusal("the victim is no longer the process it w
 
 // All lists every fault there is, in the order of the catalogue of modes.
 func All() []holdfast.Fault {
-	return []holdfast.Fault{Kill{}, Storm{}, Stop{}, Delay(), Fail(), Silence(), Sever(), Refuse(), Reset(), Halve(), Hook{}}
+	return []holdfast.Fault{Kill{}, Exit{}, OOM{}, Storm{}, Stop{}, Hold(), DiskFull(), DiskSlow(), Starve{}, Delay(), Fail(), Silence(), Sever(), Refuse(), Reset(), Halve(), Hook{}}
 }
 
 // Find looks a fault up.
@@ -31,4 +31,33 @@ func Find(name holdfast.FaultName) (holdfast.Fault, bool) {
 		}
 	}
 	return nil, false
+}
+
+// particular is a fault that means nothing to some victims.
+type particular interface {
+	Unfit(victim holdfast.Victim) string
+}
+
+// Unfit says why a fault would mean nothing to a victim; empty: it means something.
+func Unfit(f holdfast.Fault, victim holdfast.Victim) string {
+	if p, ok := f.(particular); ok {
+		return p.Unfit(victim)
+	}
+	return ""
+}
+
+// lasting is a fault that changes something of the host under a name of its own,
+// which would stay when nobody put it back.
+type lasting interface {
+	Left(victim holdfast.Victim) []string
+}
+
+// Left names what is still there of one fault of one victim, for people. It is not
+// asked about faults that are undone with whoever carries them out.
+func Left(name holdfast.FaultName, victim holdfast.Victim) []string {
+	found, _ := Find(name)
+	if lasts, ok := found.(lasting); ok {
+		return lasts.Left(victim)
+	}
+	return nil
 }

@@ -19,9 +19,24 @@ import (
 
 func TestMain(m *testing.M) {
 	faulttest.Main(append([]holdfast.Fault{stopping{}}, fault.All()...)...)
+	if len(os.Args) > 1 && os.Args[1] == unprivileged {
+		sayWhatIsPossible(os.Args[2:])
+		os.Exit(0)
+	}
 	flag.Parse()
 	flag.Set("test.parallel", "16") // they wait for leases; few compute
 	os.Exit(m.Run())
+}
+
+// unprivileged as the first argument makes the test binary one that is run by
+// nobody in particular, and says of some faults whether they can be made.
+const unprivileged = "unprivileged"
+
+func sayWhatIsPossible(names []string) {
+	for _, name := range names {
+		why, next := fault.Possible(holdfast.FaultName(name))
+		os.Stdout.WriteString(name + ": " + why + " / " + next + "\n")
+	}
 }
 
 func TestEveryFaultKeepsTheContract(t *testing.T) {

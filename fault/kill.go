@@ -44,3 +44,5 @@ func strike(victim holdfast.Victim, signal syscall.Signal) error {
 	}
 	return err
 }
+
+func alive(victim holdfast.Victim) bool { return proc.Alive(victim.Pid, victim.Ticks) }

@@ -4,6 +4,7 @@ import (
 	"runtime"
 
 	"holdfast"
+	"holdfast/internal/cgroup"
 )
 
 // Possible says why a fault cannot be made on this host, and what to do about
@@ -23,7 +24,10 @@ type probe func() (why, next string)
 
 // probes are those of the faults that not every host can make.
 func probes() map[holdfast.FaultName]probe {
-	return map[holdfast.FaultName]probe{"stop": needsProcfs}
+	return map[holdfast.FaultName]probe{
+		"stop": needsProcfs, "hold": needsPtrace, "exit": needsRegisters, "disk-full": needsRegisters, "disk-slow": needsRegisters,
+		"oom": needsGroups(cgroup.Memory), "starve": needsGroups(cgroup.CPU),
+	}
 }
 
 // needsProcfs is for what is seen in /proc alone.

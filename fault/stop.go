@@ -52,8 +52,8 @@ func (s Stop) inject(ctx context.Context, victim holdfast.Victim) error {
 		return err
 	}
 	defer handle.Close()
-	if group, err := syscall.Getpgid(victim.Pid); err != nil || group != victim.Pid {
-		return errors.Join(errNoGroup, err)
+	if !leads(victim.Pid) {
+		return errNoGroup
 	}
 	// The pid stays the victim's while its handle shows it alive: looked at
 	// before and after, it was nobody else's in between.
@@ -68,6 +68,12 @@ func (s Stop) inject(ctx context.Context, victim holdfast.Victim) error {
 		return errors.Join(err, s.Undo(context.WithoutCancel(ctx), victim))
 	}
 	return nil
+}
+
+// leads tells whether a process leads a group of its own.
+func leads(pid int) bool {
+	group, err := syscall.Getpgid(pid)
+	return err == nil && group == pid
 }
 
 // standsStill waits until every process of a group is stopped.

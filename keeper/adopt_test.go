@@ -79,6 +79,36 @@ func TestTheNextKeeperEndsWhatItAdoptedToo(t *testing.T) {
 	}
 }
 
+// What others start under our mark is no stray to a keeper that begins, where it
+// was told the name, and is ended with the rest all the same.
+func TestAGuestIsNoStray(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t)
+	h.begin()
+	other := func(name string) int {
+		cmd := exec.Command("sleep", "60")
+		cmd.Env = append(proc.Baseline(os.Environ()), proc.Mark+"="+h.keep()+"/"+name)
+		if err := cmd.Start(); err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { cmd.Process.Kill() })
+		go cmd.Wait()
+		return cmd.Process.Pid
+	}
+	guest, stray := other("load"), other("straw")
+	h.kill()
+	h.orders.Guests = []string{"load"}
+	c := h.begin()
+	eventually(t, "the stray is ended", func() bool { return !alive(stray) })
+	if !alive(guest) {
+		t.Fatal("the guest was taken for a stray")
+	}
+	if err := c.End(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "the guest is ended with the rest", func() bool { return !alive(guest) })
+}
+
 func TestStrangersAreNotTouched(t *testing.T) {
 	t.Parallel()
 	h := newHouse(t)

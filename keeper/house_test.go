@@ -69,6 +69,7 @@ type keeperOrders struct {
 	Roles    []Role
 	Lifeline bool // on descriptor 3
 	Stderr   bool // log to stderr instead of the file
+	Guests   []string
 }
 
 func beKeeper(ctx context.Context, orders string) error {
@@ -80,7 +81,7 @@ func beKeeper(ctx context.Context, orders string) error {
 	if err != nil {
 		return err
 	}
-	options := Options{State: o.State, Roles: o.Roles, Log: log, Enter: []string{os.Args[0], "enter"}}
+	options := Options{State: o.State, Roles: o.Roles, Log: log, Guests: o.Guests, Enter: []string{os.Args[0], "enter"}}
 	if o.Lifeline {
 		options.Lifeline = os.NewFile(3, "lifeline")
 	}

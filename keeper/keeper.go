@@ -54,6 +54,9 @@ type Options struct {
 	// arguments that Enter (the function) takes. Without it such a process is not
 	// started.
 	Enter []string
+	// Guests are the names under our mark of what others start: a keeper that begins
+	// takes them for no strays. At the end they are ended as everything is.
+	Guests []string
 	// Lifeline is nil, or one end of a socket pair. When the other end closes,
 	// everything is ended at once; while it is open, a byte every 500 ms says
 	// that the keeper is not stopped.

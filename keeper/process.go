@@ -161,6 +161,9 @@ func (k *keeper) adopt(watching context.Context) {
 	last := k.place.lastTable(k.log)
 	k.epoch = last.Epoch
 	known := map[string]bool{}
+	for _, guest := range k.options.Guests {
+		known[guest] = true
+	}
 	for _, recorded := range last.Processes {
 		known[recorded.ID.String()] = true
 		k.adoptProcess(watching, recorded)

@@ -91,6 +91,7 @@ type generation struct {
 	asks    []*route     // one per probe, in the plan's order
 	probed  atomic.Int64 // outcomes of probes so far
 	states  atomic.Int64 // changes of state seen so far
+	wants   atomic.Int64 // rises of counters seen so far
 }
 
 // ready finds out what leads to everybody who is to be asked.
@@ -188,6 +189,7 @@ func (g *generation) witness(ctx context.Context, witnesses *sync.WaitGroup, wat
 		}
 	})
 	witnesses.Go(func() { g.lookAt(living, watch.Pid) })
+	witnesses.Go(func() { g.countIn(ctx, watch) })
 }
 
 // wait returns true at an instant, false when the load is to end before. A load

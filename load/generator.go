@@ -280,6 +280,8 @@ func (g *Generator) take(l line) error {
 		r.Probed = append(r.Probed, *l.Probed)
 	case l.State != nil && len(r.States) < maxStates:
 		r.States = append(r.States, *l.State)
+	case l.Want != nil && len(r.Wants) < maxStates:
+		r.Wants = append(r.Wants, *l.Want)
 	case l.Watched != nil && len(r.Watched) < len(g.plan.Watch):
 		r.Watched = append(r.Watched, *l.Watched)
 	case l.Began != 0 && r.Began == 0:

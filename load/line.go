@@ -18,6 +18,7 @@ type line struct {
 	Exit    *Exit        `json:"exit,omitempty"`
 	Probed  *Probed      `json:"probed,omitempty"`
 	State   *StateChange `json:"state,omitempty"`
+	Want    *Want        `json:"want,omitempty"`
 	Settled int64        `json:"settled,omitempty"` // every request due before this instant has its result above
 	End     *ending      `json:"end,omitempty"`
 }

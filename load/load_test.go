@@ -22,6 +22,7 @@ import (
 
 	"go.uber.org/goleak"
 
+	"holdfast/fault/faulttest"
 	"holdfast/internal/proc"
 )
 
@@ -29,6 +30,7 @@ import (
 const role = "HOLDFAST_LOAD_TEST_ROLE"
 
 func TestMain(m *testing.M) {
+	faulttest.Main()
 	if os.Getenv(role) == "generator" {
 		ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM)
 		defer stop()

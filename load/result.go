@@ -105,6 +105,7 @@ type Record struct {
 	Watched []Watched     `json:"watched,omitempty"`
 	Exits   []Exit        `json:"exits,omitempty"`
 	States  []StateChange `json:"states,omitempty"`
+	Wants   []Want        `json:"wants,omitempty"`
 	Probed  []Probed      `json:"probed,omitempty"`
 	Capped  int           `json:"capped"` // arrivals not sent because Cap was reached; they are among Results, failed
 

@@ -21,7 +21,7 @@ func Crash() Mode {
 		},
 		Remedies: []holdfast.Remedy{holdfast.RemedyRestart},
 		Fault:    "kill",
-		Variants: []holdfast.FaultName{"storm", "refuse"}, // who refuses connections is taken for one that ended: a cut link is silent
+		Variants: []holdfast.FaultName{"exit", "oom", "storm", "refuse"}, // who refuses connections is taken for one that ended: a cut link is silent
 		EndedBy:  ByRemedy,
 		Bounds: holdfast.Bounds{
 			Detect:   time.Second,

@@ -26,8 +26,8 @@ func GatewayHang() Mode {
 		EndedBy:  ByRemedy,
 		Bounds: holdfast.Bounds{
 			Detect:   4500 * time.Millisecond,
-			Mitigate: 5 * time.Second,
-			Restore:  6 * time.Second,
+			Mitigate: 6 * time.Second,
+			Restore:  8 * time.Second,
 			Impact:   1,
 		},
 	}

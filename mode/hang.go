@@ -23,6 +23,7 @@ func Hang() Mode {
 		},
 		Remedies: []holdfast.Remedy{holdfast.RemedyEject, holdfast.RemedyRestart},
 		Fault:    "stop",
+		Variants: []holdfast.FaultName{"hold"},
 		EndedBy:  ByRemedy,
 		Bounds: holdfast.Bounds{
 			Detect:   3 * time.Second,

@@ -10,7 +10,7 @@ import (
 // which they are shown. They strike no service, so no file says anything of
 // them: what is held up must not depend on how it is held.
 func Own() []Mode {
-	return []Mode{AgentCrash(), GatewayCrash(), GatewayHang()}
+	return []Mode{AgentCrash(), GatewayCrash(), GatewayHang(), KeeperCrash()}
 }
 
 // OfHoldfast are the failure modes of Holdfast itself under a system of which it

@@ -18,6 +18,7 @@ func Slow() Mode {
 		Evidence: []holdfast.Evidence{{Sign: holdfast.SignSlow, Witnesses: 1}},
 		Remedies: []holdfast.Remedy{holdfast.RemedyEject},
 		Fault:    "delay",
+		Variants: []holdfast.FaultName{"disk-slow", "starve"},
 		EndedBy:  ByUndo,
 		Bounds: holdfast.Bounds{
 			Detect:   5 * time.Second,

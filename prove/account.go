@@ -61,6 +61,7 @@ func (f facts) marks(d report.Drill) report.Marks {
 		marks.Began = &began
 	}
 	if d.From != fromUndo {
+		marks.Restored = later(d.Restore, millis(f.struckLast()-f.injected))
 		return marks
 	}
 	marks.Restored = later(d.Restore, undone)

@@ -2,6 +2,7 @@ package prove
 
 import (
 	"context"
+	"fmt"
 	"maps"
 	"slices"
 	"sync"
@@ -117,6 +118,19 @@ func (c *chronicle) newest() map[holdfast.ReplicaName]life {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return maps.Clone(c.lives)
+}
+
+// fell says who ended by itself after so many entries, if anybody did. What runs
+// once, and ended well, did what it is there for.
+func (c *chronicle) fell(system *holdfast.System, after int) string {
+	for _, entry := range c.all()[after:] {
+		b, ok := entry.Body.(holdfast.Exited)
+		if service, _ := system.Service(b.ID.Service); !ok || service.Once && b.Status == (holdfast.ExitStatus{}) {
+			continue
+		}
+		return fmt.Sprintf("%s ended by itself: %s", b.ID, b.Status)
+	}
+	return ""
 }
 
 // escalated tells whether a person was called for, ever.

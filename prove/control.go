@@ -49,18 +49,25 @@ func (p *proving) control(ctx context.Context) error {
 	}
 	p.rate = p.o.Rate
 	for range lowered {
+		before := len(p.copy.chronicle.all())
 		record, err := p.ask(ctx, all)
 		if err != nil {
 			return err
 		}
 		seen := load.Impact(record.Results)
 		p.run.Control = report.Control{Sent: seen.Sent, Failed: seen.Failed, Late: seen.Late, Rate: p.rate, P99: float64(millis(record.P99))}
+		if fell := p.copy.chronicle.fell(p.o.System, before); fell != "" {
+			return fmt.Errorf("the control run failed: without any fault %s", fell)
+		}
 		if wrong := p.audit(ctx, all, record.Results); len(wrong.wrong) > 0 || wrong.unknown != "" {
 			return fmt.Errorf("the control run failed: without any fault, %s; %s", strings.Join(said(append(wrong.wrong, wrong.unknown)...), "; "), p.statesLost())
 		}
 		if seen.Hurt() == 0 && record.Capped == 0 {
 			p.o.Say(report.ControlLine(p.run.Control))
 			return nil
+		}
+		if n := portless(record.Results); n > 0 {
+			return fmt.Errorf("the control run failed: this machine had no port left from which %d of %d requests could be sent; next: %s", n, seen.Sent, morePorts)
 		}
 		err = fmt.Errorf("the control run failed: without any fault %d of %d requests were hurt, the first: %s", seen.Hurt(), seen.Sent, firstHurt(record.Results))
 		if onlySessions(record.Results) && record.Capped == 0 {

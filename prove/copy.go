@@ -233,10 +233,14 @@ func (c *private) end() error {
 // remove deletes what the copy wrote.
 func (c *private) remove() error { return os.RemoveAll(c.dir) }
 
+// LoadName is what the load is called under a copy's mark. The copy's keeper does
+// not start it, and must not take it for a stray.
+const LoadName = "load"
+
 // generator starts load as a process that carries the copy's mark, so that the
 // warden ends it with the copy. What its sessions refer to it is given.
 func (c *private) generator(ctx context.Context, plan load.Plan) (*load.Generator, error) {
-	env := append(proc.Baseline(c.o.Environ), proc.Mark+"="+c.keep+"/load")
+	env := append(proc.Baseline(c.o.Environ), proc.Mark+"="+c.keep+"/"+LoadName)
 	env = append(env, secrets(plan, c.o.Environ)...)
 	return load.Start(ctx, append(c.o.self(), "load"), env, plan)
 }

@@ -3,6 +3,7 @@ package prove
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -47,16 +48,17 @@ type drilling struct {
 	byUndo    bool
 	loss      *loss
 	asked     asking
-	targets   []target
 	stakes    map[string]stake
 	detour    detour // to the victim, through the fault proxy
 	generator *load.Generator
+	entries   int // of the journal, before
 	entry     warden.EntryID
 	before    warden.Snapshot
 	injected  time.Duration
 	blows     []blow // of a storm, after the first
 	renewed   time.Duration
 	undone    time.Duration
+	unseen    bool          // its witness did not come in time; what comes later is none
 	broken    string        // why nothing that was measured can be used; empty: it can
 	stalled   time.Duration // the longest that watching waited for a processor
 	hearing   *hearing
@@ -69,6 +71,9 @@ type drilling struct {
 // verdict. Where only we can end the fault the undo comes in the middle.
 func (p *proving) drill(ctx context.Context, mode holdfast.FailureMode, by holdfast.Drill) (report.Drill, error) {
 	d, err := p.prepare(ctx, mode, by)
+	if unfit, ok := errors.AsType[errUnfit](err); ok {
+		return skipped(mode, by, unfit.Error()), nil
+	}
 	if err != nil {
 		return report.Drill{}, err
 	}
@@ -82,9 +87,14 @@ func (p *proving) drill(ctx context.Context, mode holdfast.FailureMode, by holdf
 	if err := d.pause(ctx, d.generator, p.ramp()+clean); err != nil {
 		return report.Drill{}, err
 	}
+	if fell := d.copy.chronicle.fell(d.o.System, d.entries); fell != "" {
+		return d.sick(fell), nil
+	}
 	d.count(ctx)
 	p.o.Say(d.announcement())
-	if err := d.inject(ctx); err != nil {
+	if err := d.inject(ctx); errors.Is(err, fault.ErrVictimGone) && ctx.Err() == nil {
+		return d.sick("its victim ended: " + err.Error()), d.copy.warden.Undone(ctx, d.entry)
+	} else if err != nil {
 		return report.Drill{}, err
 	}
 	if d.fault.Name() == storms {
@@ -114,9 +124,18 @@ func (p *proving) drill(ctx context.Context, mode holdfast.FailureMode, by holdf
 	return d.conclude(ctx, ended)
 }
 
+// sick is the end of a drill before its fault: what ends by itself now would be
+// blamed on it, and its copy serves for no other drill.
+func (d *drilling) sick(why string) report.Drill {
+	d.copy.spoiled = true
+	drill := undecided(d.mode, d.by, "nothing was broken, because without any fault "+why)
+	drill.Strikes = strikes(facts{mode: d.mode, victim: d.victim})
+	return drill
+}
+
 // stuck is the end of a drill whose fault could not be taken away. One that is
-// leased lapses by itself, with the proxy that does not answer: the drill decides
-// nothing, and its copy is thrown away.
+// leased lapses by itself, with the proxy or the tracer that does not answer: the
+// drill decides nothing, and its copy is thrown away.
 func (d *drilling) stuck(ctx context.Context, why error) (report.Drill, error) {
 	if _, leased := d.fault.(holdfast.Leased); !leased || ctx.Err() != nil {
 		return report.Drill{}, why
@@ -127,7 +146,7 @@ func (d *drilling) stuck(ctx context.Context, why error) (report.Drill, error) {
 	default:
 	}
 	d.copy.spoiled = true
-	drill := undecided(d.mode, d.by, "the fault proxy did not answer when the fault was to be taken away, and all paths with it: "+why.Error())
+	drill := undecided(d.mode, d.by, "the fault could not be taken away, and lapses by itself: "+why.Error())
 	drill.Strikes, drill.Witness = strikes(facts{mode: d.mode, victim: d.victim}), d.witness()
 	return drill, nil
 }
@@ -141,9 +160,17 @@ func (d *drilling) announcement() string {
 	return text
 }
 
+// errUnfit says that a fault means nothing to the victim.
+type errUnfit string
+
+func (e errUnfit) Error() string { return string(e) }
+
+// stillThere names what is left of a fault that was made, for the residue check.
+func stillThere(entry warden.Entry) []string { return fault.Left(entry.Fault, entry.Victim) }
+
 // prepare picks the victim and starts the load that will witness its end.
 func (p *proving) prepare(ctx context.Context, mode holdfast.FailureMode, by holdfast.Drill) (*drilling, error) {
-	d := &drilling{proving: p, mode: mode, by: by, byUndo: onlyWeEnd(mode, by)}
+	d := &drilling{proving: p, mode: mode, by: by, byUndo: onlyWeEnd(mode, by), entries: len(p.copy.chronicle.all())}
 	d.service, _ = p.o.System.Service(mode.Strikes.Service)
 	found, ok := fault.Find(by.Fault)
 	if !ok {
@@ -153,21 +180,22 @@ func (p *proving) prepare(ctx context.Context, mode holdfast.FailureMode, by hol
 	if err := d.choose(ctx); err != nil {
 		return nil, err
 	}
-	all, err := p.copy.asking(ctx, p.struck(), sessionsOf(p.o.System, mode))
-	if err != nil {
+	if why := fault.Unfit(found, d.victim); why != "" {
+		return nil, errUnfit(fmt.Sprintf("%s cannot strike %s: %s", by.Fault, d.victim.ID.Name(), why))
+	}
+	var err error
+	if d.asked, err = p.copy.asking(ctx, p.struck(), sessionsOf(p.o.System, mode)); err != nil {
 		return nil, err
 	}
-	d.targets = all.targets
 	if mode.Strikes.IsEdge() {
 		caller, _ := p.o.System.Service(mode.Strikes.Caller)
-		d.targets = aside(d.targets, caller)
+		d.asked.targets = aside(d.asked.targets, caller)
 	}
-	d.stakes = stakes(p.o.System, d.targets, mode)
-	if d.before, err = warden.TakeSnapshot(p.copy.ledger, p.copy.chronicle.knows); err != nil {
+	d.stakes = stakes(p.o.System, d.asked.targets, mode)
+	if d.before, err = warden.TakeSnapshot(p.copy.ledger, p.copy.chronicle.knows, stillThere); err != nil {
 		return nil, err
 	}
-	all.targets, d.asked = d.targets, all
-	plan := p.plan(all, d.service.Name, longest)
+	plan := p.plan(d.asked, d.service.Name, longest)
 	d.loss = d.lossOf(plan)
 	if !p.o.Blind {
 		d.observe(&plan)
@@ -245,7 +273,8 @@ func (d *drilling) watch(ctx context.Context, enough func() bool) error {
 		d.renew(ctx)
 		d.hearing.look()
 		d.note()
-		return d.broken != "" || d.unwitnessed() || enough()
+		d.unseen = d.unseen || d.unwitnessed()
+		return d.broken != "" || d.unseen || enough()
 	})
 	d.stalled = max(d.stalled, stalled)
 	return err
@@ -356,28 +385,33 @@ func (d *drilling) unreached() []string {
 	if d.undone != 0 {
 		until = d.undone
 	}
-	return unreached(d.o.System, d.targets, d.service.Name, d.generator.Snapshot(), d.injected, until)
+	return unreached(d.o.System, d.asked.targets, d.service.Name, d.generator.Snapshot(), d.injected, until)
 }
 
 // reached counts the requests of the fault's time that were sent to the struck
 // service itself.
 func (d *drilling) reached() int {
-	return meant(d.generator.Snapshot(), d.targets, d.service.Name, d.injected, proc.Now())
+	return meant(d.generator.Snapshot(), d.asked.targets, d.service.Name, d.injected, proc.Now())
 }
 
 // renew keeps a leased fault in force. One that lapsed, or whose proxy does not
 // answer, spoils the drill: nobody knows how long it was true.
 func (d *drilling) renew(ctx context.Context) {
 	leased, ok := d.fault.(holdfast.Leased)
-	if !ok || d.undone != 0 || proc.Now()-d.renewed < renewEvery || d.victim.ID.Ordinal != 0 && d.replaced() {
+	if !ok || d.undone != 0 || proc.Now()-d.renewed < renewEvery || d.victim.ID.Ordinal != 0 && d.replaced() || d.ended() {
 		return
 	}
 	d.renewed = proc.Now()
 	ctx, cancel := context.WithTimeout(ctx, time.Second)
 	defer cancel()
-	if err := leased.Renew(ctx, d.victim); err != nil {
+	if err := leased.Renew(ctx, d.victim); err != nil && !d.ended() {
 		d.broken = fmt.Sprintf("%s on %s did not stay in force: %v", d.fault.Name(), d.victim.ID, err)
 	}
+}
+
+// ended tells whether the victim's process has: what was done to it is over.
+func (d *drilling) ended() bool {
+	return d.victim.Pid != 0 && !proc.Alive(d.victim.Pid, d.victim.Ticks)
 }
 
 // takeAway ends a fault that nobody else can. The instant is taken before it is
@@ -428,7 +462,7 @@ func (d *drilling) conclude(ctx context.Context, ended time.Duration) (report.Dr
 	if err := d.sameProxy(ctx); err != nil {
 		f.broken, d.copy.spoiled = cmp.Or(f.broken, err.Error()), true
 	}
-	after, err := warden.TakeSnapshot(d.copy.ledger, d.copy.chronicle.knows)
+	after, err := warden.TakeSnapshot(d.copy.ledger, d.copy.chronicle.knows, stillThere)
 	if err != nil {
 		return report.Drill{}, err
 	}

@@ -130,7 +130,7 @@ func (h *hooking) prepare(ctx context.Context) error {
 	// What runs in earnest is asked no more than the drill needs.
 	all.targets = slices.DeleteFunc(all.targets, func(t target) bool { return !needs(h.o.System, t.service, h.service.Name) })
 	h.targets, h.asked = all.targets, all
-	if h.before, err = warden.TakeSnapshot(h.copy.ledger, h.copy.chronicle.knows); err != nil {
+	if h.before, err = warden.TakeSnapshot(h.copy.ledger, h.copy.chronicle.knows, stillThere); err != nil {
 		return err
 	}
 	h.hearing = hear(h.copy.dir, h.service)
@@ -383,7 +383,7 @@ func (h *hooking) conclude(ctx context.Context, ended time.Duration) (report.Dri
 	}
 	f.results, f.lagP99, f.capped = record.Results, record.LagP99, record.Capped
 	f.writes = h.audit(ctx, h.asked, record.Results)
-	after, err := warden.TakeSnapshot(h.copy.ledger, h.copy.chronicle.knows)
+	after, err := warden.TakeSnapshot(h.copy.ledger, h.copy.chronicle.knows, stillThere)
 	if err != nil {
 		return report.Drill{}, err
 	}

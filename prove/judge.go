@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"syscall"
 	"time"
 
 	"holdfast"
@@ -100,10 +101,9 @@ func strikes(f facts) holdfast.ReplicaName {
 // is counted from.
 //
 // Where a remedy can end the fault both count from the injection, the system's
-// from the last where there were several. Where only we
-// can, users have to be whole while the fault still lasts, and the system after
-// we took it away; and whoever needs a lost edge that nothing covers cannot be
-// whole before either.
+// from the last one where there were several. Where only we can, users have to be
+// whole while the fault still lasts, and the system after we took it away; and
+// whoever needs a lost edge that nothing covers cannot be whole before either.
 func recovery(f facts, s story) (mitigate, restore *report.Millis, from string) {
 	switch {
 	case !f.byUndo:
@@ -112,7 +112,7 @@ func recovery(f facts, s story) (mitigate, restore *report.Millis, from string) 
 			return nil, nil, fromInjection
 		}
 		if s.restored != 0 {
-			restore = since(max(f.last, f.injected), max(s.restored, time.Duration(whole)))
+			restore = since(f.struckLast(), max(s.restored, time.Duration(whole)))
 		}
 		return since(f.injected, time.Duration(whole)), restore, fromInjection
 	case f.undone == 0:
@@ -133,6 +133,10 @@ func recovery(f facts, s story) (mitigate, restore *report.Millis, from string) 
 	}
 	return mitigate, restore, fromUndo
 }
+
+// struckLast is when it was struck, or the last time it was: what a restoration
+// counts from where a remedy ends the fault.
+func (f facts) struckLast() time.Duration { return max(f.last, f.injected) }
 
 // What a restoration is counted from.
 const (
@@ -246,7 +250,10 @@ func invalid(f facts) string {
 // unmeasured says why nothing can be measured by a load, if nothing can.
 func unmeasured(f facts) string {
 	allowed := max(50*time.Millisecond, f.mode.Bounds.Detect/10)
+	portless := portless(f.results)
 	switch {
+	case portless > 0:
+		return fmt.Sprintf("this machine had no port left from which %d of the load's requests could be sent; next: %s", portless, morePorts)
 	case f.capped > 0:
 		return fmt.Sprintf("the load could not send %d of its requests", f.capped)
 	case f.lagP99 > allowed:
@@ -255,6 +262,21 @@ func unmeasured(f facts) string {
 		return ""
 	}
 }
+
+// portless counts the requests that never left for want of a port of our own: they
+// say nothing of whom they were for.
+func portless(results []load.Result) int {
+	n := 0
+	for _, r := range results {
+		if r.Status == 0 && strings.Contains(r.Error, syscall.EADDRNOTAVAIL.Error()) {
+			n++
+		}
+	}
+	return n
+}
+
+// morePorts is what to do about it.
+const morePorts = "a lower --rate, or a wider net.ipv4.ip_local_port_range"
 
 // Beginnings of the reasons of drills that are worth one more try.
 const (

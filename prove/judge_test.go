@@ -391,3 +391,21 @@ func TestTheEvidenceKeepsBeginningAndEnd(t *testing.T) {
 		}
 	}
 }
+
+// A storm is restored when it is after its last blow: the time between the blows
+// is ours. Its marks count from the first as all do.
+func TestAStormIsRestoredAfterItsLastBlow(t *testing.T) {
+	s := mended()
+	s.by.Fault, s.last = storms, s.injected+500*time.Millisecond
+	d := judge(s.facts)
+	if d.Verdict != holdfast.Pass || d.Restore == nil || *d.Restore != 140 || *d.Marks.Restored != 640 {
+		t.Fatalf("%s %s, restored %v", d.Verdict, d.Reason, d.Restore)
+	}
+	var sum report.Millis
+	for _, step := range d.Steps {
+		sum += step.Took
+	}
+	if sum != *d.Restore {
+		t.Errorf("the steps %+v add up to %v", d.Steps, sum)
+	}
+}

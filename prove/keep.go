@@ -37,7 +37,7 @@ func (p *proving) basesOf(ctx context.Context, modes ...holdfast.FailureMode) ma
 // what it was made on. A drill without a witness is a drill of the drill, and no
 // proof of anything.
 func (p *proving) keep(ctx context.Context, of holdfast.FailureMode, drill report.Drill) {
-	if p.o.Blind {
+	if p.o.Blind || drill.Verdict == holdfast.Skip {
 		return
 	}
 	basis := p.on[of.Name]

@@ -3,6 +3,7 @@ package prove
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"path/filepath"
 	"slices"
@@ -33,6 +34,7 @@ type ordeal struct {
 	keeper    *keeper.Client
 	victim    holdfast.Victim
 	lives     map[holdfast.ReplicaName]life // as they were before
+	roles     map[keeper.RoleName]int       // pids, before
 	entries   int                           // of the journal, before
 	asked     asking
 	generator *load.Generator
@@ -40,6 +42,7 @@ type ordeal struct {
 	before    warden.Snapshot
 	injected  time.Duration
 	stalled   time.Duration
+	witnessed time.Duration
 	answered  time.Duration // when the next one did its work; 0: never
 }
 
@@ -78,6 +81,9 @@ func (o *ordeal) prepare(ctx context.Context) (err error) {
 	if o.keeper, err = keeper.Dial(ctx, filepath.Join(o.copy.dir, keeper.SocketName), "prove", 0); err != nil {
 		return err
 	}
+	if o.roles, err = o.pids(ctx); err != nil {
+		return err
+	}
 	now, err := o.role(ctx)
 	if err != nil {
 		return err
@@ -93,7 +99,7 @@ func (o *ordeal) prepare(ctx context.Context) (err error) {
 	if o.asked, err = o.copy.asking(ctx, o.struck(), sessionsOf(o.o.System, o.mode)); err != nil {
 		return err
 	}
-	if o.before, err = warden.TakeSnapshot(o.copy.ledger, o.copy.chronicle.knows); err != nil {
+	if o.before, err = warden.TakeSnapshot(o.copy.ledger, o.copy.chronicle.knows, stillThere); err != nil {
 		return err
 	}
 	plan := o.plan(o.asked, "", longest)
@@ -104,8 +110,13 @@ func (o *ordeal) prepare(ctx context.Context) (err error) {
 	return err
 }
 
-// role is what the keeper says of the process now.
+// role is what is known of the process now: the keeper says it, and of the keeper
+// the warden.
 func (o *ordeal) role(ctx context.Context) (keeper.RoleState, error) {
+	if o.mode.Strikes.Role == holdfast.RoleKeeper {
+		now, since := o.copy.warden.Keeper()
+		return keeper.RoleState{Pid: now.Pid, Since: int64(since)}, nil
+	}
 	roles, err := o.keeper.Roles(ctx)
 	if err != nil {
 		return keeper.RoleState{}, err
@@ -116,6 +127,24 @@ func (o *ordeal) role(ctx context.Context) (keeper.RoleState, error) {
 		}
 	}
 	return keeper.RoleState{}, fmt.Errorf("the private copy has no %s", o.mode.Strikes.Role)
+}
+
+// pids are the processes that have a role now, by name. Where the keeper is not
+// the one that was dialled, the next is.
+func (o *ordeal) pids(ctx context.Context) (map[keeper.RoleName]int, error) {
+	roles, err := o.keeper.Roles(ctx)
+	if errors.Is(err, keeper.ErrLost) {
+		o.keeper.Close()
+		if o.keeper, err = keeper.Dial(ctx, filepath.Join(o.copy.dir, keeper.SocketName), "prove", 0); err != nil {
+			return nil, err
+		}
+		roles, err = o.keeper.Roles(ctx)
+	}
+	pids := map[keeper.RoleName]int{}
+	for _, r := range roles {
+		pids[r.Name] = r.Pid
+	}
+	return pids, err
 }
 
 // stop ends what the drill started for itself.
@@ -133,8 +162,13 @@ func (o *ordeal) stop() {
 // inject strikes. That it was done is recorded later: who records it may be the
 // victim.
 func (o *ordeal) inject(ctx context.Context) (err error) {
-	if o.entry, err = o.copy.warden.Arm(ctx, warden.Entry{Fault: o.fault.Name(), Victim: o.victim}); err != nil {
+	if o.entry, err = o.arm(ctx, o.fault, o.victim); err != nil {
 		return err
+	}
+	if o.mode.Strikes.Role == holdfast.RoleKeeper {
+		if err := o.copy.warden.Expect(ctx); err != nil {
+			return err
+		}
 	}
 	o.injected = proc.Now()
 	if err := o.fault.Inject(ctx, o.victim); err != nil {
@@ -149,6 +183,9 @@ func (o *ordeal) over(ctx context.Context) bool {
 	if o.answered == 0 {
 		o.answered = o.answers(ctx)
 	}
+	if o.witnessed == 0 && o.witness() != "" {
+		o.witnessed = proc.Now()
+	}
 	switch {
 	case passed >= witnessSoon && o.witness() == "", passed >= o.mode.Bounds.Restore+watchBeyond:
 		return true
@@ -159,27 +196,29 @@ func (o *ordeal) over(ctx context.Context) bool {
 
 // answers is when another process had taken the victim's place and did its work,
 // 0 while none does: an agent goes on with the journal, and we have read it; a
-// gateway has every replica in use that the one before had.
+// gateway has every replica in use that the one before had; a keeper has an agent
+// that goes on with the journal, which it had to start anew.
 func (o *ordeal) answers(ctx context.Context) time.Duration {
 	now, err := o.role(ctx)
 	if err != nil || now.Pid == 0 || now.Pid == o.victim.Pid {
 		return 0
 	}
 	since := o.copy.chronicle.all()[o.entries:]
-	if o.mode.Strikes.Role == holdfast.RoleAgent {
-		if wokenUp(since, now.Pid) {
-			return proc.Now()
-		}
+	switch {
+	case o.mode.Strikes.Role == holdfast.RoleGateway:
+		return usedAgain(since, o.lives, time.Duration(now.Since))
+	case wokenUp(since):
+		return proc.Now()
+	default:
 		return 0
 	}
-	return usedAgain(since, o.lives, time.Duration(now.Since))
 }
 
-// wokenUp tells whether the journal has gone on under an agent.
-func wokenUp(entries []event.Entry, pid int) bool {
+// wokenUp tells whether the journal has gone on under another agent.
+func wokenUp(entries []event.Entry) bool {
 	return slices.ContainsFunc(entries, func(e event.Entry) bool {
-		woken, ok := e.Body.(event.Woken)
-		return ok && woken.Pid == pid
+		_, ok := e.Body.(event.Woken)
+		return ok
 	})
 }
 
@@ -277,7 +316,10 @@ func (o *ordeal) conclude(ctx context.Context, ended time.Duration) (report.Dril
 			mode: o.mode, by: o.by, service: holdfast.Service{Name: "holdfast"}, victim: o.victim, injected: o.injected, ended: ended,
 			witness: o.witness(), reached: o.reached(), stalled: o.stalled,
 		},
-		lives: o.lives, after: o.copy.chronicle.newest(), answered: o.answered,
+		lives: o.lives, after: o.copy.chronicle.newest(), answered: o.answered, roles: o.roles,
+	}
+	if f.rolesAfter, err = o.pids(ctx); err != nil {
+		f.broken = "the keeper does not answer: " + err.Error()
 	}
 	if now.Pid != 0 && now.Pid != o.victim.Pid {
 		f.renewed = time.Duration(now.Since)
@@ -290,16 +332,18 @@ func (o *ordeal) conclude(ctx context.Context, ended time.Duration) (report.Dril
 		f.broken = err.Error()
 	}
 	f.results, f.lagP99, f.capped = record.Results, record.LagP99, record.Capped
+	f.surroundings = surroundings{system: o.o.System, began: time.Duration(record.Began), witnessed: o.witnessed}
 	f.writes = o.audit(ctx, o.asked, record.Results)
 	f.entries = o.copy.chronicle.all()[o.entries:]
 	f.previous = o.lastBefore()
-	after, err := warden.TakeSnapshot(o.copy.ledger, o.copy.chronicle.knows)
+	after, err := warden.TakeSnapshot(o.copy.ledger, o.copy.chronicle.knows, stillThere)
 	if err != nil {
 		return report.Drill{}, err
 	}
 	f.residue = warden.Residue(o.before, after)
 	drill := f.judge()
-	o.copy.spoiled = o.copy.spoiled || cmp.Or(f.broken, f.touched()) != ""
+	// What a keeper has adopted it hears less of than of what it started.
+	o.copy.spoiled = o.copy.spoiled || cmp.Or(f.broken, f.touched()) != "" || o.mode.Strikes.Role == holdfast.RoleKeeper
 	return drill, nil
 }
 

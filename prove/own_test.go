@@ -8,8 +8,10 @@ import (
 
 	"holdfast"
 	"holdfast/event"
+	"holdfast/keeper"
 	"holdfast/load"
 	"holdfast/mode"
+	"holdfast/report"
 )
 
 // renewal is the drill of a process of Holdfast itself that went as it should: the
@@ -68,7 +70,10 @@ func TestWhatIsAskedOfHoldfastItself(t *testing.T) {
 		}), holdfast.Fail, "cart-1#1 (pid 8) became cart-1#2 (pid 9)"},
 		"a replica ended":                          {renewal(mode.GatewayCrash()).says(43, holdfast.Exited{ID: id("cart-1#1"), Status: holdfast.ExitStatus{Signal: "SIGKILL"}}), holdfast.Fail, "cart-1#1 ended: SIGKILL"},
 		"the journal lacks an entry":               {renewal(mode.AgentCrash()).says(44, event.Woken{Pid: 9}), holdfast.Fail, "the journal goes on at 44 after 42"},
-		"nobody took its place":                    {with(mode.AgentCrash(), func(f *ownFacts) { f.renewed, f.answered = 0, 0 }), holdfast.Fail, "the keeper never started the next agent"},
+		"the gateway ended with the agent":         {with(mode.AgentCrash(), func(f *ownFacts) { f.roles, f.rolesAfter = pids(3, 4), pids(5, 6) }), holdfast.Fail, "the gateway (pid 4) became pid 6"},
+		"the agent ends with the keeper":           {with(mode.KeeperCrash(), func(f *ownFacts) { f.roles, f.rolesAfter = pids(3, 4), pids(5, 4) }), holdfast.Pass, ""},
+		"the gateway ended with the keeper":        {with(mode.KeeperCrash(), func(f *ownFacts) { f.roles, f.rolesAfter = pids(3, 4), pids(5, 6) }), holdfast.Fail, "the gateway (pid 4) became pid 6"},
+		"nobody took its place":                    {with(mode.AgentCrash(), func(f *ownFacts) { f.renewed, f.answered = 0, 0 }), holdfast.Fail, "the next agent was never started"},
 		"its place is taken and nothing done":      {with(mode.AgentCrash(), func(f *ownFacts) { f.answered = 0 }), holdfast.Fail, "the next agent did not do its work 4s after the fault"},
 		"it came back late":                        {with(mode.GatewayCrash(), func(f *ownFacts) { f.answered = began + 3*time.Second }), holdfast.Fail, "it was whole again only after 3s"},
 		"it was noticed late":                      {with(mode.GatewayHang(), func(f *ownFacts) { f.renewed, f.answered = began+5*time.Second, began+5*time.Second }), holdfast.Fail, "noticing it took 5s"},
@@ -84,9 +89,16 @@ func TestWhatIsAskedOfHoldfastItself(t *testing.T) {
 		}
 	}
 	d := renewal(mode.GatewayCrash()).judge()
+	if len(d.Steps) != 2 || d.Steps[0].Name != report.StepNotice || d.Steps[0].Took+d.Steps[1].Took != *d.Restore || len(d.Buckets) == 0 || len(d.Timeline) == 0 {
+		t.Errorf("told as %+v", d.Account)
+	}
 	if d.Detect == nil || *d.Detect != 5 || d.Restore == nil || *d.Restore != 100 || d.Strikes != "gateway-1" || len(d.Remedies) != 1 || d.Fault != "kill" {
 		t.Errorf("measured %+v", d)
 	}
+}
+
+func pids(agent, gateway int) map[keeper.RoleName]int {
+	return map[keeper.RoleName]int{keeper.Agent: agent, "gateway": gateway}
 }
 
 // A gateway does its work when all that were in use are in use again by it.

@@ -9,6 +9,7 @@ import (
 
 	"holdfast"
 	"holdfast/event"
+	"holdfast/keeper"
 	"holdfast/load"
 	"holdfast/report"
 )
@@ -23,6 +24,8 @@ type ownFacts struct {
 	lives    map[holdfast.ReplicaName]life // before
 	after    map[holdfast.ReplicaName]life
 	previous uint64 // the journal's last entry before
+
+	roles, rolesAfter map[keeper.RoleName]int // pids, before and after
 }
 
 // judge makes the verdict. It is pure.
@@ -37,13 +40,28 @@ func (f ownFacts) judge() report.Drill {
 		drill.Restore = since(f.injected, max(f.answered, time.Duration(whole)))
 	}
 	if f.renewed != 0 {
-		drill.Remedies = append(drill.Remedies, string(holdfast.RemedyKeeper))
+		drill.Remedies = append(drill.Remedies, string(f.mode.Remedies[0]))
 	}
+	drill.Account = f.account(drill, f.steps(drill), f.deed())
 	drill.Verdict, drill.Reason = f.verdict(drill)
 	if drill.Verdict == holdfast.Fail {
 		drill.Evidence = timeline(f.entries, f.injected, 0, "fault injected", "", evidenceLines)
 	}
 	return drill
+}
+
+// steps cut the way to a whole system where something was seen to have come
+// further.
+func (f ownFacts) steps(d report.Drill) []report.Step {
+	role := f.mode.Strikes.Role
+	cuts := []cut{
+		{name: report.StepNotice, what: fmt.Sprintf("until the next %s was started", role), at: f.renewed},
+		{name: report.StepReady, what: "from there until it did its work", at: f.answered},
+	}
+	if d.Restore == nil {
+		return lay(f.injected, f.ended, cuts, cut{name: report.StepSettle, what: "since then, in which not all was whole"})
+	}
+	return lay(f.injected, f.injected+timeOf(*d.Restore), cuts, cut{name: report.StepSettle, what: "from there until users were whole"})
 }
 
 // verdict weighs what was measured: what cannot be believed is INVALID, before
@@ -66,7 +84,8 @@ func (f ownFacts) verdict(d report.Drill) (holdfast.Verdict, string) {
 	}
 }
 
-// touched says which replicas were ended or started although nobody struck them.
+// touched says which replicas and which other processes of Holdfast were ended or
+// started although nobody struck them.
 func (f ownFacts) touched() string {
 	var names []string
 	for _, name := range slices.Sorted(maps.Keys(f.lives)) {
@@ -80,10 +99,21 @@ func (f ownFacts) touched() string {
 			names = append(names, fmt.Sprintf("%s ended: %s", b.ID, b.Status))
 		}
 	}
+	for _, role := range slices.Sorted(maps.Keys(f.roles)) {
+		if was, is := f.roles[role], f.rolesAfter[role]; was != is && !f.mayEnd(role) {
+			names = append(names, fmt.Sprintf("the %s (pid %d) became pid %d", role, was, is))
+		}
+	}
 	if len(names) == 0 {
 		return ""
 	}
-	return "replicas were touched, which nobody struck: " + strings.Join(names, ", ")
+	return "others were touched, which nobody struck: " + strings.Join(names, ", ")
+}
+
+// mayEnd says which roles may be other processes after the drill: the struck one,
+// and with the keeper the agent, which the next one starts anew.
+func (f ownFacts) mayEnd(role keeper.RoleName) bool {
+	return string(role) == string(f.mode.Strikes.Role) || role == keeper.Agent && f.mode.Strikes.Role == holdfast.RoleKeeper
 }
 
 // refused says that somebody was turned away at the door, which is the keeper's
@@ -115,7 +145,7 @@ func (f ownFacts) torn() string {
 
 func (f ownFacts) overNotice(d report.Drill) string {
 	if d.Detect == nil {
-		return fmt.Sprintf("the keeper never started the next %s", f.mode.Strikes.Role)
+		return fmt.Sprintf("the next %s was never started", f.mode.Strikes.Role)
 	}
 	return overDetect(d)
 }

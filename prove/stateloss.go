@@ -51,7 +51,7 @@ func (p *proving) wander(ctx context.Context, m holdfast.FailureMode, by holdfas
 		return report.Drill{}, err
 	}
 	w.open = doors(p.o.System, addresses)
-	before, err := warden.TakeSnapshot(p.copy.ledger, p.copy.chronicle.knows)
+	before, err := warden.TakeSnapshot(p.copy.ledger, p.copy.chronicle.knows, stillThere)
 	if err != nil {
 		return report.Drill{}, err
 	}
@@ -66,7 +66,7 @@ func (p *proving) wander(ctx context.Context, m holdfast.FailureMode, by holdfas
 		}
 		lost = append(lost, said(differs)...)
 	}
-	after, err := warden.TakeSnapshot(p.copy.ledger, p.copy.chronicle.knows)
+	after, err := warden.TakeSnapshot(p.copy.ledger, p.copy.chronicle.knows, stillThere)
 	if err != nil {
 		return report.Drill{}, err
 	}

@@ -24,9 +24,9 @@ func (f facts) steps(s story, d report.Drill) []report.Step {
 	}
 	to, done := f.ended, d.Restore != nil
 	if done {
-		to = f.injected + timeOf(*d.Restore)
+		to = f.struckLast() + timeOf(*d.Restore)
 	}
-	return lay(f.injected, to, f.cuts(s), f.lastStep(s, d))
+	return lay(f.struckLast(), to, f.cuts(s), f.lastStep(s, d))
 }
 
 // stepsBack are the steps after our own undo, where nobody else could end it.

@@ -81,7 +81,7 @@ func (d *drilling) strikeNext(ctx context.Context) error {
 
 // watchOf is a load that is there to watch one process, and asks next to nothing.
 func (d *drilling) watchOf(victim holdfast.Victim) load.Plan {
-	plan := d.plan(asking{targets: d.targets[:1]}, "", longest)
+	plan := d.plan(asking{targets: d.asked.targets[:1]}, "", longest)
 	plan.Arrivals, plan.Ramp = holdfast.Constant, 0
 	plan.Rate, plan.Watch = 1, []load.Watch{{Pid: victim.Pid, Ticks: victim.Ticks}}
 	return plan

@@ -18,7 +18,7 @@ import (
 // than too short. Where there is an entry, an error may have come after the fault:
 // it is to be undone.
 func (p *proving) strike(ctx context.Context, mode holdfast.ModeName, fault holdfast.Fault, victim holdfast.Victim) (entry warden.EntryID, at time.Duration, err error) {
-	if entry, err = p.copy.warden.Arm(ctx, warden.Entry{Fault: fault.Name(), Victim: victim}); err != nil {
+	if entry, err = p.arm(ctx, fault, victim); err != nil {
 		return 0, 0, err
 	}
 	at = proc.Now()
@@ -29,6 +29,16 @@ func (p *proving) strike(ctx context.Context, mode holdfast.ModeName, fault hold
 		return entry, at, err
 	}
 	return entry, at, p.copy.client.Injected(ctx, event.FaultInjected{Mode: mode, Fault: fault.Name(), ID: victim.ID})
+}
+
+// arm writes a fault down with its undo. What cannot be written down is not made:
+// nobody could put it back.
+func (p *proving) arm(ctx context.Context, fault holdfast.Fault, victim holdfast.Victim) (warden.EntryID, error) {
+	entry, err := p.copy.warden.Arm(ctx, warden.Entry{Fault: fault.Name(), Victim: victim})
+	if err != nil {
+		return 0, fmt.Errorf("nothing was broken, because how to put it back could not be written down below %s: %w", filepath.Dir(p.copy.ledger), err)
+	}
+	return entry, nil
 }
 
 // choose finds out whom the fault strikes: one replica, or everything that there
@@ -42,6 +52,7 @@ func (d *drilling) choose(ctx context.Context) error {
 			return fmt.Errorf("%s has no process that can be struck", name)
 		}
 		d.victim = holdfast.Victim{ID: l.started.ID, Address: l.started.Address, Pid: l.started.Pid, Ticks: l.started.Ticks}
+		d.victim.Data, _ = proc.Variable(l.started.Pid, "DATA_DIR")
 	}
 	if _, ok := d.fault.(holdfast.Leased); ok {
 		d.victim.Proxy, d.victim.Spare = filepath.Join(d.copy.dir, proxy.SocketName), spare(d.service)

@@ -18,10 +18,11 @@ func tolls(results []load.Result) []report.Toll {
 		if !result.Hurt() {
 			continue
 		}
-		at := slices.IndexFunc(all, func(t report.Toll) bool { return t.Route == result.Target })
+		method, route := asked(result)
+		at := slices.IndexFunc(all, func(t report.Toll) bool { return t.Method == method && t.Route == route })
 		if at < 0 {
 			at = len(all)
-			all = append(all, report.Toll{Method: "GET", Route: result.Target})
+			all = append(all, report.Toll{Method: method, Route: route})
 		}
 		if result.Failed {
 			all[at].Failed++

@@ -11,8 +11,8 @@ import (
 )
 
 func TestTheHurtAreCountedByWhatTheyAskedFor(t *testing.T) {
-	results := []load.Result{{Target: "a"}, {Target: "b", Late: true}, {Target: "c", Failed: true}, {Target: "c", Failed: true}, {Target: "b", Failed: true}, {Target: "c", Late: true}}
-	want := []report.Toll{{Method: "GET", Route: "c", Failed: 2, Late: 1}, {Method: "GET", Route: "b", Failed: 1, Late: 1}}
+	results := []load.Result{{Target: "a"}, {Target: "b", Late: true}, {Target: "c", Failed: true}, {Target: "c", Failed: true}, {Target: "b", Failed: true}, {Target: "c", Late: true}, {Target: "cache", Bare: true, Failed: true}}
+	want := []report.Toll{{Method: "GET", Route: "c", Failed: 2, Late: 1}, {Method: "GET", Route: "b", Failed: 1, Late: 1}, {Method: "connect", Route: "cache", Failed: 1}}
 	if diff := cmp.Diff(want, tolls(results)); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}

@@ -43,15 +43,22 @@ type witness struct {
 // a load of its own.
 func witnesses() map[holdfast.FaultName]witness {
 	return map[holdfast.FaultName]witness{
-		"kill":    {saw: (*drilling).sawExit, lacks: "the end of"},
-		"storm":   {saw: (*drilling).sawStorm, lacks: "each end of"},
-		"stop":    {saw: (*drilling).sawStop, lacks: "a stop of"},
-		"delay":   {shows: showsDelay},
-		"fail":    {shows: showsStatus},
-		"halve":   {shows: anyFailed(load.CutShort, "half an answer")},
-		"reset":   {shows: anyFailed(load.Broken, "a reset")},
-		"refuse":  {shows: anyFailed(load.Refused, "a refusal")},
-		"silence": {shows: showsSilence},
+		"kill":  {saw: (*drilling).sawExit, lacks: "the end of"},
+		"storm": {saw: (*drilling).sawStorm, lacks: "each end of"},
+		"exit":  {saw: (*drilling).sawExit, lacks: "the end of"},
+		"oom":   {saw: (*drilling).sawKillForMemory, lacks: "the kernel's killing for want of memory of"},
+		"stop":  {saw: (*drilling).sawStop, lacks: "a stop of"},
+		"hold":  {saw: (*drilling).sawStop, lacks: "a stop of"},
+		// It is measured first what the victim uses, and the kernel counts by seconds.
+		"starve":    {saw: (*drilling).sawThrottling, lacks: "the kernel's throttling of", within: 2 * witnessSoon},
+		"delay":     {shows: showsDelay},
+		"disk-slow": {shows: showsLateness},
+		"disk-full": {shows: showsStatus},
+		"fail":      {shows: showsStatus},
+		"halve":     {shows: anyFailed(load.CutShort, "half an answer")},
+		"reset":     {shows: anyFailed(load.Broken, "a reset")},
+		"refuse":    {shows: anyFailed(load.Refused, "a refusal")},
+		"silence":   {shows: showsSilence},
 		// Losing an edge is seen in two steps, the second of which begins late.
 		"sever": {shows: showsSevering, within: severRefuses + probePatience + witnessSoon},
 	}
@@ -74,6 +81,8 @@ func unseen(f facts) string {
 func (d *drilling) witness() string {
 	of := witnesses()[d.fault.Name()]
 	switch {
+	case d.unseen:
+		return ""
 	case of.saw != nil:
 		return of.saw(d)
 	case of.shows != nil:
@@ -141,6 +150,18 @@ func showsDelay(probed []load.Probed) string {
 		if one.Status != 0 && one.Took >= time.Duration(mostOfIt*float64(delay)) {
 			return "an answer after " + event.Short(one.Took)
 		}
+	}
+	return ""
+}
+
+// showsLateness is showsDelay of what may take several delays: calls that wait for
+// each other are not answered within the patience of who asks.
+func showsLateness(probed []load.Probed) string {
+	if seen := showsDelay(probed); seen != "" {
+		return seen
+	}
+	if slices.ContainsFunc(probed, func(p load.Probed) bool { return p.Failed == load.NoAnswer }) {
+		return "no answer within " + event.Short(probePatience)
 	}
 	return ""
 }

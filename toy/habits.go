@@ -31,6 +31,7 @@ type habits struct {
 	work        time.Duration
 	adjustable  bool
 	flood       int
+	writes      bool
 
 	// Of carts, which only a cart has, and only with a store.
 	store      string        // a file, or "memory"; empty: it keeps none
@@ -52,6 +53,7 @@ func parse(name string, args []string, out io.Writer) (habits, error) {
 	flags.DurationVar(&h.work, "work", 0, "take this long for each answer but /healthz")
 	flags.BoolVar(&h.adjustable, "adjustable", false, "let PUT /manners?fail-share=0.3&delay=1s change how it answers")
 	flags.IntVar(&h.flood, "flood", 0, "print this many `lines` of 100 bytes per second")
+	flags.BoolVar(&h.writes, "write", false, "write a line to a file in $DATA_DIR for each answer but /healthz")
 	flags.StringVar(&h.store, "store", "", "keep carts in this `file`, which replicas can share, or in their own memory (cart only)")
 	flags.DurationVar(&h.storeLate, "store-late", 0, "store what is put into a cart only this long after it was acknowledged")
 	flags.DurationVar(&h.answerLate, "answer-late", 0, "acknowledge what is put into a cart only this long after it was stored")

@@ -50,6 +50,11 @@ func Run(ctx context.Context, args []string, getenv func(string) string, stdout 
 	if err != nil {
 		return err
 	}
+	if habits.writes {
+		if handler, err = stored(handler, getenv("DATA_DIR")); err != nil {
+			return err
+		}
+	}
 	if habits.ignoreTerm {
 		signal.Ignore(syscall.SIGTERM, syscall.SIGINT) // for whoever else asked to be notified, too
 	} else {

@@ -77,14 +77,14 @@ func TestEveryFaultThatIsLeftIsFound(t *testing.T) {
 			s := struckBy(t, f, faulttest.OneVictim(t, effect))
 			w := start(t, s)
 			known := func(string) bool { return true }
-			before, err := TakeSnapshot(s.ledger(), known)
+			before, err := TakeSnapshot(s.ledger(), known, nil)
 			if err != nil {
 				t.Fatal(err)
 			}
 			if err := strikeVictim(t.Context(), w, s); err != nil {
 				t.Fatal(err)
 			}
-			after, err := TakeSnapshot(s.ledger(), known)
+			after, err := TakeSnapshot(s.ledger(), known, nil)
 			if left := Residue(before, after); err != nil || len(left) != 1 {
 				t.Errorf("residue %q, %v; want the fault that is not undone", left, err)
 			}
@@ -94,7 +94,7 @@ func TestEveryFaultThatIsLeftIsFound(t *testing.T) {
 			if err := w.Undone(t.Context(), 1); err != nil {
 				t.Fatal(err)
 			}
-			after, err = TakeSnapshot(s.ledger(), known)
+			after, err = TakeSnapshot(s.ledger(), known, nil)
 			if left := Residue(before, after); err != nil || len(left) > 0 {
 				t.Errorf("residue %q, %v; want none", left, err)
 			}

@@ -14,6 +14,7 @@ import (
 	"holdfast"
 	"holdfast/fault"
 	"holdfast/fault/faulttest"
+	"holdfast/internal/proc"
 )
 
 // Whoever of a run is taken away in the middle of a fault, dead or alive but
@@ -331,5 +332,88 @@ func TestALedgerIsUsedOnce(t *testing.T) {
 	case <-w.Lost():
 		t.Errorf("the first warden was lost of it: %v", w.Why())
 	default:
+	}
+}
+
+// An end of the keeper that was announced is no loss: the next one is started and
+// holds the copy's lifeline. One that was not announced, or after a moment, or a
+// second one, is.
+func TestAKeeperWhoseEndIsMeantIsReplaced(t *testing.T) {
+	t.Parallel()
+	s := newStage(t, "obedient")
+	w := start(t, s)
+	first, _ := w.Keeper()
+	if err := w.Expect(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	kill(first)
+	faulttest.Eventually(t, "the next keeper is heard of", func() bool { next, _ := w.Keeper(); return next != first && next.alive() })
+	second, since := w.Keeper()
+	if took := proc.Now() - since; took < 0 || took > faulttest.Lease || w.Why() != nil {
+		t.Errorf("heard of %s ago, lost: %v", took, w.Why())
+	}
+	faulttest.Eventually(t, "it serves", func() bool { return slices.Contains(s.processes(), second) })
+	if account, err := readAccount(s.ledger()); err != nil || account.keeper != second {
+		t.Errorf("the ledger has the keeper %+v, %v; want %+v", account.keeper, err, second)
+	}
+	kill(second)
+	faulttest.Eventually(t, "the loss is told", func() bool { return w.Why() != nil })
+	if !strings.Contains(w.Why().Error(), "keeper ended") {
+		t.Errorf("lost because %v", w.Why())
+	}
+	w.Close(t.Context())
+	faulttest.Eventually(t, "nothing of the copy lives", func() bool { return s.over(true) })
+}
+
+func TestAMeantEndIsMeantForAMomentOnly(t *testing.T) {
+	t.Parallel()
+	s := newStage(t, "obedient")
+	w := start(t, s)
+	if err := w.Expect(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	pause(t.Context(), (keeperMeant+2)*beatEvery)
+	keeper, _ := w.Keeper()
+	kill(keeper)
+	faulttest.Eventually(t, "the loss is told", func() bool { return w.Why() != nil })
+	w.Close(t.Context())
+	if !s.over(true) {
+		t.Error("something of the copy lives")
+	}
+}
+
+// The copy dies with the warden also after its keeper was replaced on purpose, and
+// when the warden dies in the very moment in which there is none.
+func TestACopyWithAnotherKeeperDiesWithTheWardenToo(t *testing.T) {
+	t.Parallel()
+	for what, strike := range map[string]func(t *testing.T, w *Warden, keeper, warden Identity){
+		"after": func(t *testing.T, w *Warden, keeper, warden Identity) {
+			kill(keeper)
+			faulttest.Eventually(t, "the next keeper runs", func() bool { next, _ := w.Keeper(); return next != keeper && next.alive() })
+			kill(warden)
+		},
+		"in between": func(_ *testing.T, _ *Warden, keeper, warden Identity) {
+			syscall.Kill(warden.Pid, syscall.SIGSTOP) // it shall not see the end of the keeper
+			kill(keeper)
+			kill(warden)
+		},
+	} {
+		t.Run(what, func(t *testing.T) {
+			t.Parallel()
+			s := newStage(t, "obedient")
+			w := start(t, s)
+			keeper, _ := w.Keeper()
+			warden := s.run(t).Warden
+			if err := w.Expect(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			strike(t, w, keeper, warden)
+			faulttest.Eventually(t, "the loss is told", func() bool { return w.Why() != nil })
+			w.Close(t.Context())
+			faulttest.Eventually(t, "nothing of the copy lives", func() bool { return s.over(false) })
+			if healed, err := Heal(t.Context(), s.Dir, faults()); err != nil || !healed.Clean() {
+				t.Errorf("there was work left for heal: %+v, %v", healed, err)
+			}
+		})
 	}
 }

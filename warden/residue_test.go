@@ -37,6 +37,16 @@ func TestResidue(t *testing.T) {
 			after:  Snapshot{Processes: []Seen{seen(1, "catalog-1#1", "T", true)}},
 			want:   []string{"catalog-1#1 (pid 1) is stopped"},
 		},
+		"held by a tracer that nobody ended": {
+			before: Snapshot{Processes: []Seen{seen(1, "catalog-1#1", "S", true)}},
+			after:  Snapshot{Processes: []Seen{seen(1, "catalog-1#1", "t", true)}},
+			want:   []string{"catalog-1#1 (pid 1) is stopped"},
+		},
+		"under a name of its own": {
+			before: Snapshot{Left: []string{"the control group a"}},
+			after:  Snapshot{Left: []string{"the control group a", "the control group b"}},
+			want:   []string{"the control group b is still there"},
+		},
 		"not undone": {
 			after: Snapshot{Open: []Entry{{ID: 3, Fault: "kill", Victim: holdfast.Victim{ID: holdfast.ReplicaID{Service: "catalog", Ordinal: 1, Incarnation: 1}}}}},
 			want:  []string{"kill on catalog-1#1 (pid 0) is not undone"},
@@ -53,7 +63,7 @@ func TestASnapshotSeesTheCopyAndItsFaults(t *testing.T) {
 	s := newStage(t, "obedient")
 	w := start(t, s)
 	known := func(name string) bool { return name == "catalog-1#1" }
-	before, err := TakeSnapshot(s.ledger(), known)
+	before, err := TakeSnapshot(s.ledger(), known, nil)
 	if err != nil || len(before.Processes) != 3 || len(before.Open) != 0 {
 		t.Fatalf("%+v, %v; want the keeper, two replicas and no fault", before, err)
 	}
@@ -62,7 +72,7 @@ func TestASnapshotSeesTheCopyAndItsFaults(t *testing.T) {
 	if err := strikeVictim(t.Context(), w, s); err != nil {
 		t.Fatal(err)
 	}
-	after, err := TakeSnapshot(s.ledger(), known)
+	after, err := TakeSnapshot(s.ledger(), known, nil)
 	if left := Residue(before, after); err != nil || len(left) != 2 {
 		t.Errorf("residue %q, %v; want a stopped process and a fault not undone", left, err)
 	}
@@ -71,7 +81,7 @@ func TestASnapshotSeesTheCopyAndItsFaults(t *testing.T) {
 		t.Fatal(err)
 	}
 	faulttest.Eventually(t, "nothing is left", func() bool {
-		after, err := TakeSnapshot(s.ledger(), known)
+		after, err := TakeSnapshot(s.ledger(), known, nil)
 		return err == nil && len(Residue(before, after)) == 0
 	})
 }

@@ -11,7 +11,8 @@
 //
 //	lost                        seen by            after   who puts back
 //	prove dead | stuck          warden: EOF | 2 s          the warden
-//	keeper dead | stuck         warden: SIGCHLD | 2.5 s    the warden
+//	keeper dead | stuck         warden: SIGCHLD | 2.5 s    the warden, unless its
+//	                                                       end was meant (Expect)
 //	warden dead | stuck         prove: EOF | 2 s, then     prove; the copy ends
 //	                            SIGKILL to the warden      by its lifeline
 //	prove and warden dead       the next start             Heal; the copy ends
@@ -63,6 +64,7 @@ type Warden struct {
 	entries  []Entry // armed; those not undone by prove's own word
 	copy     Copy
 	keeper   Identity
+	renewed  time.Duration // when we heard of it, by the boot clock
 	why      error
 	silent   int // ticks without an answer
 	patience int
@@ -154,8 +156,23 @@ func (w *Warden) StartCopy(ctx context.Context, copy Copy) error {
 	a, err := w.ask(ctx, order{Do: doCopy, Copy: &copy})
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.keeper = a.Keeper
+	w.keeper, w.renewed = a.Keeper, proc.Now()
 	return err
+}
+
+// Expect says that the copy's keeper is about to be ended on purpose. For 2 s its
+// end is no loss: the warden starts the next one, which takes over what the last
+// one started. Once, and only for that.
+func (w *Warden) Expect(ctx context.Context) error {
+	_, err := w.ask(ctx, order{Do: doExpect})
+	return err
+}
+
+// Keeper is the copy's keeper, and when it was heard to run.
+func (w *Warden) Keeper() (Identity, time.Duration) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.keeper, w.renewed
 }
 
 // Arm writes an entry down and returns when it is on disk. Only then may the
@@ -299,6 +316,9 @@ func (w *Warden) hear() {
 		w.silent = 0
 		if a.Last != nil {
 			w.last = a.Last
+		}
+		if a.N == 0 && a.Keeper != (Identity{}) {
+			w.keeper, w.renewed = a.Keeper, proc.Now()
 		}
 		if reply := w.waiting[a.N]; reply != nil {
 			reply <- a

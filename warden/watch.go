@@ -67,6 +67,7 @@ type watch struct {
 	ready  bool     // the keeper has written its first byte
 
 	proveSilent, keeperSilent int // ticks of ours without a sign of life
+	meant                     int // ticks for which the keeper's end is no loss
 
 	stopLooks int  // at a stop that was asked for
 	obeying   bool // prove has seen it, and puts back itself
@@ -145,7 +146,9 @@ func (w *watch) serve(ctx context.Context) Forced {
 			w.ready, w.keeperSilent = true, 0
 		case <-children:
 			if how, ended := w.keeperEnded(); ended {
-				return w.lose("the copy's keeper ended: " + how)
+				if why := w.replace(how); why != "" {
+					return w.lose(why)
+				}
 			}
 		case <-glance.C:
 			if why := w.stopped(); why != "" {
@@ -162,6 +165,7 @@ func (w *watch) serve(ctx context.Context) Forced {
 // silence counts one tick and says who has been silent for too long.
 func (w *watch) silence() string {
 	w.proveSilent++
+	w.meant = max(0, w.meant-1)
 	if w.proveSilent >= proveSilence {
 		return fmt.Sprintf("prove was silent for %v", proveSilence*beatEvery)
 	}
@@ -193,6 +197,29 @@ func (w *watch) keeperEnded() (how string, ended bool) {
 	return how, ended
 }
 
+// replace starts the next keeper where the end of the last was meant, or says why
+// it cannot be. For the moment in between nothing would end the copy by its
+// lifeline: were we lost in it, prove would end it by its marks, and after prove
+// heal.
+func (w *watch) replace(how string) (why string) {
+	if w.meant == 0 {
+		return "the copy's keeper ended: " + how
+	}
+	w.meant = 0
+	w.bond.Close()
+	keeper, bond, err := w.copy.start()
+	if err != nil {
+		return "the copy's next keeper could not be started: " + err.Error()
+	}
+	w.keeper, w.bond, w.ready, w.keeperSilent = keeper, bond, false, 0
+	w.readers.Go(func() { w.listen(bond) })
+	if err := w.book.write(line{State: isKeeper, Keeper: &w.keeper}); err != nil {
+		return err.Error()
+	}
+	send(w.conn, answer{Keeper: w.keeper})
+	return ""
+}
+
 // reply carries an order out and answers. An answer that cannot be sent is the
 // loss of prove, which its silence or its end will show.
 func (w *watch) reply(o order) {
@@ -222,6 +249,12 @@ func (w *watch) obey(o order) (answer, error) {
 		return w.arm(o)
 	case doInjected:
 		return answer{}, w.book.write(line{State: isInjected, ID: o.ID})
+	case doExpect:
+		if w.bond == nil {
+			return answer{}, errors.New("expect: there is no copy")
+		}
+		w.meant = keeperMeant
+		return answer{}, nil
 	case doUndone:
 		return answer{}, w.book.write(line{State: isUndone, ID: o.ID, By: byProve, Final: true})
 	}
@@ -258,7 +291,8 @@ func (w *watch) startCopy(o order) (a answer, err error) {
 	if err != nil {
 		return a, err
 	}
-	w.readers.Go(func() { w.listen(w.bond) })
+	bond := w.bond
+	w.readers.Go(func() { w.listen(bond) })
 	return answer{Keeper: w.keeper}, w.book.write(line{State: isKeeper, Keeper: &w.keeper})
 }
 

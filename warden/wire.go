@@ -23,6 +23,7 @@ const (
 	proveSilence  = 8  // ticks, 2 s
 	keeperSilence = 10 // ticks, 2.5 s: the keeper writes every 500 ms
 	keeperStart   = 20 // ticks, 5 s until its first byte; nothing can be injected before
+	keeperMeant   = 8  // ticks, 2 s in which its end is meant, once that is said
 	wardenStart   = 40 // ticks, 10 s until its first answer
 
 	lostGrace  = time.Second      // for the copy to end by itself when somebody was lost
@@ -71,6 +72,7 @@ const (
 	doArm      verb = "arm"
 	doInjected verb = "injected"
 	doUndone   verb = "undone"
+	doExpect   verb = "expect"
 	doClose    verb = "close"
 	doObey     verb = "obey"
 )
@@ -87,7 +89,8 @@ type order struct {
 }
 
 // An answer is one line back. N is the order's; without one it is news: Lost
-// when the warden begins to end everything unasked, Last when it has.
+// when the warden begins to end everything unasked, Last when it has, Keeper when
+// it has started the next one.
 type answer struct {
 	N      uint64   `json:"n,omitempty"`
 	ID     EntryID  `json:"id,omitempty"`

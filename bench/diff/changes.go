@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"holdfast"
@@ -79,14 +80,14 @@ func compareChanges(ctx context.Context, rounds int) (good bool, err error) {
 		if err := rewrite(built, before); err != nil {
 			return false, err
 		}
-		base, err := prove(ctx, built, drilled()...)
+		base, err := prepared(ctx, built, func(run report.Run) bool { return run.Verdict == holdfast.Pass }, drilled()...)
 		if err != nil {
 			return false, err
 		}
 		if err := rewrite(built, after); err != nil {
 			return false, err
 		}
-		run, err := prove(ctx, built, append(drilled(), "--against", string(base.ID))...)
+		run, err := prepared(ctx, built, decided, append(drilled(), "--against", string(base.ID))...)
 		if err != nil {
 			return false, err
 		}
@@ -100,6 +101,30 @@ func compareChanges(ctx context.Context, rounds int) (good bool, err error) {
 	all := rounds * len(changes())
 	fmt.Printf("named    %d of %d changes\nbesides  %d\n", named, all, others)
 	return named == all && others == 0, nil
+}
+
+// attempts bounds how often a run is made again.
+const attempts = 4
+
+// prepared proves until a run is one that can be compared, and says each time that
+// it was not. What a comparison says is never a reason: a base that fails by
+// itself, and a drill that decided nothing, are.
+func prepared(ctx context.Context, built *rig.Rig, good func(report.Run) bool, args ...string) (report.Run, error) {
+	for range attempts {
+		run, err := prove(ctx, built, args...)
+		if err != nil || good(run) {
+			return run, err
+		}
+		fmt.Printf("  once more: %s %s\n", report.Counted(verdicts(run)), run.Reason)
+	}
+	return report.Run{}, fmt.Errorf("%d runs could not be used: this machine is too busy", attempts)
+}
+
+// decided tells whether every drill of a run came to PASS or FAIL.
+func decided(run report.Run) bool {
+	return len(run.Drills) > 0 && !slices.ContainsFunc(run.Drills, func(d report.Drill) bool {
+		return d.Verdict != holdfast.Pass && d.Verdict != holdfast.Fail
+	})
 }
 
 // told prints a comparison, and counts the changes that it names and whatever else

@@ -102,7 +102,13 @@ func (h *house) run(args ...string) said {
 // start starts the program. A test that ends before it ends it as Ctrl-C does.
 func (h *house) start(args ...string) *underway {
 	h.t.Helper()
-	r := &underway{t: h.t, ended: make(chan struct{}), cmd: exec.Command(h.program, args...)}
+	return h.startProgram(h.program, args...)
+}
+
+// startProgram starts what in turn becomes the program.
+func (h *house) startProgram(program string, args ...string) *underway {
+	h.t.Helper()
+	r := &underway{t: h.t, ended: make(chan struct{}), cmd: exec.Command(program, args...)}
 	r.cmd.Dir = h.dir
 	r.cmd.Env = append(os.Environ(), h.environ...)
 	r.cmd.Stdout, r.cmd.Stderr = &r.stdout, &r.stderr

@@ -153,7 +153,7 @@ func (p proving) file(ctx context.Context, name string, modes []string) (report.
 	if rate := o.System.Load.Rate; p.byFile && rate > 0 {
 		o.Rate = rate
 	}
-	if o.Modes, err = pick(o.System, modes); err != nil {
+	if o.Modes, err = pick(p.drillable(o.System), modes); err != nil {
 		return report.Run{}, exit(exitUsage, err)
 	}
 	if o.Modes, err = p.faults.of(o.Modes); err != nil {
@@ -386,25 +386,34 @@ func (p proving) dryRun(ctx context.Context, o prove.Options, state stateDir) er
 
 // pick finds the named modes: "catalog.crash", "catalog" for all of a service,
 // "crash" for all of a kind, "holdfast" for those of Holdfast itself.
-func pick(system *holdfast.System, names []string) ([]holdfast.FailureMode, error) {
+func pick(all []holdfast.FailureMode, names []string) ([]holdfast.FailureMode, error) {
 	if len(names) == 0 {
-		return drillable(system), nil
+		return all, nil
 	}
 	var picked []holdfast.FailureMode
 	for _, name := range names {
 		found := slices.Collect(func(yield func(holdfast.FailureMode) bool) {
-			for _, mode := range drillable(system) {
+			for _, mode := range all {
 				if (string(mode.Name) == name || mode.Strikes.Role == "" && string(mode.Strikes.Service) == name || mode.Strikes.Role != "" && mode.Strikes.String() == name || string(mode.Kind) == name) && !yield(mode) {
 					return
 				}
 			}
 		})
 		if len(found) == 0 {
-			return nil, fmt.Errorf("there is no failure mode %q\n  next: one of %s", name, modeNames(system))
+			return nil, fmt.Errorf("there is no failure mode %q\n  next: one of %s", name, modeNames(all))
 		}
 		picked = append(picked, found...)
 	}
 	return picked, nil
+}
+
+// drillable are the modes that a run may drill. What runs in earnest is no part of
+// what Holdfast itself is drilled under: it would be loaded for nothing.
+func (p proving) drillable(system *holdfast.System) []holdfast.FailureMode {
+	if p.options.Live {
+		return system.Modes
+	}
+	return drillable(system)
 }
 
 // drillable are the failure modes of a system, and those of Holdfast itself under
@@ -413,9 +422,9 @@ func drillable(system *holdfast.System) []holdfast.FailureMode {
 	return slices.Concat(system.Modes, mode.OfHoldfast(system))
 }
 
-func modeNames(system *holdfast.System) string {
+func modeNames(all []holdfast.FailureMode) string {
 	var names []string
-	for _, mode := range drillable(system) {
+	for _, mode := range all {
 		names = append(names, string(mode.Name))
 	}
 	return strings.Join(names, ", ")

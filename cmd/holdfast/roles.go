@@ -12,10 +12,13 @@ import (
 
 	"holdfast"
 	"holdfast/fault"
+	"holdfast/fault/hog"
+	"holdfast/fault/tracer"
 	"holdfast/gateway"
 	"holdfast/internal/unixsock"
 	"holdfast/keeper"
 	"holdfast/load"
+	"holdfast/prove"
 	"holdfast/toy"
 	"holdfast/warden"
 )
@@ -24,7 +27,7 @@ import (
 // demo's services. Nobody types them.
 func roleCommands() []*cobra.Command {
 	return []*cobra.Command{
-		keeperCommand(), agentCommand(), gatewayCommand(), proxyCommand(), wardenCommand(), loadCommand(), toyCommand(), enterCommand(),
+		keeperCommand(), agentCommand(), gatewayCommand(), proxyCommand(), wardenCommand(), loadCommand(), tracerCommand(), hogCommand(), toyCommand(), enterCommand(),
 	}
 }
 
@@ -47,6 +50,7 @@ func keeperCommand() *cobra.Command {
 		options := keeper.Options{State: *flag, Log: os.Stderr, Enter: []string{self, "enter"}}
 		if *private {
 			agent = append(agent, "--private")
+			options.Guests = []string{prove.LoadName}
 			options.Lifeline = os.NewFile(warden.LifelineFD, "lifeline")
 		}
 		options.Roles = []keeper.Role{
@@ -198,6 +202,30 @@ func loadCommand() *cobra.Command {
 		Use: "load", Args: cobra.NoArgs, Short: "ask as users do (started by prove)",
 		RunE: func(c *cobra.Command, _ []string) error {
 			if err := load.Run(c.Context(), os.Stdin, os.Stdout); err != nil {
+				return exit(exitCouldNot, err)
+			}
+			return nil
+		},
+	}
+}
+
+func tracerCommand() *cobra.Command {
+	return &cobra.Command{
+		Use: tracer.Verb, Short: "hold a process by ptrace (started by prove)", DisableFlagParsing: true,
+		RunE: func(_ *cobra.Command, args []string) error {
+			if err := tracer.Run(args); err != nil {
+				return exit(exitCouldNot, err)
+			}
+			return nil
+		},
+	}
+}
+
+func hogCommand() *cobra.Command {
+	return &cobra.Command{
+		Use: hog.Verb, Short: "take the memory of a control group (started by prove)", DisableFlagParsing: true,
+		RunE: func(_ *cobra.Command, args []string) error {
+			if err := hog.Run(args); err != nil {
 				return exit(exitCouldNot, err)
 			}
 			return nil

@@ -63,6 +63,7 @@ func TestWhatFailedBeforeIsJudgedAsAskedFor(t *testing.T) {
 	s, before := h.decided()
 	s.exits(exitFound)
 	h.run("prove", "crash", "--against", string(before.ID)).exits(exitFound).tells("FAIL", "against  "+string(before.ID), "fails as it did before")
+	h.run("runs", "show", string(before.ID), "--format", "github").exits(exitGood).tells("::error file=holdfast.yaml,line=4,col=3,endColumn=10,title=catalog.crash::")
 	s, run := h.decided("--against", string(before.ID), "--fail-on", "broken")
 	s.exits(exitGood)
 	if run.Verdict != holdfast.Fail || run.Against.Deltas[0].What != report.Same {

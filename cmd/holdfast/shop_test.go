@@ -32,7 +32,7 @@ func TestTheDemosStoryFitsItsFile(t *testing.T) {
 			t.Errorf("the demo drills no %s", kind)
 		}
 	}
-	picked, err := pick(system, drilled)
+	picked, err := pick(system.Modes, drilled)
 	if err != nil || len(picked) < 20 || len(picked) != len(drilled) || drilled[len(drilled)-1] != demoFails {
 		t.Errorf("%d of %d modes were picked: %v", len(picked), len(drilled), err)
 	}

@@ -8,6 +8,7 @@
 package faulttest
 
 import (
+	"bufio"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -15,11 +16,15 @@ import (
 	"os/exec"
 	"runtime"
 	"slices"
+	"strconv"
+	"strings"
 	"syscall"
 	"testing"
 	"time"
 
 	"holdfast"
+	"holdfast/fault/hog"
+	"holdfast/fault/tracer"
 	"holdfast/internal/proc"
 )
 
@@ -39,6 +44,7 @@ type Effect struct {
 	Bitten func(holdfast.Victim) bool // it is true of this victim
 	Healed func(holdfast.Victim) bool // nothing of it is left
 	Struck Struck
+	Traced bool // a tracer makes it
 }
 
 // Struck is what a fault strikes.
@@ -46,6 +52,7 @@ type Struck uint8
 
 const (
 	Process Struck = iota // one process and its group
+	Disk                  // one that writes to its data directory for every answer
 	InPath                // one incarnation, in the path to it
 	Service               // every incarnation of a service, in the paths to them
 )
@@ -57,7 +64,13 @@ func Main(faults ...holdfast.Fault) {
 	case len(os.Args) == 3 && os.Args[1] == proxyVerb:
 		exit(actProxy(os.Args[2]))
 	case len(os.Args) == 2 && os.Args[1] == serveVerb:
-		exit(actServer())
+		exit(actServer(""))
+	case len(os.Args) == 3 && os.Args[1] == serveVerb:
+		exit(actServer(os.Args[2]))
+	case len(os.Args) == 3 && os.Args[1] == tracer.Verb:
+		exit(tracer.Run(os.Args[2:]))
+	case len(os.Args) == 3 && os.Args[1] == hog.Verb:
+		exit(hog.Run(os.Args[2:]))
 	case len(os.Args) == 4 && os.Args[1] == undoVerb:
 	default:
 		return
@@ -90,11 +103,18 @@ func Run(t *testing.T, make func() holdfast.Fault, effect Effect) {
 	t.Run("leaves a stranger with the pid alone", func(t *testing.T) { leavesStrangersAlone(t, make, effect) })
 	t.Run("is undone without having been injected", func(t *testing.T) { undoneUninjected(t, make, effect) })
 	t.Run("is undone by another process", func(t *testing.T) { undoneElsewhere(t, make, effect) })
-	if effect.Struck != Process {
+	if _, leased := make().(holdfast.Leased); leased {
 		t.Run("lapses when nobody renews it", func(t *testing.T) { lapses(t, make, effect) })
+	}
+	if effect.inPath() {
 		t.Run("does not outlive its proxy, nor wait for it", func(t *testing.T) { proxyLost(t, make, effect) })
 	}
+	if effect.Traced {
+		t.Run("does not outlive its tracer, nor wait for it", func(t *testing.T) { tracerLost(t, make, effect) })
+	}
 }
+
+func (e Effect) inPath() bool { return e.Struck == InPath || e.Struck == Service }
 
 // OneVictim makes one of the kind an effect is about, and ends it with the test.
 func OneVictim(t *testing.T, effect Effect) holdfast.Victim {
@@ -105,12 +125,16 @@ func OneVictim(t *testing.T, effect Effect) holdfast.Victim {
 // victims makes n of the kind an effect is about, which share all they can.
 func victims(t *testing.T, effect Effect, n int) []holdfast.Victim {
 	t.Helper()
-	if effect.Struck != Process {
+	if effect.inPath() {
 		return inPaths(t, effect.Struck, n)
 	}
 	var all []holdfast.Victim
 	for range n {
-		all = append(all, Victim(t))
+		if effect.Struck == Disk {
+			all = append(all, Writer(t))
+		} else {
+			all = append(all, Victim(t))
+		}
 	}
 	return all
 }
@@ -237,7 +261,7 @@ func unharmed(t *testing.T, bystander holdfast.Victim, effect Effect) {
 }
 
 // Victim starts a process that waits to be struck, and ends it with the test.
-func Victim(t *testing.T) holdfast.Victim {
+func Victim(t testing.TB) holdfast.Victim {
 	t.Helper()
 	if runtime.GOOS != "linux" {
 		t.Skip("a victim is told from a stranger by its start time, which needs Linux")
@@ -281,9 +305,46 @@ func Stopped(victim holdfast.Victim) bool {
 	return err == nil && state == "T" && proc.Alive(victim.Pid, victim.Ticks)
 }
 
+// Held tells whether the victim lives and a tracer has every thread of it stand
+// still.
+func Held(victim holdfast.Victim) bool {
+	tasks, err := os.ReadDir(fmt.Sprintf("/proc/%d/task", victim.Pid))
+	if err != nil || !proc.Alive(victim.Pid, victim.Ticks) {
+		return false
+	}
+	return !slices.ContainsFunc(tasks, func(task os.DirEntry) bool {
+		one, err := strconv.Atoi(task.Name())
+		if err != nil {
+			return true
+		}
+		state, err := proc.State(one)
+		return err == nil && state != "t"
+	})
+}
+
+// Writer starts a service that writes to its data directory for every answer, and
+// ends it with the test.
+func Writer(t testing.TB) holdfast.Victim {
+	t.Helper()
+	if runtime.GOOS != "linux" {
+		t.Skip("a victim is told from a stranger by its start time, which needs Linux")
+	}
+	victim := holdfast.Victim{ID: holdfast.ReplicaID{Service: "victim", Ordinal: 1, Incarnation: 1}, Data: t.TempDir()}
+	server, said := another(t, serveVerb, victim.Data)
+	line, err := bufio.NewReader(said).ReadString('\n')
+	if err == nil {
+		victim.Ticks, err = proc.Ticks(server.Process.Pid)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	victim.Pid, victim.Address = server.Process.Pid, strings.TrimSpace(line)
+	return victim
+}
+
 // Eventually waits until what is true, and fails the test when it does not
 // become so.
-func Eventually(t *testing.T, what string, holds func() bool) {
+func Eventually(t testing.TB, what string, holds func() bool) {
 	t.Helper()
 	deadline := time.NewTimer(patience)
 	defer deadline.Stop()

@@ -52,7 +52,9 @@ func actProxy(dir string) error {
 	return proxy.Run(ctx, control, proxy.Options{Record: filepath.Join(dir, "fronts.json"), Log: os.Stderr})
 }
 
-func actServer() error {
+// actServer answers. With a data directory it writes to a file there for every
+// answer but the health path's, and fails what it cannot write.
+func actServer(data string) error {
 	ctx, cancel := untilInputEnds()
 	defer cancel()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
@@ -60,7 +62,21 @@ func actServer() error {
 		return err
 	}
 	fmt.Println(listener.Addr())
-	server := &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, answer) })}
+	store := io.Discard
+	if data != "" {
+		if store, err = os.Create(filepath.Join(data, "orders")); err != nil {
+			return err
+		}
+	}
+	server := &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path != HealthPath {
+			if _, err := io.WriteString(store, answer); err != nil {
+				http.Error(w, err.Error(), http.StatusInternalServerError)
+				return
+			}
+		}
+		io.WriteString(w, answer)
+	})}
 	stop := context.AfterFunc(ctx, func() { server.Close() })
 	defer stop()
 	if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
@@ -73,7 +89,7 @@ func actServer() error {
 const answer = "all is well here"
 
 // another starts the test binary as another process, in a group of its own.
-func another(t *testing.T, args ...string) (cmd *exec.Cmd, said io.Reader) {
+func another(t testing.TB, args ...string) (cmd *exec.Cmd, said io.Reader) {
 	t.Helper()
 	self, err := os.Executable()
 	if err != nil {
@@ -151,8 +167,12 @@ func inPaths(t *testing.T, struck Struck, n int) []holdfast.Victim {
 	return all
 }
 
-// front is where the path to a victim begins, or to the first of a service.
+// front is where the path to a victim begins, or to the first of a service. Where
+// no proxy stands, that is its own address.
 func front(victim holdfast.Victim) (string, error) {
+	if victim.Proxy == "" {
+		return victim.Address, nil
+	}
 	state, err := proxy.Dial(victim.Proxy).State(context.Background())
 	if err != nil {
 		return "", err
@@ -182,6 +202,24 @@ func ask(victim holdfast.Victim, path string, patience time.Duration) (status in
 		return got.StatusCode, time.Since(began), err
 	}
 	return got.StatusCode, time.Since(began), nil
+}
+
+// groupsOf are the control groups that are named for a victim.
+func groupsOf(victim holdfast.Victim) (dirs []string) {
+	suffix := fmt.Sprintf("-%d-%d", victim.Pid, victim.Ticks)
+	filepath.WalkDir("/sys/fs/cgroup", func(path string, entry os.DirEntry, err error) error {
+		if err == nil && entry.IsDir() && strings.Contains(filepath.Base(path), suffix) {
+			dirs = append(dirs, path)
+		}
+		return nil
+	})
+	return dirs
+}
+
+// ownGroup tells whether a victim is in one of them, by what the kernel says of it.
+func ownGroup(victim holdfast.Victim) bool {
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/cgroup", victim.Pid))
+	return err == nil && strings.Contains(string(text), fmt.Sprintf("-%d-%d", victim.Pid, victim.Ticks))
 }
 
 // Effects says of every fault of the catalogue how it is seen from outside.
@@ -217,8 +255,23 @@ func Effects() map[holdfast.FaultName]Effect {
 	}
 	return map[holdfast.FaultName]Effect{
 		"kill":  {Bitten: dead, Healed: dead}, // what is dead is not put back
-		"storm": {Bitten: dead, Healed: dead}, // what is dead is not put back
-		"stop":  {Bitten: Stopped, Healed: func(v holdfast.Victim) bool { return !dead(v) && !Stopped(v) }},
+		"storm": {Bitten: dead, Healed: dead},
+		"exit":  {Bitten: dead, Healed: dead},
+		"oom":   {Bitten: dead, Healed: func(v holdfast.Victim) bool { return dead(v) && len(groupsOf(v)) == 0 }},
+		"starve": {
+			Bitten: func(v holdfast.Victim) bool { return len(groupsOf(v)) == 1 && ownGroup(v) },
+			Healed: func(v holdfast.Victim) bool { return len(groupsOf(v)) == 0 && !dead(v) },
+		},
+		"hold": {Bitten: Held, Healed: func(v holdfast.Victim) bool { return !dead(v) && !Held(v) }, Traced: true},
+		"disk-full": {Bitten: func(v holdfast.Victim) bool {
+			status, _, err := ask(v, "/", long)
+			return err == nil && status == http.StatusInternalServerError && spared(v)
+		}, Healed: well, Struck: Disk, Traced: true},
+		"disk-slow": {Bitten: func(v holdfast.Victim) bool {
+			status, took, err := ask(v, "/", long)
+			return err == nil && status == http.StatusOK && took >= time.Second && spared(v)
+		}, Healed: well, Struck: Disk, Traced: true},
+		"stop": {Bitten: Stopped, Healed: func(v holdfast.Victim) bool { return !dead(v) && !Stopped(v) }},
 		"delay": inPath(func(v holdfast.Victim) bool {
 			status, took, err := ask(v, "/", long)
 			return err == nil && status == http.StatusOK && took >= time.Second
@@ -243,7 +296,7 @@ func lapses(t *testing.T, make func() holdfast.Fault, effect Effect) {
 	t.Parallel()
 	leased, ok := make().(holdfast.Leased)
 	if !ok {
-		t.Fatal("a fault in a path must be leased: an injector that is stuck loses too")
+		t.Fatal("it is not leased")
 	}
 	victim := victims(t, effect, 1)[0]
 	if err := leased.Renew(t.Context(), victim); err == nil {
@@ -282,6 +335,34 @@ func renewed(t *testing.T, leased holdfast.Leased, victim holdfast.Victim, lengt
 			return last
 		case <-tick.C:
 		}
+	}
+}
+
+// tracerLost takes the tracer away: dead, it has let go, and stopped, it is ended
+// by an undo that does not wait for it, and renewed by nobody.
+func tracerLost(t *testing.T, make func() holdfast.Fault, effect Effect) {
+	t.Parallel()
+	leased := make().(holdfast.Leased)
+	for _, loss := range []syscall.Signal{syscall.SIGKILL, syscall.SIGSTOP} {
+		victim := victims(t, effect, 1)[0]
+		if err := leased.Inject(t.Context(), victim); err != nil {
+			t.Fatal(err)
+		}
+		Eventually(t, "the fault bites", func() bool { return effect.Bitten(victim) })
+		by, err := proc.Tracer(victim.Pid)
+		if err != nil || by == 0 {
+			t.Fatalf("traced by %d: %v", by, err)
+		}
+		syscall.Kill(by, loss)
+		Eventually(t, "it is not renewed any more", func() bool { return leased.Renew(t.Context(), victim) != nil })
+		if loss == syscall.SIGKILL {
+			Eventually(t, "nothing of the fault is left", func() bool { return effect.Healed(victim) })
+		}
+		began := time.Now()
+		if err := leased.Undo(t.Context(), victim); err != nil || time.Since(began) > 1500*time.Millisecond {
+			t.Errorf("after the tracer's %v undone after %v: %v", loss, time.Since(began), err)
+		}
+		Eventually(t, "nothing of the fault is left", func() bool { return effect.Healed(victim) })
 	}
 }
 

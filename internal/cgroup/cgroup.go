@@ -59,7 +59,7 @@ func (t Tree) Can(c Controller) (version int, why string) {
 // Find looks at this machine. root is "/" but in tests.
 func Find(root string) Tree {
 	t := Tree{branches: map[Controller]branch{}, why: map[Controller]string{}}
-	mounts, own := mounted(root), memberships(root)
+	mounts, own := mounted(root), memberships(root, "self")
 	for _, c := range Controllers() {
 		b, err := find(root, c, mounts, own)
 		if err != nil {

@@ -66,17 +66,7 @@ func Holds(dirs []string, pid int) bool {
 // OutOfMemory tells whether the kernel has ended a process in a group at its
 // limit of memory.
 func OutOfMemory(dirs []string) bool {
-	return slices.ContainsFunc(dirs, func(dir string) bool {
-		for _, name := range []string{"memory.events", "memory.oom_control"} { // of version 2, of version 1
-			text, _ := os.ReadFile(filepath.Join(dir, name)) // a directory of another controller has neither
-			for line := range strings.Lines(string(text)) {
-				if count, found := strings.CutPrefix(strings.TrimSpace(line), "oom_kill "); found && count != "0" {
-					return true
-				}
-			}
-		}
-		return false
-	})
+	return slices.ContainsFunc(dirs, func(dir string) bool { return Killed(dir) > 0 })
 }
 
 // Seal keeps a group from growing: nothing in it can start anything any more, so

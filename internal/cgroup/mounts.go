@@ -46,10 +46,10 @@ func mounted(root string) []mount {
 	return all
 }
 
-// memberships are the groups this process is in, by controller; "" is that of
-// version 2.
-func memberships(root string) map[string]string {
-	text, _ := os.ReadFile(filepath.Join(root, "proc/self/cgroup"))
+// memberships are the groups a process is in, by controller; "" is that of version
+// 2. The process is a pid, or "self".
+func memberships(root, process string) map[string]string {
+	text, _ := os.ReadFile(filepath.Join(root, "proc", process, "cgroup"))
 	own := map[string]string{}
 	for line := range strings.Lines(string(text)) {
 		parts := strings.SplitN(strings.TrimSpace(line), ":", 3)

@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -119,18 +120,7 @@ func Parent(pid int) (int, error) {
 
 // User is whom a process runs as. The owner of its folder in /proc is not asked:
 // that of a process which lets nobody look into it is root.
-func User(pid int) (int, error) {
-	text, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/status")
-	if err != nil {
-		return 0, err
-	}
-	_, rest, _ := strings.Cut(string(text), "\nUid:")
-	uids := strings.Fields(rest)
-	if len(uids) == 0 {
-		return 0, fmt.Errorf("process %d: a status that names no user", pid)
-	}
-	return strconv.Atoi(uids[0])
-}
+func User(pid int) (int, error) { return statusNumber(pid, "Uid") }
 
 // Alive tells whether pid is still the process that began at ticks, and has not
 // ended unreaped. Its first thread may have: what it holds is let go with the last.
@@ -195,17 +185,77 @@ func Marked(keep, name string) (map[int]string, error) {
 
 // MarkOf reads the mark a process was started with.
 func MarkOf(pid int) (keep, name string, ok bool) {
-	environ, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/environ")
-	if err != nil {
+	value, found := Variable(pid, Mark)
+	if !found {
 		return "", "", false
 	}
-	for pair := range strings.SplitSeq(string(environ), "\x00") {
-		if value, found := strings.CutPrefix(pair, Mark+"="); found {
-			keep, name, ok = strings.Cut(value, "/")
-			return keep, name, ok
+	return strings.Cut(value, "/")
+}
+
+// Tracer is the process that traces another, or 0. The kernel names the thread that
+// does.
+func Tracer(pid int) (int, error) {
+	thread, err := statusNumber(pid, "TracerPid")
+	if err != nil || thread == 0 {
+		return 0, err
+	}
+	return statusNumber(thread, "Tgid")
+}
+
+// statusNumber is one number of /proc/PID/status.
+func statusNumber(pid int, name string) (int, error) {
+	text, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/status")
+	if err != nil {
+		return 0, err
+	}
+	_, rest, _ := strings.Cut(string(text), "\n"+name+":")
+	words := strings.Fields(rest)
+	if len(words) == 0 {
+		return 0, fmt.Errorf("process %d: a status without %s", pid, name)
+	}
+	return strconv.Atoi(words[0])
+}
+
+// Group lists the living processes of a process group.
+func Group(group int) ([]int, error) {
+	pids, err := All()
+	if err != nil {
+		return nil, err
+	}
+	return slices.DeleteFunc(pids, func(pid int) bool {
+		of, err := syscall.Getpgid(pid)
+		return err != nil || of != group
+	}), nil
+}
+
+// Consumed is how long the living processes of a group have run on a processor.
+func Consumed(group int) (total time.Duration) {
+	pids, _ := Group(group)
+	for _, pid := range pids {
+		tasks, _ := filepath.Glob("/proc/" + strconv.Itoa(pid) + "/task/*/schedstat")
+		for _, task := range tasks {
+			text, _ := os.ReadFile(task) // one that ended counts for nothing
+			first, _, _ := strings.Cut(string(text), " ")
+			ran, _ := strconv.ParseInt(first, 10, 64)
+			total += time.Duration(ran)
 		}
 	}
-	return "", "", false
+	return total
+}
+
+// Variable is the value of a variable in the environment that a process was
+// started with.
+func Variable(pid int, name string) (value string, ok bool) {
+	environ, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/environ")
+	if err != nil {
+		return "", false
+	}
+	for pair := range strings.SplitSeq(string(environ), "\x00") {
+		if value, ok = strings.CutPrefix(pair, name+"="); ok {
+			return value, true
+		}
+	}
+	return "", false
 }
 
 // A Handle holds on to one process: what it signals or waits for cannot be

@@ -42,6 +42,14 @@ func Listens(int) []uint16 { return nil }
 
 func MarkOf(int) (keep, name string, ok bool) { return "", "", false }
 
+func Tracer(int) (int, error) { return 0, errNeedsLinux }
+
+func Group(int) ([]int, error) { return nil, errNeedsLinux }
+
+func Consumed(int) time.Duration { return 0 }
+
+func Variable(int, string) (value string, ok bool) { return "", false }
+
 // Handle is a process by its pid alone, polled.
 type Handle struct{ pid int }
 
