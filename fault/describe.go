@@ -1,6 +1,10 @@
 package fault
 
-import "holdfast"
+import (
+	"maps"
+
+	"holdfast"
+)
 
 // A Description is what a person wants to know of a fault before it is made.
 // docs/faults.md is made of these.
@@ -56,11 +60,13 @@ func Describe(name holdfast.FaultName) Description {
 const (
 	seenOnTheWay  = "the load's own requests to the replica, past every gateway,"
 	rulesWithdrew = "the rule is taken out of the proxy, which forgets it by itself 3 s after it was last renewed"
+	tableRemoved  = "the table of rules is removed; the kernel ends its effect by itself 3 s after it was last renewed"
+	packetFilter  = "root, and a kernel with nftables"
 )
 
 // descriptions has a line for each fault of All that is not one of inside.
 func descriptions() map[holdfast.FaultName]Description {
-	return map[holdfast.FaultName]Description{
+	all := map[holdfast.FaultName]Description{
 		"kill": {
 			Does: "SIGKILL to the process", Witness: "the load process, told by the kernel",
 			Undo: "nothing is left to put back", Layer: KernelLifetime, Ends: true,
@@ -104,6 +110,39 @@ func descriptions() map[holdfast.FaultName]Description {
 		holdfast.FaultHook: {
 			Does: "what the file's `break` command does", Witness: "the load's own requests to the struck replicas, or the end of their process",
 			Undo: "the file's `mend` command, which must be right any number of times", Layer: ByWarden,
+		},
+	}
+	maps.Copy(all, linkDescriptions())
+	return all
+}
+
+// linkDescriptions are those of faults that make a path long, narrow, unsteady or
+// leaky.
+func linkDescriptions() map[holdfast.FaultName]Description {
+	return map[holdfast.FaultName]Description{
+		"lag": {
+			Does: "every byte comes half a second later, give or take a tenth, both ways", Witness: seenOnTheWay + " took at least 0.8 s",
+			Undo: rulesWithdrew, Layer: KernelLease,
+		},
+		"throttle": {
+			Does: "the path lets 2 KiB a second through, each way", Witness: seenOnTheWay + " took at least half a second, or got nothing on a connection that was made",
+			Undo: rulesWithdrew, Layer: KernelLease,
+		},
+		"flap": {
+			Does: "status 500 for a second and none for 1.5 s, by turns, health path spared", Witness: seenOnTheWay + " got it, then none, then it again",
+			Undo: rulesWithdrew, Layer: KernelLease,
+		},
+		"blackhole": {
+			Does: "the kernel drops every packet to the replica", Witness: seenOnTheWay + " could not connect, and nothing of them arrived",
+			Undo: tableRemoved, Layer: KernelLease, Needs: packetFilter,
+		},
+		"one-way": {
+			Does: "the kernel drops every packet from the replica", Witness: seenOnTheWay + " could not connect although they arrived",
+			Undo: tableRemoved, Layer: KernelLease, Needs: packetFilter,
+		},
+		"lossy": {
+			Does: "the kernel drops one packet in three, both ways", Witness: "the load process, told by the kernel how many packets of its own requests had to be sent again",
+			Undo: tableRemoved, Layer: KernelLease, Needs: packetFilter,
 		},
 	}
 }

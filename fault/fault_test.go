@@ -51,6 +51,9 @@ func TestEveryFaultKeepsTheContract(t *testing.T) {
 		}
 		t.Run(string(f.Name()), func(t *testing.T) {
 			t.Parallel()
+			if why, _ := fault.Possible(f.Name()); why != "" {
+				t.Skip(why)
+			}
 			faulttest.Run(t, func() holdfast.Fault { return f }, effect)
 		})
 	}

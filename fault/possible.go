@@ -27,6 +27,9 @@ func probes() map[holdfast.FaultName]probe {
 	return map[holdfast.FaultName]probe{
 		"stop": needsProcfs, "hold": needsPtrace, "exit": needsRegisters, "disk-full": needsRegisters, "disk-slow": needsRegisters,
 		"oom": needsGroups(cgroup.Memory), "starve": needsGroups(cgroup.CPU),
+		"blackhole": needsPacketFilter,
+		"one-way":   needsPacketFilter,
+		"lossy":     needsPacketFilter,
 	}
 }
 

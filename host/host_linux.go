@@ -79,7 +79,7 @@ const (
 func nftables() Fact {
 	f := Fact{Name: "nftables", Says: "the kernel answers"}
 	err := netlink(netlinkNetfilter, nftGetGeneration, syscall.NLM_F_REQUEST|syscall.NLM_F_ACK, []byte{0, 0, 0, 0})
-	return concluded(f, err, "the module nf_tables")
+	return concluded(f, err, "the module nf_tables", "drills by blackhole, one-way and lossy are SKIP without it, all others run")
 }
 
 // netem asks for a delay of nothing on the loopback of a network of its own,
@@ -90,7 +90,7 @@ func netem() Fact {
 		runtime.LockOSThread() // and never unlocked: the thread ends here
 		answer <- askForNetem()
 	}()
-	return concluded(Fact{Name: "netem", Says: "delays and losses can be made in the kernel"}, <-answer, "the module sch_netem")
+	return concluded(Fact{Name: "netem", Says: "delays and losses can be made in the kernel"}, <-answer, "the module sch_netem", "no drill of this version needs it")
 }
 
 func askForNetem() error {
@@ -118,18 +118,17 @@ func attribute(kind uint16, value []byte) []byte {
 	return text
 }
 
-// concluded is a fact of the kernel's answer. Neither is needed by a drill of
-// today: those stand in the path themselves.
-func concluded(f Fact, err error, what string) Fact {
+// concluded is a fact of the kernel's answer; loss is what cannot be done without.
+func concluded(f Fact, err error, what, loss string) Fact {
 	if f.Good = err == nil; f.Good {
 		return f
 	}
-	f.Says, f.Next = err.Error(), "no drill of this version needs it; load "+what+" if you want it"
+	f.Says, f.Next = err.Error(), loss+"; load "+what+" if you want it"
 	if errors.Is(err, syscall.ENOENT) || errors.Is(err, syscall.EPROTONOSUPPORT) {
 		f.Says = "the kernel has it not, or not loaded"
 	}
 	if errors.Is(err, syscall.EPERM) || errors.Is(err, syscall.EACCES) {
-		f.Says, f.Next = "only root can find out", "no drill of this version needs it"
+		f.Says, f.Next = "only root can find out", loss
 	}
 	return f
 }

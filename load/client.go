@@ -20,6 +20,7 @@ import (
 	"unicode"
 
 	"holdfast"
+	"holdfast/internal/tcp"
 )
 
 const (
@@ -232,6 +233,14 @@ type connection struct {
 	limit   *io.LimitedReader
 	reader  *bufio.Reader
 	scratch [4 << 10]byte // what io.Copy would allocate eightfold for every answer
+}
+
+// resent is how many packets the kernel has sent again on a connection.
+func (c *connection) resent() int {
+	if socket, ok := c.Conn.(syscall.Conn); ok {
+		return tcp.Resent(socket)
+	}
+	return 0
 }
 
 // quiet tells whether nothing has come on an idle connection: neither its end

@@ -15,6 +15,7 @@ import (
 
 	"holdfast"
 	"holdfast/internal/proc"
+	"holdfast/internal/tcp"
 )
 
 // Bounds of probes, which are to be seen by nobody but who asked for them.
@@ -95,6 +96,11 @@ type Probed struct {
 	Took   time.Duration `json:"took"`           // to the first byte of the answer, or, without one, to the failure
 	Status int           `json:"status,omitempty"`
 	Failed Failure       `json:"failed,omitempty"`
+	// Resent is how many packets of it the kernel had to send again.
+	Resent int `json:"resent,omitempty"`
+	// Arrived says of a connect that timed out that the wish to connect was there
+	// all the same: only the answer was not.
+	Arrived bool `json:"arrived,omitempty"`
 }
 
 // probe asks by a probe until ctx ends.
@@ -166,12 +172,23 @@ type probing struct {
 	route *route
 	keeps bool
 	conn  *connection // kept
+	// resent is what the kernel says of the connection so far: of all of it, the
+	// questions before this one included.
+	resent int
 }
 
 func (p *probing) close() {
 	if p.conn != nil {
+		p.count()
 		p.conn.Close()
 		p.conn = nil
+	}
+}
+
+// count asks the kernel while there is a connection to ask about.
+func (p *probing) count() {
+	if p.conn != nil {
+		p.resent = p.conn.resent()
 	}
 }
 
@@ -179,13 +196,18 @@ func (p *probing) ask(ctx context.Context) Probed {
 	began := proc.Now()
 	outcome := Probed{Probe: p.Name, Kept: p.keeps, At: int64(began)}
 	deadline := time.Now().Add(p.Timeout)
+	if p.conn == nil {
+		p.resent = 0
+	}
+	before := p.resent
 	first, status, err := p.exchange(ctx, deadline)
 	if first == 0 {
 		first = proc.Now()
 	}
-	outcome.Took, outcome.Status = first-began, status
+	outcome.Took, outcome.Status, outcome.Resent = first-began, status, p.resent-before
 	if err != nil {
 		outcome.Failed = failure(err)
+		outcome.Arrived = outcome.Failed == Unreachable && tcp.HalfOpen(p.Address)
 		p.close()
 	}
 	return outcome
@@ -201,13 +223,14 @@ func (p *probing) exchange(ctx context.Context, deadline time.Time) (first time.
 			return 0, 0, fmt.Errorf("%w: %w", errConnect, err)
 		}
 	}
+	conn := p.conn
 	if !p.keeps {
 		defer p.close()
 	}
+	defer p.count()
 	if p.Path == "" {
 		return 0, 0, nil
 	}
-	conn := p.conn
 	conn.SetDeadline(deadline)
 	cut := context.AfterFunc(ctx, func() { conn.SetDeadline(time.Unix(1, 0)) })
 	defer cut()

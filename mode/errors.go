@@ -22,7 +22,7 @@ func Errors() Mode {
 		},
 		Remedies: []holdfast.Remedy{holdfast.RemedyEject},
 		Fault:    "fail",
-		Variants: []holdfast.FaultName{"halve", "reset", "disk-full"},
+		Variants: []holdfast.FaultName{"halve", "reset", "flap", "disk-full"},
 		EndedBy:  ByUndo,
 		Bounds: holdfast.Bounds{
 			Detect:   3 * time.Second,

@@ -18,6 +18,7 @@ func Partition() Mode {
 		Evidence: []holdfast.Evidence{{Sign: holdfast.SignUnreachable, Witnesses: 2}},
 		Remedies: []holdfast.Remedy{holdfast.RemedyEject},
 		Fault:    "silence",
+		Variants: []holdfast.FaultName{"blackhole", "one-way"},
 		EndedBy:  ByUndo,
 		Bounds: holdfast.Bounds{
 			Detect:   3 * time.Second,

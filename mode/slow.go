@@ -18,7 +18,7 @@ func Slow() Mode {
 		Evidence: []holdfast.Evidence{{Sign: holdfast.SignSlow, Witnesses: 1}},
 		Remedies: []holdfast.Remedy{holdfast.RemedyEject},
 		Fault:    "delay",
-		Variants: []holdfast.FaultName{"disk-slow", "starve"},
+		Variants: []holdfast.FaultName{"disk-slow", "starve", "lag", "throttle", "lossy"},
 		EndedBy:  ByUndo,
 		Bounds: holdfast.Bounds{
 			Detect:   5 * time.Second,

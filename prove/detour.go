@@ -1,6 +1,7 @@
 package prove
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -79,6 +80,7 @@ func (d *drilling) observe(plan *load.Plan) {
 		return
 	}
 	for _, p := range d.detour.paths[:min(len(d.detour.paths), mostProbed)] {
-		plan.Probes = append(plan.Probes, load.Probe{Name: p.id.String(), Address: p.front, Path: "/", Every: probeEvery, Timeout: probePatience})
+		every := cmp.Or(witnesses()[d.fault.Name()].every, probeEvery)
+		plan.Probes = append(plan.Probes, load.Probe{Name: p.id.String(), Address: p.front, Path: "/", Every: every, Timeout: probePatience})
 	}
 }

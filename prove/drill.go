@@ -313,12 +313,13 @@ func (d *drilling) seenEnough() bool {
 	return noticed && (d.hopeless() || d.usersWhole(d.injected))
 }
 
-// atLeast is how long a fault is watched at least. A lost edge is silent only
+// atLeast is how long a fault is watched at least. One that comes and goes has to
+// come round. A lost edge is silent only
 // after it was refused for a while, and what is asked then may take as long as
 // its timeout to be answered.
 func (d *drilling) atLeast() time.Duration {
 	if d.loss == nil {
-		return watchAtLeast
+		return max(watchAtLeast, witnesses()[d.fault.Name()].watch)
 	}
 	return max(watchAtLeast, severRefuses+min(d.loss.timeout, longestTimeout)+onTheWay)
 }

@@ -8,6 +8,7 @@ import (
 
 	"holdfast"
 	"holdfast/event"
+	"holdfast/fault"
 	"holdfast/load"
 )
 
@@ -36,6 +37,8 @@ type witness struct {
 	// fault, in order, on a way that no gateway is on.
 	shows  func([]load.Probed) string
 	within time.Duration // how soon it is due; 0: witnessSoon
+	every  time.Duration // how often a victim is asked; 0: probeEvery
+	watch  time.Duration // how long the fault is watched at least; 0: watchAtLeast
 	lacks  string        // "the end of" a process, where saw is set
 }
 
@@ -51,7 +54,7 @@ func witnesses() map[holdfast.FaultName]witness {
 		"hold":  {saw: (*drilling).sawStop, lacks: "a stop of"},
 		// It is measured first what the victim uses, and the kernel counts by seconds.
 		"starve":    {saw: (*drilling).sawThrottling, lacks: "the kernel's throttling of", within: 2 * witnessSoon},
-		"delay":     {shows: showsDelay},
+		"delay":     {shows: showsLate(mostOf(delay))},
 		"disk-slow": {shows: showsLateness},
 		"disk-full": {shows: showsStatus},
 		"fail":      {shows: showsStatus},
@@ -59,6 +62,14 @@ func witnesses() map[holdfast.FaultName]witness {
 		"reset":     {shows: anyFailed(load.Broken, "a reset")},
 		"refuse":    {shows: anyFailed(load.Refused, "a refusal")},
 		"silence":   {shows: showsSilence},
+		"lag":       {shows: showsLate(mostOf(2 * fault.LagEachWay))},
+		"throttle":  {shows: showsThrottle},
+		// It is seen when it comes round, and watched until a replica that was kept out
+		// for 2 s and then for 4 s was let in again, and struck again.
+		"flap":      {shows: showsFlap, within: fault.FlapPeriod + witnessSoon, watch: 3*fault.FlapPeriod + time.Second},
+		"blackhole": {shows: showsBlackhole},
+		"one-way":   {shows: showsOneWay},
+		"lossy":     {shows: showsLoss, within: 3 * time.Second, every: probeEvery / 2},
 		// Losing an edge is seen in two steps, the second of which begins late.
 		"sever": {shows: showsSevering, within: severRefuses + probePatience + witnessSoon},
 	}
@@ -145,19 +156,37 @@ func probesOf(p path, since time.Duration, probed []load.Probed) []load.Probed {
 	return of
 }
 
-func showsDelay(probed []load.Probed) string {
-	for _, one := range probed {
-		if one.Status != 0 && one.Took >= time.Duration(mostOfIt*float64(delay)) {
-			return "an answer after " + event.Short(one.Took)
+func mostOf(late time.Duration) time.Duration { return time.Duration(mostOfIt * float64(late)) }
+
+// showsLate shows a fault by one answer that took so long.
+func showsLate(least time.Duration) func([]load.Probed) string {
+	return func(probed []load.Probed) string {
+		for _, one := range probed {
+			if one.Status != 0 && one.Took >= least {
+				return "an answer after " + event.Short(one.Took)
+			}
 		}
+		return ""
 	}
-	return ""
 }
 
-// showsLateness is showsDelay of what may take several delays: calls that wait for
+// narrowShows is how late an answer is that came through a link as narrow as a
+// throttled one: on loopback it is a hundredth of that.
+const narrowShows = 500 * time.Millisecond
+
+// showsThrottle knows a narrow link by answers that came late, or, where many wait
+// for it, not at all on a connection that was made.
+func showsThrottle(probed []load.Probed) string {
+	if late := showsLate(narrowShows)(probed); late != "" {
+		return late
+	}
+	return anyFailed(load.NoAnswer, "no answer in time on a connection that was made")(probed)
+}
+
+// showsLateness is lateness of what may take several delays: calls that wait for
 // each other are not answered within the patience of who asks.
 func showsLateness(probed []load.Probed) string {
-	if seen := showsDelay(probed); seen != "" {
+	if seen := showsLate(mostOf(delay))(probed); seen != "" {
 		return seen
 	}
 	if slices.ContainsFunc(probed, func(p load.Probed) bool { return p.Failed == load.NoAnswer }) {
@@ -173,6 +202,58 @@ func showsStatus(probed []load.Probed) string {
 		}
 	}
 	return ""
+}
+
+// showsFlap knows a fault that comes and goes by its coming a second time.
+func showsFlap(probed []load.Probed) string {
+	turns := 0 // 1: it failed; 2: it was well after that; 3: it failed again
+	for _, one := range probed {
+		if failed := one.Status >= 500; one.Status != 0 && failed == (turns%2 == 0) {
+			turns++
+		}
+	}
+	if turns < 3 {
+		return ""
+	}
+	return "failure, then none, then failure again"
+}
+
+// A connect that got no answer: the kernel at the other end says whether it heard
+// of it.
+func showsBlackhole(probed []load.Probed) string {
+	if slices.ContainsFunc(probed, func(p load.Probed) bool { return p.Failed == load.Unreachable && !p.Arrived }) {
+		return "a connect that did not arrive"
+	}
+	return ""
+}
+
+func showsOneWay(probed []load.Probed) string {
+	if slices.ContainsFunc(probed, func(p load.Probed) bool { return p.Failed == load.Unreachable && p.Arrived }) {
+		return "a connect that arrived and got no answer"
+	}
+	return ""
+}
+
+// lostEnough is how many requests must have lost a packet. Of those on a
+// connection of their own more than half do, where one packet in three is lost:
+// that fewer than three of the thirty that are over in time do happens once in
+// two million times. Without loss the kernel sends nothing again on loopback.
+const lostEnough = 3
+
+func showsLoss(probed []load.Probed) string {
+	lost, answered := 0, 0
+	for _, one := range probed {
+		if one.Resent > 0 {
+			lost++
+		}
+		if one.Status != 0 {
+			answered++
+		}
+	}
+	if lost < lostEnough || answered == 0 {
+		return ""
+	}
+	return fmt.Sprintf("packets of %d of %d requests sent again", lost, len(probed))
 }
 
 func showsSilence(probed []load.Probed) string {

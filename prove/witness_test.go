@@ -16,6 +16,18 @@ func probed(replica string, at int, status int, took time.Duration, failed load.
 	return load.Probed{Probe: replica, At: int64(began + time.Duration(at)*time.Millisecond), Status: status, Took: took, Failed: failed}
 }
 
+func arrived(replica string) load.Probed {
+	p := probed(replica, 1, 0, time.Millisecond, load.Unreachable)
+	p.Arrived = true
+	return p
+}
+
+func resent(replica string, status int) load.Probed {
+	p := probed(replica, 1, status, time.Millisecond, "")
+	p.Resent = 1
+	return p
+}
+
 func TestWhatShowsAFaultInThePath(t *testing.T) {
 	one := []path{{id: id("catalog-2#1")}}
 	both := []path{{id: id("catalog-1#1")}, {id: id("catalog-2#1")}}
@@ -46,12 +58,27 @@ func TestWhatShowsAFaultInThePath(t *testing.T) {
 		"one of two is spared": {"sever", both, []load.Probed{
 			probed("catalog-1#1", 1, 0, soon, load.Refused), probed("catalog-1#1", 1600, 0, soon, load.NoAnswer), probed("catalog-2#1", 1, 200, soon, ""),
 		}, ""},
-		"nobody could be asked": {"silence", nil, nil, ""},
-		"half an answer":        {"halve", one, []load.Probed{probed("catalog-2#1", 1, 200, soon, load.CutShort)}, "half an answer seen by load on the way to catalog-2"},
-		"a whole answer":        {"halve", one, []load.Probed{probed("catalog-2#1", 1, 200, soon, "")}, ""},
-		"a reset":               {"reset", one, []load.Probed{probed("catalog-2#1", 1, 0, soon, load.Broken)}, "a reset seen by load on the way to catalog-2"},
-		"a refusal is no reset": {"reset", one, []load.Probed{probed("catalog-2#1", 1, 0, soon, load.Refused)}, ""},
-		"a refusal":             {"refuse", one, []load.Probed{probed("catalog-2#1", 1, 0, soon, load.Refused)}, "a refusal seen by load on the way to catalog-2"},
+		"late both ways":           {"lag", one, []load.Probed{probed("catalog-2#1", 1, 200, 820*time.Millisecond, "")}, "an answer after 820ms seen"},
+		"late one way only":        {"lag", one, []load.Probed{probed("catalog-2#1", 1, 200, 600*time.Millisecond, "")}, ""},
+		"a narrow link":            {"throttle", one, []load.Probed{probed("catalog-2#1", 1, 200, 550*time.Millisecond, "")}, "an answer after 550ms seen"},
+		"a link that is choked":    {"throttle", one, []load.Probed{probed("catalog-2#1", 1, 0, time.Second, load.NoAnswer)}, "no answer in time on a connection that was made seen"},
+		"no link at all":           {"throttle", one, []load.Probed{probed("catalog-2#1", 1, 0, time.Second, load.Unreachable)}, ""},
+		"it failed twice":          {"flap", one, []load.Probed{probed("catalog-2#1", 1, 500, soon, ""), probed("catalog-2#1", 1100, 200, soon, ""), probed("catalog-2#1", 2600, 500, soon, "")}, "failure, then none, then failure again seen"},
+		"it failed once":           {"flap", one, []load.Probed{probed("catalog-2#1", 1, 500, soon, ""), probed("catalog-2#1", 2, 500, soon, ""), probed("catalog-2#1", 1100, 200, soon, "")}, ""},
+		"it failed all the time":   {"flap", one, []load.Probed{probed("catalog-2#1", 1, 500, soon, ""), probed("catalog-2#1", 1100, 0, soon, load.NoAnswer), probed("catalog-2#1", 2600, 500, soon, "")}, ""},
+		"nothing arrived":          {"blackhole", one, []load.Probed{probed("catalog-2#1", 1, 0, soon, load.Unreachable)}, "a connect that did not arrive seen"},
+		"it arrived":               {"blackhole", one, []load.Probed{arrived("catalog-2#1")}, ""},
+		"it arrived, and no more":  {"one-way", one, []load.Probed{arrived("catalog-2#1")}, "a connect that arrived and got no answer seen"},
+		"it did not arrive either": {"one-way", one, []load.Probed{probed("catalog-2#1", 1, 0, soon, load.Unreachable)}, ""},
+		"packets were lost":        {"lossy", one, []load.Probed{resent("catalog-2#1", 200), resent("catalog-2#1", 0), resent("catalog-2#1", 0)}, "packets of 3 of 3 requests sent again seen"},
+		"two packets were lost":    {"lossy", one, []load.Probed{resent("catalog-2#1", 200), resent("catalog-2#1", 200)}, ""},
+		"all packets were lost":    {"lossy", one, []load.Probed{resent("catalog-2#1", 0), resent("catalog-2#1", 0), resent("catalog-2#1", 0)}, ""},
+		"nobody could be asked":    {"silence", nil, nil, ""},
+		"half an answer":           {"halve", one, []load.Probed{probed("catalog-2#1", 1, 200, soon, load.CutShort)}, "half an answer seen by load on the way to catalog-2"},
+		"a whole answer":           {"halve", one, []load.Probed{probed("catalog-2#1", 1, 200, soon, "")}, ""},
+		"a reset":                  {"reset", one, []load.Probed{probed("catalog-2#1", 1, 0, soon, load.Broken)}, "a reset seen by load on the way to catalog-2"},
+		"a refusal is no reset":    {"reset", one, []load.Probed{probed("catalog-2#1", 1, 0, soon, load.Refused)}, ""},
+		"a refusal":                {"refuse", one, []load.Probed{probed("catalog-2#1", 1, 0, soon, load.Refused)}, "a refusal seen by load on the way to catalog-2"},
 	} {
 		got := sawOnTheWay(witnesses()[c.fault].shows, began, c.paths, c.seen)
 		if (got == "") != (c.want == "") || !strings.HasPrefix(got, c.want) {

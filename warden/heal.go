@@ -23,6 +23,7 @@ const keptLedgers = 50
 type Healed struct {
 	Undone  []Entry  `json:"undone,omitempty"`
 	Killed  []string `json:"killed,omitempty"`
+	Swept   []string `json:"swept,omitempty"`   // traces of runs whose ledgers are gone; who knows faults fills it in
 	Living  []string `json:"living,omitempty"`  // ledgers of runs that go on, left alone
 	Damaged []string `json:"damaged,omitempty"` // lines that cannot be read; what they said nobody undoes
 	Left    []string `json:"left,omitempty"`    // what could not be put back, and why
@@ -30,7 +31,7 @@ type Healed struct {
 
 // Clean says that nothing had to be done and nothing is in doubt.
 func (h Healed) Clean() bool {
-	return len(h.Undone)+len(h.Killed)+len(h.Damaged)+len(h.Left) == 0
+	return len(h.Undone)+len(h.Killed)+len(h.Swept)+len(h.Damaged)+len(h.Left) == 0
 }
 
 // Heal puts back what runs left behind whose prove and warden are dead: it

@@ -1,6 +1,8 @@
 package main
 
 import (
+	"cmp"
+	"context"
 	"encoding/json"
 	"fmt"
 	"strings"
@@ -26,7 +28,7 @@ func healCommand() *cobra.Command {
 		if err := state.owned(); err != nil {
 			return exit(exitCouldNot, err)
 		}
-		healed, err := warden.Heal(c.Context(), state.ledgers(), fault.All())
+		healed, err := state.heal(c.Context())
 		if *asJSON {
 			if err := json.NewEncoder(c.OutOrStdout()).Encode(healed); err != nil {
 				return exit(exitCouldNot, err)
@@ -48,7 +50,7 @@ func healedText(healed warden.Healed) string {
 	for _, part := range []struct {
 		word  string
 		lines []string
-	}{{"ended    ", healed.Killed}, {"left alone", healed.Living}, {"damaged  ", healed.Damaged}, {"LEFT     ", healed.Left}} {
+	}{{"ended    ", healed.Killed}, {"removed  ", healed.Swept}, {"left alone", healed.Living}, {"damaged  ", healed.Damaged}, {"LEFT     ", healed.Left}} {
 		for _, line := range part.lines {
 			fmt.Fprintln(&out, part.word, line)
 		}
@@ -57,4 +59,17 @@ func healedText(healed warden.Healed) string {
 		out.WriteString("nothing was left behind\n")
 	}
 	return out.String()
+}
+
+// heal puts back what is in the ledgers, and then takes away what dead runs left
+// whose ledgers are gone. A trace that cannot be looked for is said, and hinders
+// nothing: by itself none has any effect.
+func (s stateDir) heal(ctx context.Context) (warden.Healed, error) {
+	healed, err := warden.Heal(ctx, s.ledgers(), fault.All())
+	swept, wrong := fault.Sweep()
+	healed.Swept = swept
+	if wrong != nil {
+		healed.Left = append(healed.Left, wrong.Error())
+	}
+	return healed, cmp.Or(err, wrong)
 }

@@ -20,13 +20,11 @@ import (
 	"holdfast"
 	"holdfast/diagnostic"
 	"holdfast/event"
-	"holdfast/fault"
 	"holdfast/internal/proc"
 	"holdfast/mode"
 	"holdfast/prove"
 	"holdfast/report"
 	"holdfast/runs"
-	"holdfast/warden"
 )
 
 func proveCommand() *cobra.Command {
@@ -174,7 +172,7 @@ func (p proving) file(ctx context.Context, name string, modes []string) (report.
 	if err != nil {
 		return report.Run{}, err
 	}
-	if healed, err := warden.Heal(ctx, state.ledgers(), fault.All()); err != nil || !healed.Clean() {
+	if healed, err := state.heal(ctx); err != nil || !healed.Clean() {
 		fmt.Fprint(p.notices, healedText(healed))
 	}
 	if o.Program, err = os.Executable(); err != nil {

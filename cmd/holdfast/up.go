@@ -20,13 +20,11 @@ import (
 	"holdfast/cutset"
 	"holdfast/diagnostic"
 	"holdfast/event"
-	"holdfast/fault"
 	"holdfast/internal/files"
 	"holdfast/internal/proc"
 	"holdfast/journal/view"
 	"holdfast/spec"
 	"holdfast/topology"
-	"holdfast/warden"
 )
 
 func upCommand() *cobra.Command {
@@ -104,7 +102,7 @@ func (u *up) start(ctx context.Context, file api.File) error {
 	if err := u.state.prepare(); err != nil {
 		return err
 	}
-	if healed, err := warden.Heal(ctx, u.state.ledgers(), fault.All()); err != nil || !healed.Clean() {
+	if healed, err := u.state.heal(ctx); err != nil || !healed.Clean() {
 		fmt.Fprint(u.out, healedText(healed))
 	}
 	if err := u.replaceStuckKeeper(ctx); err != nil {

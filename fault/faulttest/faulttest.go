@@ -39,12 +39,18 @@ const patience = 2 * Lease
 // undoes one fault.
 const undoVerb = "faulttest-undo"
 
+// injectVerb makes it one that injects a fault and ends.
+const injectVerb = "faulttest-inject"
+
 // An Effect is how a fault is seen from outside, without asking the fault.
 type Effect struct {
 	Bitten func(holdfast.Victim) bool // it is true of this victim
 	Healed func(holdfast.Victim) bool // nothing of it is left
 	Struck Struck
-	Traced bool // a tracer makes it
+	// ByKernel says that the kernel carries the fault out, and so withdraws it, and
+	// not the fault proxy in the path.
+	ByKernel bool
+	Traced   bool // a tracer makes it
 }
 
 // Struck is what a fault strikes.
@@ -71,7 +77,7 @@ func Main(faults ...holdfast.Fault) {
 		exit(tracer.Run(os.Args[2:]))
 	case len(os.Args) == 3 && os.Args[1] == hog.Verb:
 		exit(hog.Run(os.Args[2:]))
-	case len(os.Args) == 4 && os.Args[1] == undoVerb:
+	case len(os.Args) == 4 && (os.Args[1] == undoVerb || os.Args[1] == injectVerb):
 	default:
 		return
 	}
@@ -82,6 +88,9 @@ func Main(faults ...holdfast.Fault) {
 	i := slices.IndexFunc(faults, func(f holdfast.Fault) bool { return string(f.Name()) == os.Args[2] })
 	if i < 0 {
 		exit(fmt.Errorf("no fault %q was given to faulttest.Main", os.Args[2]))
+	}
+	if os.Args[1] == injectVerb {
+		exit(faults[i].Inject(context.Background(), victim))
 	}
 	exit(faults[i].Undo(context.Background(), victim))
 }
@@ -106,7 +115,9 @@ func Run(t *testing.T, make func() holdfast.Fault, effect Effect) {
 	if _, leased := make().(holdfast.Leased); leased {
 		t.Run("lapses when nobody renews it", func(t *testing.T) { lapses(t, make, effect) })
 	}
-	if effect.inPath() {
+	if effect.ByKernel {
+		t.Run("is undone whatever became of the proxy", func(t *testing.T) { proxyNoMatter(t, make, effect) })
+	} else if effect.inPath() {
 		t.Run("does not outlive its proxy, nor wait for it", func(t *testing.T) { proxyLost(t, make, effect) })
 	}
 	if effect.Traced {
@@ -217,6 +228,20 @@ func undoneElsewhere(t *testing.T, make func() holdfast.Fault, effect Effect) {
 		t.Fatal(err)
 	}
 	Eventually(t, "the fault bites", func() bool { return effect.Bitten(victim) })
+	elsewhere(t, undoVerb, make().Name(), victim)
+	Eventually(t, "nothing of the fault is left", func() bool { return effect.Healed(victim) })
+}
+
+// InjectElsewhere has another process inject a fault, which then ends. It must be
+// among those given to Main.
+func InjectElsewhere(t *testing.T, name holdfast.FaultName, victim holdfast.Victim) {
+	t.Helper()
+	elsewhere(t, injectVerb, name, victim)
+}
+
+// elsewhere has another process do something with a fault.
+func elsewhere(t *testing.T, verb string, name holdfast.FaultName, victim holdfast.Victim) {
+	t.Helper()
 	written, err := json.Marshal(victim)
 	if err != nil {
 		t.Fatal(err)
@@ -225,11 +250,9 @@ func undoneElsewhere(t *testing.T, make func() holdfast.Fault, effect Effect) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	out, err := exec.Command(self, undoVerb, string(make().Name()), string(written)).CombinedOutput()
-	if err != nil {
-		t.Fatalf("undo by another process: %v\n%s", err, out)
+	if out, err := exec.Command(self, verb, string(name), string(written)).CombinedOutput(); err != nil {
+		t.Fatalf("%s %s by another process: %v\n%s", verb, name, err, out)
 	}
-	Eventually(t, "nothing of the fault is left", func() bool { return effect.Healed(victim) })
 }
 
 // RunLost takes the injector away in the middle of the fault, dead and then

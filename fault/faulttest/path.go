@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net"
 	"net/http"
 	"os"
@@ -114,6 +115,9 @@ func another(t testing.TB, args ...string) (cmd *exec.Cmd, said io.Reader) {
 	})
 	return cmd, said
 }
+
+// InPaths are n replicas behind one fault proxy of their own.
+func InPaths(t *testing.T, n int) []holdfast.Victim { return inPaths(t, InPath, n) }
 
 // inPaths starts n services behind one fault proxy. What is struck in a path is
 // a replica of the same service as its bystander; what strikes a service has
@@ -225,11 +229,6 @@ func ownGroup(victim holdfast.Victim) bool {
 // Effects says of every fault of the catalogue how it is seen from outside.
 func Effects() map[holdfast.FaultName]Effect {
 	dead := func(v holdfast.Victim) bool { return !proc.Alive(v.Pid, v.Ticks) }
-	const soon, long = 400 * time.Millisecond, 5 * time.Second
-	well := func(v holdfast.Victim) bool {
-		status, took, err := ask(v, "/", long)
-		return err == nil && status == http.StatusOK && took < 900*time.Millisecond
-	}
 	fails := func(how ...error) func(holdfast.Victim) bool {
 		return func(v holdfast.Victim) bool {
 			_, _, err := ask(v, "/", long)
@@ -241,19 +240,7 @@ func Effects() map[holdfast.FaultName]Effect {
 			return false
 		}
 	}
-	timesOut := func(v holdfast.Victim) bool {
-		_, _, err := ask(v, "/", soon)
-		var timeout net.Error
-		return errors.As(err, &timeout) && timeout.Timeout()
-	}
-	spared := func(v holdfast.Victim) bool {
-		status, _, err := ask(v, HealthPath, long)
-		return err == nil && status == http.StatusOK
-	}
-	inPath := func(bitten func(holdfast.Victim) bool) Effect {
-		return Effect{Bitten: bitten, Healed: well, Struck: InPath}
-	}
-	return map[holdfast.FaultName]Effect{
+	effects := map[holdfast.FaultName]Effect{
 		"kill":  {Bitten: dead, Healed: dead}, // what is dead is not put back
 		"storm": {Bitten: dead, Healed: dead},
 		"exit":  {Bitten: dead, Healed: dead},
@@ -271,11 +258,8 @@ func Effects() map[holdfast.FaultName]Effect {
 			status, took, err := ask(v, "/", long)
 			return err == nil && status == http.StatusOK && took >= time.Second && spared(v)
 		}, Healed: well, Struck: Disk, Traced: true},
-		"stop": {Bitten: Stopped, Healed: func(v holdfast.Victim) bool { return !dead(v) && !Stopped(v) }},
-		"delay": inPath(func(v holdfast.Victim) bool {
-			status, took, err := ask(v, "/", long)
-			return err == nil && status == http.StatusOK && took >= time.Second
-		}),
+		"stop":  {Bitten: Stopped, Healed: func(v holdfast.Victim) bool { return !dead(v) && !Stopped(v) }},
+		"delay": inPath(late(time.Second, "/")),
 		"fail": inPath(func(v holdfast.Victim) bool {
 			status, _, err := ask(v, "/", long)
 			return err == nil && status == http.StatusInternalServerError && spared(v)
@@ -288,6 +272,8 @@ func Effects() map[holdfast.FaultName]Effect {
 		}),
 		"sever": {Bitten: timesOut, Healed: well, Struck: Service}, // refused at first, and silent soon after
 	}
+	maps.Copy(effects, linkEffects())
+	return effects
 }
 
 // lapses holds a leased fault to its lease: renewed it stays in force beyond
@@ -315,6 +301,9 @@ func lapses(t *testing.T, make func() holdfast.Fault, effect Effect) {
 	}
 	if err := leased.Renew(t.Context(), victim); err == nil {
 		t.Error("renewed what had lapsed")
+	}
+	if err := leased.Undo(t.Context(), victim); err != nil { // it may have left a trace without effect
+		t.Errorf("undo what had lapsed: %v", err)
 	}
 }
 
@@ -388,6 +377,37 @@ func proxyLost(t *testing.T, make func() holdfast.Fault, effect Effect) {
 	}
 	syscall.Kill(state.Pid, syscall.SIGKILL)
 	Eventually(t, "the proxy is gone", func() bool { return make().Undo(t.Context(), victim) == nil })
+	if err := make().Inject(t.Context(), victim); err == nil {
+		t.Error("injected without a proxy")
+	}
+}
+
+// proxyNoMatter undoes what the kernel carries out while the proxy in the path is
+// stuck, and when it is dead.
+func proxyNoMatter(t *testing.T, make func() holdfast.Fault, effect Effect) {
+	t.Parallel()
+	victim := inPaths(t, effect.Struck, 1)[0]
+	if err := make().Inject(t.Context(), victim); err != nil {
+		t.Fatal(err)
+	}
+	state, err := proxy.Dial(victim.Proxy).State(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	syscall.Kill(state.Pid, syscall.SIGSTOP)
+	Eventually(t, "the proxy is stopped", func() bool { return Stopped(holdfast.Victim{Pid: state.Pid, Ticks: state.Ticks}) })
+	began := time.Now()
+	err = make().Undo(t.Context(), victim)
+	if took := time.Since(began); err != nil || took > time.Second {
+		t.Errorf("with a proxy that is stopped: %v after %v", err, took)
+	}
+	syscall.Kill(state.Pid, syscall.SIGCONT)
+	Eventually(t, "nothing of the fault is left", func() bool { return effect.Healed(victim) })
+	syscall.Kill(state.Pid, syscall.SIGKILL)
+	Eventually(t, "the proxy is gone", func() bool { return !proc.Alive(state.Pid, state.Ticks) })
+	if err := make().Undo(t.Context(), victim); err != nil {
+		t.Errorf("with a proxy that is dead: %v", err)
+	}
 	if err := make().Inject(t.Context(), victim); err == nil {
 		t.Error("injected without a proxy")
 	}

@@ -241,6 +241,7 @@ func (a *answers) inBody(part []byte, was stage, ended bool) bool {
 // cut ends the connection where it stands: with an end, or with a reset where
 // an end would mean that all is well. It returns false.
 func (a *answers) cut(reset bool) bool {
+	a.back.arrive()
 	if reset || a.client.CloseWrite() != nil {
 		a.reset()
 		return false

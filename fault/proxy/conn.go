@@ -27,13 +27,16 @@ const (
 )
 
 // A conn is one connection through a path: the client's leg and the replica's.
-// Two goroutines pass on what comes, one each way, and end with it.
+// Two goroutines pass on what comes, one each way, and end with it. Where a way
+// is slow they have a carrier each.
 type conn struct {
 	path     *path
 	client   *net.TCPConn
 	over     context.Context // ends with the connection
 	finish   context.CancelFunc
 	upstream *net.TCPConn // nil until connected; guarded by path.mu
+
+	forth, back way // to the replica, and to the client
 
 	opaque atomic.Bool // not HTTP/1, or no longer: passed on unread
 	asked  atomic.Bool // bytes went to the replica since the last that came back
@@ -48,6 +51,7 @@ func (c *conn) serve() {
 	if !c.connect() {
 		return
 	}
+	c.forth, c.back = newWay(c, c.upstream, 0), newWay(c, c.client, 1)
 	var ways sync.WaitGroup
 	ways.Go(c.up)
 	c.down()
@@ -114,6 +118,7 @@ func drop(leg *net.TCPConn) {
 // up passes on from the client to the replica. The requests are noted before
 // they are passed on, so that no answer comes to one that is not.
 func (c *conn) up() {
+	defer c.forth.arrive()
 	var requests scanner
 	buffer := make([]byte, pieceSize)
 	for {
@@ -121,32 +126,26 @@ func (c *conn) up() {
 		if n > 0 {
 			c.note(&requests, buffer[:n])
 			c.asked.Store(true)
-			if !c.pass() {
-				return
-			}
-			if _, err := c.upstream.Write(buffer[:n]); err != nil {
-				c.reset()
+			if !c.forth.send(buffer[:n]) {
 				return
 			}
 		}
 		if err != nil {
-			c.end(c.upstream, err)
+			c.end(&c.forth, err)
 			return
 		}
 	}
 }
 
-// end passes the end of one leg on to the other: an end as an end, which leaves
-// the way back open, and anything else as a reset.
-func (c *conn) end(other *net.TCPConn, err error) {
-	if !c.pass() {
-		return
-	}
-	if !errors.Is(err, io.EOF) {
-		c.reset()
-		return
-	}
-	if other.CloseWrite() != nil {
+// end passes the end of one leg on to the other: an end as an end, behind all
+// that came before it, which leaves the way back open, and anything else as a
+// reset.
+func (c *conn) end(way *way, err error) {
+	switch {
+	case !c.pass():
+	case errors.Is(err, io.EOF):
+		way.end()
+	default:
 		c.reset()
 	}
 }
@@ -203,6 +202,7 @@ func (c *conn) answered() {
 // down passes on from the replica to the client, each answer as its fate will
 // have it.
 func (c *conn) down() {
+	defer c.back.arrive()
 	answers := answers{conn: c}
 	buffer := make([]byte, pieceSize)
 	for {
@@ -211,23 +211,14 @@ func (c *conn) down() {
 			return
 		}
 		if err != nil {
-			c.end(c.client, err)
+			c.end(&c.back, err)
 			return
 		}
 	}
 }
 
-// say writes to the client, once it may.
-func (c *conn) say(text []byte) bool {
-	if !c.pass() {
-		return false
-	}
-	if _, err := c.client.Write(text); err != nil {
-		c.reset()
-		return false
-	}
-	return true
-}
+// say passes on to the client, once it may.
+func (c *conn) say(text []byte) bool { return c.back.send(text) }
 
 // pass waits while the path is silent. It returns false when the connection is
 // over.
@@ -250,11 +241,17 @@ func (c *conn) pass() bool {
 
 // wait lets an answer be late by a rule, for as long as that holds.
 func (c *conn) wait(rule *inForce, late time.Duration) bool {
-	due := time.NewTimer(late)
+	return c.hold(late, func(now *posture) bool { return now.delay == rule })
+}
+
+// hold waits, for as long as a posture holds something back. It returns false
+// when the connection is over.
+func (c *conn) hold(length time.Duration, holds func(*posture) bool) bool {
+	due := time.NewTimer(length)
 	defer due.Stop()
 	for {
 		now := c.path.posture.Load()
-		if now.delay != rule {
+		if !holds(now) {
 			return c.over.Err() == nil
 		}
 		select {

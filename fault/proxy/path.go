@@ -35,6 +35,7 @@ type path struct {
 	port    int
 	anchor  *os.File // nil where the system cannot
 	posture atomic.Pointer[posture]
+	links   [2]link // to the replica, and to the client
 	proxy   *proxy
 
 	mu       sync.Mutex // guards what follows

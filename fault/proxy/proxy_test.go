@@ -424,6 +424,15 @@ func TestWhatCannotBeARuleIsRefused(t *testing.T) {
 		{Kind: Status, Scope: replica(1), Status: 200, Share: 1},
 		{Kind: Halve, Scope: replica(1), Share: 2},
 		{Kind: Sever, Scope: replica(1)},
+		{Kind: Lag, Scope: replica(1)},
+		{Kind: Lag, Scope: replica(1), Delay: time.Second, Share: 1},
+		{Kind: Throttle, Scope: replica(1)},
+		{Kind: Throttle, Scope: replica(1), Rate: -1},
+		{Kind: Flap, Scope: replica(1), Status: 500, Share: 1},
+		{Kind: Flap, Scope: replica(1), Status: 500, Share: 1, Period: time.Second, Duty: 1},
+		{Kind: Flap, Scope: replica(1), Status: 500, Share: 1, Period: time.Second, Duty: 0.01},
+		{Kind: Flap, Scope: replica(1), Status: 500, Share: 1, Period: time.Hour, Duty: 0.5},
+		{Kind: Flap, Scope: replica(1), Status: 200, Share: 1, Period: time.Second, Duty: 0.5},
 	} {
 		if err := r.Set(t.Context(), rule); err == nil {
 			t.Errorf("%+v was put in force", rule)

@@ -13,25 +13,31 @@ import (
 // A Kind is what a rule does to the paths it is for.
 type Kind string
 
-// The kinds. The first four strike answers one by one, and only those whose
+// The kinds. The first five strike answers one by one, and only those whose
 // request went by while the rule held or before; the others strike the path.
 //
 //	          new connections                      established ones
 //	delay     as ever                              an answer begins later
 //	status    as ever                              an answer is replaced by a bare status
+//	flap      as ever                              as status, by turns with nothing
 //	halve     as ever                              an answer is cut in the middle, then closed
 //	reset     reset when their first answer begins reset at once, on both legs
 //	refuse    refused by the kernel                reset at once, on both legs
 //	silence   the kernel drops what comes          nothing is heard or said; they go on when it is over
 //	sever     as refuse, and after Turn as silence
+//	lag       as ever                              every byte, either way, comes later
+//	throttle  as ever                              all share so many bytes a second, each way
 const (
-	Delay   Kind = "delay"
-	Status  Kind = "status"
-	Halve   Kind = "halve"
-	Reset   Kind = "reset"
-	Refuse  Kind = "refuse"
-	Silence Kind = "silence"
-	Sever   Kind = "sever"
+	Delay    Kind = "delay"
+	Status   Kind = "status"
+	Flap     Kind = "flap"
+	Halve    Kind = "halve"
+	Reset    Kind = "reset"
+	Refuse   Kind = "refuse"
+	Silence  Kind = "silence"
+	Sever    Kind = "sever"
+	Lag      Kind = "lag"
+	Throttle Kind = "throttle"
 )
 
 // A Scope is what a rule is for: one incarnation, or, with Ordinal 0, every
@@ -43,25 +49,31 @@ type Scope = holdfast.ReplicaID
 type Rule struct {
 	Scope  Scope          `json:"scope"`
 	Kind   Kind           `json:"kind"`
-	Delay  time.Duration  `json:"delay,omitempty"`  // delay: how much later
-	Jitter time.Duration  `json:"jitter,omitempty"` // delay: and at most so much more or less, evenly
-	Status int            `json:"status,omitempty"` // status: 400 to 599
+	Delay  time.Duration  `json:"delay,omitempty"`  // delay, lag: how much later
+	Jitter time.Duration  `json:"jitter,omitempty"` // delay, lag: and at most so much more or less, evenly
+	Status int            `json:"status,omitempty"` // status, flap: 400 to 599
 	Share  holdfast.Share `json:"share,omitempty"`  // of the answers, where the kind strikes answers
-	Spare  string         `json:"spare,omitempty"`  // delay, status, halve: a path whose answers are left alone
+	Spare  string         `json:"spare,omitempty"`  // delay, status, flap, halve: a path whose answers are left alone
 	Turn   time.Duration  `json:"turn,omitempty"`   // sever: how long refused before silent
+	Period time.Duration  `json:"period,omitempty"` // flap: of striking and sparing together
+	Duty   holdfast.Share `json:"duty,omitempty"`   // flap: of the period, from its beginning, in which it strikes
+	Rate   int            `json:"rate,omitempty"`   // throttle: bytes per second, each way
 }
 
 // Bounds of a rule. A path that is broken for longer than any drill lasts is a
 // mistake.
 const (
-	maxDelay = time.Minute
-	maxTurn  = time.Minute
-	maxSpare = 2 << 10 // bytes
+	maxDelay  = time.Minute
+	maxTurn   = time.Minute
+	maxPeriod = time.Minute
+	minHalf   = 50 * time.Millisecond // of a period: what is shorter nobody could tell from a share of answers
+	maxRate   = 1 << 30               // bytes per second
+	maxSpare  = 2 << 10               // bytes
 )
 
 // strikesAnswers tells the kinds that choose among answers.
 func (k Kind) strikesAnswers() bool {
-	return k == Delay || k == Status || k == Halve || k == Reset
+	return k == Delay || k == Status || k == Flap || k == Halve || k == Reset
 }
 
 // Check says what is wrong with a rule, or nil.
@@ -75,13 +87,17 @@ func (r Rule) Check() error {
 	demand(r.Scope.Service != "", "no service")
 	demand(r.Scope.Ordinal == 0 == (r.Scope.Incarnation == 0), "%s: want one incarnation, or a service with neither ordinal nor incarnation", r.Scope)
 	switch r.Kind {
-	case Delay:
+	case Delay, Lag:
 		demand(r.Delay > 0 && r.Delay <= maxDelay, "delay %s: want more than 0 and at most %s", r.Delay, maxDelay)
 		demand(r.Jitter >= 0 && r.Jitter <= r.Delay, "jitter %s: want 0 to the delay", r.Jitter)
-	case Status:
+	case Status, Flap:
 		demand(r.Status >= 400 && r.Status <= 599, "status %d: want 400 to 599", r.Status)
+		demand(r.Kind != Flap || r.Period <= maxPeriod && min(r.strikesFor(), r.Period-r.strikesFor()) >= minHalf,
+			"period %s, %v of it: want at most %s, and %s or more of both halves", r.Period, float64(r.Duty), maxPeriod, minHalf)
 	case Sever:
 		demand(r.Turn > 0 && r.Turn <= maxTurn, "turn %s: want more than 0 and at most %s", r.Turn, maxTurn)
+	case Throttle:
+		demand(r.Rate > 0 && r.Rate <= maxRate, "rate %d: want 1 to %d bytes a second", r.Rate, maxRate)
 	case Halve, Reset, Refuse, Silence:
 	default:
 		demand(false, "%q is no kind of rule", r.Kind)
@@ -110,7 +126,7 @@ type inForce struct {
 	Rule
 	began  time.Time
 	until  time.Time     // unless it is renewed
-	bitten atomic.Uint64 // answers struck, connections reset or held
+	bitten atomic.Uint64 // answers struck, connections reset or held, pieces that came later
 }
 
 // strikes draws whether an answer is struck; target is its request's, empty
@@ -122,7 +138,7 @@ func (r *inForce) strikes(target string) bool {
 	return r.Share >= 1 || rand.Float64() < float64(r.Share)
 }
 
-// late draws how much later an answer begins.
+// late draws how much later an answer begins, or a piece comes.
 func (r *inForce) late() time.Duration {
 	if r.Jitter == 0 {
 		return r.Delay
@@ -139,9 +155,25 @@ func (r *inForce) silences(at time.Time) bool {
 	return r.Kind == Silence || r.Kind == Sever && !r.refuses(at)
 }
 
+// strikesFor is how long of each period a flap strikes.
+func (r Rule) strikesFor() time.Duration { return time.Duration(float64(r.Period) * float64(r.Duty)) }
+
+// flapsOn tells whether a flap strikes at an instant. It does at first.
+func (r *inForce) flapsOn(at time.Time) bool { return at.Sub(r.began)%r.Period < r.strikesFor() }
+
 // due is when a rule changes by itself next: it turns, or lapses.
 func (r *inForce) due(at time.Time) time.Time {
-	if turn := r.began.Add(r.Turn); r.Kind == Sever && at.Before(turn) && turn.Before(r.until) {
+	turn := r.until
+	switch r.Kind {
+	case Sever:
+		turn = r.began.Add(r.Turn)
+	case Flap:
+		turn = at.Add(r.Period - at.Sub(r.began)%r.Period)
+		if r.flapsOn(at) {
+			turn = turn.Add(r.strikesFor() - r.Period)
+		}
+	}
+	if at.Before(turn) && turn.Before(r.until) {
 		return turn
 	}
 	return r.until
@@ -152,6 +184,7 @@ func (r *inForce) due(at time.Time) time.Time {
 type posture struct {
 	refusal, silence            *inForce // nil where there is none
 	delay, status, halve, reset *inForce
+	lag, throttle               *inForce
 	over                        chan struct{} // closed when another posture took its place
 }
 
@@ -171,10 +204,18 @@ func compose(rules map[ruleKey]*inForce, id holdfast.ReplicaID, at time.Time) *p
 			p.delay = rule
 		case rule.Kind == Status:
 			p.status = rule
+		case rule.Kind == Flap:
+			if p.status == nil && rule.flapsOn(at) {
+				p.status = rule
+			}
 		case rule.Kind == Halve:
 			p.halve = rule
 		case rule.Kind == Reset:
 			p.reset = rule
+		case rule.Kind == Lag:
+			p.lag = rule
+		case rule.Kind == Throttle:
+			p.throttle = rule
 		}
 	}
 	return p
@@ -183,5 +224,5 @@ func compose(rules map[ruleKey]*inForce, id holdfast.ReplicaID, at time.Time) *p
 // same tells whether two postures are made of the same rules.
 func (p *posture) same(q *posture) bool {
 	return p.refusal == q.refusal && p.silence == q.silence && p.delay == q.delay &&
-		p.status == q.status && p.halve == q.halve && p.reset == q.reset
+		p.status == q.status && p.halve == q.halve && p.reset == q.reset && p.lag == q.lag && p.throttle == q.throttle
 }
