@@ -19,6 +19,7 @@ import (
 
 	"holdfast"
 	"holdfast/diagnostic"
+	"holdfast/event"
 	"holdfast/internal/proc"
 	"holdfast/mode"
 	"holdfast/prove"
@@ -35,7 +36,7 @@ func proveCommand() *cobra.Command {
 			"requests, breaks it and passes or fails each failure mode. Nothing of a running\n" +
 			"system is touched, but with --live: that drills what runs elsewhere (urls) by the\n" +
 			"hooks of the file, where prove.allow names it, and says first what it will touch.\n\n" + exitHelp,
-		Example: "  holdfast prove --live --dry-run\n  holdfast prove\n  holdfast prove catalog.crash --repeat 20 --rate 400/s\n  holdfast prove storefront/catalog.loss\n  holdfast prove errors --every-fault\n  holdfast prove cart.errors --fault reset",
+		Example: "  holdfast prove --live --dry-run\n  holdfast prove --stop\n  holdfast prove\n  holdfast prove catalog.crash --repeat 20 --rate 400/s\n  holdfast prove storefront/catalog.loss\n  holdfast prove errors --every-fault\n  holdfast prove cart.errors --fault reset",
 	}
 	flag := stateFlag(c)
 	show := addShowFlags(c)
@@ -45,6 +46,8 @@ func proveCommand() *cobra.Command {
 	seed := c.Flags().Uint64("seed", 0, "of the load and of the choice of replicas (0: any)")
 	keep := c.Flags().Bool("keep", false, "keep the copy's journal and logs")
 	live := c.Flags().Bool("live", false, "drill what runs elsewhere, where the file allows it: in earnest")
+	outside := c.Flags().Bool("outside-hours", false, "with --live: drill although the file's hours for it are over; the run says so")
+	stop := c.Flags().Bool("stop", false, "end the live run that is under way with this state directory, and mend what it broke")
 	dry := c.Flags().Bool("dry-run", false, "print what would be touched, and touch nothing")
 	every := c.Flags().Bool("every-fault", false, "drill each mode by every fault that makes it true, not by the file's alone")
 	by := c.Flags().String("fault", "", "drill by this fault and no other")
@@ -52,6 +55,12 @@ func proveCommand() *cobra.Command {
 	neuter := c.Flags().Bool("neuter", false, "let every fault do nothing: shows that what did not bite decides nothing")
 	_ = c.Flags().MarkHidden("neuter")
 	c.RunE = func(c *cobra.Command, args []string) error {
+		if *stop {
+			return stopLive(c.Context(), *flag, args, c.OutOrStdout())
+		}
+		if *outside && !*live {
+			return exit(exitUsage, errors.New("--outside-hours: only live drills keep to hours\n  next: add --live, or leave it out"))
+		}
 		name, modes := splitArguments(args)
 		byFlag := c.Flags().Changed("rate")
 		if *live && !byFlag {
@@ -78,7 +87,10 @@ func proveCommand() *cobra.Command {
 			out: c.OutOrStdout(), notices: c.ErrOrStderr(), shown: shown, since: *since, flag: *flag, dry: *dry,
 			faults:  faults{every: *every, only: holdfast.FaultName(*by)},
 			byFile:  !byFlag && !*live,
-			options: prove.Options{Rate: perSecond, Repeat: *repeat, Seed: *seed, Keep: *keep, Blind: *blind, Neuter: *neuter, Live: *live},
+			options: prove.Options{
+				Rate: perSecond, Repeat: *repeat, Seed: *seed, Keep: *keep, Blind: *blind, Neuter: *neuter,
+				Live: *live, OutsideHours: *outside, By: who(),
+			},
 		}
 		run, err := p.file(c.Context(), name, modes)
 		if err != nil {
@@ -154,6 +166,7 @@ func (p proving) file(ctx context.Context, name string, modes []string) (report.
 	if err != nil {
 		return report.Run{}, exit(exitCouldNot, err)
 	}
+	o.State, o.Paused = string(state), state.paused
 	if p.dry {
 		return report.Run{}, p.dryRun(ctx, o, state)
 	}
@@ -170,11 +183,13 @@ func (p proving) file(ctx context.Context, name string, modes []string) (report.
 	if o.Program, err = os.Executable(); err != nil {
 		return report.Run{}, exit(exitCouldNot, err)
 	}
-	o.State = string(state)
 	if p.since.budget > 0 {
 		o.Modes, o.Unless = p.within(ctx, o, state)
 	}
-	run := p.run(ctx, o)
+	run, err := p.run(ctx, o)
+	if err != nil {
+		return run, err
+	}
 	if before != nil {
 		run.Against = before.against(before.comparable(o.System, o.Modes), run)
 	}
@@ -183,18 +198,18 @@ func (p proving) file(ctx context.Context, name string, modes []string) (report.
 }
 
 // run proves, and prints drills as they end. What will be touched is said first.
-func (p proving) run(ctx context.Context, o prove.Options) report.Run {
+func (p proving) run(ctx context.Context, o prove.Options) (report.Run, error) {
 	began := time.Now()
 	fmt.Fprintf(p.notices, "%s\n", plan(o))
-	for _, line := range prove.Touched(o) {
-		fmt.Fprintln(p.notices, "will touch  "+line)
+	if err := p.announce(o); err != nil {
+		return report.Run{}, err
 	}
 	o.Say = func(line string) { fmt.Fprintln(p.notices, strings.TrimRight(line, "\n")) }
 	o.Drilled = func(report.Drill) {}
 	if p.shown.isText() {
 		width := widest(o.Modes)
 		o.Drilled = func(d report.Drill) {
-			fmt.Fprint(p.out, report.DrillLines(titled(d, o.Modes), width, report.Paint(isTerminal(p.out))))
+			fmt.Fprint(p.out, drillWord(d)+report.DrillLines(titled(d, o.Modes), width, report.Paint(isTerminal(p.out))))
 		}
 	}
 	run, _ := prove.Run(ctx, o) // the run says why it went no further
@@ -202,7 +217,7 @@ func (p proving) run(ctx context.Context, o prove.Options) report.Run {
 	run.At, run.Took, run.Digest = began.UTC().Round(0), report.Millis(took.Milliseconds()), o.System.Digest
 	run.ID = runs.NewID(began, rand.New(rand.NewPCG(rand.Uint64(), rand.Uint64())))
 	fmt.Fprintf(p.notices, "took %s\n", took.Round(100*time.Millisecond))
-	return run
+	return run, nil
 }
 
 // print prints a run that is over, as far as it was not printed on the way.
@@ -246,6 +261,42 @@ func (p proving) keep(run *report.Run, o prove.Options, before *earlier) {
 	}
 }
 
+// announce says what will be touched, and what keeps it from harm, before it is.
+func (p proving) announce(o prove.Options) error {
+	touched := prove.Touched(o)
+	if len(touched) == 0 {
+		return nil
+	}
+	guards, err := prove.Guarded(o)
+	if err != nil {
+		return exit(exitCouldNot, err)
+	}
+	for _, line := range touched {
+		fmt.Fprintln(p.notices, event.DrillWord+"  will touch  "+line)
+	}
+	for _, line := range guards {
+		fmt.Fprintln(p.notices, event.DrillWord+"  guarded by  "+line)
+	}
+	fmt.Fprintln(p.notices, event.DrillWord+"  to end it at any time, from any terminal: holdfast prove --stop"+stateWord(p.flag))
+	return nil
+}
+
+// stateWord is a state directory as a command line names it.
+func stateWord(flag string) string {
+	if flag == "" {
+		return ""
+	}
+	return " --state " + flag
+}
+
+// drillWord says of what was struck in earnest that it was a drill.
+func drillWord(d report.Drill) string {
+	if !d.Live {
+		return ""
+	}
+	return event.DrillWord + "  "
+}
+
 // plan says what will be done, before it is.
 func plan(o prove.Options) string {
 	return fmt.Sprintf("%s: %s to drill, %s each, in a private copy (%s on loopback, state below %s); %s, %.0f/s; %s",
@@ -279,19 +330,34 @@ type dryRun struct {
 	Version int                 `json:"version"`
 	System  holdfast.SystemName `json:"system"`
 	Touches []string            `json:"touches"`
-	Skips   map[string]string   `json:"skips"` // by mode, why
+	Guards  []string            `json:"guards"` // what keeps live drills from harm, and how it stands
+	Skips   map[string]string   `json:"skips"`  // by mode, why
 	Drills  []holdfast.ModeName `json:"drills"`
 }
 
 // dryRun prints what a run would touch, and touches nothing.
 func (p proving) dryRun(ctx context.Context, o prove.Options, state stateDir) error {
-	document := dryRun{System: o.System.Name, Touches: append([]string{}, prove.Touched(o)...), Skips: map[string]string{}, Drills: []holdfast.ModeName{}}
+	document := dryRun{System: o.System.Name, Touches: append([]string{}, prove.Touched(o)...), Guards: []string{}, Skips: map[string]string{}, Drills: []holdfast.ModeName{}}
+	if len(document.Touches) > 0 {
+		guards, err := prove.Guarded(o)
+		if err != nil {
+			return exit(exitCouldNot, err)
+		}
+		document.Guards = append(document.Guards, guards...)
+	}
 	fits := func(holdfast.FailureMode) string { return "" }
 	if p.since.budget > 0 {
 		o.Modes, fits = p.wouldFit(ctx, o, state)
 	}
 	for _, mode := range o.Modes {
-		if why := prove.Untouchable(o.System, o.Live, mode); why != "" {
+		why := prove.Untouchable(o.System, o.Live, mode)
+		if why == "" {
+			var err error
+			if why, err = prove.Held(o, mode); err != nil {
+				return exit(exitCouldNot, err)
+			}
+		}
+		if why != "" {
 			document.Skips[string(mode.Name)] = why
 		} else if why := fits(mode); why != "" {
 			document.Skips[string(mode.Name)] = why
@@ -307,6 +373,9 @@ func (p proving) dryRun(ctx context.Context, o prove.Options, state stateDir) er
 	}
 	for _, line := range document.Touches {
 		fmt.Fprintln(p.out, "would touch  "+line)
+	}
+	for _, line := range document.Guards {
+		fmt.Fprintln(p.out, "guarded by   "+line)
 	}
 	for _, mode := range document.Drills {
 		fmt.Fprintln(p.out, "would drill  "+string(mode))
