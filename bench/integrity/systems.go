@@ -1,6 +1,9 @@
 package main
 
-import "fmt"
+import (
+	"fmt"
+	"slices"
+)
 
 // shop is two services of two replicas: what the front is told, how it needs the
 // back, what the back is told. Everything else is as the file leaves it.
@@ -41,7 +44,10 @@ promises:
 const two = ", replicas: 2"
 
 // systems are those that are broken, each in one way.
-func systems() []system {
+func systems() []system { return slices.Concat(unfit(), careless()) }
+
+// unfit are those that do not stand what is drilled.
+func unfit() []system {
 	return []system{
 		{
 			name: "one replica", what: "nobody to retry on", drill: "back.crash",
@@ -91,6 +97,12 @@ func systems() []system {
 			name: "bound on restoration", what: "a start of 3 s, and a bound of 2 s", drill: "back.crash",
 			file: shop("--ask back", "", "--start-delay 3s"+two+", failure_modes: {crash: {bounds: {restore: 2s}}}"), says: []string{"whole again only after"},
 		},
+	}
+}
+
+// careless are those that stand it, and hurt somebody all the same.
+func careless() []system {
+	return []system{
 		{
 			name: "retry storm", what: "the front asks a lost back nine times for each page", drill: "front/back.loss",
 			file: shop("--ask back --again 8 --patience 900ms", "", ""+two), says: []string{"times as often"},

@@ -41,40 +41,19 @@ func proveCommand() *cobra.Command {
 	flag := stateFlag(c)
 	show := addShowFlags(c)
 	since := addSinceFlags(c)
-	rate := c.Flags().String("rate", "200/s", "requests per second; the control run lowers what the copy cannot bear")
-	repeat := c.Flags().Int("repeat", 1, "how often each mode is drilled")
-	seed := c.Flags().Uint64("seed", 0, "of the load and of the choice of replicas (0: any)")
-	keep := c.Flags().Bool("keep", false, "keep the copy's journal and logs")
-	live := c.Flags().Bool("live", false, "drill what runs elsewhere, where the file allows it: in earnest")
-	outside := c.Flags().Bool("outside-hours", false, "with --live: drill although the file's hours for it are over; the run says so")
+	asked := addDrillFlags(c)
 	stop := c.Flags().Bool("stop", false, "end the live run that is under way with this state directory, and mend what it broke")
 	dry := c.Flags().Bool("dry-run", false, "print what would be touched, and touch nothing")
 	every := c.Flags().Bool("every-fault", false, "drill each mode by every fault that makes it true, not by the file's alone")
 	by := c.Flags().String("fault", "", "drill by this fault and no other")
-	blind := c.Flags().Bool("blind-witness", false, "leave the witness out: shows that a fault nobody saw decides nothing")
-	neuter := c.Flags().Bool("neuter", false, "let every fault do nothing: shows that what did not bite decides nothing")
-	_ = c.Flags().MarkHidden("neuter")
 	c.RunE = func(c *cobra.Command, args []string) error {
 		if *stop {
 			return stopLive(c.Context(), *flag, args, c.OutOrStdout())
 		}
-		if *outside && !*live {
-			return exit(exitUsage, errors.New("--outside-hours: only live drills keep to hours\n  next: add --live, or leave it out"))
-		}
-		name, modes := splitArguments(args)
-		byFlag := c.Flags().Changed("rate")
-		if *live && !byFlag {
-			*rate = fmt.Sprintf("%d/s", prove.LiveRate)
-		}
-		perSecond, err := parseRate(*rate)
+		byFile := !c.Flags().Changed("rate") && !asked.Live
+		options, err := asked.read(c.Flags().Changed("rate"))
 		if err != nil {
 			return exit(exitUsage, err)
-		}
-		if *repeat < 1 || *repeat > 1000 {
-			return exit(exitUsage, fmt.Errorf("--repeat %d: want 1 to 1000\n  next: --repeat 20, or leave it out", *repeat))
-		}
-		if *seed == 0 {
-			*seed = rand.Uint64N(1_000_000) + 1
 		}
 		shown, err := show.read(c)
 		if err != nil {
@@ -83,14 +62,10 @@ func proveCommand() *cobra.Command {
 		if err := since.check(c); err != nil {
 			return err
 		}
+		name, modes := splitArguments(args)
 		p := proving{
 			out: c.OutOrStdout(), notices: c.ErrOrStderr(), shown: shown, since: *since, flag: *flag, dry: *dry,
-			faults:  faults{every: *every, only: holdfast.FaultName(*by)},
-			byFile:  !byFlag && !*live,
-			options: prove.Options{
-				Rate: perSecond, Repeat: *repeat, Seed: *seed, Keep: *keep, Blind: *blind, Neuter: *neuter,
-				Live: *live, OutsideHours: *outside, By: who(),
-			},
+			faults: faults{every: *every, only: holdfast.FaultName(*by)}, byFile: byFile, options: options,
 		}
 		run, err := p.file(c.Context(), name, modes)
 		if err != nil {
@@ -99,6 +74,47 @@ func proveCommand() *cobra.Command {
 		return failOn(since.failOn).judged(c.Context(), run)
 	}
 	return c
+}
+
+// drillFlags say how drills are made.
+type drillFlags struct {
+	prove.Options
+	rate string
+}
+
+func addDrillFlags(c *cobra.Command) *drillFlags {
+	d := &drillFlags{}
+	c.Flags().StringVar(&d.rate, "rate", "200/s", "requests per second; the control run lowers what the copy cannot bear")
+	c.Flags().IntVar(&d.Repeat, "repeat", 1, "how often each mode is drilled")
+	c.Flags().Uint64Var(&d.Seed, "seed", 0, "of the load and of the choice of replicas (0: any)")
+	c.Flags().BoolVar(&d.Keep, "keep", false, "keep the copy's journal and logs")
+	c.Flags().BoolVar(&d.Live, "live", false, "drill what runs elsewhere, where the file allows it: in earnest")
+	c.Flags().BoolVar(&d.OutsideHours, "outside-hours", false, "with --live: drill although the file's hours for it are over; the run says so")
+	c.Flags().BoolVar(&d.Blind, "blind-witness", false, "leave the witness out: shows that a fault nobody saw decides nothing")
+	c.Flags().BoolVar(&d.Neuter, "neuter", false, "let every fault do nothing: shows that what did not bite decides nothing")
+	_ = c.Flags().MarkHidden("neuter")
+	return d
+}
+
+// read is what they ask for; rated says that a rate was named.
+func (d *drillFlags) read(rated bool) (o prove.Options, err error) {
+	o = d.Options
+	o.By = who()
+	switch {
+	case o.OutsideHours && !o.Live:
+		return o, errors.New("--outside-hours: only live drills keep to hours\n  next: add --live, or leave it out")
+	case o.Repeat < 1 || o.Repeat > 1000:
+		return o, fmt.Errorf("--repeat %d: want 1 to 1000\n  next: --repeat 20, or leave it out", o.Repeat)
+	}
+	if o.Seed == 0 {
+		o.Seed = rand.Uint64N(1_000_000) + 1
+	}
+	if o.Live && !rated {
+		o.Rate = prove.LiveRate
+		return o, nil
+	}
+	o.Rate, err = parseRate(d.rate)
+	return o, err
 }
 
 // splitArguments tells the file from the modes: it is first, and is no mode.
