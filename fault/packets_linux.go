@@ -41,7 +41,8 @@ func tableNamed(name string) *nftables.Table {
 }
 
 func setIn(table *nftables.Table) *nftables.Set {
-	return &nftables.Set{Table: table, Name: setName, KeyType: nftables.TypeInetService, HasTimeout: true}
+	// The number is ours, one set per batch: the library counts its own up unguarded.
+	return &nftables.Set{Table: table, ID: 1, Name: setName, KeyType: nftables.TypeInetService, HasTimeout: true}
 }
 
 // lay makes a filter true, all of it in one instant. What a table of this name
