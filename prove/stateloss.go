@@ -91,9 +91,18 @@ func (w *wander) conclude(lost, residue []string) report.Drill {
 			drill.Help = []string{fmt.Sprintf("keep what a session needs where every replica of %s finds it, also after a restart: a shared store, or in what the user sends", w.service.Name)}
 		}
 	} else if w.unsaid == "" {
-		drill.Verdict = holdfast.Pass
+		drill.Verdict, drill.Reason = w.unharmed()
 	}
 	return drill
+}
+
+// unharmed is the verdict where nothing was seen to be lost. Where no user came back
+// after a restart nothing could be.
+func (w *wander) unharmed() (holdfast.Verdict, string) {
+	if w.walks.Restarts > 0 {
+		return holdfast.Pass, ""
+	}
+	return holdfast.Skip, fmt.Sprintf("no session asks %s a second time, so that nothing it forgets would be missed; next: a step that asks it for what an earlier one left there", w.service.Name)
 }
 
 // follow walks through a session, and says which step lost what the ones before it
