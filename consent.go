@@ -11,9 +11,9 @@ type Consent struct {
 	Allow []ServiceName `json:"allow,omitempty"` // services that run elsewhere, by name
 	Hours *Hours        `json:"hours,omitempty"` // when; nil: whenever somebody starts one
 	Abort *Abort        `json:"abort,omitempty"` // what ends one before its time; nil leaves it to prove
-	// Budget is the share of what the promise allows in its window that one drill
-	// may spend: none starts that would, none goes on that has. 0 leaves it to
-	// prove.
+	// Budget is the share of what the promise allows in its window that live drills
+	// may spend, together: none starts that would exceed it, none goes on that has. 0
+	// leaves it to prove.
 	Budget Share `json:"budget,omitempty"`
 }
 

@@ -85,6 +85,11 @@ func (c *Client) Removed(ctx context.Context, fault event.FaultRemoved) error {
 	return c.send(ctx, http.MethodPost, "/v0/faults/removed", fault)
 }
 
+// Drill tells a private copy that everything in it is a live drill.
+func (c *Client) Drill(ctx context.Context, by string) error {
+	return c.send(ctx, http.MethodPost, "/v0/drill", event.DrillBegan{By: by})
+}
+
 // ResetGuards gives a private copy its budgets back.
 func (c *Client) ResetGuards(ctx context.Context, by string) error {
 	return c.send(ctx, http.MethodPost, "/v0/guards/reset", event.GuardsReset{By: by})

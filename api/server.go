@@ -77,6 +77,9 @@ func routes(agent Agent) http.Handler {
 	mux.HandleFunc("POST /v0/faults/removed", func(w http.ResponseWriter, r *http.Request) {
 		take(w, r, func(in event.FaultRemoved) error { return private(r.Context(), agent, in) })
 	})
+	mux.HandleFunc("POST /v0/drill", func(w http.ResponseWriter, r *http.Request) {
+		take(w, r, func(in event.DrillBegan) error { return private(r.Context(), agent, in) })
+	})
 	mux.HandleFunc("POST /v0/guards/reset", func(w http.ResponseWriter, r *http.Request) {
 		take(w, r, func(in event.GuardsReset) error { return private(r.Context(), agent, in) })
 	})

@@ -11,6 +11,7 @@ package control
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 	"time"
 
 	"holdfast"
@@ -71,6 +72,9 @@ func (m *Mind) Seq() uint64 { return m.state.Seq }
 // Declared is the system in force.
 func (m *Mind) Declared() holdfast.System { return m.System }
 
+// Drilled tells whether a live drill is under way, as far as the mind was told.
+func (m *Mind) Drilled() bool { return m.Drill != nil }
+
 // Skip makes the next entry's number follow a later one than the last said:
 // what another version recorded is not numbered twice.
 func (m *Mind) Skip(seq uint64) { m.state.Seq = max(m.state.Seq, seq) }
@@ -110,8 +114,21 @@ func (m *Mind) Wake() (time.Duration, bool) { return m.due.next() }
 func (m *Mind) say(cause event.ID, body event.Body) event.ID {
 	m.state.Seq++
 	id := event.ID{Writer: m.Writer, Seq: m.state.Seq}
-	m.said = append(m.said, event.Entry{ID: id, At: m.now, Cause: cause, Body: body})
+	m.said = append(m.said, event.Entry{ID: id, At: m.now, Cause: cause, Drill: m.drilled(body), Body: body})
 	return id
+}
+
+// drilled tells whether what an entry says may be the doing of a live drill.
+func (m *Mind) drilled(body event.Body) bool {
+	if m.Drill == nil {
+		return false
+	}
+	about, any := event.Concerns(body)
+	switch body.(type) {
+	case event.DrillBegan, event.DrillEnded:
+		return true
+	}
+	return len(m.Drill.Services) == 0 || any && slices.Contains(m.Drill.Services, about.Service)
 }
 
 // find is the replica an observation speaks of, to be changed by this step; nil

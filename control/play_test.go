@@ -172,7 +172,7 @@ func (s *stage) answers() string {
 		if !entry.Cause.IsZero() {
 			cause = "  <- " + strconv.FormatUint(entry.Cause.Seq, 10)
 		}
-		fmt.Fprintf(&out, "%4d %7s  %s%s\n", entry.ID.Seq, event.Short(entry.At.Boot), event.Text(entry.Body), cause)
+		fmt.Fprintf(&out, "%4d %7s  %s%s\n", entry.ID.Seq, event.Short(entry.At.Boot), entry.Text(), cause)
 	}
 	s.said = nil
 	return out.String()
@@ -210,6 +210,10 @@ func (s *stage) input(t *testing.T, words []string) event.Body {
 		return holdfast.Ejected{Gateway: "gateway-1", ID: id(), Sign: holdfast.Sign(rest), Remaining: 1, Kept: words[0] == "kept"}
 	case "paused":
 		return event.Paused{Service: optional(), By: "ana"}
+	case "drill":
+		return event.DrillBegan{Services: drilledServices(optional()), By: "ana"}
+	case "drilled":
+		return event.DrillEnded{}
 	case "resumed":
 		return event.Resumed{Service: optional(), By: "ana"}
 	case "stop":
@@ -232,6 +236,14 @@ func (s *stage) input(t *testing.T, words []string) event.Body {
 		t.Fatalf("no such input: %s", words)
 		return nil
 	}
+}
+
+// drilledServices are those a drill may strike: one, or all when none is named.
+func drilledServices(name holdfast.ServiceName) []holdfast.ServiceName {
+	if name == "" {
+		return nil
+	}
+	return []holdfast.ServiceName{name}
 }
 
 func status(text string) holdfast.ExitStatus {

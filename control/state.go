@@ -17,11 +17,12 @@ type state struct {
 	Past     map[holdfast.ReplicaName]holdfast.Incarnation `json:"past,omitempty"`    // of replicas the file does not name: the last one known
 	Removed  []holdfast.ServiceName                        `json:"removed,omitempty"` // that the file once named, by name
 	Replicas map[holdfast.ReplicaName]*replica             `json:"replicas"`
-	Paused   map[holdfast.ServiceName]bool                 `json:"paused"`   // "" is everything
-	Stopping event.ID                                      `json:"stopping"` // the request, while it is carried out and after
-	Revision uint64                                        `json:"revision"` // of the plan; grows with every change to it
-	Idle     int                                           `json:"idle"`     // replicas that are idle
-	Served   map[holdfast.ServiceName]bool                 `json:"served"`   // had a replica that answered, since the boot
+	Paused   map[holdfast.ServiceName]bool                 `json:"paused"`          // "" is everything
+	Drill    *event.DrillBegan                             `json:"drill,omitempty"` // under way in earnest; nil: none
+	Stopping event.ID                                      `json:"stopping"`        // the request, while it is carried out and after
+	Revision uint64                                        `json:"revision"`        // of the plan; grows with every change to it
+	Idle     int                                           `json:"idle"`            // replicas that are idle
+	Served   map[holdfast.ServiceName]bool                 `json:"served"`          // had a replica that answered, since the boot
 	Losses   map[holdfast.ModeName]*loss                   `json:"losses,omitempty"`
 	Bases    map[holdfast.ModeName]holdfast.Digest         `json:"bases,omitempty"`  // what a proof would rest on now
 	Proofs   map[holdfast.ModeName]proof                   `json:"proofs,omitempty"` // the newest verdicts

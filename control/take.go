@@ -32,6 +32,12 @@ func (m *Mind) take(in event.Body) {
 		id := m.say(event.ID{}, in)
 		delete(m.Paused, in.Service)
 		m.reconsider(id)
+	case event.DrillBegan:
+		m.Drill = &in
+		m.say(event.ID{}, in)
+	case event.DrillEnded:
+		m.say(event.ID{}, in)
+		m.Drill = nil
 	case event.StopRequested:
 		m.takeStopRequested(in)
 	case event.Failed:

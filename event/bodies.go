@@ -71,6 +71,17 @@ type FaultRemoved struct {
 	ID    holdfast.ReplicaID `json:"id"`
 }
 
+// DrillBegan says that from now on what becomes of some services may be the doing
+// of a live drill; none named is all of them. Every entry about them says so (see
+// Entry.Drill) until DrillEnded.
+type DrillBegan struct {
+	Services []holdfast.ServiceName `json:"services,omitempty"`
+	By       string                 `json:"by"`
+}
+
+// DrillEnded says that no live drill is under way any more.
+type DrillEnded struct{}
+
 // GuardsReset says that attempt budgets and back-offs begin anew. It exists for
 // private copies, where one drill must not use up the next one's budget.
 type GuardsReset struct {
@@ -120,6 +131,8 @@ func (Began) Kind() string         { return "began" }
 func (Done) Kind() string          { return "done" }
 func (Failed) Kind() string        { return "failed" }
 func (FaultInjected) Kind() string { return "fault-injected" }
+func (DrillBegan) Kind() string    { return "drill-began" }
+func (DrillEnded) Kind() string    { return "drill-ended" }
 func (FaultRemoved) Kind() string  { return "fault-removed" }
 func (GuardsReset) Kind() string   { return "guards-reset" }
 

@@ -17,6 +17,7 @@ func kinds() []Body {
 		Declared{}, Woken{}, Paused{}, Resumed{}, StopRequested{}, Began{}, Done{}, Failed{},
 		FaultInjected{}, FaultRemoved{}, GuardsReset{}, Captured{}, Inspected{}, Proved{}, Armed{}, Disarmed{},
 		Suspected{}, Cleared{}, Detected{}, Decided{}, Waited{}, Withheld{}, Mitigated{}, Restored{}, Escalated{}, Stopped{}, Outdated{},
+		DrillBegan{}, DrillEnded{},
 	}
 }
 
@@ -43,6 +44,7 @@ type wire struct {
 	ID    ID              `json:"id"`
 	At    At              `json:"at"`
 	Cause *ID             `json:"cause,omitempty"`
+	Drill bool            `json:"drill,omitempty"`
 	Kind  string          `json:"kind"`
 	Body  json.RawMessage `json:"body"`
 }
@@ -53,7 +55,7 @@ func (e Entry) MarshalJSON() ([]byte, error) {
 	if err != nil {
 		return nil, fmt.Errorf("entry %s of kind %q: %w", e.ID, e.Body.Kind(), err)
 	}
-	out := wire{ID: e.ID, At: e.At, Kind: e.Body.Kind(), Body: body}
+	out := wire{ID: e.ID, At: e.At, Drill: e.Drill, Kind: e.Body.Kind(), Body: body}
 	if !e.Cause.IsZero() {
 		out.Cause = &e.Cause
 	}
@@ -70,7 +72,7 @@ func (e *Entry) UnmarshalJSON(data []byte) error {
 	if err != nil {
 		return err
 	}
-	*e = Entry{ID: in.ID, At: in.At, Body: body}
+	*e = Entry{ID: in.ID, At: in.At, Drill: in.Drill, Body: body}
 	if in.Cause != nil {
 		e.Cause = *in.Cause
 	}

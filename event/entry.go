@@ -50,7 +50,20 @@ type Entry struct {
 	ID    ID
 	At    At
 	Cause ID
+	Drill bool // a live drill was under way of what it is about
 	Body  Body
+}
+
+// DrillWord is the first word of what a live drill makes somebody hear.
+const DrillWord = "DRILL"
+
+// Text is the entry's one textual form: that of its body, and in front of it, where
+// somebody may be woken by it, that it is a drill.
+func (e Entry) Text() string {
+	if e.Drill {
+		return DrillWord + " " + Text(e.Body)
+	}
+	return Text(e.Body)
 }
 
 // A Frame is the unit that is recorded: an input and everything it caused, in

@@ -68,6 +68,10 @@ func textTold(body Body) string {
 		return fmt.Sprintf("fault injected %s %s by drill of %s", b.Fault, b.ID, b.Mode)
 	case FaultRemoved:
 		return fmt.Sprintf("fault removed %s %s by drill of %s", b.Fault, b.ID, b.Mode)
+	case DrillBegan:
+		return join("drill began", drilled(b.Services), "by "+b.By)
+	case DrillEnded:
+		return "drill ended"
 	case GuardsReset:
 		return "guards reset by " + b.By
 	case Captured:
@@ -95,6 +99,17 @@ func textEjected(b holdfast.Ejected) string {
 		verb = "kept although bad"
 	}
 	return fmt.Sprintf("%s %s by %s, %d left, by %s", verb, b.ID, b.Gateway, b.Remaining, b.Sign) + colon(b.Detail)
+}
+
+func drilled(services []holdfast.ServiceName) string {
+	if len(services) == 0 {
+		return "of everything"
+	}
+	var names []string
+	for _, name := range services {
+		names = append(names, string(name))
+	}
+	return "of " + strings.Join(names, ", ")
 }
 
 // Short writes a duration with the precision a person reads: "0s", "4.1ms",

@@ -107,7 +107,10 @@ func (c *private) declare(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, agentStart)
 	defer cancel()
 	for {
-		err := c.client.Declare(ctx, api.File{Name: c.o.File.Name, Text: string(c.o.File.Text), Dir: c.o.File.Dir})
+		err := c.sayDrill(ctx)
+		if err == nil {
+			err = c.client.Declare(ctx, api.File{Name: c.o.File.Name, Text: string(c.o.File.Text), Dir: c.o.File.Dir})
+		}
 		var problem *api.Problem
 		if err == nil || errors.As(err, &problem) {
 			return err
@@ -120,6 +123,14 @@ func (c *private) declare(ctx context.Context) error {
 		case <-time.After(look):
 		}
 	}
+}
+
+// sayDrill tells the copy's agent of a live run before it is told anything else.
+func (c *private) sayDrill(ctx context.Context) error {
+	if !c.o.Live {
+		return nil
+	}
+	return c.client.Drill(ctx, c.o.By)
 }
 
 // errNotReady says that the copy did not become whole.

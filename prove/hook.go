@@ -71,6 +71,8 @@ type hooking struct {
 	undone   time.Duration
 	unmended bool // the mend itself failed
 	stalled  time.Duration
+	over     time.Duration // the load was ended
+	keeping  *keeping      // nil: it strikes a private copy, and nobody is hurt
 	began    time.Duration // the load; known at its end
 	seen     time.Duration // when the witness was seen to have seen it
 	hearing  *hearing
@@ -91,13 +93,20 @@ func (p *proving) drillByHook(ctx context.Context, mode holdfast.FailureMode, by
 	if why := h.sick(); why != "" {
 		return undecided(mode, by, "nothing was broken, because without any fault "+why), nil
 	}
-	p.o.Say(fmt.Sprintf("%s  hook on %s: %s", mode.Name, h.victim.ID.Name(), h.victim.Hook.Break))
 	var err error
-	if h.entry, h.injected, err = h.strike(ctx, mode.Name, fault.Hook{}, h.victim); err != nil {
+	if h.keeping, err = h.begin(); err != nil {
+		return report.Drill{}, err
+	}
+	defer h.settle()
+	p.o.Say(fmt.Sprintf("%s  hook on %s: %s", mode.Name, h.victim.ID.Name(), h.victim.Hook.Break))
+	if err := h.breakIt(ctx); err != nil && h.ended == "" {
 		return h.spoiled(ctx, err)
 	}
-	if err := h.watch(ctx, h.seenEnough); err != nil {
-		return report.Drill{}, h.mendAfter(ctx, err)
+	if err := h.watch(ctx, func() bool { return h.mustEnd() || h.seenEnough() }); err != nil {
+		return h.brokenOff(ctx, err)
+	}
+	if p.ended != "" {
+		p.o.Say(fmt.Sprintf("%s  a guard ends it: %s", mode.Name, p.ended))
 	}
 	if err := h.mend(ctx); err != nil {
 		return h.leftBroken(err)
@@ -230,10 +239,29 @@ func (h *hooking) mendAfter(ctx context.Context, why error) error {
 	if errors.Is(why, ErrLost) {
 		return why
 	}
+	if stoppedBy(ctx) != "" {
+		h.copy.warden.Obey()
+	}
 	if err := h.mend(ctx); h.unmended {
 		return fmt.Errorf("%w: %w", errUnmended, err)
 	}
 	return why
+}
+
+// brokenOff is the end of a drill that somebody ends from outside. What was
+// measured until then is told.
+func (h *hooking) brokenOff(ctx context.Context, why error) (report.Drill, error) {
+	err := h.mendAfter(ctx, why)
+	if ctx.Err() == nil || errors.Is(err, ErrLost) || errors.Is(err, errUnmended) {
+		return report.Drill{}, err
+	}
+	drill := h.facts(proc.Now()).judge()
+	drill.Verdict, drill.Reason = holdfast.Aborted, "interrupted, and mended"
+	if by := stoppedBy(ctx); by != "" {
+		drill.Reason = "stopped by " + by + ", and mended"
+	}
+	h.add(drill)
+	return drill, err
 }
 
 // errUnmended says that what was broken in earnest is still broken.
@@ -242,7 +270,7 @@ const errUnmended = holdfast.Refusal("what was broken is LEFT BROKEN, because it
 // spoiled is the end of a drill whose break failed, perhaps midway.
 func (h *hooking) spoiled(ctx context.Context, why error) (report.Drill, error) {
 	if ctx.Err() != nil || h.entry == 0 {
-		return report.Drill{}, h.mendAfter(ctx, why)
+		return h.brokenOff(ctx, why)
 	}
 	select {
 	case <-h.copy.warden.Lost():
@@ -343,6 +371,7 @@ func (h *hooking) saw() string {
 
 // conclude ends the loads, looks for what was left behind, and judges.
 func (h *hooking) conclude(ctx context.Context, ended time.Duration) (report.Drill, error) {
+	h.over = proc.Now()
 	record, err := h.users.Stop(ctx)
 	if ctx.Err() != nil {
 		return report.Drill{}, ctx.Err()
@@ -359,5 +388,5 @@ func (h *hooking) conclude(ctx context.Context, ended time.Duration) (report.Dri
 		return report.Drill{}, err
 	}
 	f.residue = warden.Residue(h.before, after)
-	return f.judge(), nil
+	return f.endedBy(h.ended), nil
 }

@@ -136,6 +136,28 @@ func (f hookFacts) judge() report.Drill {
 	return drill
 }
 
+// endedBy is the verdict of a drill that a guard may have ended. That it is ABORTED
+// says that everything was put back, so what is left, or did not come back, is
+// still a FAIL.
+func (f hookFacts) endedBy(guard string) report.Drill {
+	drill := f.judge()
+	if guard == "" {
+		return drill
+	}
+	drill.Verdict, drill.Reason = holdfast.Aborted, guard
+	if missing := said(leftBehind(f.facts), f.neverBack(drill)); len(missing) > 0 {
+		drill.Verdict, drill.Reason = holdfast.Fail, guard+"; "+strings.Join(missing, "; ")
+	}
+	return drill
+}
+
+func (f hookFacts) neverBack(d report.Drill) string {
+	if d.Restore != nil {
+		return ""
+	}
+	return f.overRestore(f.tell(), d)
+}
+
 // mitigated is when users were whole: while it was broken, if they were to the
 // mend's beginning; what a mend itself does to them is not the fault's.
 func (f hookFacts) mitigated() *report.Millis {

@@ -4,11 +4,8 @@ import (
 	"cmp"
 	"fmt"
 	"net/url"
-	"os"
-	"path/filepath"
 	"slices"
 	"strings"
-	"syscall"
 
 	"holdfast"
 	"holdfast/load"
@@ -175,22 +172,4 @@ func what(service holdfast.Service) string {
 		return "connections and the words of its health check only"
 	}
 	return "GET requests only"
-}
-
-// errBusy says that a live drill is under way already.
-const errBusy = holdfast.Refusal("another prove --live is under way with this state directory; next: wait for its end")
-
-// lockLive keeps live runs of one state directory to one at a time: two faults
-// in one system at once show nothing, and hurt twice. The kernel gives the lock
-// back when the run dies.
-func lockLive(state string) (release func(), err error) {
-	file, err := os.OpenFile(filepath.Join(state, "live.lock"), os.O_RDWR|os.O_CREATE, 0o600)
-	if err != nil {
-		return nil, err
-	}
-	if err := syscall.Flock(int(file.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
-		file.Close()
-		return nil, errBusy
-	}
-	return func() { file.Close() }, nil
 }

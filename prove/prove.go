@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"holdfast"
+	"holdfast/event"
 	"holdfast/fault"
 	"holdfast/internal/proc"
 	"holdfast/proof"
@@ -39,8 +40,13 @@ type Options struct {
 	Blind   bool                   // leave the witness out: the drill of the drill
 	Neuter  bool                   // let faults do nothing: the same
 	Live    bool                   // touch what runs elsewhere, where the file allows it
-	Say     func(string)           // progress: one line per change of state
-	Drilled func(report.Drill)     // called with each drill as it ends
+	// OutsideHours drills what runs elsewhere although the file's hours are over.
+	OutsideHours bool
+	By           string // who runs it: said to whoever meets a live run
+	// Paused says who has paused a service, if somebody has; nil: nobody.
+	Paused  func(holdfast.ServiceName) (by string, paused bool)
+	Say     func(string)       // progress: one line per change of state
+	Drilled func(report.Drill) // called with each drill as it ends
 	// Unless says why a drill is not made after all, asked when its turn comes; ""
 	// makes it. nil makes all.
 	Unless func(holdfast.FailureMode, holdfast.Drill) string
@@ -60,7 +66,13 @@ func Run(ctx context.Context, o Options) (report.Run, error) {
 		declared: declared,
 		rng:      rand.New(rand.NewPCG(o.Seed, 0)),
 		strikes:  map[holdfast.ServiceName]int{},
-		run:      report.Run{System: o.System.Name, Seed: o.Seed, Drills: []report.Drill{}},
+		run:      report.Run{System: o.System.Name, Seed: o.Seed, Drills: []report.Drill{}, OutsideHours: o.OutsideHours},
+	}
+	if o.Live {
+		p.o.Say = func(line string) { o.Say(event.DrillWord + "  " + line) }
+		var done func()
+		ctx, done = untilStopped(ctx, o.State)
+		defer done()
 	}
 	err := p.prove(ctx)
 	if ended := p.endCopy(); ended != nil && (err == nil || !strings.Contains(err.Error(), ended.Error())) {
@@ -84,11 +96,12 @@ type proving struct {
 	on       map[holdfast.ModeName]proof.Basis // what the copy's verdicts are made on
 	// strikes counts, of each service, on from a replica that chance picked.
 	strikes map[holdfast.ServiceName]int
+	ended   string // why a guard ended the run; empty: none has
 }
 
 func (p *proving) prove(ctx context.Context) error {
 	if p.o.Live {
-		release, err := lockLive(p.o.State)
+		release, err := lockLive(p.o)
 		if err != nil {
 			return err
 		}
@@ -126,6 +139,10 @@ func inTurn(modes []holdfast.FailureMode) []holdfast.FailureMode {
 // exercise makes one drill of a mode as often as asked for, unless it cannot be
 // made here.
 func (p *proving) exercise(ctx context.Context, mode holdfast.FailureMode, by holdfast.Drill) error {
+	if p.ended != "" {
+		p.add(skipped(mode, by, "a guard ended the run: "+p.ended))
+		return nil
+	}
 	if why := p.impossible(mode, by); why != "" {
 		p.add(skipped(mode, by, why))
 		return nil
@@ -139,12 +156,23 @@ func (p *proving) exercise(ctx context.Context, mode holdfast.FailureMode, by ho
 		return nil
 	}
 	for range p.o.Repeat {
+		why, err := Held(p.o, mode)
+		if err != nil {
+			return err
+		}
+		if why != "" {
+			p.add(skipped(mode, by, why))
+			return nil
+		}
 		drill, err := p.believed(ctx, mode, by)
 		if err != nil {
 			return p.cause(ctx, err)
 		}
 		p.keep(ctx, mode, drill)
 		p.add(drill)
+		if p.ended != "" {
+			return nil
+		}
 	}
 	return nil
 }
@@ -200,6 +228,9 @@ func (p *proving) cause(ctx context.Context, err error) error {
 const lossKnown = time.Second
 
 func (p *proving) add(drill report.Drill) {
+	drill.Live = drill.Verdict != holdfast.Skip && slices.ContainsFunc(p.o.Modes, func(mode holdfast.FailureMode) bool {
+		return mode.Name == drill.Mode && p.o.Live && runsElsewhere(p.declared, mode)
+	})
 	p.run.Drills = append(p.run.Drills, drill)
 	p.o.Drilled(drill)
 }
@@ -279,6 +310,7 @@ func (p *proving) sum(ctx context.Context, err error) {
 		return
 	}
 	p.run.Reason = err.Error()
+	by := stoppedBy(ctx)
 	p.run.Verdict = report.Worst(append(verdicts, holdfast.Invalid))
 	switch {
 	case errors.Is(err, errUnmended):
@@ -289,6 +321,9 @@ func (p *proving) sum(ctx context.Context, err error) {
 	}
 	if errors.Is(err, context.Canceled) && !errors.Is(err, ErrLost) {
 		p.run.Reason = "interrupted; what was broken on purpose is put back"
+		if by != "" {
+			p.run.Reason = "stopped by " + by + "; what was broken on purpose is put back"
+		}
 	}
 }
 

@@ -24,6 +24,9 @@ type Run struct {
 	Took    Millis              `json:"took_ms,omitempty"`
 	Digest  holdfast.Digest     `json:"digest,omitempty"`  // of the file's text
 	Against *Against            `json:"against,omitempty"` // where it was compared with an earlier one
+	// OutsideHours says that somebody asked for live drills although the file's
+	// hours for them were over.
+	OutsideHours bool `json:"outside_hours,omitempty"`
 }
 
 // RunID names a kept run: the instant it began and four random letters, so that

@@ -69,6 +69,9 @@ type watch struct {
 	proveSilent, keeperSilent int // ticks of ours without a sign of life
 	meant                     int // ticks for which the keeper's end is no loss
 
+	stopLooks int  // at a stop that was asked for
+	obeying   bool // prove has seen it, and puts back itself
+
 	orders   chan order    // closed when prove's connection ended
 	lifeline chan struct{} // a byte came
 	ended    chan struct{} // the watch is over: readers stop
@@ -123,6 +126,8 @@ func (w *watch) serve(ctx context.Context) Forced {
 	defer signal.Stop(children)
 	tick := time.NewTicker(beatEvery)
 	defer tick.Stop()
+	glance := time.NewTicker(StopEvery)
+	defer glance.Stop()
 	for {
 		select {
 		case <-ctx.Done():
@@ -144,6 +149,10 @@ func (w *watch) serve(ctx context.Context) Forced {
 				if why := w.replace(how); why != "" {
 					return w.lose(why)
 				}
+			}
+		case <-glance.C:
+			if why := w.stopped(); why != "" {
+				return w.lose(why)
 			}
 		case <-tick.C:
 			if who := w.silence(); who != "" {
@@ -230,6 +239,9 @@ func (w *watch) obey(o order) (answer, error) {
 	case doHello:
 		return answer{}, w.begin(o)
 	case doBeat:
+		return answer{}, nil
+	case doObey:
+		w.obeying = true
 		return answer{}, nil
 	case doCopy:
 		return w.startCopy(o)

@@ -74,6 +74,7 @@ const (
 	doUndone   verb = "undone"
 	doExpect   verb = "expect"
 	doClose    verb = "close"
+	doObey     verb = "obey"
 )
 
 // An order is one line from prove to the warden.

@@ -36,6 +36,7 @@ type patient struct {
 	picky      bool
 	store      string
 	lag        time.Duration
+	pause      time.Duration
 
 	client http.Client
 	items  items
@@ -51,11 +52,12 @@ func sick(args []string) int {
 	flags.BoolVar(&p.once, "once", false, "fail at the second start, and at every one after it")
 	flags.IntVar(&p.again, "again", 0, "ask so often again, at once, when a service asked does not answer well")
 	flags.DurationVar(&p.patience, "patience", 2*time.Second, "wait so long for each answer")
-	flags.BoolVar(&p.shrug, "shrug", false, "answer well when a service asked does not")
+	flags.BoolVar(&p.shrug, "shrug", false, "answer with an empty page when a service asked does not answer well")
 	flags.BoolVar(&p.die, "die", false, "end when a service asked does not answer well")
 	flags.BoolVar(&p.picky, "picky", false, "take no answer for one but the usual page")
 	flags.StringVar(&p.store, "store", "", "keep items in this file, and not in memory")
 	flags.DurationVar(&p.lag, "lag", 0, "write items to the file so long after they were acknowledged")
+	flags.DurationVar(&p.pause, "pause", 0, "acknowledge an item so long after it was written")
 	flags.Parse(args)
 	if err := p.live(); err != nil {
 		fmt.Fprintln(os.Stderr, "sick:", err)
@@ -113,6 +115,7 @@ func (p *patient) pages() http.Handler {
 		if err == nil {
 			err = p.items.add(strings.TrimSpace(string(id)))
 		}
+		time.Sleep(p.pause)
 		answer(w, err)
 	})
 	mux.HandleFunc("GET /items", func(w http.ResponseWriter, _ *http.Request) {
@@ -149,7 +152,11 @@ func (p *patient) page(w http.ResponseWriter, r *http.Request) {
 			fmt.Println(err)
 			os.Exit(1)
 		}
-		if err != nil && !p.shrug {
+		switch {
+		case err != nil && p.shrug:
+			io.WriteString(w, "nothing here\n")
+			return
+		case err != nil:
 			http.Error(w, err.Error(), http.StatusBadGateway)
 			return
 		}

@@ -1,6 +1,9 @@
 package main
 
-import "fmt"
+import (
+	"fmt"
+	"slices"
+)
 
 // shop is two services of two replicas: what the front is told, how it needs the
 // back, what the back is told. Everything else is as the file leaves it.
@@ -14,11 +17,37 @@ services:
 `, front, edge, back)
 }
 
+// buying is a session that leaves something with the back and looks for it.
+const buying = `sessions:
+  buying:
+    steps:
+      - {post: /items, on: back, body: "{{id}}", header: {Idempotency-Key: "{{id}}"}, write: true}
+      - {get: /items, expect: {body: ["{{id}}"]}}
+    audit: {get: /items, on: back}
+`
+
+// leaving is a session that leaves something with the back, and is content.
+const leaving = `sessions:
+  leaving:
+    steps: [{post: /items, on: back, body: "{{id}}", header: {Idempotency-Key: "{{id}}"}, write: true}]
+    audit: {get: /items, on: back}
+`
+
+// looking is a session to which an empty page is none.
+const looking = `sessions:
+  looking: {steps: [{get: /, on: front, expect: {body: ["here you are"]}}]}
+promises:
+  looking: {journey: looking, target: 99.9%}
+`
+
 // two are two replicas of something.
 const two = ", replicas: 2"
 
 // systems are those that are broken, each in one way.
-func systems() []system {
+func systems() []system { return slices.Concat(unfit(), careless()) }
+
+// unfit are those that do not stand what is drilled.
+func unfit() []system {
 	return []system{
 		{
 			name: "one replica", what: "nobody to retry on", drill: "back.crash",
@@ -67,6 +96,32 @@ func systems() []system {
 		{
 			name: "bound on restoration", what: "a start of 3 s, and a bound of 2 s", drill: "back.crash",
 			file: shop("--ask back", "", "--start-delay 3s"+two+", failure_modes: {crash: {bounds: {restore: 2s}}}"), says: []string{"whole again only after"},
+		},
+	}
+}
+
+// careless are those that stand it, and hurt somebody all the same.
+func careless() []system {
+	return []system{
+		{
+			name: "retry storm", what: "the front asks a lost back nine times for each page", drill: "front/back.loss",
+			file: shop("--ask back --again 8 --patience 900ms", "", ""+two), says: []string{"times as often"},
+		},
+		{
+			name: "session in memory", what: "each replica of the back has items of its own", drill: "back.state-loss",
+			file: shop("--ask back", "", ""+two) + buying, says: []string{"step 2, GET /items", "was restarted"},
+		},
+		{
+			name: "lost writes", what: "the back writes half a second after it acknowledged", drill: "back.crash",
+			file: shop("--ask back", "", "--store ./items --lag 500ms"+two) + leaving, says: []string{"writes of leaving"},
+		},
+		{
+			name: "doubled writes", what: "a request that may be repeated is written each time", drill: "back.crash",
+			file: shop("--ask back", "", "--store ./items --pause 300ms"+two) + leaving, says: []string{"carried out more than once"},
+		},
+		{
+			name: "empty page with status 200", what: "the front hides that it has nothing to show", drill: "front/back.loss",
+			file: shop("--ask back --shrug", "{required: false}", ""+two) + looking, says: []string{"here you are"},
 		},
 	}
 }

@@ -218,6 +218,7 @@ func (a *agent) run(ctx context.Context) error {
 			return err
 		}
 	}
+	drilled := a.mind.Drilled() && !a.private // a copy is told once, by who started it
 	return together(ctx,
 		a.record,
 		a.loop.Run,
@@ -227,6 +228,7 @@ func (a *agent) run(ctx context.Context) error {
 		func(ctx context.Context) error { return observe.Driver(ctx, a.urls, a.tell) },
 		func(ctx context.Context) error { return observe.Gateway(ctx, a.gateway, a.tell) },
 		func(ctx context.Context) error { return observe.Pauses(ctx, a.state.pauses(), paused, a.tell) },
+		func(ctx context.Context) error { return followDrills(ctx, a.state, drilled, a.tell) },
 		a.proofs.keep,
 		func(ctx context.Context) error { return api.Serve(ctx, listener, a) },
 		a.stay,

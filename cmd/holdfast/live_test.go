@@ -125,6 +125,14 @@ services:
 	return text
 }
 
+// consenting adds to what a file says of live drills.
+func consenting(file, more string) string {
+	return strings.Replace(file, "prove: {allow: [web]}", "prove: {allow: [web], "+more+"}", 1)
+}
+
+// unguarded leaves it to the drill's own bounds to say what is too much.
+func unguarded(file string) string { return consenting(file, "abort: {hurt: 100%, within: 1s}") }
+
 func TestWhatRunsElsewhereIsDrilledInEarnest(t *testing.T) {
 	t.Parallel()
 	s := newSite(t, 2)
@@ -147,7 +155,7 @@ func TestWhatRunsElsewhereIsDrilledInEarnest(t *testing.T) {
 func TestAnObservedHangIsFelt(t *testing.T) {
 	t.Parallel()
 	s := newSite(t, 1)
-	h := newHouse(t, s.file("hang", "stop", "cont"))
+	h := newHouse(t, unguarded(s.file("hang", "stop", "cont")))
 	said, run := h.decidedOf("hang", "--live")
 	said.exits(exitFound)
 	drill := run.Drills[0]
@@ -281,7 +289,7 @@ func TestWhatWasBrokenInEarnestIsMendedWhoeverIsLost(t *testing.T) {
 			t.Run(name+" "+breaks, func(t *testing.T) {
 				t.Parallel()
 				s := newSite(t, 1)
-				h := newHouse(t, s.file("hang", breaks, "cont", "bounds: {detect: 20s, mitigate: 20s, restore: 30s}"))
+				h := newHouse(t, unguarded(s.file("hang", breaks, "cont", "bounds: {detect: 20s, mitigate: 20s, restore: 30s}")))
 				r := h.start("prove", "--live")
 				await(t, "it is broken", func() bool {
 					select {
@@ -320,10 +328,11 @@ func TestWhatWasBrokenInEarnestIsMendedWhoeverIsLost(t *testing.T) {
 func TestTwoLiveProofsDoNotMeet(t *testing.T) {
 	t.Parallel()
 	s := newSite(t, 1)
-	h := newHouse(t, s.file("hang", "stop", "cont"))
+	h := newHouse(t, unguarded(s.file("hang", "stop", "cont")))
 	first := h.start("prove", "--live")
 	first.says("hook on web-1")
 	h.run("prove", "--live").exits(exitCouldNot).tells("another prove --live is under way")
+	h.run("prove", "--live", "--state", filepath.Join(h.dir, "other")).exits(exitCouldNot).tells("another prove --live of this file", "with another state directory")
 	first.ends().exits(exitFound)
 }
 

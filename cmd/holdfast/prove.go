@@ -19,6 +19,7 @@ import (
 
 	"holdfast"
 	"holdfast/diagnostic"
+	"holdfast/event"
 	"holdfast/internal/proc"
 	"holdfast/mode"
 	"holdfast/prove"
@@ -35,37 +36,24 @@ func proveCommand() *cobra.Command {
 			"requests, breaks it and passes or fails each failure mode. Nothing of a running\n" +
 			"system is touched, but with --live: that drills what runs elsewhere (urls) by the\n" +
 			"hooks of the file, where prove.allow names it, and says first what it will touch.\n\n" + exitHelp,
-		Example: "  holdfast prove --live --dry-run\n  holdfast prove\n  holdfast prove catalog.crash --repeat 20 --rate 400/s\n  holdfast prove storefront/catalog.loss\n  holdfast prove errors --every-fault\n  holdfast prove cart.errors --fault reset",
+		Example: "  holdfast prove --live --dry-run\n  holdfast prove --stop\n  holdfast prove\n  holdfast prove catalog.crash --repeat 20 --rate 400/s\n  holdfast prove storefront/catalog.loss\n  holdfast prove errors --every-fault\n  holdfast prove cart.errors --fault reset",
 	}
 	flag := stateFlag(c)
 	show := addShowFlags(c)
 	since := addSinceFlags(c)
-	rate := c.Flags().String("rate", "200/s", "requests per second; the control run lowers what the copy cannot bear")
-	repeat := c.Flags().Int("repeat", 1, "how often each mode is drilled")
-	seed := c.Flags().Uint64("seed", 0, "of the load and of the choice of replicas (0: any)")
-	keep := c.Flags().Bool("keep", false, "keep the copy's journal and logs")
-	live := c.Flags().Bool("live", false, "drill what runs elsewhere, where the file allows it: in earnest")
+	asked := addDrillFlags(c)
+	stop := c.Flags().Bool("stop", false, "end the live run that is under way with this state directory, and mend what it broke")
 	dry := c.Flags().Bool("dry-run", false, "print what would be touched, and touch nothing")
 	every := c.Flags().Bool("every-fault", false, "drill each mode by every fault that makes it true, not by the file's alone")
 	by := c.Flags().String("fault", "", "drill by this fault and no other")
-	blind := c.Flags().Bool("blind-witness", false, "leave the witness out: shows that a fault nobody saw decides nothing")
-	neuter := c.Flags().Bool("neuter", false, "let every fault do nothing: shows that what did not bite decides nothing")
-	_ = c.Flags().MarkHidden("neuter")
 	c.RunE = func(c *cobra.Command, args []string) error {
-		name, modes := splitArguments(args)
-		byFlag := c.Flags().Changed("rate")
-		if *live && !byFlag {
-			*rate = fmt.Sprintf("%d/s", prove.LiveRate)
+		if *stop {
+			return stopLive(c.Context(), *flag, args, c.OutOrStdout())
 		}
-		perSecond, err := parseRate(*rate)
+		byFile := !c.Flags().Changed("rate") && !asked.Live
+		options, err := asked.read(c.Flags().Changed("rate"))
 		if err != nil {
 			return exit(exitUsage, err)
-		}
-		if *repeat < 1 || *repeat > 1000 {
-			return exit(exitUsage, fmt.Errorf("--repeat %d: want 1 to 1000\n  next: --repeat 20, or leave it out", *repeat))
-		}
-		if *seed == 0 {
-			*seed = rand.Uint64N(1_000_000) + 1
 		}
 		shown, err := show.read(c)
 		if err != nil {
@@ -74,11 +62,10 @@ func proveCommand() *cobra.Command {
 		if err := since.check(c); err != nil {
 			return err
 		}
+		name, modes := splitArguments(args)
 		p := proving{
 			out: c.OutOrStdout(), notices: c.ErrOrStderr(), shown: shown, since: *since, flag: *flag, dry: *dry,
-			faults:  faults{every: *every, only: holdfast.FaultName(*by)},
-			byFile:  !byFlag && !*live,
-			options: prove.Options{Rate: perSecond, Repeat: *repeat, Seed: *seed, Keep: *keep, Blind: *blind, Neuter: *neuter, Live: *live},
+			faults: faults{every: *every, only: holdfast.FaultName(*by)}, byFile: byFile, options: options,
 		}
 		run, err := p.file(c.Context(), name, modes)
 		if err != nil {
@@ -87,6 +74,47 @@ func proveCommand() *cobra.Command {
 		return failOn(since.failOn).judged(c.Context(), run)
 	}
 	return c
+}
+
+// drillFlags say how drills are made.
+type drillFlags struct {
+	prove.Options
+	rate string
+}
+
+func addDrillFlags(c *cobra.Command) *drillFlags {
+	d := &drillFlags{}
+	c.Flags().StringVar(&d.rate, "rate", "200/s", "requests per second; the control run lowers what the copy cannot bear")
+	c.Flags().IntVar(&d.Repeat, "repeat", 1, "how often each mode is drilled")
+	c.Flags().Uint64Var(&d.Seed, "seed", 0, "of the load and of the choice of replicas (0: any)")
+	c.Flags().BoolVar(&d.Keep, "keep", false, "keep the copy's journal and logs")
+	c.Flags().BoolVar(&d.Live, "live", false, "drill what runs elsewhere, where the file allows it: in earnest")
+	c.Flags().BoolVar(&d.OutsideHours, "outside-hours", false, "with --live: drill although the file's hours for it are over; the run says so")
+	c.Flags().BoolVar(&d.Blind, "blind-witness", false, "leave the witness out: shows that a fault nobody saw decides nothing")
+	c.Flags().BoolVar(&d.Neuter, "neuter", false, "let every fault do nothing: shows that what did not bite decides nothing")
+	_ = c.Flags().MarkHidden("neuter")
+	return d
+}
+
+// read is what they ask for; rated says that a rate was named.
+func (d *drillFlags) read(rated bool) (o prove.Options, err error) {
+	o = d.Options
+	o.By = who()
+	switch {
+	case o.OutsideHours && !o.Live:
+		return o, errors.New("--outside-hours: only live drills keep to hours\n  next: add --live, or leave it out")
+	case o.Repeat < 1 || o.Repeat > 1000:
+		return o, fmt.Errorf("--repeat %d: want 1 to 1000\n  next: --repeat 20, or leave it out", o.Repeat)
+	}
+	if o.Seed == 0 {
+		o.Seed = rand.Uint64N(1_000_000) + 1
+	}
+	if o.Live && !rated {
+		o.Rate = prove.LiveRate
+		return o, nil
+	}
+	o.Rate, err = parseRate(d.rate)
+	return o, err
 }
 
 // splitArguments tells the file from the modes: it is first, and is no mode.
@@ -154,6 +182,7 @@ func (p proving) file(ctx context.Context, name string, modes []string) (report.
 	if err != nil {
 		return report.Run{}, exit(exitCouldNot, err)
 	}
+	o.State, o.Paused = string(state), state.paused
 	if p.dry {
 		return report.Run{}, p.dryRun(ctx, o, state)
 	}
@@ -170,11 +199,13 @@ func (p proving) file(ctx context.Context, name string, modes []string) (report.
 	if o.Program, err = os.Executable(); err != nil {
 		return report.Run{}, exit(exitCouldNot, err)
 	}
-	o.State = string(state)
 	if p.since.budget > 0 {
 		o.Modes, o.Unless = p.within(ctx, o, state)
 	}
-	run := p.run(ctx, o)
+	run, err := p.run(ctx, o)
+	if err != nil {
+		return run, err
+	}
 	if before != nil {
 		run.Against = before.against(before.comparable(o.System, o.Modes), run)
 	}
@@ -183,18 +214,18 @@ func (p proving) file(ctx context.Context, name string, modes []string) (report.
 }
 
 // run proves, and prints drills as they end. What will be touched is said first.
-func (p proving) run(ctx context.Context, o prove.Options) report.Run {
+func (p proving) run(ctx context.Context, o prove.Options) (report.Run, error) {
 	began := time.Now()
 	fmt.Fprintf(p.notices, "%s\n", plan(o))
-	for _, line := range prove.Touched(o) {
-		fmt.Fprintln(p.notices, "will touch  "+line)
+	if err := p.announce(o); err != nil {
+		return report.Run{}, err
 	}
 	o.Say = func(line string) { fmt.Fprintln(p.notices, strings.TrimRight(line, "\n")) }
 	o.Drilled = func(report.Drill) {}
 	if p.shown.isText() {
 		width := widest(o.Modes)
 		o.Drilled = func(d report.Drill) {
-			fmt.Fprint(p.out, report.DrillLines(titled(d, o.Modes), width, report.Paint(isTerminal(p.out))))
+			fmt.Fprint(p.out, drillWord(d)+report.DrillLines(titled(d, o.Modes), width, report.Paint(isTerminal(p.out))))
 		}
 	}
 	run, _ := prove.Run(ctx, o) // the run says why it went no further
@@ -202,7 +233,7 @@ func (p proving) run(ctx context.Context, o prove.Options) report.Run {
 	run.At, run.Took, run.Digest = began.UTC().Round(0), report.Millis(took.Milliseconds()), o.System.Digest
 	run.ID = runs.NewID(began, rand.New(rand.NewPCG(rand.Uint64(), rand.Uint64())))
 	fmt.Fprintf(p.notices, "took %s\n", took.Round(100*time.Millisecond))
-	return run
+	return run, nil
 }
 
 // print prints a run that is over, as far as it was not printed on the way.
@@ -246,6 +277,42 @@ func (p proving) keep(run *report.Run, o prove.Options, before *earlier) {
 	}
 }
 
+// announce says what will be touched, and what keeps it from harm, before it is.
+func (p proving) announce(o prove.Options) error {
+	touched := prove.Touched(o)
+	if len(touched) == 0 {
+		return nil
+	}
+	guards, err := prove.Guarded(o)
+	if err != nil {
+		return exit(exitCouldNot, err)
+	}
+	for _, line := range touched {
+		fmt.Fprintln(p.notices, event.DrillWord+"  will touch  "+line)
+	}
+	for _, line := range guards {
+		fmt.Fprintln(p.notices, event.DrillWord+"  guarded by  "+line)
+	}
+	fmt.Fprintln(p.notices, event.DrillWord+"  to end it at any time, from any terminal: holdfast prove --stop"+stateWord(p.flag))
+	return nil
+}
+
+// stateWord is a state directory as a command line names it.
+func stateWord(flag string) string {
+	if flag == "" {
+		return ""
+	}
+	return " --state " + flag
+}
+
+// drillWord says of what was struck in earnest that it was a drill.
+func drillWord(d report.Drill) string {
+	if !d.Live {
+		return ""
+	}
+	return event.DrillWord + "  "
+}
+
 // plan says what will be done, before it is.
 func plan(o prove.Options) string {
 	return fmt.Sprintf("%s: %s to drill, %s each, in a private copy (%s on loopback, state below %s); %s, %.0f/s; %s",
@@ -279,19 +346,34 @@ type dryRun struct {
 	Version int                 `json:"version"`
 	System  holdfast.SystemName `json:"system"`
 	Touches []string            `json:"touches"`
-	Skips   map[string]string   `json:"skips"` // by mode, why
+	Guards  []string            `json:"guards"` // what keeps live drills from harm, and how it stands
+	Skips   map[string]string   `json:"skips"`  // by mode, why
 	Drills  []holdfast.ModeName `json:"drills"`
 }
 
 // dryRun prints what a run would touch, and touches nothing.
 func (p proving) dryRun(ctx context.Context, o prove.Options, state stateDir) error {
-	document := dryRun{System: o.System.Name, Touches: append([]string{}, prove.Touched(o)...), Skips: map[string]string{}, Drills: []holdfast.ModeName{}}
+	document := dryRun{System: o.System.Name, Touches: append([]string{}, prove.Touched(o)...), Guards: []string{}, Skips: map[string]string{}, Drills: []holdfast.ModeName{}}
+	if len(document.Touches) > 0 {
+		guards, err := prove.Guarded(o)
+		if err != nil {
+			return exit(exitCouldNot, err)
+		}
+		document.Guards = append(document.Guards, guards...)
+	}
 	fits := func(holdfast.FailureMode) string { return "" }
 	if p.since.budget > 0 {
 		o.Modes, fits = p.wouldFit(ctx, o, state)
 	}
 	for _, mode := range o.Modes {
-		if why := prove.Untouchable(o.System, o.Live, mode); why != "" {
+		why := prove.Untouchable(o.System, o.Live, mode)
+		if why == "" {
+			var err error
+			if why, err = prove.Held(o, mode); err != nil {
+				return exit(exitCouldNot, err)
+			}
+		}
+		if why != "" {
 			document.Skips[string(mode.Name)] = why
 		} else if why := fits(mode); why != "" {
 			document.Skips[string(mode.Name)] = why
@@ -307,6 +389,9 @@ func (p proving) dryRun(ctx context.Context, o prove.Options, state stateDir) er
 	}
 	for _, line := range document.Touches {
 		fmt.Fprintln(p.out, "would touch  "+line)
+	}
+	for _, line := range document.Guards {
+		fmt.Fprintln(p.out, "guarded by   "+line)
 	}
 	for _, mode := range document.Drills {
 		fmt.Fprintln(p.out, "would drill  "+string(mode))

@@ -64,7 +64,7 @@ func printStatus(out io.Writer, status api.Status) {
 		fmt.Fprintf(out, "paused   %s, by %s: no remedy is carried out; holdfast resume ends it\n", everythingOr(pause.Service), pause.By)
 	}
 	for _, failure := range v.Failures {
-		fmt.Fprintf(out, "failing  %s: %s\n", strings.TrimSpace(string(failure.ID.Name())+" "+string(failure.Mode)), cmp.Or(failure.Doing, failure.Detail))
+		fmt.Fprintf(out, "failing  %s%s: %s\n", drillOf(failure), strings.TrimSpace(string(failure.ID.Name())+" "+string(failure.Mode)), cmp.Or(failure.Doing, failure.Detail))
 		fmt.Fprint(out, personText(failure))
 	}
 	fmt.Fprint(out, shadowText(v.Arms))
@@ -153,6 +153,14 @@ func headline(v view.Status) string {
 	}
 }
 
+// drillOf says of what a live drill may have done that it is one.
+func drillOf(f view.Failure) string {
+	if !f.Drill {
+		return ""
+	}
+	return event.DrillWord + " "
+}
+
 // stateOfService is a word for the table; what fails has a line of its own.
 func stateOfService(v view.Status, service view.ServiceStatus) string {
 	var failing []string
@@ -235,7 +243,7 @@ func printReplica(out io.Writer, status api.Status, replica view.ReplicaStatus) 
 	}
 	for _, failure := range status.View.Failures {
 		if failure.ID.Name() == replica.ID.Name() {
-			fmt.Fprintf(out, "  %-16s %s: %s\n", "", failure.Mode, cmp.Or(failure.Doing, failure.Detail))
+			fmt.Fprintf(out, "  %-16s %s%s: %s\n", "", drillOf(failure), failure.Mode, cmp.Or(failure.Doing, failure.Detail))
 		}
 	}
 }

@@ -44,9 +44,9 @@ func TestTheExample(t *testing.T) {
 	drills := prove(t, dir, program)
 	for mode, want := range map[holdfast.ModeName]holdfast.Verdict{
 		"web.crash":  holdfast.Pass,
-		"cache.hang": holdfast.Fail, // there is one, and nothing else to ask
+		"cache.hang": holdfast.Aborted, // there is one, and nothing else to ask
 	} {
-		if got := drills[mode]; got.Verdict != want || got.Witness == "" || got.Detect == nil || got.Restore == nil {
+		if got := drills[mode]; got.Verdict != want || got.Witness == "" || got.Restore == nil || want == holdfast.Pass && got.Detect == nil {
 			t.Errorf("%s: want %s, seen, noticed and restored; got %+v", mode, want, got)
 		}
 	}
@@ -108,7 +108,7 @@ func prove(t *testing.T, dir, program string) map[holdfast.ModeName]report.Drill
 		for _, drill := range run.Drills {
 			drills[drill.Mode] = drill
 		}
-		if run.Verdict == holdfast.Fail || run.Verdict == holdfast.Pass {
+		if run.Verdict == holdfast.Aborted || run.Verdict == holdfast.Pass {
 			break
 		}
 	}

@@ -15,7 +15,7 @@ func (s *Status) addFailure(e event.Entry) {
 	switch b := e.Body.(type) {
 	case event.Detected:
 		f := s.open(b.Mode, b.ID, e.At)
-		f.ID, f.Detected, f.Detail = b.ID, e.ID, string(b.Sign)
+		f.ID, f.Detected, f.Detail, f.Drill = b.ID, e.ID, string(b.Sign), e.Drill
 		if b.Detail != "" {
 			f.Detail += ": " + b.Detail
 		}
@@ -34,7 +34,7 @@ func (s *Status) addFailure(e event.Entry) {
 		}
 	case event.Escalated:
 		f := s.open(b.Mode, b.ID, e.At)
-		f.NeedsYou, f.Escalated = true, b.Owner
+		f.NeedsYou, f.Escalated, f.Drill = true, b.Owner, e.Drill
 		f.Doing = "escalated to " + string(b.Owner) + ": " + b.Why
 		if b.Owner == "" {
 			f.Doing = "escalated, and nobody owns it: " + b.Why

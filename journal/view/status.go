@@ -91,6 +91,7 @@ type Failure struct {
 	Until     time.Time          `json:"until,omitzero"` // when the next attempt is due, while one is put off
 	Withheld  holdfast.Guardrail `json:"withheld,omitempty"`
 	Escalated holdfast.OwnerName `json:"escalated_to,omitempty"`
+	Drill     bool               `json:"drill,omitempty"`    // a live drill was under way of it
 	NeedsYou  bool               `json:"needs_a_person"`     // it was escalated, whether or not anybody owns it
 	Doing     string             `json:"doing"`              // what is being done, in words
 	Evidence  string             `json:"evidence,omitempty"` // the file that holds what was seen of it, in the state directory
@@ -286,7 +287,7 @@ func (s *ServiceStatus) short() bool {
 // observe takes in what a hand saw of a replica. What is said about an
 // incarnation that is no longer the latest is about the dead.
 func (s *Status) observe(at event.At, body event.Body) {
-	id, _ := replicaOf(body)
+	id, _ := event.Concerns(body)
 	r := s.find(id)
 	if r == nil || id.Incarnation < r.ID.Incarnation {
 		return

@@ -6,6 +6,8 @@ import (
 	"strings"
 	"text/tabwriter"
 	"time"
+
+	"holdfast/event"
 )
 
 // Text is the status as a terminal shows it, in the clock of a place: whether
@@ -68,7 +70,7 @@ func (s *Status) missing() []string {
 
 // text is an open failure as a line.
 func (f Failure) text(in *time.Location) string {
-	line := strings.Join(strings.Fields(fmt.Sprintf("%s %s %s since %s", Bad, f.ID, f.Mode, f.Since.Wall.In(in).Format(time.TimeOnly))), " ")
+	line := strings.Join(strings.Fields(fmt.Sprintf("%s %s %s %s since %s", Bad, f.drillWord(), f.ID, f.Mode, f.Since.Wall.In(in).Format(time.TimeOnly))), " ")
 	if f.Detail != "" {
 		line += " by " + f.Detail
 	}
@@ -82,6 +84,14 @@ func (f Failure) text(in *time.Location) string {
 		line += "; " + f.Doing
 	}
 	return line
+}
+
+// drillWord says of what a live drill may have done that it is one.
+func (f Failure) drillWord() string {
+	if !f.Drill {
+		return ""
+	}
+	return event.DrillWord
 }
 
 // text is a replica that gets no requests as a line.

@@ -88,7 +88,7 @@ func (t *Timeline) Add(e event.Entry) Row {
 		t.arms = map[holdfast.ModeName]bool{}
 		t.troubled, t.stopping = map[holdfast.ReplicaName]bool{}, map[holdfast.ReplicaName]bool{}
 	}
-	row := Row{ID: e.ID, Wall: e.At.Wall, Kind: e.Body.Kind(), Text: event.Text(e.Body), Cause: e.Cause}
+	row := Row{ID: e.ID, Wall: e.At.Wall, Kind: e.Body.Kind(), Text: e.Text(), Cause: e.Cause}
 	row.Subject = t.subject(e.Body)
 	row.Mark, row.Notable = t.weigh(e)
 	return row
@@ -146,7 +146,7 @@ func (t *Timeline) weighTold(body event.Body) (Mark, bool) {
 		return Bad, true
 	case event.Mitigated, event.Restored, event.Resumed, event.FaultRemoved:
 		return Good, true
-	case event.Waited, event.Paused, event.StopRequested, event.Stopped, event.Captured:
+	case event.Waited, event.Paused, event.DrillBegan, event.DrillEnded, event.StopRequested, event.Stopped, event.Captured:
 		return Neutral, true
 	case event.Declared: // the first one is how everything begins
 		again := t.declared
@@ -210,7 +210,7 @@ func (t *Timeline) weighDecided(id event.ID, b event.Decided) (Mark, bool) {
 
 // subject is what an entry is about: the replica where there is one.
 func (t *Timeline) subject(body event.Body) string {
-	if id, ok := replicaOf(body); ok {
+	if id, ok := event.Concerns(body); ok {
 		return string(id.Name())
 	}
 	switch b := body.(type) {
@@ -234,56 +234,6 @@ func (t *Timeline) subject(body event.Body) string {
 		return t.decided[b.Action]
 	default:
 		return ""
-	}
-}
-
-// replicaOf is the replica an entry names.
-func replicaOf(body event.Body) (holdfast.ReplicaID, bool) {
-	switch b := body.(type) {
-	case holdfast.Started:
-		return b.ID, true
-	case holdfast.NotStarted:
-		return b.ID, true
-	case holdfast.Exited:
-		return b.ID, true
-	case holdfast.Ejected:
-		return b.ID, true
-	case holdfast.Admitted:
-		return b.ID, true
-	case event.FaultInjected:
-		return b.ID, true
-	case event.FaultRemoved:
-		return b.ID, true
-	default:
-		return concerned(body)
-	}
-}
-
-// concerned is the replica that something the mind said is about.
-func concerned(body event.Body) (holdfast.ReplicaID, bool) {
-	switch b := body.(type) {
-	case event.Captured:
-		return b.ID, true
-	case event.Suspected:
-		return b.ID, true
-	case event.Cleared:
-		return b.ID, true
-	case event.Detected:
-		return b.ID, true
-	case event.Decided:
-		return b.ID, true
-	case event.Waited:
-		return b.ID, true
-	case event.Withheld:
-		return b.ID, true
-	case event.Mitigated:
-		return b.ID, true
-	case event.Restored:
-		return b.ID, true
-	case event.Escalated:
-		return b.ID, true
-	default:
-		return holdfast.ReplicaID{}, false
 	}
 }
 
