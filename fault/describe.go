@@ -62,6 +62,7 @@ const (
 	rulesWithdrew = "the rule is taken out of the proxy, which forgets it by itself 3 s after it was last renewed"
 	tableRemoved  = "the table of rules is removed; the kernel ends its effect by itself 3 s after it was last renewed"
 	packetFilter  = "root, and a kernel with nftables"
+	deafSockets   = "Linux, and root where the kernel lets nobody else filter his own sockets"
 )
 
 // descriptions has a line for each fault of All that is not one of inside.
@@ -101,11 +102,11 @@ func descriptions() map[holdfast.FaultName]Description {
 		},
 		"silence": {
 			Does: "nothing is answered, neither connects nor what is connected", Witness: seenOnTheWay + " got neither answer nor refusal",
-			Undo: rulesWithdrew, Layer: KernelLease,
+			Undo: rulesWithdrew, Layer: KernelLease, Needs: deafSockets,
 		},
 		"sever": {
 			Does: "every replica of the service refuses, and after 1.5 s is silent", Witness: "the load's own requests to every replica were refused, then silent",
-			Undo: rulesWithdrew, Layer: KernelLease,
+			Undo: rulesWithdrew, Layer: KernelLease, Needs: deafSockets,
 		},
 		holdfast.FaultHook: {
 			Does: "what the file's `break` command does", Witness: "the load's own requests to the struck replicas, or the end of their process",

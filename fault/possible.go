@@ -1,9 +1,12 @@
 package fault
 
 import (
+	"errors"
+	"io/fs"
 	"runtime"
 
 	"holdfast"
+	"holdfast/fault/proxy"
 	"holdfast/internal/cgroup"
 )
 
@@ -30,6 +33,8 @@ func probes() map[holdfast.FaultName]probe {
 		"blackhole": needsPacketFilter,
 		"one-way":   needsPacketFilter,
 		"lossy":     needsPacketFilter,
+		"silence":   needsDeafness,
+		"sever":     needsDeafness,
 	}
 }
 
@@ -39,4 +44,17 @@ func needsProcfs() (why, next string) {
 		return "whether a process stands still is seen in /proc, which needs Linux", "drill it on a Linux host or in a Linux virtual machine"
 	}
 	return "", ""
+}
+
+// needsDeafness is for what is silent: the kernel drops what comes for a socket of
+// the fault proxy.
+func needsDeafness() (why, next string) {
+	switch err := proxy.TrySilence(); {
+	case err == nil:
+		return "", ""
+	case errors.Is(err, fs.ErrPermission):
+		return "only root may make a socket deaf under this kernel", "run prove as root, in a container with CAP_NET_ADMIN"
+	default:
+		return "the fault proxy cannot be made silent here: " + err.Error(), "drill it on a Linux host or in a Linux virtual machine"
+	}
 }

@@ -51,7 +51,9 @@ func audit(ctx context.Context, url string, results []Result) (Audited, error) {
 	}
 	// A connection of its own, and no proxy: what stands in the environment is not
 	// for it.
-	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
+	// Nor does it follow where an answer points: that may be no part of the copy, and
+	// what stands there is not what was asked for.
+	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}, CheckRedirect: asAnswered}
 	response, err := client.Do(request)
 	if err != nil {
 		return Audited{}, err
@@ -59,6 +61,9 @@ func audit(ctx context.Context, url string, results []Result) (Audited, error) {
 	defer response.Body.Close()
 	if response.StatusCode < 200 || response.StatusCode > 299 {
 		return Audited{}, fmt.Errorf("status %d", response.StatusCode)
+	}
+	if how := response.Header.Get(degradedHeader); how != "" {
+		return Audited{}, fmt.Errorf("it was answered in its place (%s), which says nothing of what was written", printable(how, maxError))
 	}
 	found := counts(results)
 	limited := &io.LimitedReader{R: response.Body, N: maxAudit + 1}
@@ -70,6 +75,9 @@ func audit(ctx context.Context, url string, results []Result) (Audited, error) {
 	}
 	return found.tell(results), nil
 }
+
+// asAnswered takes a redirect for the answer that it is, as the load does.
+func asAnswered(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 
 // Written tells what became of the writes among results, whose ids occur in what
 // in says. It is Audit without the asking.

@@ -120,6 +120,17 @@ func TestAnAuditThatCannotBeAskedKnowsNothing(t *testing.T) {
 		handler http.HandlerFunc
 		want    string
 	}{
+		"somewhere else": {func(w http.ResponseWriter, r *http.Request) {
+			if r.URL.Path == "/elsewhere" {
+				io.WriteString(w, written[0].Run)
+				return
+			}
+			http.Redirect(w, r, "/elsewhere", http.StatusFound)
+		}, "status 302"},
+		"a fallback": {func(w http.ResponseWriter, r *http.Request) {
+			w.Header().Set("Holdfast-Degraded", "fallback")
+			io.WriteString(w, "[]")
+		}, "it was answered in its place (fallback)"},
 		"a failure": {func(w http.ResponseWriter, r *http.Request) { w.WriteHeader(503) }, "status 503"},
 		"half a page": {func(w http.ResponseWriter, r *http.Request) {
 			w.Header().Set("Content-Length", "1000")

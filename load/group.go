@@ -2,7 +2,6 @@ package load
 
 import (
 	"context"
-	"maps"
 	"slices"
 	"time"
 
@@ -10,10 +9,10 @@ import (
 	"holdfast/internal/proc"
 )
 
-// A Want is what the kernel counted in the control groups of a watched process since
-// the generator began to watch it: how often it was out of processor time, and how
-// often somebody was killed for its memory. What it counted in a group before it was
-// watched there says nothing of now.
+// A Want is what the kernel counted in the control groups that a process was put into
+// while it was watched: how often it was out of processor time, and how often somebody
+// was killed for its memory. The group that it was in before has bounds of its own, of
+// which it may be in want whatever is done to it: what is counted there shows no fault.
 type Want struct {
 	Pid       int   `json:"pid"`
 	Throttled int64 `json:"throttled,omitempty"`
@@ -28,45 +27,46 @@ func (g *Generator) Wants() []Want {
 	return slices.Clone(g.record.Wants)
 }
 
-// A tally is one of the kernel's counters in the groups that a process was in.
+// A tally is one of the kernel's counters in the groups that a process is put into.
 type tally struct {
 	controller cgroup.Controller
 	read       func(dir string) int64
-	base       map[string]int64 // of each group: what it counted before the process was watched in it
+	home       string          // the group that the process was found in
+	groups     map[string]bool // those that it was put into since, which count from nothing
 }
 
-// look takes note of the group that the process is in now. One that it is put into
-// while it is watched was made for it, and counts from nothing.
+func newTally(c cgroup.Controller, read func(dir string) int64) *tally {
+	return &tally{controller: c, read: read, groups: map[string]bool{}}
+}
+
+// look takes note of the group that the process is in now.
 func (t *tally) look(host cgroup.Host, watch Watch) {
 	dir, _, err := host.Of(t.controller, watch.Pid)
+	switch {
 	// Of a process that is ending the kernel says that it is in none.
-	if err != nil || !proc.Alive(watch.Pid, watch.Ticks) || proc.Dying(watch.Pid, watch.Ticks) {
+	case err != nil, !proc.Alive(watch.Pid, watch.Ticks), proc.Dying(watch.Pid, watch.Ticks):
 		t.follow(watch)
-		return
-	}
-	if _, known := t.base[dir]; !known {
-		t.base[dir] = 0
-		if len(t.base) == 1 {
-			t.base[dir] = t.read(dir)
-		}
+	case t.home == "":
+		t.home = dir
+	case dir != t.home:
+		t.groups[dir] = true
 	}
 }
 
 // follow takes note of a group that the process was put into and ended in between two
 // looks. It may have been killed the moment it was there.
 func (t *tally) follow(watch Watch) {
-	for _, was := range slices.Collect(maps.Keys(t.base)) {
-		for _, dir := range cgroup.PartsOf(was, watch.Pid, watch.Ticks) {
-			if _, known := t.base[dir]; !known {
-				t.base[dir] = 0
-			}
-		}
+	if t.home == "" {
+		return
+	}
+	for _, dir := range cgroup.PartsOf(t.home, watch.Pid, watch.Ticks) {
+		t.groups[dir] = true
 	}
 }
 
 func (t *tally) risen() (n int64) {
-	for dir, before := range t.base {
-		n += max(0, t.read(dir)-before)
+	for dir := range t.groups {
+		n += t.read(dir)
 	}
 	return n
 }
@@ -75,8 +75,7 @@ func (t *tally) risen() (n int64) {
 // outlasts the process: why that ended is counted in the group it was in.
 func (g *generation) countIn(ctx context.Context, watch Watch) {
 	host := cgroup.On("/")
-	throttled := &tally{controller: cgroup.CPU, read: cgroup.Throttled, base: map[string]int64{}}
-	killed := &tally{controller: cgroup.Memory, read: cgroup.Killed, base: map[string]int64{}}
+	throttled, killed := newTally(cgroup.CPU, cgroup.Throttled), newTally(cgroup.Memory, cgroup.Killed)
 	last := Want{Pid: watch.Pid}
 	tick := time.NewTicker(lookEvery)
 	defer tick.Stop()

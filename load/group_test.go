@@ -13,6 +13,7 @@ import (
 	"holdfast"
 	"holdfast/fault"
 	"holdfast/fault/faulttest"
+	"holdfast/internal/cgroup"
 	"holdfast/internal/proc"
 )
 
@@ -54,5 +55,30 @@ func TestWantIsWitnessed(t *testing.T) {
 				t.Error(err)
 			}
 		})
+	}
+}
+
+// What a process wants for in the group that it was in before is its own affair: a
+// service with a limit of its own is throttled whatever a drill does to it.
+func TestWantInItsOwnGroupIsNoWitness(t *testing.T) {
+	if why, _ := fault.Possible("starve"); why != "" {
+		t.Skip(why)
+	}
+	victim := faulttest.Victim(t)
+	counted := int64(0)
+	always := func(string) int64 { counted++; return counted } // it is throttled all the time
+	count := newTally(cgroup.CPU, always)
+	host, watch := cgroup.On("/"), Watch{Pid: victim.Pid, Ticks: victim.Ticks}
+	for range 3 {
+		if count.look(host, watch); count.risen() != 0 {
+			t.Fatal("what its own limit does to it is counted")
+		}
+	}
+	t.Cleanup(func() { fault.Starve{}.Undo(context.Background(), victim) })
+	if err := (fault.Starve{}).Inject(t.Context(), victim); err != nil {
+		t.Fatal(err)
+	}
+	if count.look(host, watch); count.risen() == 0 {
+		t.Error("what it wants for in the group that it was put into is not counted")
 	}
 }

@@ -93,6 +93,34 @@ func (r *run) walk(ctx context.Context, address string, deadline time.Time) Answ
 	return answer
 }
 
+// Alike names what two users captured alike, at a step from some index on. It is what
+// the service answers to anybody, and no identifier of the one or the other.
+func Alike(one, two []Answer, from int) []string {
+	var names []string
+	for i := from; i < min(len(one), len(two)); i++ {
+		for name, text := range one[i].known {
+			if i > 0 && one[i-1].known[name] == text {
+				continue // of an earlier step
+			}
+			if two[i].known[name] == text {
+				names = append(names, name)
+			}
+		}
+	}
+	slices.Sort(names)
+	return slices.Compact(names)
+}
+
+// Owning is an answer whose captures of some names are not its own: they count as
+// the text that they are.
+func (a Answer) Owning(but []string) Answer {
+	a.known = maps.Clone(a.known)
+	for _, name := range but {
+		delete(a.known, name)
+	}
+	return a
+}
+
 // Differs says in words where two answers to the same step differ, empty where
 // they are the same to a user. Volatile names fields of JSON bodies that do not
 // count, wherever they stand. What a walk has captured is its own, an identifier

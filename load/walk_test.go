@@ -196,3 +196,45 @@ func FuzzDiffers(f *testing.F) {
 		}
 	})
 }
+
+// A total that a step captures is no identifier of its user: two who do the same are
+// told the same. One who is told less has lost something.
+func TestWhatTwoUsersAreToldAlikeIsNobodysOwn(t *testing.T) {
+	total := func() string {
+		mu, sums := sync.Mutex{}, map[string]int{}
+		return strings.TrimPrefix(serve(t, func(w http.ResponseWriter, r *http.Request) {
+			mu.Lock()
+			defer mu.Unlock()
+			user := r.URL.Query().Get("user")
+			sums[user]++
+			w.Header().Set("Content-Type", "application/json")
+			fmt.Fprintf(w, `{"ticket":"t-%s","total":%d}`, user, sums[user])
+		}), "http://")
+	}
+	add := func(name string, captures ...holdfast.Capture) Step {
+		return Step{Name: name, Method: "POST", URL: "http://shop.test/add?user={{id}}", Capture: captures}
+	}
+	session := Session{Name: "add", Steps: []Step{
+		add("add/1", holdfast.Capture{Name: "ticket", JSON: "ticket"}),
+		add("add/2", holdfast.Capture{Name: "total", JSON: "total"}, holdfast.Capture{Name: "again", JSON: "ticket"}),
+	}}
+	one, two := total(), total()
+	walk := func(id string, at ...string) []Answer {
+		answers, err := Walk(t.Context(), session, Way{ID: id, Timeout: 10 * time.Second, At: func(step int) (string, error) { return at[step-1], nil }})
+		if err != nil || len(answers) != 2 {
+			t.Fatalf("%+v, %v", answers, err)
+		}
+		return answers
+	}
+	first, second, lost, kept := walk("user-one", one, one), walk("user-two", two, two), walk("user-three", one, two), walk("user-four", one, one)
+	shared := Alike(first, second, 1)
+	if fmt.Sprint(shared) != "[total]" || len(Alike(first, second, 2)) != 0 {
+		t.Errorf("two users captured alike: %q", shared)
+	}
+	if differs := Differs(lost[1].Owning(shared), first[1].Owning(shared), nil); differs != `"total" in the body is 1, not 2` {
+		t.Errorf("a lost total: %q", differs)
+	}
+	if differs := Differs(kept[1].Owning(shared), first[1].Owning(shared), nil); differs != "" {
+		t.Errorf("a kept one: %q", differs)
+	}
+}

@@ -441,7 +441,7 @@ func (d *drilling) conclude(ctx context.Context, ended time.Duration) (report.Dr
 	f := facts{
 		mode: d.mode, by: d.by, service: d.service, victim: d.victim, injected: d.injected, last: d.lastBlow(), byUndo: d.byUndo, undone: d.undone, ended: ended,
 		loss: d.loss, witness: d.witness(), reached: d.reached(), broken: d.broken,
-		unreached: d.unreached(),
+		unreached: d.unreached(), already: beforehand(witnesses()[d.fault.Name()].shows, d.injected, d.detour.paths, d.generator.Probed()),
 	}
 	if missing := d.copy.chronicle.missing(d.o.System); len(missing) > 0 && f.witness != "" && len(d.mode.Remedies) > 0 {
 		f.diagnose = d.copy.diagnose(ctx)

@@ -43,6 +43,7 @@ type facts struct {
 	// unreached are edges that lead to it and that no request took meanwhile.
 	unreached []string
 	witness   string        // what somebody else saw of the fault; empty: nothing
+	already   string        // what would show it and was there before it, if anything was
 	lagP99    time.Duration // of the generator
 	stalled   time.Duration // the longest that an idle process of ours waited for a processor during the fault
 	capped    int           // arrivals the generator could not send
@@ -234,6 +235,8 @@ func invalid(f facts) string {
 	switch {
 	case f.broken != "":
 		return f.broken
+	case f.witness == "" && f.already != "":
+		return shownBefore + f.already + ", so that nobody could tell whether it bit; next: let GET / of " + string(f.service.Name) + " be answered well and soon"
 	case f.witness == "":
 		return "nobody but the injector saw the fault: " + unseen(f)
 	case unmeasured != "":
@@ -282,6 +285,8 @@ const morePorts = "a lower --rate, or a wider net.ipv4.ip_local_port_range"
 const (
 	lagging = "the load generator itself was too slow to measure: "
 	starved = "this machine was too busy to judge by: "
+	// One late answer may have been the machine's.
+	shownBefore = "what would show the fault was there before it: "
 )
 
 // stallAllowed is how long a process that only looks at the clock may wait for a

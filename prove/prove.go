@@ -201,7 +201,8 @@ func (p *proving) impossible(mode holdfast.FailureMode, by holdfast.Drill) strin
 // machine was too busy to measure.
 func (p *proving) believed(ctx context.Context, mode holdfast.FailureMode, by holdfast.Drill) (report.Drill, error) {
 	drill, err := p.once(ctx, mode, by)
-	if err != nil || drill.Verdict != holdfast.Invalid || !strings.HasPrefix(drill.Reason, lagging) && !strings.HasPrefix(drill.Reason, starved) {
+	again := func(reason string) bool { return strings.HasPrefix(drill.Reason, reason) }
+	if err != nil || drill.Verdict != holdfast.Invalid || !slices.ContainsFunc([]string{lagging, starved, shownBefore}, again) {
 		return drill, err
 	}
 	p.o.Say(string(mode.Name) + "  once more: " + drill.Reason)

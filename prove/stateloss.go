@@ -91,9 +91,18 @@ func (w *wander) conclude(lost, residue []string) report.Drill {
 			drill.Help = []string{fmt.Sprintf("keep what a session needs where every replica of %s finds it, also after a restart: a shared store, or in what the user sends", w.service.Name)}
 		}
 	} else if w.unsaid == "" {
-		drill.Verdict = holdfast.Pass
+		drill.Verdict, drill.Reason = w.unharmed()
 	}
 	return drill
+}
+
+// unharmed is the verdict where nothing was seen to be lost. Where no user came back
+// after a restart nothing could be.
+func (w *wander) unharmed() (holdfast.Verdict, string) {
+	if w.walks.Restarts > 0 {
+		return holdfast.Pass, ""
+	}
+	return holdfast.Skip, fmt.Sprintf("no session asks %s a second time, so that nothing it forgets would be missed; next: a step that asks it for what an earlier one left there", w.service.Name)
 }
 
 // follow walks through a session, and says which step lost what the ones before it
@@ -104,7 +113,7 @@ func (w *wander) follow(ctx context.Context, session holdfast.Session) (string, 
 		return "", nil
 	}
 	w.walks.Sessions++
-	reference, err := w.reference(ctx, session)
+	references, err := w.references(ctx, session)
 	if err != nil || w.unsaid != "" {
 		return "", err
 	}
@@ -119,7 +128,7 @@ func (w *wander) follow(ctx context.Context, session holdfast.Session) (string, 
 	if err != nil {
 		return "", err
 	}
-	return w.compare(session, answers, reference), nil
+	return w.compare(session, answers, references), nil
 }
 
 // onlyHere tells whether all of a session's steps ask the struck service: its
@@ -128,42 +137,47 @@ func (w *wander) onlyHere(session holdfast.Session) bool {
 	return len(session.Asks()) == 1 && spared(w.o.System, w.service.Name) == ""
 }
 
-// reference is what a user is answered by one replica that nobody restarts. It is
+// references are what a user is answered by one replica that nobody restarts. It is
 // asked twice, of two replicas where there are two: what differs even so differs by
 // itself, and could not be told from what is lost.
-func (w *wander) reference(ctx context.Context, session holdfast.Session) ([]load.Answer, error) {
-	var walks [2][]load.Answer
+func (w *wander) references(ctx context.Context, session holdfast.Session) (walks [2][]load.Answer, err error) {
 	for i := range walks {
 		name := holdfast.NameReplica(w.service.Name, i%w.service.Replicas+1)
 		answers, err := w.walk(ctx, session, func(step int) (string, error) {
 			return w.at(session.Steps[step-1].On, name)
 		})
 		if err != nil {
-			return nil, err
+			return walks, err
 		}
 		last := answers[len(answers)-1]
 		if last.Failed != "" {
 			w.unsaid = fmt.Sprintf("%s is not answered well even by %s alone and without any restart: %s; next: correct what the step expects, or its service", called(session, last.Step), name, last.Failed)
-			return nil, nil
+			return walks, nil
 		}
 		walks[i] = answers
 	}
 	for i, answer := range walks[1] {
 		if differs := load.Differs(answer, walks[0][i], session.Steps[i].Expect.Volatile); differs != "" {
 			w.unsaid = fmt.Sprintf("%s is answered differently to two users who were each at one replica, without any restart: %s; next: name what may differ, `expect: {volatile: […]}` in that step", called(session, answer.Step), differs)
-			return nil, nil
+			return walks, nil
 		}
 	}
-	return walks[0], nil
+	return walks, nil
 }
 
-// compare finds the first step that was answered otherwise than by one replica.
-func (w *wander) compare(session holdfast.Session, answers, reference []load.Answer) string {
+// compare finds the first step that was answered otherwise than by one replica. What
+// a step captures is its user's own, unless two users captured the same: then it is
+// what the service knows, and one who comes back after a restart has to find it.
+func (w *wander) compare(session holdfast.Session, answers []load.Answer, references [2][]load.Answer) string {
+	reference, shared := references[0], []string(nil)
+	if first := slices.IndexFunc(w.restarts, func(name holdfast.ReplicaName) bool { return name != "" }); first >= 0 {
+		shared = load.Alike(references[0], references[1], first)
+	}
 	for i, answer := range answers {
 		w.walks.Answers++
 		differs := answer.Failed
 		if differs == "" {
-			differs = load.Differs(answer, reference[i], session.Steps[i].Expect.Volatile)
+			differs = load.Differs(answer.Owning(shared), reference[i].Owning(shared), session.Steps[i].Expect.Volatile)
 		}
 		if differs == "" {
 			continue

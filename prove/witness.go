@@ -29,7 +29,8 @@ const (
 	mostOfIt = 0.8
 )
 
-// A witness is how one fault is seen. Exactly one of saw and shows is set.
+// A witness is how one fault is seen. Exactly one of saw and shows is set. What
+// shows saw before the fault, too, is the victim's own way and shows nothing.
 type witness struct {
 	// saw looks at what the load was told of the victim; empty: nothing yet.
 	saw func(*drilling) string
@@ -97,7 +98,11 @@ func (d *drilling) witness() string {
 	case of.saw != nil:
 		return of.saw(d)
 	case of.shows != nil:
-		return sawOnTheWay(of.shows, d.injected, d.detour.paths, d.generator.Probed())
+		probed := d.generator.Probed()
+		if beforehand(of.shows, d.injected, d.detour.paths, probed) != "" {
+			return ""
+		}
+		return sawOnTheWay(of.shows, d.injected, d.detour.paths, probed)
 	default:
 		return ""
 	}
@@ -136,6 +141,26 @@ func sawOnTheWay(shows func([]load.Probed) string, since time.Duration, paths []
 		return ""
 	}
 	return seen[0] + " seen by load on the way to " + whom(paths)
+}
+
+// beforehand is what would show a fault and was there before it: a page that fails,
+// or is slow, by itself. Nobody could tell then whether the fault is there at all.
+func beforehand(shows func([]load.Probed) string, since time.Duration, paths []path, probed []load.Probed) string {
+	if shows == nil {
+		return ""
+	}
+	for _, p := range paths[:min(len(paths), mostProbed)] {
+		var of []load.Probed
+		for _, one := range probed {
+			if one.Probe == p.id.String() && one.At < int64(since) && one.At+int64(one.Took) < int64(since) {
+				of = append(of, one)
+			}
+		}
+		if what := shows(of); what != "" {
+			return what + " on the way to " + string(p.id.Name())
+		}
+	}
+	return ""
 }
 
 func whom(paths []path) string {

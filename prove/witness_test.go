@@ -87,6 +87,35 @@ func TestWhatShowsAFaultInThePath(t *testing.T) {
 	}
 }
 
+// What was to be seen before the fault shows no fault, whoever sees it: a page that
+// fails or is slow by itself.
+func TestWhatWasThereBeforeIsNoWitness(t *testing.T) {
+	one := []path{{id: id("catalog-2#1")}}
+	const soon = time.Millisecond
+	for what, c := range map[string]struct {
+		fault holdfast.FaultName
+		seen  load.Probed
+		want  string
+	}{
+		"a failure":                             {"fail", probed("catalog-2#1", -500, 503, soon, ""), "status 503 on the way to catalog-2"},
+		"a late answer":                         {"delay", probed("catalog-2#1", -950, 200, 900*time.Millisecond, ""), "an answer after 900ms on the way to catalog-2"},
+		"a reset":                               {"reset", probed("catalog-2#1", -500, 0, soon, load.Broken), "a reset on the way to catalog-2"},
+		"a failure of another":                  {"fail", probed("catalog-1#1", -500, 503, soon, ""), ""},
+		"another failure":                       {"fail", probed("catalog-2#1", -500, 404, soon, ""), ""},
+		"one that was under way when it struck": {"delay", probed("catalog-2#1", -500, 200, 900*time.Millisecond, ""), ""},
+		"one that came with it":                 {"fail", probed("catalog-2#1", 1, 500, soon, ""), ""},
+	} {
+		if got := beforehand(witnesses()[c.fault].shows, began, one, []load.Probed{c.seen}); got != c.want {
+			t.Errorf("%s: %q, want %q", what, got, c.want)
+		}
+	}
+	f := mended().facts
+	f.witness, f.already = "", "status 503 on the way to catalog-2"
+	if d := judge(f); d.Verdict != holdfast.Invalid || !strings.HasPrefix(d.Reason, shownBefore+"status 503 on the way to catalog-2") {
+		t.Errorf("%s: %s", d.Verdict, d.Reason)
+	}
+}
+
 // Every fault of the catalogue has a witness of its own, and is missed by name.
 func TestEveryFaultOfTheCatalogueHasAWitness(t *testing.T) {
 	for _, m := range mode.Catalogue() {

@@ -244,3 +244,22 @@ func TestThousands(t *testing.T) {
 		}
 	}
 }
+
+// A run may be a file that somebody sent. What is in it moves no cursor, paints
+// nothing, and makes no line that looks like one of ours but where lines may be.
+func TestAStrangersRunIsShownAsText(t *testing.T) {
+	const evil = "\x1b[2J\x1b]0;x\a\u202e\x00\r"
+	d := failed()
+	d.Mode, d.Reason, d.Owner = "m"+evil, "first"+evil+"\nsecond"+evil, "o"+evil+"\nPASS"
+	d.Help, d.Evidence = []string{"h" + evil + "\nPASS"}, []string{"e" + evil + "\nPASS"}
+	d.Steps = []Step{{Name: "s" + evil, Took: 1}, {Name: StepReady, Took: 2}}
+	text := Text(Run{Drills: []Drill{d}, Verdict: holdfast.Fail, Reason: "r" + evil}, false)
+	if strings.ContainsAny(text, evil[:1]+"\a\u202e\x00\r") || strings.Contains(text, "\nPASS") {
+		t.Errorf("%q", text)
+	}
+	for _, kept := range []string{"first", "\nsecond", "h", "e", "why: r"} {
+		if !strings.Contains(text, kept) {
+			t.Errorf("%q is not in %q", kept, text)
+		}
+	}
+}

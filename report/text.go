@@ -41,18 +41,18 @@ func ControlLine(c Control) string {
 // that of the longest mode name.
 func DrillLines(d Drill, width int, paint Paint) string {
 	var out strings.Builder
-	fmt.Fprintf(&out, "%s  %-*s  %s\n", paint.Verdict(d.Verdict), width, d.Mode, figures(d))
+	fmt.Fprintf(&out, "%s  %-*s  %s\n", paint.Verdict(d.Verdict), width, plain(string(d.Mode)), figures(d))
 	if d.Verdict != holdfast.Pass {
-		out.WriteString(wrap("         why: ", d.Reason))
+		out.WriteString(wrap("         why: ", shown(d.Reason)))
 		for _, line := range d.Help {
-			out.WriteString(wrap("         helps: ", line))
+			out.WriteString(wrap("         helps: ", plain(line)))
 		}
 		out.WriteString(stepsLine(d))
 		for _, line := range d.Evidence {
-			fmt.Fprintf(&out, "         %s\n", line)
+			fmt.Fprintf(&out, "         %s\n", plain(line))
 		}
 		if d.Owner != "" {
-			fmt.Fprintf(&out, "         owner: %s\n", d.Owner)
+			fmt.Fprintf(&out, "         owner: %s\n", plain(string(d.Owner)))
 		}
 	}
 	return out.String()
@@ -66,9 +66,19 @@ func stepsLine(d Drill) string {
 	}
 	var words []string
 	for _, step := range d.Steps {
-		words = append(words, fmt.Sprintf("%s %s", step.Name, Short(step.Took)))
+		words = append(words, fmt.Sprintf("%s %s", plain(string(step.Name)), Short(step.Took)))
 	}
 	return wrap("         steps: ", strings.Join(words, ", "))
+}
+
+// shown is text of strangers in the lines that it has, without what moves a cursor or
+// turns text around: a run may be a file that a colleague sent.
+func shown(text string) string {
+	lines := strings.Split(text, "\n")
+	for i, line := range lines {
+		lines[i] = plain(line)
+	}
+	return strings.Join(lines, "\n")
 }
 
 // wide is how wide a line of prose is: what a terminal shows in half a screen,
@@ -107,7 +117,7 @@ func SumLine(run Run, paint Paint) string {
 	}
 	line := fmt.Sprintf("%s  %s  (seed %d)\n", paint.Verdict(run.Verdict), Counted(verdicts), run.Seed)
 	if run.Reason != "" {
-		line += "         why: " + run.Reason + "\n"
+		line += "         why: " + shown(run.Reason) + "\n"
 	}
 	return line
 }

@@ -173,6 +173,9 @@ func summarise(path string) (Summary, error) {
 			Verdict holdfast.Verdict `json:"verdict"`
 		} `json:"drills"`
 	}
+	if err := regular(path); err != nil {
+		return Summary{}, err
+	}
 	if err := read(path, &brief); err != nil {
 		return Summary{}, err
 	}
@@ -203,7 +206,7 @@ func Find(state, name string) (report.Run, error) {
 	found := slices.DeleteFunc(slices.Clone(names), func(id report.RunID) bool { return name == "" || !strings.HasPrefix(string(id), name) })
 	switch {
 	case len(found) == 1:
-		return Read(filepath.Join(state, Dir, string(found[0])+suffix))
+		return readKept(filepath.Join(state, Dir, string(found[0])+suffix))
 	case len(found) > 1:
 		return report.Run{}, fmt.Errorf("%w: %d runs begin with %s, the last is %s", ErrNone, len(found), name, found[len(found)-1])
 	default:
@@ -223,7 +226,7 @@ func isPath(name string) bool {
 func latest(state string, names []report.RunID) (report.Run, error) {
 	var first error
 	for _, id := range slices.Backward(names) {
-		run, err := Read(filepath.Join(state, Dir, string(id)+suffix))
+		run, err := readKept(filepath.Join(state, Dir, string(id)+suffix))
 		if err == nil {
 			return run, nil
 		}
@@ -242,6 +245,28 @@ func Read(path string) (report.Run, error) {
 		return report.Run{}, fmt.Errorf("the run %s cannot be read: %w", path, err)
 	}
 	return run, nil
+}
+
+// errNoFile refuses what stands among the kept runs and would never end, or never
+// begin, to be read: a pipe, a device.
+const errNoFile = holdfast.Refusal("it is no file")
+
+// regular says what is wrong with a kept run that is no file. What a person names
+// by its path may be a pipe.
+func regular(path string) error {
+	info, err := os.Stat(path)
+	if err == nil && !info.Mode().IsRegular() {
+		err = errNoFile
+	}
+	return err
+}
+
+// readKept reads a run that is kept.
+func readKept(path string) (report.Run, error) {
+	if err := regular(path); err != nil {
+		return report.Run{}, fmt.Errorf("the run %s cannot be read: %w", path, err)
+	}
+	return Read(path)
 }
 
 func readAtMost(path string) ([]byte, error) {

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -175,5 +176,37 @@ func TestNamesSortByTime(t *testing.T) {
 	}
 	if id := fmt.Sprint(NewID(began(0).In(time.FixedZone("x", 7200)), rng)); !strings.HasPrefix(id, "20261127T010000-") {
 		t.Errorf("a name is by the time of a place: %s", id)
+	}
+}
+
+// A pipe among the runs is named, and nobody waits for who may write into it.
+func TestAPipeAmongTheRunsIsNotWaitedFor(t *testing.T) {
+	state := t.TempDir()
+	good := keep(t, state, 1)
+	pipe := path(state, "20261127T020000-pipe")
+	if err := syscall.Mkfifo(pipe, 0o600); err != nil {
+		t.Skip(err)
+	}
+	writer, err := os.OpenFile(pipe, os.O_RDWR, 0) // who opens it to read does not wait; who reads does
+	if err != nil {
+		t.Fatal(err)
+	}
+	late := time.AfterFunc(5*time.Second, func() {
+		writer.Close()
+	})
+	defer late.Stop()
+	began := time.Now()
+	kept, odd, err := List(state)
+	if err != nil || len(kept) != 1 || len(odd) != 1 || odd[0].File != pipe || !strings.Contains(odd[0].Why, "no file") {
+		t.Errorf("%v %v %v", kept, odd, err)
+	}
+	if run, err := Find(state, Latest); err != nil || run.ID != good {
+		t.Errorf("%s %v", run.ID, err)
+	}
+	if _, err := Find(state, "20261127T0200"); !errors.Is(err, errNoFile) {
+		t.Error(err)
+	}
+	if waited := time.Since(began); waited > 4*time.Second {
+		t.Errorf("it waited %s", waited)
 	}
 }

@@ -63,6 +63,20 @@ func bind(port int) (socket *os.File, at int, err error) {
 	return socket, bound.(*syscall.SockaddrInet4).Port, nil
 }
 
+// TrySilence makes a socket deaf that nobody knows, to learn whether this process,
+// and a proxy that it starts, may.
+func TrySilence() error {
+	socket, _, err := bind(0)
+	if err != nil {
+		return fmt.Errorf("try silence: %w", err)
+	}
+	defer socket.Close()
+	if err := deafen(socket, true); err != nil {
+		return fmt.Errorf("try silence: %w", err)
+	}
+	return nil
+}
+
 // stopListening makes a listener refuse from this instant.
 func stopListening(listener *net.TCPListener) {
 	raw, err := listener.SyscallConn()

@@ -11,7 +11,8 @@ import (
 // deafen has the kernel drop every packet for a socket before TCP sees it, or
 // stop doing so. A SYN gets no answer then, and what comes on an established
 // connection is not acknowledged, so that its sender repeats it with growing
-// pauses, as it does when a link is gone. A filter on a socket needs no right.
+// pauses, as it does when a link is gone. Most kernels let anybody filter his own
+// sockets, and some only who may administer the network: TrySilence asks.
 // Sockets accepted from a deaf listener would be deaf too.
 func deafen(socket syscall.Conn, deaf bool) error {
 	raw, err := socket.SyscallConn()
