@@ -41,11 +41,7 @@ func GitHub(run Run, where Where) string {
 			annotate(diagnostic.Warning, d.Mode, string(d.Verdict)+": "+plain(d.Reason))
 		}
 	}
-	text := Text(run, false)
-	if run.Against != nil {
-		text += AgainstText(run.Against, false)
-	}
-	for line := range strings.Lines(text) {
+	for line := range strings.Lines(Text(run, false)) {
 		out.WriteString(diagnostic.NoCommand(line))
 	}
 	return out.String()

@@ -37,10 +37,10 @@ const (
 	deepest      = 6 // steps of indentation
 )
 
-// HTML writes a run as one page that needs nothing but itself. Everything that a service, a log
-// or a file could have had a hand in is text there and never markup; that nothing
-// is fetched, and no script runs but the page's own, the page's policy says once
-// more.
+// HTML writes a run as one page that needs nothing but itself. Everything that a
+// service, a log or a file could have had a hand in is text there and never
+// markup; that nothing is fetched, and no script runs but the page's own, the
+// page's policy says once more.
 func HTML(w io.Writer, run Run) error {
 	written, err := template.New("page").Parse(pageText)
 	if err != nil {
@@ -135,13 +135,13 @@ func fit(all []trial) (kept []trial, left string) {
 	if over <= 0 {
 		return all, ""
 	}
-	counts := map[holdfast.Verdict]int{}
+	var dropped []holdfast.Verdict
 	drop := make([]bool, len(all))
 	for _, verdict := range []holdfast.Verdict{holdfast.Pass, holdfast.Skip, holdfast.Invalid, holdfast.Fail, holdfast.Aborted} {
 		for i := len(all) - 1; i >= 0 && over > 0; i-- {
 			if all[i].Verdict == verdict {
 				drop[i] = true
-				counts[verdict]++
+				dropped = append(dropped, verdict)
 				over--
 			}
 		}
@@ -151,13 +151,7 @@ func fit(all []trial) (kept []trial, left string) {
 			kept = append(kept, t)
 		}
 	}
-	var parts []string
-	for _, verdict := range verdicts() {
-		if n := counts[verdict]; n > 0 {
-			parts = append(parts, fmt.Sprintf("%s %s", thousands(n), verdict))
-		}
-	}
-	return kept, fmt.Sprintf("This page holds %d drills. Left out: %s. The document of prove --json has all of them.", mostDrills, strings.Join(parts, ", "))
+	return kept, fmt.Sprintf("This page holds %d drills. Left out: %s. The document of prove --json has all of them.", mostDrills, Counted(dropped))
 }
 
 // chapters sort drills by what became of them; what is neither held, nor broken,

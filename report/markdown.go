@@ -54,7 +54,7 @@ func markdownHeadline(run Run) string {
 	a := run.Against
 	switch {
 	case a == nil:
-		return prose(counted(run))
+		return prose(Counted(run.Verdicts()))
 	case a.Count(Worse)+a.Broke() == 0:
 		return "no behaviour got worse since " + prose(a.Name)
 	case a.Count(Worse) == 1 && a.Broke() <= 1 && a.Deltas[0].What == Worse:
@@ -170,14 +170,14 @@ func behaviours(run Run, rows int) string {
 			break
 		}
 		cell := func(at *Millis, bound Millis) string {
-			if at == nil && (d.Walks != nil || d.Sent == 0 && d.Contained == nil) {
+			if at == nil && (d.Walks != nil || !d.measured()) {
 				return "–"
 			}
-			return strings.TrimSpace(strings.TrimPrefix(figure("", at, bound), " "))
+			return strings.TrimSpace(figure("", at, bound))
 		}
 		hurt := fmt.Sprintf("%d of %d", d.Failed+d.Late, d.Sent)
 		if d.Walks != nil {
-			hurt = d.Walks.text()
+			hurt = d.Walks.answers()
 		}
 		fmt.Fprintf(&out, "| %s | %s | %s | %s | %s | %s | %s |\n", d.Verdict, prose(string(d.Mode)),
 			cell(d.Detect, d.Bounds.Detect), cell(d.Mitigate, d.Bounds.Mitigate), cell(d.Restore, d.Bounds.Restore), hurt, prose(string(d.Owner)))
@@ -198,15 +198,6 @@ func ending(run Run) string {
 		parts = append(parts, "took "+Short(run.Took))
 	}
 	return "<sub>" + strings.Join(parts, " · ") + "</sub>\n"
-}
-
-// counted is the sum of a run: "15 PASS, 1 FAIL".
-func counted(run Run) string {
-	var verdicts []holdfast.Verdict
-	for _, drill := range run.Drills {
-		verdicts = append(verdicts, drill.Verdict)
-	}
-	return Counted(verdicts)
 }
 
 // apart is a space that nobody sees, which keeps an @ from being a mention, a #

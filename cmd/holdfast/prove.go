@@ -240,12 +240,7 @@ func (p proving) run(ctx context.Context, o prove.Options) (report.Run, error) {
 func (p proving) print(run report.Run, where report.Where) error {
 	var err error
 	if p.shown.isText() {
-		paint := report.Paint(isTerminal(p.out))
-		text := report.SumLine(run, paint)
-		if run.Against != nil {
-			text += report.AgainstText(run.Against, paint)
-		}
-		_, err = io.WriteString(p.out, text)
+		_, err = io.WriteString(p.out, report.Ending(run, report.Paint(isTerminal(p.out))))
 	} else {
 		err = p.shown.format.write(p.out, run, where)
 	}
