@@ -50,7 +50,7 @@ func GitHub(run Run, where Where) string {
 // noted is a delta with all that belongs to it.
 func noted(a *Against, d Delta) string {
 	lines := []string{a.Headline(d)}
-	for _, line := range d.Lines() {
+	for _, line := range d.lines() {
 		lines = append(lines, plain(line))
 	}
 	return strings.Join(lines, "\n")
