@@ -25,9 +25,6 @@ type Audited struct {
 	Unknown      int      `json:"unknown"`           // not acknowledged, and carried out: nobody can promise otherwise
 }
 
-// Kept says that no write was lost and none carried out twice.
-func (a Audited) Kept() bool { return len(a.Lost)+len(a.Doubled) == 0 }
-
 // Audit asks url what was written, and tells what became of the writes of a
 // session among results. Its users must have ended: a write under way may still
 // be carried out.
@@ -78,16 +75,6 @@ func audit(ctx context.Context, url string, results []Result) (Audited, error) {
 
 // asAnswered takes a redirect for the answer that it is, as the load does.
 func asAnswered(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
-
-// Written tells what became of the writes among results, whose ids occur in what
-// in says. It is Audit without the asking.
-func Written(in io.Reader, results []Result) (Audited, error) {
-	found := counts(results)
-	if err := found.in(in); err != nil {
-		return Audited{}, err
-	}
-	return found.tell(results), nil
-}
 
 // An occurrence says how often each run's id was found.
 type occurrence map[string]int

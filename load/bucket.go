@@ -4,8 +4,6 @@ import (
 	"maps"
 	"slices"
 	"time"
-
-	"github.com/HdrHistogram/hdrhistogram-go"
 )
 
 // bucket is how long a bucket is: half the shortest time that a person takes for
@@ -65,35 +63,4 @@ func (b *Bucket) fill(results []Result) {
 		slices.Sort(took)
 		b.P50, b.Max = took[(len(took)-1)/2], took[len(took)-1]
 	}
-}
-
-// A Spread is how long the requests of one class took.
-type Spread struct {
-	Class Class
-	Count int
-	P50   time.Duration
-	P90   time.Duration
-	P99   time.Duration
-	Max   time.Duration
-}
-
-// Spreads tells how long requests took, one class after the other, best first. A
-// class that nobody was in is left out.
-func Spreads(results []Result) []Spread {
-	scales := map[Class]*hdrhistogram.Histogram{}
-	for _, result := range results {
-		class := result.Class()
-		if scales[class] == nil {
-			scales[class] = scale()
-		}
-		record(scales[class], result.Took())
-	}
-	var spreads []Spread
-	for _, class := range []Class{Good, Degraded, Late, Failed} {
-		if in := scales[class]; in != nil {
-			at := func(quantile float64) time.Duration { return time.Duration(in.ValueAtQuantile(quantile)) }
-			spreads = append(spreads, Spread{Class: class, Count: int(in.TotalCount()), P50: at(50), P90: at(90), P99: at(99), Max: time.Duration(in.Max())})
-		}
-	}
-	return spreads
 }

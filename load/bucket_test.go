@@ -1,7 +1,6 @@
 package load
 
 import (
-	"math"
 	"slices"
 	"testing"
 	"time"
@@ -66,34 +65,6 @@ func atOrBelow(took []time.Duration, limit time.Duration) float64 {
 		}
 	}
 	return float64(n) / float64(len(took))
-}
-
-// TestSpreadsAreThoseOfSorting holds histograms to sorting, to their one part in
-// a thousand.
-func TestSpreadsAreThoseOfSorting(t *testing.T) {
-	rapid.Check(t, func(t *rapid.T) {
-		results := rapid.SliceOfN(rapid.Custom(anyResult), 1, 300).Draw(t, "results")
-		count := 0
-		for _, spread := range Spreads(results) {
-			var took []time.Duration
-			for _, r := range results {
-				if r.Class() == spread.Class {
-					took = append(took, r.Took())
-				}
-			}
-			slices.Sort(took)
-			count += spread.Count
-			near := func(got, want time.Duration) bool {
-				return math.Abs(float64(got-want)) <= max(float64(want)/500, 2000)
-			}
-			if spread.Count != len(took) || !near(spread.Max, took[len(took)-1]) || !near(spread.P50, took[int(math.Ceil(0.5*float64(len(took))))-1]) || spread.P50 > spread.P90 || spread.P90 > spread.P99 || spread.P99 > spread.Max {
-				t.Fatalf("%+v of %v", spread, took)
-			}
-		}
-		if count != len(results) {
-			t.Fatalf("%d of %d results are in a spread", count, len(results))
-		}
-	})
 }
 
 func TestClasses(t *testing.T) {

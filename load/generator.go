@@ -166,13 +166,6 @@ func (g *Generator) States() []StateChange {
 	return slices.Clone(g.record.States)
 }
 
-// Watched says, for each process of the plan, whether it is held.
-func (g *Generator) Watched() []Watched {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	return slices.Clone(g.record.Watched)
-}
-
 // WholeOf is Whole for a load that still runs, and for those users alone whose
 // requests a function picks. Arrivals after the first one that waits for its
 // answer do not count yet: users who wait are not whole.

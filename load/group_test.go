@@ -36,7 +36,9 @@ func TestWantIsWitnessed(t *testing.T) {
 			p.Rate, p.Watch = 10, []Watch{{Pid: victim.Pid, Ticks: victim.Ticks}}
 			g := start(t, p)
 			defer g.Stop(t.Context())
-			faulttest.Eventually(t, "it is watched", func() bool { return len(g.Watched()) == 1 })
+			if held := watched(g); len(held) != 1 || held[0].Error != "" {
+				t.Fatalf("watched before the load: %+v", held)
+			}
 			if wants := g.Wants(); len(wants) != 0 {
 				t.Errorf("before anything was done: %+v", wants)
 			}

@@ -84,6 +84,13 @@ func stop(t *testing.T, g *Generator) Record {
 	return record
 }
 
+// watched says, of each process to be watched, whether it is held.
+func watched(g *Generator) []Watched {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return slices.Clone(g.record.Watched)
+}
+
 // until waits for something to become true.
 func until(t *testing.T, what string, true func() bool) {
 	t.Helper()
@@ -306,8 +313,8 @@ func TestTheWitnessSeesAKill(t *testing.T) {
 	p := plan(serve(t, func(w http.ResponseWriter, r *http.Request) {}))
 	p.Watch = []Watch{{Pid: victim.Process.Pid, Ticks: ticks}, {Pid: victim.Process.Pid, Ticks: ticks + 1}}
 	g := start(t, p)
-	if watched := g.Watched(); len(watched) != 2 || watched[0].Error != "" || watched[1].Error != proc.ErrGone.Error() {
-		t.Fatalf("watched before the load: %+v, want the first held and the second gone", watched)
+	if held := watched(g); len(held) != 2 || held[0].Error != "" || held[1].Error != proc.ErrGone.Error() {
+		t.Fatalf("watched before the load: %+v, want the first held and the second gone", held)
 	}
 	before := int64(proc.Now())
 	victim.Process.Kill()

@@ -240,9 +240,9 @@ func TestALargePlanIsHandedOver(t *testing.T) {
 	if text, err = spell(p); err != nil || len(text) != maxPlan {
 		t.Fatalf("%d bytes, %v", len(text), err)
 	}
-	for _, journey := range Journeys(carry(t, p, arrived(3)).Results) {
-		if journey.Failed {
-			t.Errorf("%+v", journey)
+	for _, last := range finished(carry(t, p, arrived(3)).Results) {
+		if last.Failed {
+			t.Errorf("%+v", last)
 		}
 	}
 	order.Body += "x"

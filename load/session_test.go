@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"slices"
 	"strings"
@@ -85,8 +86,21 @@ func carry(t *testing.T, p Plan, enough func(results []Result) bool) Record {
 	return stop(t, g)
 }
 
+// finished are the last steps of the runs that came to their end: the one that
+// failed, or the last there is. What the end of the load cut short is none.
+func finished(results []Result) []Result {
+	last := map[string]Result{}
+	for _, result := range results {
+		if result.Session != "" && result.Step > last[result.Run].Step {
+			last[result.Run] = result
+		}
+	}
+	maps.DeleteFunc(last, func(_ string, r Result) bool { return !r.Failed && r.Step != r.Of })
+	return slices.Collect(maps.Values(last))
+}
+
 func arrived(n int) func([]Result) bool {
-	return func(results []Result) bool { return len(Journeys(results)) >= n }
+	return func(results []Result) bool { return len(finished(results)) >= n }
 }
 
 func TestASessionIsFollowed(t *testing.T) {
@@ -183,9 +197,9 @@ func TestAStepThatIsNotAnsweredWellEndsItsRun(t *testing.T) {
 					t.Fatalf("%s\n said %q, want %q", result.Error, result.Body, c.body)
 				}
 			}
-			for _, journey := range Journeys(record.Results) {
-				if !journey.Failed || journey.Step != c.step || journey.Error != c.want {
-					t.Fatalf("the journey: %+v", journey)
+			for _, last := range finished(record.Results) {
+				if !last.Failed || last.Step != c.step || last.Error != c.want {
+					t.Fatalf("the run ended with %+v", last)
 				}
 			}
 		})
@@ -207,9 +221,9 @@ func TestWhatIsCapturedEndsNoHeader(t *testing.T) {
 		{Name: "1", Method: "GET", URL: base + "/", Capture: []holdfast.Capture{{Name: "x", JSON: "id"}}},
 		{Name: "2", Method: "GET", URL: base + "/", Header: []holdfast.Field{{Name: "X-Id", Value: "{{x}}"}}},
 	}
-	for _, journey := range Journeys(carry(t, p, arrived(3)).Results) {
-		if journey.Error != "send: header X-Id: more than one line" || journey.Step != 2 {
-			t.Errorf("%+v", journey)
+	for _, last := range finished(carry(t, p, arrived(3)).Results) {
+		if last.Error != "send: header X-Id: more than one line" || last.Step != 2 {
+			t.Errorf("%+v", last)
 		}
 	}
 	if len(shop.seen) == 0 || slices.ContainsFunc(shop.seen, func(asked string) bool { return strings.Contains(asked, "yes") }) {
@@ -257,8 +271,8 @@ func TestAnEndedLoadBeginsNoStep(t *testing.T) {
 	until(t, "the schedule to be over", func() bool { return len(g.Snapshot()) == 0 && int64(now())-g.Began() > int64(400*time.Millisecond) })
 	close(release)
 	record := stop(t, g)
-	if len(record.Results) != 10 || len(Journeys(record.Results)) != 0 {
-		t.Errorf("%d results and %d finished journeys, want the first step of ten", len(record.Results), len(Journeys(record.Results)))
+	if len(record.Results) != 10 || len(finished(record.Results)) != 0 {
+		t.Errorf("%d results and %d finished runs, want the first step of ten", len(record.Results), len(finished(record.Results)))
 	}
 }
 

@@ -1,14 +1,16 @@
 package load
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
-	"errors"
 	"net"
 	"net/http"
 	"slices"
 	"strings"
 	"time"
+
+	"holdfast"
 )
 
 // A stream is a connection of HTTP/2, which carries many requests at once.
@@ -29,7 +31,7 @@ func (r *route) stream(ctx context.Context, q *request, fresh bool, deadline tim
 	defer cancel()
 	on, err := r.reserve(ctx, fresh)
 	if err != nil {
-		return answer{protocol: "h2", err: step("connect", err)}
+		return answer{protocol: "h2", err: err}
 	}
 	got := q.over(ctx, on)
 	got.protocol = "h2"
@@ -50,18 +52,30 @@ func (q *request) over(ctx context.Context, on *stream) answer {
 		asked.Header.Add(field.Name, field.Value)
 	}
 	response, err := on.RoundTrip(asked)
-	if err != nil && strings.Contains(err.Error(), "looked like an HTTP/1.1 header") || err == nil && response.ProtoMajor != 2 {
-		err = errors.New("it speaks HTTP/1.1, not HTTP/2")
+	if err == nil && response.ProtoMajor != 2 {
+		err = errOlder
 	}
 	if err != nil {
-		return answer{err: step("answer", err)}
+		return answer{err: step("answer", older(err))}
 	}
 	defer response.Body.Close()
 	return q.hear(response, make([]byte, 4<<10))
 }
 
+// errOlder is said of who does not speak HTTP/2.
+const errOlder = holdfast.Refusal("it speaks HTTP/1.1, not HTTP/2")
+
+// older finds that out from what net/http says of an answer that is no frame.
+func older(err error) error {
+	if strings.Contains(err.Error(), "looked like an HTTP/1.1 header") {
+		return errOlder
+	}
+	return err
+}
+
 // reserve finds a place for a request: on the first kept connection that has
-// one, else on a new connection.
+// one, else on a new connection. One that ended before it could be asked anything
+// has answered all the same, and says why it ended.
 func (r *route) reserve(ctx context.Context, fresh bool) (*stream, error) {
 	if !fresh {
 		if on := r.place(); on != nil {
@@ -70,12 +84,12 @@ func (r *route) reserve(ctx context.Context, fresh bool) (*stream, error) {
 	}
 	made, err := r.transport().NewClientConn(ctx, r.scheme(), r.address)
 	if err != nil {
-		return nil, err
+		return nil, step("connect", err)
 	}
 	on := &stream{ClientConn: made, under: 1}
 	if err := made.Reserve(); err != nil {
-		made.Close()
-		return nil, err
+		defer made.Close()
+		return nil, step("answer", older(cmp.Or(made.Err(), err)))
 	}
 	if !fresh {
 		r.mu.Lock()

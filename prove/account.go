@@ -187,7 +187,7 @@ func (f facts) ownMoments(marks report.Marks, words deed) []moment {
 	var told []moment
 	say := func(at *report.Millis, text string) {
 		if at != nil && text != "" {
-			told = append(told, moment{at: time.Duration(float64(*at) * float64(time.Millisecond)), text: text, own: true})
+			told = append(told, moment{at: timeOf(*at), text: text, own: true})
 		}
 	}
 	zero := report.Millis(0)

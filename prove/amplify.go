@@ -95,21 +95,13 @@ func (f facts) edges() []holdfast.Target {
 	var all []holdfast.Target
 	for _, caller := range f.system.Services {
 		edge := holdfast.Target{Service: f.service.Name, Caller: caller.Name}
-		if d := dependencyOf(f.system, edge); d.Completed || !dependsOn(caller, f.service.Name) || f.loss != nil && f.loss.edge != edge {
-			continue
+		for _, d := range caller.DependsOn {
+			if d.On == edge.Service && !d.Completed && (f.loss == nil || f.loss.edge == edge) {
+				all = append(all, edge)
+			}
 		}
-		all = append(all, edge)
 	}
 	return all
-}
-
-func dependsOn(caller holdfast.Service, name holdfast.ServiceName) bool {
-	for _, d := range caller.DependsOn {
-		if d.On == name {
-			return true
-		}
-	}
-	return false
 }
 
 // asksEach is how often a caller asked over an edge for each request that it was

@@ -11,7 +11,7 @@ import (
 
 // A machine that is busy with something else makes everything slow: it excuses
 // times, and failed requests only where it stood still. Nothing excuses what is
-// left behind, and a PASS needs no excuse.
+// left behind or a write that is lost, and a PASS needs no excuse.
 func TestABusyMachineExcusesSlownessOnly(t *testing.T) {
 	slow, soon := report.Millis(5000), report.Millis(5)
 	for name, c := range map[string]struct {
@@ -44,6 +44,17 @@ func TestABusyMachineExcusesSlownessOnly(t *testing.T) {
 		}
 		if got == holdfast.Invalid && !strings.HasPrefix(why, starved) {
 			t.Errorf("%s: %q is not tried again", name, why)
+		}
+	}
+}
+
+func TestABusyMachineLosesNoAcknowledgedWrite(t *testing.T) {
+	soon := report.Millis(5)
+	d := report.Drill{Detect: &soon, Mitigate: &soon, Restore: &soon, Sent: 1000, Bounds: report.Bounds{Detect: 1000, Mitigate: 3000, Restore: 4000, Impact: 0.001}}
+	for _, stalled := range []time.Duration{stallAllowed + 1, stallRuinous + 1} {
+		f := facts{witness: "exit of pid 7", reached: 1000, stalled: stalled, service: holdfast.Service{Name: "cart", Replicas: 2}, writes: writes{lost: true, wrong: []string{"1 of 9 acknowledged writes was lost"}}}
+		if got, why := verdict(f, story{}, d); got != holdfast.Fail {
+			t.Errorf("stalled for %s: %s (%s)", stalled, got, why)
 		}
 	}
 }

@@ -14,7 +14,7 @@ import (
 )
 
 // A chronicle is the copy's journal as it is being written, as far as prove has
-// read it. It may be read while Follow runs.
+// read it. It may be read while follow runs.
 type chronicle struct {
 	mu      sync.Mutex
 	entries []event.Entry
@@ -111,6 +111,15 @@ func (c *chronicle) life(name holdfast.ReplicaName) (life, bool) {
 	defer c.mu.Unlock()
 	l, ok := c.lives[name]
 	return l, ok
+}
+
+// victim is the process of a replica as a fault strikes it.
+func (c *chronicle) victim(name holdfast.ReplicaName) (holdfast.Victim, error) {
+	l, ok := c.life(name)
+	if !ok || l.started.Pid == 0 {
+		return holdfast.Victim{}, fmt.Errorf("%s has no process that can be struck", name)
+	}
+	return holdfast.Victim{ID: l.started.ID, Address: l.started.Address, Pid: l.started.Pid, Ticks: l.started.Ticks}, nil
 }
 
 // newest are the newest incarnations of all replicas.

@@ -233,6 +233,13 @@ func (c *private) end() error {
 // remove deletes what the copy wrote.
 func (c *private) remove() error { return os.RemoveAll(c.dir) }
 
+// atOnce is for the end of a load that nobody needs the record of: it is over.
+func atOnce() context.Context {
+	over, cancel := context.WithCancel(context.Background())
+	cancel()
+	return over
+}
+
 // LoadName is what the load is called under a copy's mark. The copy's keeper does
 // not start it, and must not take it for a stray.
 const LoadName = "load"

@@ -77,11 +77,9 @@ func (p *proving) drill(ctx context.Context, mode holdfast.FailureMode, by holdf
 	if err != nil {
 		return report.Drill{}, err
 	}
-	over, cancel := context.WithCancel(context.Background())
-	cancel()
-	defer func() { // at once: whoever needs its record has stopped it before
-		d.generator.Stop(over)
-		d.endWatches(over)
+	defer func() { // whoever needs its record has stopped it before
+		d.generator.Stop(atOnce())
+		d.endWatches(atOnce())
 	}()
 	d.count(ctx)
 	if err := d.pause(ctx, d.generator, p.ramp()+clean); err != nil {
@@ -312,9 +310,8 @@ func (d *drilling) seenEnough() bool {
 }
 
 // atLeast is how long a fault is watched at least. One that comes and goes has to
-// come round. A lost edge is silent only
-// after it was refused for a while, and what is asked then may take as long as
-// its timeout to be answered.
+// come round. A lost edge is silent only after it was refused for a while, and
+// what is asked then may take as long as its timeout to be answered.
 func (d *drilling) atLeast() time.Duration {
 	if d.loss == nil {
 		return max(watchAtLeast, witnesses()[d.fault.Name()].watch)

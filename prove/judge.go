@@ -196,16 +196,31 @@ func verdict(f facts, s story, d report.Drill) (holdfast.Verdict, string) {
 	}
 	harm := s.harm(f)
 	reasons := said(leftBehind(f), harm, overDetect(d), overRestore(f, s, d), overMitigate(f, d), overContained(f, d), overFallback(f), overAsked(f), overImpact(f, d), overWrites(f))
-	switch {
-	case len(reasons) == 0 && f.writes.unknown != "":
+	return f.weigh(d, harm, reasons)
+}
+
+// weigh makes a verdict of what was wrong, harm among it that no bound is about.
+func (f facts) weigh(d report.Drill, harm string, reasons []string) (holdfast.Verdict, string) {
+	switch why := strings.Join(reasons, "; "); {
+	case why == "" && f.writes.unknown != "":
 		return holdfast.Invalid, f.writes.unknown
-	case len(reasons) == 0:
+	case why == "":
 		return holdfast.Pass, ""
-	case f.stalled > stallAllowed && harm == "" && onlySlow(f, d), f.stalled > stallRuinous && len(f.residue) == 0:
-		return holdfast.Invalid, fmt.Sprintf("%san idle process waited %s for a processor meanwhile; on this machine %s", starved, event.Short(f.stalled), strings.Join(reasons, "; "))
+	case f.tooBusy(d, harm):
+		return holdfast.Invalid, fmt.Sprintf("%san idle process waited %s for a processor meanwhile; on this machine %s", starved, event.Short(f.stalled), why)
 	default:
-		return holdfast.Fail, strings.Join(reasons, "; ")
+		return holdfast.Fail, why
 	}
+}
+
+// tooBusy tells whether what was wrong may be the doing of a machine that is busy
+// with something else. What was left behind is there all the same, and a write
+// that was acknowledged and lost, or carried out twice, is no matter of time.
+func (f facts) tooBusy(d report.Drill, harm string) bool {
+	if len(f.residue)+len(f.writes.wrong) > 0 {
+		return false
+	}
+	return f.stalled > stallRuinous || f.stalled > stallAllowed && harm == "" && onlySlow(d)
 }
 
 // undecidable is the verdict on what cannot be believed. What was left behind is
@@ -224,10 +239,10 @@ func said(reasons ...string) []string {
 
 // onlySlow tells whether all that was wrong is that it took long: what a machine
 // that is busy with something else does to any system. Unless it stands still it
-// fails no requests, and leaves nothing undone or behind.
-func onlySlow(f facts, d report.Drill) bool {
+// fails no requests, and leaves nothing undone.
+func onlySlow(d report.Drill) bool {
 	failed := load.Tally{Sent: d.Sent, Failed: d.Failed}
-	return len(f.residue) == 0 && d.Detect != nil && d.Mitigate != nil && d.Restore != nil && failed.Share() <= d.Bounds.Impact
+	return d.Detect != nil && d.Mitigate != nil && d.Restore != nil && failed.Share() <= d.Bounds.Impact
 }
 
 func invalid(f facts) string {

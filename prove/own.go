@@ -148,10 +148,8 @@ func (o *ordeal) pids(ctx context.Context) (map[keeper.RoleName]int, error) {
 
 // stop ends what the drill started for itself.
 func (o *ordeal) stop() {
-	over, cancel := context.WithCancel(context.Background())
-	cancel()
 	if o.generator != nil {
-		o.generator.Stop(over)
+		o.generator.Stop(atOnce())
 	}
 	if o.keeper != nil {
 		o.keeper.Close()

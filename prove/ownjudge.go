@@ -72,16 +72,7 @@ func (f ownFacts) verdict(d report.Drill) (holdfast.Verdict, string) {
 	}
 	harm := strings.Join(said(f.touched(), f.refused(), f.torn()), "; ")
 	reasons := said(leftBehind(f.facts), harm, f.overNotice(d), f.overReturn(d), overMitigate(f.facts, d), overImpact(f.facts, d), overWrites(f.facts))
-	switch {
-	case len(reasons) == 0 && f.writes.unknown != "":
-		return holdfast.Invalid, f.writes.unknown
-	case len(reasons) == 0:
-		return holdfast.Pass, ""
-	case f.stalled > stallAllowed && harm == "" && onlySlow(f.facts, d), f.stalled > stallRuinous && len(f.residue) == 0:
-		return holdfast.Invalid, fmt.Sprintf("%san idle process waited %s for a processor meanwhile; on this machine %s", starved, event.Short(f.stalled), strings.Join(reasons, "; "))
-	default:
-		return holdfast.Fail, strings.Join(reasons, "; ")
-	}
+	return f.weigh(d, harm, reasons)
 }
 
 // touched says which replicas and which other processes of Holdfast were ended or

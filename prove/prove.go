@@ -301,10 +301,7 @@ func (p *proving) endCopy() error {
 // sum gives the run its verdict: that of its worst drill, unless it did not
 // come to its end.
 func (p *proving) sum(ctx context.Context, err error) {
-	var verdicts []holdfast.Verdict
-	for _, drill := range p.run.Drills {
-		verdicts = append(verdicts, drill.Verdict)
-	}
+	verdicts := p.run.Verdicts()
 	p.run.Verdict = report.Worst(verdicts)
 	if err == nil {
 		return

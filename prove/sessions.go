@@ -173,7 +173,7 @@ func (p *proving) sessions() []holdfast.Session {
 func unset(sessions []holdfast.Session, environ []string) error {
 	for _, session := range sessions {
 		for _, name := range session.Secrets() {
-			if !slices.ContainsFunc(environ, func(pair string) bool { return strings.HasPrefix(pair, name+"=") && len(pair) > len(name)+1 }) {
+			if value, _ := variable(environ, name); value == "" {
 				return fmt.Errorf("the session %s needs the variable %s, which is not set\n  next: export %s=…, or drill without the session", session.Name, name, name)
 			}
 		}
@@ -185,13 +185,21 @@ func unset(sessions []holdfast.Session, environ []string) error {
 func secrets(plan load.Plan, environ []string) []string {
 	var all []string
 	for _, name := range plan.Environment() {
-		for _, pair := range environ {
-			if strings.HasPrefix(pair, name+"=") {
-				all = append(all, pair)
-			}
+		if value, is := variable(environ, name); is {
+			all = append(all, name+"="+value)
 		}
 	}
 	return all
+}
+
+// variable finds a variable of an environment.
+func variable(environ []string, name string) (string, bool) {
+	for _, pair := range environ {
+		if value, is := strings.CutPrefix(pair, name+"="); is {
+			return value, true
+		}
+	}
+	return "", false
 }
 
 // onlySessions tells whether all that was hurt were steps of sessions.

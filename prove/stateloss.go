@@ -256,17 +256,13 @@ func (w *wander) restart(ctx context.Context, name holdfast.ReplicaName) error {
 		return err
 	}
 	d := &drilling{proving: w.proving, mode: w.mode, by: w.by, service: w.service, fault: killing}
-	l, ok := w.copy.chronicle.life(name)
-	if !ok || l.started.Pid == 0 {
-		return fmt.Errorf("%s has no process that can be struck", name)
+	if d.victim, err = w.copy.chronicle.victim(name); err != nil {
+		return err
 	}
-	d.victim = holdfast.Victim{ID: l.started.ID, Address: l.started.Address, Pid: l.started.Pid, Ticks: l.started.Ticks}
 	if d.generator, err = w.copy.generator(ctx, w.watching(d.victim)); err != nil {
 		return err
 	}
-	over, cancel := context.WithCancel(context.Background())
-	cancel()
-	defer d.generator.Stop(over)
+	defer d.generator.Stop(atOnce())
 	w.o.Say(d.announcement())
 	if err := d.inject(ctx); err != nil {
 		return err
@@ -318,14 +314,4 @@ func (w *wander) watching(victim holdfast.Victim) load.Plan {
 		plan.Watch = []load.Watch{{Pid: victim.Pid, Ticks: victim.Ticks}}
 	}
 	return plan
-}
-
-// variable finds a variable of an environment.
-func variable(environ []string, name string) (string, bool) {
-	for _, pair := range environ {
-		if value, is := strings.CutPrefix(pair, name+"="); is {
-			return value, true
-		}
-	}
-	return "", false
 }

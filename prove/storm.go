@@ -61,10 +61,11 @@ func (d *drilling) readyOrLost() bool {
 }
 
 // strikeNext is one more blow.
-func (d *drilling) strikeNext(ctx context.Context) error {
-	l, _ := d.copy.chronicle.life(d.victim.ID.Name())
-	next := blow{victim: holdfast.Victim{ID: l.started.ID, Address: l.started.Address, Pid: l.started.Pid, Ticks: l.started.Ticks}}
-	var err error
+func (d *drilling) strikeNext(ctx context.Context) (err error) {
+	var next blow
+	if next.victim, err = d.copy.chronicle.victim(d.victim.ID.Name()); err != nil {
+		return err
+	}
 	if !d.o.Blind {
 		if next.watch, err = d.copy.generator(ctx, d.watchOf(next.victim)); err != nil {
 			return err

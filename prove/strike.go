@@ -43,21 +43,17 @@ func (p *proving) arm(ctx context.Context, fault holdfast.Fault, victim holdfast
 
 // choose finds out whom the fault strikes: one replica, or everything that there
 // is and will be of the service an edge leads to.
-func (d *drilling) choose(ctx context.Context) error {
+func (d *drilling) choose(ctx context.Context) (err error) {
 	d.victim = holdfast.Victim{ID: holdfast.ReplicaID{Service: d.service.Name}}
 	if !d.mode.Strikes.IsEdge() {
-		name := holdfast.NameReplica(d.service.Name, d.next(d.service))
-		l, ok := d.copy.chronicle.life(name)
-		if !ok || l.started.Pid == 0 {
-			return fmt.Errorf("%s has no process that can be struck", name)
+		if d.victim, err = d.copy.chronicle.victim(holdfast.NameReplica(d.service.Name, d.next(d.service))); err != nil {
+			return err
 		}
-		d.victim = holdfast.Victim{ID: l.started.ID, Address: l.started.Address, Pid: l.started.Pid, Ticks: l.started.Ticks}
-		d.victim.Data, _ = proc.Variable(l.started.Pid, "DATA_DIR")
+		d.victim.Data, _ = proc.Variable(d.victim.Pid, "DATA_DIR")
 	}
 	if _, ok := d.fault.(holdfast.Leased); ok {
 		d.victim.Proxy, d.victim.Spare = filepath.Join(d.copy.dir, proxy.SocketName), spare(d.service)
 	}
-	var err error
 	d.detour, err = d.copy.detourTo(ctx, d.victim.ID)
 	return err
 }

@@ -22,13 +22,13 @@ func AgainstText(a *Against, paint Paint) string {
 			out.WriteString(a.deltaLines(d, paint))
 		}
 	}
-	if n := a.Left(); n > 0 {
+	if n := a.leftOut(); n > 0 {
 		fmt.Fprintf(&out, "%s  %d were left out of one of the runs\n", paint.word("UNKNOWN", "2"), n)
 	}
-	for _, d := range a.FailAsBefore() {
-		fmt.Fprintf(&out, "%s  %s  fails as it did before\n", paint.word("same", ""), a.Called(d))
+	for _, d := range a.failAsBefore() {
+		fmt.Fprintf(&out, "%s  %s  fails as it did before\n", paint.word("same", ""), a.called(d))
 	}
-	fmt.Fprintf(&out, "%s  %s\n", a.sumWord(paint), a.Sum())
+	fmt.Fprintf(&out, "%s  %s\n", a.sumWord(paint), a.sum())
 	return out.String()
 }
 
@@ -46,8 +46,8 @@ func (a *Against) earlier() string {
 
 func (a *Against) deltaLines(d Delta, paint Paint) string {
 	var out strings.Builder
-	fmt.Fprintf(&out, "%s  %s  %s\n", paint.word(d.Word(), d.colour()), a.Called(d), plain(d.Says()))
-	for _, line := range d.Lines() {
+	fmt.Fprintf(&out, "%s  %s  %s\n", paint.word(d.word(), d.colour()), a.called(d), plain(d.says()))
+	for _, line := range d.lines() {
 		fmt.Fprintf(&out, "         %s\n", plain(line))
 	}
 	return out.String()
@@ -62,8 +62,8 @@ func (d Delta) left() bool {
 	return d.What == Unknown && !d.Broken && (skipped(d.Before) || skipped(d.After))
 }
 
-// Left is how many modes one of the runs left out: a SKIP.
-func (a *Against) Left() int {
+// leftOut is how many modes one of the runs left out: a SKIP.
+func (a *Against) leftOut() int {
 	n := 0
 	for _, d := range a.Deltas {
 		if d.left() {
@@ -73,9 +73,9 @@ func (a *Against) Left() int {
 	return n
 }
 
-// Word is what became of a mode, in capitals: a bound that broke is more than
+// word is what became of a mode, in capitals: a bound that broke is more than
 // worse.
-func (d Delta) Word() string {
+func (d Delta) word() string {
 	switch {
 	case d.Broken && d.What == Worse:
 		return "BROKEN"
@@ -115,8 +115,8 @@ func (a *Against) sumWord(paint Paint) string {
 	return paint.word("held", "32")
 }
 
-// Called is a mode's name, with its fault where it is drilled by several.
-func (a *Against) Called(d Delta) string {
+// called is a mode's name, with its fault where it is drilled by several.
+func (a *Against) called(d Delta) string {
 	for _, other := range a.Deltas {
 		if other.Mode == d.Mode && other.Fault != d.Fault && d.Fault != "" {
 			return fmt.Sprintf("%s by %s", d.Mode, d.Fault)
@@ -125,9 +125,9 @@ func (a *Against) Called(d Delta) string {
 	return string(d.Mode)
 }
 
-// Says is what changed in one line: "restore 640ms → 12.4s ≤15s, because getting
+// says is what changed in one line: "restore 640ms → 12.4s ≤15s, because getting
 // ready now takes 12.1s (was 300ms)".
-func (d Delta) Says() string {
+func (d Delta) says() string {
 	var parts []string
 	for _, s := range d.Shifts {
 		parts = append(parts, s.String())
@@ -147,8 +147,8 @@ func (d Delta) Says() string {
 	return text
 }
 
-// Lines are what else belongs to a delta, each a sentence.
-func (d Delta) Lines() []string {
+// lines are what else belongs to a delta, each a sentence.
+func (d Delta) lines() []string {
 	var lines []string
 	for _, s := range d.Shifts {
 		if !s.Broken && s.Figure != FigureVerdict {
@@ -183,7 +183,7 @@ func (s Shift) String() string {
 func (a *Against) Headline(d Delta) string {
 	alone := d
 	alone.Because = ""
-	text := fmt.Sprintf("%s: %s since %s", a.Called(d), alone.Says(), a.Name)
+	text := fmt.Sprintf("%s: %s since %s", a.called(d), alone.says(), a.Name)
 	if d.Because != "" {
 		text += ", because " + d.Because
 	}
@@ -197,9 +197,9 @@ func (a *Against) Headline(d Delta) string {
 	return plain(text)
 }
 
-// Count is how many deltas are of a kind; what broke is counted with what got
+// count is how many deltas are of a kind; what broke is counted with what got
 // worse.
-func (a *Against) Count(what What) int {
+func (a *Against) count(what What) int {
 	n := 0
 	for _, d := range a.Deltas {
 		if d.What == what {
@@ -209,8 +209,8 @@ func (a *Against) Count(what What) int {
 	return n
 }
 
-// Broke is how many break a bound that the earlier run does not show as broken.
-func (a *Against) Broke() int {
+// broke is how many break a bound that the earlier run does not show as broken.
+func (a *Against) broke() int {
 	n := 0
 	for _, d := range a.Deltas {
 		if d.Broken {
@@ -220,8 +220,8 @@ func (a *Against) Broke() int {
 	return n
 }
 
-// FailAsBefore are the modes that fail now, and failed before.
-func (a *Against) FailAsBefore() []Delta {
+// failAsBefore are the modes that fail now, and failed before.
+func (a *Against) failAsBefore() []Delta {
 	var all []Delta
 	for _, d := range a.Deltas {
 		if d.What == Same && d.After.Verdict == holdfast.Fail {
@@ -231,21 +231,21 @@ func (a *Against) FailAsBefore() []Delta {
 	return all
 }
 
-// Sum counts everything in one sentence.
-func (a *Against) Sum() string {
+// sum counts everything in one sentence.
+func (a *Against) sum() string {
 	var parts []string
-	if n := a.Count(Worse); n > 0 {
+	if n := a.count(Worse); n > 0 {
 		parts = append(parts, fmt.Sprintf("%d worse", n))
 	}
-	if n := a.Broke(); n > 0 {
+	if n := a.broke(); n > 0 {
 		parts = append(parts, fmt.Sprintf("%d with a bound newly broken", n))
 	}
 	for _, what := range []What{Better, Appeared, Vanished, Unknown} {
-		if n := a.Count(what); n > 0 {
+		if n := a.count(what); n > 0 {
 			parts = append(parts, fmt.Sprintf("%d %s", n, what))
 		}
 	}
-	return strings.Join(append(parts, fmt.Sprintf("%d the same", a.Count(Same))), ", ") + ", since " + plain(a.Name)
+	return strings.Join(append(parts, fmt.Sprintf("%d the same", a.count(Same))), ", ") + ", since " + plain(a.Name)
 }
 
 // plain is text of strangers on one line, without what moves a cursor or turns

@@ -41,11 +41,7 @@ func GitHub(run Run, where Where) string {
 			annotate(diagnostic.Warning, d.Mode, string(d.Verdict)+": "+plain(d.Reason))
 		}
 	}
-	text := Text(run, false)
-	if run.Against != nil {
-		text += AgainstText(run.Against, false)
-	}
-	for line := range strings.Lines(text) {
+	for line := range strings.Lines(Text(run, false)) {
 		out.WriteString(diagnostic.NoCommand(line))
 	}
 	return out.String()
@@ -54,7 +50,7 @@ func GitHub(run Run, where Where) string {
 // noted is a delta with all that belongs to it.
 func noted(a *Against, d Delta) string {
 	lines := []string{a.Headline(d)}
-	for _, line := range d.Lines() {
+	for _, line := range d.lines() {
 		lines = append(lines, plain(line))
 	}
 	return strings.Join(lines, "\n")

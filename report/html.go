@@ -37,10 +37,10 @@ const (
 	deepest      = 6 // steps of indentation
 )
 
-// HTML writes a run as one page that needs nothing but itself. Everything that a service, a log
-// or a file could have had a hand in is text there and never markup; that nothing
-// is fetched, and no script runs but the page's own, the page's policy says once
-// more.
+// HTML writes a run as one page that needs nothing but itself. Everything that a
+// service, a log or a file could have had a hand in is text there and never
+// markup; that nothing is fetched, and no script runs but the page's own, the
+// page's policy says once more.
 func HTML(w io.Writer, run Run) error {
 	written, err := template.New("page").Parse(pageText)
 	if err != nil {
@@ -94,7 +94,7 @@ func pageOf(run Run) page {
 	kept, left := fit(trials(run.Drills))
 	p := page{
 		Policy: policy(), Style: template.CSS(pageStyle), Script: template.JS(pageScript),
-		System: legible(string(run.System), mostName), Verdict: run.Verdict, Headline: Headline(run), Reason: legible(run.Reason, mostSaid),
+		System: legible(string(run.System), mostName), Verdict: run.Verdict, Headline: headline(run), Reason: legible(run.Reason, mostSaid),
 		Facts: factsOf(run), Against: changesOf(run.Against), LeftOut: left,
 	}
 	counts := map[holdfast.Verdict]int{}
@@ -135,13 +135,13 @@ func fit(all []trial) (kept []trial, left string) {
 	if over <= 0 {
 		return all, ""
 	}
-	counts := map[holdfast.Verdict]int{}
+	var dropped []holdfast.Verdict
 	drop := make([]bool, len(all))
 	for _, verdict := range []holdfast.Verdict{holdfast.Pass, holdfast.Skip, holdfast.Invalid, holdfast.Fail, holdfast.Aborted} {
 		for i := len(all) - 1; i >= 0 && over > 0; i-- {
 			if all[i].Verdict == verdict {
 				drop[i] = true
-				counts[verdict]++
+				dropped = append(dropped, verdict)
 				over--
 			}
 		}
@@ -151,13 +151,7 @@ func fit(all []trial) (kept []trial, left string) {
 			kept = append(kept, t)
 		}
 	}
-	var parts []string
-	for _, verdict := range verdicts() {
-		if n := counts[verdict]; n > 0 {
-			parts = append(parts, fmt.Sprintf("%s %s", thousands(n), verdict))
-		}
-	}
-	return kept, fmt.Sprintf("This page holds %d drills. Left out: %s. The document of prove --json has all of them.", mostDrills, strings.Join(parts, ", "))
+	return kept, fmt.Sprintf("This page holds %d drills. Left out: %s. The document of prove --json has all of them.", mostDrills, Counted(dropped))
 }
 
 // chapters sort drills by what became of them; what is neither held, nor broken,
@@ -181,10 +175,10 @@ func chapters(all []section) []chapter {
 	return out
 }
 
-// Headline is a run in one sentence, or two: of the failure modes that were
+// headline is a run in one sentence, or two: of the failure modes that were
 // drilled, how many behave as promised. A mode that was drilled several times
 // counts once, with the worst of its verdicts.
-func Headline(run Run) string {
+func headline(run Run) string {
 	byMode := map[holdfast.ModeName][]holdfast.Verdict{}
 	for _, d := range run.Drills {
 		byMode[d.Mode] = append(byMode[d.Mode], d.Verdict)
@@ -283,13 +277,13 @@ func changesOf(a *Against) *changes {
 	if a == nil {
 		return nil
 	}
-	c := &changes{With: legible(a.Name, mostName), Earlier: legible(a.earlier(), mostMoment), Sum: legible(a.Sum(), mostSaid), Cautions: few(a.Cautions, mostHelp, mostSaid)}
+	c := &changes{With: legible(a.Name, mostName), Earlier: legible(a.earlier(), mostMoment), Sum: legible(a.sum(), mostSaid), Cautions: few(a.Cautions, mostHelp, mostSaid)}
 	for _, d := range a.Deltas {
 		if d.What != Same {
-			c.add(a, d, strings.ToLower(d.Word()))
+			c.add(a, d, strings.ToLower(d.word()))
 		}
 	}
-	for _, d := range a.FailAsBefore() {
+	for _, d := range a.failAsBefore() {
 		c.add(a, d, "fails as before")
 	}
 	if over := len(c.All) - mostChanges; over > 0 {
@@ -300,7 +294,7 @@ func changesOf(a *Against) *changes {
 
 func (c *changes) add(a *Against, d Delta, what string) {
 	c.All = append(c.All, change{
-		What: legible(what, mostName), Broken: d.Broken, Mode: legible(a.Called(d), mostName), Says: legible(d.Says(), mostSaid), Lines: few(d.Lines(), mostHelp, mostMoment),
+		What: legible(what, mostName), Broken: d.Broken, Mode: legible(a.called(d), mostName), Says: legible(d.says(), mostSaid), Lines: few(d.lines(), mostHelp, mostMoment),
 	})
 }
 

@@ -112,7 +112,7 @@ func TestThePageTellsOfEveryDrill(t *testing.T) {
 		}
 	}
 	for _, want := range []string{
-		Headline(run), "8812", "27 November 2026, 01:32 UTC", "200 requests/s", "0 of 1,000 failed", "What changed since main", "Compared with main, run 20261125T090000-bdfh", "broken",
+		headline(run), "8812", "27 November 2026, 01:32 UTC", "200 requests/s", "0 of 1,000 failed", "What changed since main", "Compared with main, run 20261125T090000-bdfh", "broken",
 		"because getting ready now takes 10.9s", "fails as before", "made at 150 requests/s", "POST storefront:8080/cart: 61 failed", "What was never drilled, and why", "nftables needs CAP_NET_ADMIN", "status 502 after 3.4ms",
 		"connection refused", "a fallback on storefront/cart", "the longest", "warming the cache", "mitigated 4.4s", "restored 12.4s", "90 failed", "live: what runs",
 	} {
@@ -242,7 +242,7 @@ func TestTheHeadlineCountsModes(t *testing.T) {
 		"1 of 3 failure modes behaves as promised; 1 does not, 1 could not be decided.":                                             run(passed(), failed(), unseen()),
 		"3 of 8 failure modes behave as promised; 2 do not, 1 was ended before the end, 2 could not be decided. 1 was not drilled.": story(),
 	} {
-		if got := Headline(run); got != want {
+		if got := headline(run); got != want {
 			t.Errorf("%q, want %q", got, want)
 		}
 	}

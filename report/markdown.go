@@ -54,13 +54,13 @@ func markdownHeadline(run Run) string {
 	a := run.Against
 	switch {
 	case a == nil:
-		return prose(counted(run))
-	case a.Count(Worse)+a.Broke() == 0:
+		return prose(Counted(run.Verdicts()))
+	case a.count(Worse)+a.broke() == 0:
 		return "no behaviour got worse since " + prose(a.Name)
-	case a.Count(Worse) == 1 && a.Broke() <= 1 && a.Deltas[0].What == Worse:
+	case a.count(Worse) == 1 && a.broke() <= 1 && a.Deltas[0].What == Worse:
 		return prose(a.Headline(a.Deltas[0]))
 	default:
-		return prose(a.Sum())
+		return prose(a.sum())
 	}
 }
 
@@ -76,7 +76,7 @@ func changed(a *Against, rows int) string {
 			left++
 			continue
 		}
-		fmt.Fprintf(&table, "| **%s** | %s | %s | %s |\n", strings.ToLower(d.Word()), prose(a.Called(d)), prose(d.Says()), prose(string(d.Owner)))
+		fmt.Fprintf(&table, "| **%s** | %s | %s | %s |\n", strings.ToLower(d.word()), prose(a.called(d)), prose(d.says()), prose(string(d.Owner)))
 		details.WriteString(particulars(a, d))
 	}
 	var out strings.Builder
@@ -92,8 +92,8 @@ func changed(a *Against, rows int) string {
 	if len(a.Cautions) > 0 {
 		out.WriteByte('\n')
 	}
-	fmt.Fprintf(&out, "%s. %d the same", prose("Compared with "+a.earlier()), a.Count(Same))
-	if n := a.Left(); n > 0 {
+	fmt.Fprintf(&out, "%s. %d the same", prose("Compared with "+a.earlier()), a.count(Same))
+	if n := a.leftOut(); n > 0 {
 		fmt.Fprintf(&out, ", %d left out of one of the runs", n)
 	}
 	out.WriteString(".\n\n")
@@ -103,12 +103,12 @@ func changed(a *Against, rows int) string {
 // particulars are folded away: nobody reads them who has no question.
 func particulars(a *Against, d Delta) string {
 	d.Owner = "" // stands in the table
-	lines := d.Lines()
+	lines := d.lines()
 	if len(lines) == 0 {
 		return ""
 	}
 	var out strings.Builder
-	fmt.Fprintf(&out, "<details><summary>%s, in particular</summary>\n\n", inTag(a.Called(d)))
+	fmt.Fprintf(&out, "<details><summary>%s, in particular</summary>\n\n", inTag(a.called(d)))
 	for _, line := range lines {
 		fmt.Fprintf(&out, "- %s\n", prose(line))
 	}
@@ -170,14 +170,14 @@ func behaviours(run Run, rows int) string {
 			break
 		}
 		cell := func(at *Millis, bound Millis) string {
-			if at == nil && (d.Walks != nil || d.Sent == 0 && d.Contained == nil) {
+			if at == nil && (d.Walks != nil || !d.measured()) {
 				return "–"
 			}
-			return strings.TrimSpace(strings.TrimPrefix(figure("", at, bound), " "))
+			return strings.TrimSpace(figure("", at, bound))
 		}
 		hurt := fmt.Sprintf("%d of %d", d.Failed+d.Late, d.Sent)
 		if d.Walks != nil {
-			hurt = d.Walks.text()
+			hurt = d.Walks.answers()
 		}
 		fmt.Fprintf(&out, "| %s | %s | %s | %s | %s | %s | %s |\n", d.Verdict, prose(string(d.Mode)),
 			cell(d.Detect, d.Bounds.Detect), cell(d.Mitigate, d.Bounds.Mitigate), cell(d.Restore, d.Bounds.Restore), hurt, prose(string(d.Owner)))
@@ -198,15 +198,6 @@ func ending(run Run) string {
 		parts = append(parts, "took "+Short(run.Took))
 	}
 	return "<sub>" + strings.Join(parts, " · ") + "</sub>\n"
-}
-
-// counted is the sum of a run: "15 PASS, 1 FAIL".
-func counted(run Run) string {
-	var verdicts []holdfast.Verdict
-	for _, drill := range run.Drills {
-		verdicts = append(verdicts, drill.Verdict)
-	}
-	return Counted(verdicts)
 }
 
 // apart is a space that nobody sees, which keeps an @ from being a mention, a #

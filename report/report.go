@@ -1,5 +1,7 @@
-// Package report shows what a proof found: as a table in a terminal and as one
-// JSON document. It computes nothing that is not in the result.
+// Package report shows what a proof found, and what changed since an earlier one:
+// as text for a terminal, as one JSON document, as Markdown and annotations for a
+// pull request, as JUnit's XML and as a page. It computes nothing that is not in
+// the result.
 package report
 
 import (
@@ -27,6 +29,15 @@ type Run struct {
 	// OutsideHours says that somebody asked for live drills although the file's
 	// hours for them were over.
 	OutsideHours bool `json:"outside_hours,omitempty"`
+}
+
+// Verdicts are those of its drills.
+func (r Run) Verdicts() []holdfast.Verdict {
+	var all []holdfast.Verdict
+	for _, drill := range r.Drills {
+		all = append(all, drill.Verdict)
+	}
+	return all
 }
 
 // RunID names a kept run: the instant it began and four random letters, so that

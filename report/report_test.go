@@ -78,11 +78,7 @@ func bounds() Bounds { return Bounds{Detect: 1000, Mitigate: 3000, Restore: 1500
 
 func run(drills ...Drill) Run {
 	r := Run{System: "shop", Seed: 8812, Control: Control{Sent: 1000, Rate: 200, P99: 3.2}, Drills: append([]Drill{}, drills...)}
-	var verdicts []holdfast.Verdict
-	for _, drill := range drills {
-		verdicts = append(verdicts, drill.Verdict)
-	}
-	r.Verdict = Worst(verdicts)
+	r.Verdict = Worst(r.Verdicts())
 	return r
 }
 
@@ -260,6 +256,22 @@ func TestAStrangersRunIsShownAsText(t *testing.T) {
 	for _, kept := range []string{"first", "\nsecond", "h", "e", "why: r"} {
 		if !strings.Contains(text, kept) {
 			t.Errorf("%q is not in %q", kept, text)
+		}
+	}
+}
+
+// A time that was not reached in a drill that fails was never reached, also where
+// nobody asked meanwhile, and whoever shows it says so.
+func TestNeverIsSaidByAll(t *testing.T) {
+	d := failed()
+	d.Sent, d.Failed, d.Late, d.Restore = 0, 0, 0, nil
+	var page strings.Builder
+	if err := HTML(&page, run(d)); err != nil {
+		t.Fatal(err)
+	}
+	for name, shown := range map[string]string{"text": Text(run(d), false), "markdown": Markdown(run(d)), "page": page.String()} {
+		if !strings.Contains(shown, "never") {
+			t.Errorf("%s:\n%s", name, shown)
 		}
 	}
 }

@@ -138,7 +138,7 @@ func rowOf(run Run, t trial, id string) row {
 	}
 	switch {
 	case d.Walks != nil: // nothing notices it, and nobody asks meanwhile
-		r.Hurt = cell{Text: d.Walks.text(), Broken: d.Walks.Differ > 0}
+		r.Hurt = cell{Text: d.Walks.answers(), Broken: d.Walks.Differ > 0}
 		if d.Restore != nil {
 			r.System = timeCell(d.Restore, d.Bounds.Restore)
 		}
@@ -164,10 +164,8 @@ func timeCell(got *Millis, bound Millis) cell {
 		return cell{Text: "never", Bound: "not within " + Short(bound), Broken: true}
 	case *got <= bound:
 		return cell{Text: Short(*got), Bound: "≤ " + Short(bound)}
-	case Short(*got) == Short(bound):
-		return cell{Text: fmt.Sprintf("%gms", float64(*got)), Bound: "over " + Short(bound), Broken: true}
 	default:
-		return cell{Text: Short(*got), Bound: "over " + Short(bound), Broken: true}
+		return cell{Text: beside(*got, bound), Bound: "over " + Short(bound), Broken: true}
 	}
 }
 
@@ -185,7 +183,7 @@ func hurtCell(d Drill) cell {
 // gist is a drill in a line, for who does not open it.
 func gist(d Drill) string {
 	if d.Walks != nil {
-		return d.Walks.text() + fmt.Sprintf(", in %d restarts", d.Walks.Restarts)
+		return d.Walks.text()
 	}
 	if !d.measured() {
 		return "not measured"

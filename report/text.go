@@ -13,7 +13,7 @@ import (
 
 // Text is a run as a terminal shows it: a line about the control run, a line
 // per drill with its figures against their bounds, a reason under everything
-// that is not PASS, and a line that sums up.
+// that is not PASS, and its ending.
 func Text(run Run, paint Paint) string {
 	var out strings.Builder
 	if run.Control.Sent > 0 {
@@ -26,8 +26,7 @@ func Text(run Run, paint Paint) string {
 	for _, drill := range run.Drills {
 		out.WriteString(DrillLines(drill, width, paint))
 	}
-	out.WriteString(SumLine(run, paint))
-	return out.String()
+	return out.String() + Ending(run, paint)
 }
 
 // ControlLine tells of the load without fault.
@@ -109,17 +108,17 @@ func wrap(heading, text string) string {
 	return out.String()
 }
 
-// SumLine counts verdicts, and says why when no drill does.
-func SumLine(run Run, paint Paint) string {
-	var verdicts []holdfast.Verdict
-	for _, drill := range run.Drills {
-		verdicts = append(verdicts, drill.Verdict)
-	}
-	line := fmt.Sprintf("%s  %s  (seed %d)\n", paint.Verdict(run.Verdict), Counted(verdicts), run.Seed)
+// Ending counts verdicts, says why when no drill does, and what changed since the
+// run that this one was compared with.
+func Ending(run Run, paint Paint) string {
+	text := fmt.Sprintf("%s  %s  (seed %d)\n", paint.Verdict(run.Verdict), Counted(run.Verdicts()), run.Seed)
 	if run.Reason != "" {
-		line += "         why: " + shown(run.Reason) + "\n"
+		text += "         why: " + shown(run.Reason) + "\n"
 	}
-	return line
+	if run.Against != nil {
+		text += AgainstText(run.Against, paint)
+	}
+	return text
 }
 
 // Counted says how many there are of each verdict: "15 PASS, 1 FAIL".
@@ -131,7 +130,7 @@ func Counted(verdicts []holdfast.Verdict) string {
 	var parts []string
 	for _, verdict := range []holdfast.Verdict{holdfast.Pass, holdfast.Fail, holdfast.Invalid, holdfast.Aborted, holdfast.Skip} {
 		if n := counts[verdict]; n > 0 {
-			parts = append(parts, fmt.Sprintf("%d %s", n, verdict))
+			parts = append(parts, fmt.Sprintf("%s %s", thousands(n), verdict))
 		}
 	}
 	if len(parts) == 0 {
@@ -145,19 +144,23 @@ func figures(d Drill) string {
 	if d.Walks != nil {
 		return walked(d)
 	}
-	if d.Verdict != holdfast.Fail && d.Sent == 0 && d.Contained == nil {
+	if !d.measured() {
 		return "not measured"
 	}
 	return figure("detect", d.Detect, d.Bounds.Detect) + "  " + figure("mitigate", d.Mitigate, d.Bounds.Mitigate) + "  " +
 		figure("restore", d.Restore, d.Bounds.Restore) + "  " + hurt(d) + contained(d)
 }
 
-// text is what became of the answers.
-func (w Walks) text() string { return fmt.Sprintf("%d of %d answers differ", w.Differ, w.Answers) }
+// answers are what became of them.
+func (w Walks) answers() string {
+	return fmt.Sprintf("%d of %d answers differ", w.Differ, w.Answers)
+}
+
+func (w Walks) text() string { return fmt.Sprintf("%s, in %d restarts", w.answers(), w.Restarts) }
 
 // walked is what was seen of users who were followed.
 func walked(d Drill) string {
-	text := fmt.Sprintf("%s, in %d restarts", d.Walks.text(), d.Walks.Restarts)
+	text := d.Walks.text()
 	if d.Restore != nil {
 		text = figure("restore", d.Restore, d.Bounds.Restore) + "  " + text
 	}
@@ -170,14 +173,19 @@ func figure(name string, got *Millis, bound Millis) string {
 	if got == nil {
 		return pad(name + " never")
 	}
-	sign, text := "≤", Short(*got)
+	sign := "≤"
 	if *got > bound {
 		sign = ">"
 	}
-	if sign == ">" && text == Short(bound) {
-		text = fmt.Sprintf("%gms", float64(*got)) // "1s >1s" would be a riddle
+	return pad(fmt.Sprintf("%s %s %s%s", name, beside(*got, bound), sign, Short(bound)))
+}
+
+// beside is a time as it is told beside its bound: "1s >1s" would be a riddle.
+func beside(got, bound Millis) string {
+	if got > bound && Short(got) == Short(bound) {
+		return fmt.Sprintf("%gms", float64(got))
 	}
-	return pad(fmt.Sprintf("%s %s %s%s", name, text, sign, Short(bound)))
+	return Short(got)
 }
 
 // pad keeps the columns of short and long figures in line.

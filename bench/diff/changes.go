@@ -94,7 +94,7 @@ func compareChanges(ctx context.Context, rounds int) (good bool, err error) {
 		if run.Against == nil {
 			return false, errors.New("the run holds no comparison")
 		}
-		fmt.Printf("round %d: without the changes %s, with them %s\n", round+1, report.Counted(verdicts(base)), report.Counted(verdicts(run)))
+		fmt.Printf("round %d: without the changes %s, with them %s\n", round+1, report.Counted(base.Verdicts()), report.Counted(run.Verdicts()))
 		n, other := told(run.Against)
 		named, others = named+n, others+other
 	}
@@ -115,7 +115,7 @@ func prepared(ctx context.Context, built *rig.Rig, good func(report.Run) bool, a
 		if err != nil || good(run) {
 			return run, err
 		}
-		fmt.Printf("  once more: %s %s\n", report.Counted(verdicts(run)), run.Reason)
+		fmt.Printf("  once more: %s %s\n", report.Counted(run.Verdicts()), run.Reason)
 	}
 	return report.Run{}, fmt.Errorf("%d runs could not be used: this machine is too busy", attempts)
 }
@@ -162,12 +162,4 @@ func changeOf(d report.Delta) (change, bool) {
 		}
 	}
 	return change{}, false
-}
-
-func verdicts(run report.Run) []holdfast.Verdict {
-	var all []holdfast.Verdict
-	for _, drill := range run.Drills {
-		all = append(all, drill.Verdict)
-	}
-	return all
 }

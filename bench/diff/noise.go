@@ -41,7 +41,7 @@ func noiseOfRuns(ctx context.Context, n int) (bool, error) {
 		if err != nil {
 			return false, err
 		}
-		fmt.Printf("run %d: %s, without a fault 99%% within %s\n", i+1, report.Counted(verdicts(run)), report.Short(report.Millis(run.Control.P99)))
+		fmt.Printf("run %d: %s, without a fault 99%% within %s\n", i+1, report.Counted(run.Verdicts()), report.Short(report.Millis(run.Control.P99)))
 		runs = append(runs, run)
 	}
 	return noise(runs), nil

@@ -108,16 +108,16 @@ func (f failOn) judged(ctx context.Context, run report.Run) error {
 	}
 	rest := run
 	rest.Drills = slices.Clone(run.Drills)
-	verdicts := []holdfast.Verdict{}
 	for i, drill := range rest.Drills {
 		if failed(drill) {
 			rest.Drills[i].Verdict = holdfast.Pass // as it was before, by its bounds
 		}
-		verdicts = append(verdicts, rest.Drills[i].Verdict)
 	}
-	if rest.Verdict = report.Worst(verdicts); run.Reason != "" {
-		rest.Verdict = report.Worst(append(verdicts, holdfast.Invalid))
+	verdicts := rest.Verdicts()
+	if run.Reason != "" {
+		verdicts = append(verdicts, holdfast.Invalid)
 	}
+	rest.Verdict = report.Worst(verdicts)
 	return verdictError(ctx, rest)
 }
 

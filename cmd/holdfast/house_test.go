@@ -27,7 +27,14 @@ import (
 // programVariable is where TestMain says what it has built.
 const programVariable = "HOLDFAST_TESTED_PROGRAM"
 
-func TestMain(m *testing.M) { os.Exit(withProgram(m.Run)) }
+// TestMain is the program itself where the tests are started as one of its roles:
+// what asks whether a process can be held has this program hold one.
+func TestMain(m *testing.M) {
+	if len(os.Args) > 1 && !strings.HasPrefix(os.Args[1], "-") {
+		main()
+	}
+	os.Exit(withProgram(m.Run))
+}
 
 // withProgram builds the program once for all tests.
 func withProgram(tests func() int) int {

@@ -33,9 +33,10 @@ func proveCommand() *cobra.Command {
 		Short: "break what the file says can break, under load, and judge by what users saw",
 		Long: "Starts a private copy of the system (its own processes, state and loopback ports,\n" +
 			"nothing of your environment but PATH, HOME, LANG and TZ), loads it with GET\n" +
-			"requests, breaks it and passes or fails each failure mode. Nothing of a running\n" +
-			"system is touched, but with --live: that drills what runs elsewhere (urls) by the\n" +
-			"hooks of the file, where prove.allow names it, and says first what it will touch.\n\n" + exitHelp,
+			"requests and what the file's sessions send, breaks it and passes or fails each\n" +
+			"failure mode. Nothing of a running system is touched, but with --live: that drills\n" +
+			"what runs elsewhere (urls) by the hooks of the file, where prove.allow names it,\n" +
+			"and says first what it will touch.\n\n" + exitHelp,
 		Example: "  holdfast prove --live --dry-run\n  holdfast prove --stop\n  holdfast prove\n  holdfast prove catalog.crash --repeat 20 --rate 400/s\n  holdfast prove storefront/catalog.loss\n  holdfast prove errors --every-fault\n  holdfast prove cart.errors --fault reset",
 	}
 	flag := stateFlag(c)
@@ -240,12 +241,7 @@ func (p proving) run(ctx context.Context, o prove.Options) (report.Run, error) {
 func (p proving) print(run report.Run, where report.Where) error {
 	var err error
 	if p.shown.isText() {
-		paint := report.Paint(isTerminal(p.out))
-		text := report.SumLine(run, paint)
-		if run.Against != nil {
-			text += report.AgainstText(run.Against, paint)
-		}
-		_, err = io.WriteString(p.out, text)
+		_, err = io.WriteString(p.out, report.Ending(run, report.Paint(isTerminal(p.out))))
 	} else {
 		err = p.shown.format.write(p.out, run, where)
 	}

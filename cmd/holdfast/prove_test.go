@@ -80,7 +80,7 @@ func noisy(run report.Run) bool {
 			reasons += drill.Reason
 		}
 	}
-	return strings.Contains(reasons, "the load generator itself was too slow") || strings.Contains(reasons, "without any fault")
+	return strings.Contains(reasons, "the load generator itself was too slow") || strings.Contains(reasons, "this machine was too busy to judge by") || strings.Contains(reasons, "without any fault")
 }
 
 // document is the one JSON document on stdout.
@@ -136,9 +136,11 @@ func passes(t *testing.T, d report.Drill) {
 func (h *house) keeps(run report.Run) {
 	h.t.Helper()
 	kept, damaged, err := proof.Read(filepath.Join(h.dir, ".holdfast"))
-	if err != nil || damaged > 0 || len(kept) != len(run.Drills) {
+	before := len(kept) - len(run.Drills) // of runs on a machine that was too busy
+	if err != nil || damaged > 0 || before < 0 || len(run.Drills) == 0 && before > 0 {
 		h.t.Fatalf("%d verdicts are kept of %d (%d damaged): %v", len(kept), len(run.Drills), damaged, err)
 	}
+	kept = kept[before:]
 	bases := map[holdfast.Digest]bool{}
 	for i, k := range kept {
 		drill := run.Drills[i]

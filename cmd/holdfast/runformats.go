@@ -33,7 +33,7 @@ func runFormats() []runFormat {
 		}
 	}
 	return []runFormat{
-		{name: "text", extension: ".txt", write: text(func(run report.Run, _ report.Where) string { return runText(run, false) })},
+		{name: "text", extension: ".txt", write: text(func(run report.Run, _ report.Where) string { return report.Text(run, false) })},
 		{name: "json", extension: ".json", write: func(w io.Writer, run report.Run, _ report.Where) error { return json.NewEncoder(w).Encode(run) }},
 		{name: "markdown", extension: ".md", write: text(func(run report.Run, _ report.Where) string { return report.Markdown(run) })},
 		{name: "github", write: text(report.GitHub)},
@@ -43,15 +43,6 @@ func runFormats() []runFormat {
 }
 
 func (f runFormat) called() string { return f.name }
-
-// runText is a whole run, and what changed since the one it was compared with.
-func runText(run report.Run, paint report.Paint) string {
-	text := report.Text(run, paint)
-	if run.Against != nil {
-		text += report.AgainstText(run.Against, paint)
-	}
-	return text
-}
 
 // A showing is how a run is shown: on the terminal, and in files beside it.
 type showing struct {

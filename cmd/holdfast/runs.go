@@ -111,7 +111,7 @@ func showRunCommand() *cobra.Command {
 func showRun(c *cobra.Command, shown showing, run report.Run) error {
 	where := whereHere(run)
 	if shown.isText() {
-		_, err := io.WriteString(c.OutOrStdout(), runText(run, report.Paint(isTerminal(c.OutOrStdout()))))
+		_, err := io.WriteString(c.OutOrStdout(), report.Text(run, report.Paint(isTerminal(c.OutOrStdout()))))
 		if err != nil {
 			return failedToPrint(err)
 		}

@@ -127,6 +127,24 @@ func Run(t *testing.T, make func() holdfast.Fault, effect Effect) {
 
 func (e Effect) inPath() bool { return e.Struck == InPath || e.Struck == Service }
 
+// Tried are the faults that a test of all of them tries. With -short, under the
+// race detector, that is one of those that are put back alike: the code is theirs
+// in common, and what it does to each is shown without -short.
+func Tried(all []holdfast.Fault, undo func(holdfast.FaultName) string) []holdfast.Fault {
+	if !testing.Short() {
+		return all
+	}
+	var tried []holdfast.Fault
+	known := map[string]bool{}
+	for _, f := range all {
+		if how := undo(f.Name()); how == "" || !known[how] {
+			known[how] = true
+			tried = append(tried, f)
+		}
+	}
+	return tried
+}
+
 // OneVictim makes one of the kind an effect is about, and ends it with the test.
 func OneVictim(t *testing.T, effect Effect) holdfast.Victim {
 	t.Helper()

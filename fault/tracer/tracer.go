@@ -18,7 +18,6 @@ package tracer
 import (
 	"context"
 	"fmt"
-	"strings"
 	"time"
 
 	"holdfast"
@@ -88,6 +87,3 @@ func Start(ctx context.Context, job Job) error {
 func name(kind Kind, pid int, ticks uint64) string {
 	return fmt.Sprintf("%s-%s-%d-%d", Verb, kind, pid, ticks)
 }
-
-// IsOne tells whether the second half of a mark is a tracer's.
-func IsOne(name string) bool { return strings.HasPrefix(name, Verb+"-") }

@@ -62,7 +62,7 @@ func (r Role) Start(ctx context.Context) error {
 	go cmd.Wait() // reaps it, whenever it ends, as long as we live
 	switch text := string(said); {
 	case err != nil:
-		return err
+		return fmt.Errorf("wait for the %s to be ready: %w", r.Verb, err)
 	case text == ready:
 		return nil
 	case text == "":

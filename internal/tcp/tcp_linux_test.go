@@ -85,9 +85,9 @@ func attach(t *testing.T, fd uintptr) {
 }
 
 type sockFilter struct {
-	code   uint16
-	jt, jf uint8
-	k      uint32
+	code uint16
+	_, _ uint8  // where a jump leads to
+	_    uint32 // its operand
 }
 
 type sockProgram struct {
