@@ -79,8 +79,13 @@ func (d *drilling) observe(plan *load.Plan) {
 	if d.victim.Proxy == "" {
 		return
 	}
-	for _, p := range d.detour.paths[:min(len(d.detour.paths), mostProbed)] {
-		every := cmp.Or(witnesses()[d.fault.Name()].every, probeEvery)
-		plan.Probes = append(plan.Probes, load.Probe{Name: p.id.String(), Address: p.front, Path: "/", Every: every, Timeout: probePatience})
+	for _, p := range d.asksThemselves() {
+		plan.Probes = append(plan.Probes, d.probeOf(p.id, p.front))
 	}
+}
+
+// probeOf asks a struck replica itself.
+func (d *drilling) probeOf(id holdfast.ReplicaID, front string) load.Probe {
+	every := cmp.Or(witnesses()[d.fault.Name()].every, probeEvery)
+	return load.Probe{Name: id.String(), Address: front, Path: "/", Every: every, Timeout: probePatience}
 }

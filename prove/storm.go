@@ -126,4 +126,7 @@ func (d *drilling) endWatches(ctx context.Context) {
 			b.watch.Stop(ctx)
 		}
 	}
+	for _, s := range d.successors {
+		s.asks.Stop(ctx)
+	}
 }

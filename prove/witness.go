@@ -97,7 +97,7 @@ func (d *drilling) witness() string {
 	case of.saw != nil:
 		return of.saw(d)
 	case of.shows != nil:
-		return sawOnTheWay(of.shows, d.injected, d.detour.paths, d.generator.Probed())
+		return sawOnTheWay(of.shows, d.injected, d.detour.paths, d.probed())
 	default:
 		return ""
 	}
