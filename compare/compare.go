@@ -135,7 +135,7 @@ func absent(otherwise report.What, run report.Run, called string) (report.What, 
 	if run.Reason == "" && run.Verdict != holdfast.Aborted {
 		return otherwise, ""
 	}
-	return report.Unknown, called + " ended before its turn: " + cmp.Or(run.Reason, "it was aborted")
+	return report.Unknown, called + " ended before its turn" // why stands once above all, as a caution
 }
 
 func undecided(earlier, now side) string {

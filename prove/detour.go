@@ -27,8 +27,9 @@ type path struct {
 
 // A detour is the fault proxy of a copy and the paths to those that are struck.
 type detour struct {
-	proxy proxy.Identity
-	paths []path
+	proxy      proxy.Identity
+	paths      []path
+	successors []successor // of those on them, once their edge is lost
 }
 
 // detourTo asks the copy's fault proxy which process it is, and on which ways it

@@ -40,31 +40,30 @@ const (
 // A drilling is one drill under way.
 type drilling struct {
 	*proving
-	mode       holdfast.FailureMode
-	by         holdfast.Drill // of the mode, the one under way
-	service    holdfast.Service
-	victim     holdfast.Victim
-	fault      holdfast.Fault
-	byUndo     bool
-	loss       *loss
-	asked      asking
-	stakes     map[string]stake
-	detour     detour // to the victim, through the fault proxy
-	generator  *load.Generator
-	entries    int // of the journal, before
-	entry      warden.EntryID
-	before     warden.Snapshot
-	injected   time.Duration
-	blows      []blow      // of a storm, after the first
-	successors []successor // of those whose edge is lost
-	renewed    time.Duration
-	undone     time.Duration
-	unseen     bool          // its witness did not come in time; what comes later is none
-	broken     string        // why nothing that was measured can be used; empty: it can
-	stalled    time.Duration // the longest that watching waited for a processor
-	hearing    *hearing
-	traffic    []counted
-	witnessed  time.Duration // when the witness was seen to have seen it
+	mode      holdfast.FailureMode
+	by        holdfast.Drill // of the mode, the one under way
+	service   holdfast.Service
+	victim    holdfast.Victim
+	fault     holdfast.Fault
+	byUndo    bool
+	loss      *loss
+	asked     asking
+	stakes    map[string]stake
+	detour    detour // to the victim, through the fault proxy
+	generator *load.Generator
+	entries   int // of the journal, before
+	entry     warden.EntryID
+	before    warden.Snapshot
+	injected  time.Duration
+	blows     []blow // of a storm, after the first
+	renewed   time.Duration
+	undone    time.Duration
+	unseen    bool          // its witness did not come in time; what comes later is none
+	broken    string        // why nothing that was measured can be used; empty: it can
+	stalled   time.Duration // the longest that watching waited for a processor
+	hearing   *hearing
+	traffic   []counted
+	witnessed time.Duration // when the witness was seen to have seen it
 }
 
 // drill exercises one failure mode: a clean second, the fault, its witness,

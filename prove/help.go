@@ -290,11 +290,18 @@ func (f facts) waited(edge holdfast.Target) bool {
 func (f facts) hurtAt(name string) int {
 	n := 0
 	for _, r := range f.results {
-		if r.Hurt() && r.Target == name && r.Ended >= int64(f.injected) {
+		if r.Hurt() && r.Ended >= int64(f.injected) && over(r, name) {
 			n++
 		}
 	}
 	return n
+}
+
+// over tells whether a request was made over an edge: by itself, or as a step
+// of a session ("web/notes/notes/7").
+func over(r load.Result, edge string) bool {
+	_, route := asked(r)
+	return r.Target == edge || strings.HasPrefix(route, edge+"/")
 }
 
 // A trust is an incarnation that was in use while users were hurt.

@@ -126,7 +126,7 @@ func (d *drilling) endWatches(ctx context.Context) {
 			b.watch.Stop(ctx)
 		}
 	}
-	for _, s := range d.successors {
+	for _, s := range d.detour.successors {
 		s.asks.Stop(ctx)
 	}
 }

@@ -41,7 +41,7 @@ func (d *drilling) asksThemselves() []path {
 }
 
 func (d *drilling) follows(id holdfast.ReplicaID) bool {
-	return len(d.successors) >= mostProbed || slices.ContainsFunc(d.successors, func(s successor) bool { return s.id == id })
+	return len(d.detour.successors) >= mostProbed || slices.ContainsFunc(d.detour.successors, func(s successor) bool { return s.id == id })
 }
 
 // askNext starts to ask who is in the place of a path's replica now, if there is a
@@ -61,7 +61,7 @@ func (d *drilling) askNext(ctx context.Context, p path) error {
 	if err != nil {
 		return err
 	}
-	d.successors = append(d.successors, successor{id: now.paths[at].id, asks: asks})
+	d.detour.successors = append(d.detour.successors, successor{id: now.paths[at].id, asks: asks})
 	return nil
 }
 
@@ -69,7 +69,7 @@ func (d *drilling) askNext(ctx context.Context, p path) error {
 // of those to their successors.
 func (d *drilling) probed() []load.Probed {
 	all := d.generator.Probed()
-	for _, s := range d.successors {
+	for _, s := range d.detour.successors {
 		all = append(all, s.asks.Probed()...)
 	}
 	return all

@@ -185,7 +185,7 @@ func hurtCell(d Drill) cell {
 // gist is a drill in a line, for who does not open it.
 func gist(d Drill) string {
 	if d.Walks != nil {
-		return d.Walks.text() + fmt.Sprintf(", in %d restarts", d.Walks.Restarts)
+		return d.Walks.inFull()
 	}
 	if !d.measured() {
 		return "not measured"

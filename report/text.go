@@ -8,6 +8,7 @@ import (
 	"unicode/utf8"
 
 	"holdfast"
+	"holdfast/diagnostic"
 	"holdfast/event"
 )
 
@@ -71,9 +72,9 @@ func stepsLine(d Drill) string {
 	return wrap("         steps: ", strings.Join(words, ", "))
 }
 
-// wide is how wide a line of prose is: what a terminal shows in half a screen,
-// and a person reads without losing the line.
-const wide = 118
+// wide is how wide a line of prose is: what a person reads without losing the
+// line, in a window that is not the whole screen.
+const wide = 100
 
 // wrap sets prose in lines that begin below one another, after a heading. What was
 // set off in lines of its own stays so.
@@ -145,9 +146,14 @@ func figures(d Drill) string {
 // text is what became of the answers.
 func (w Walks) text() string { return fmt.Sprintf("%d of %d answers differ", w.Differ, w.Answers) }
 
+// inFull says how often they were struck besides.
+func (w Walks) inFull() string {
+	return fmt.Sprintf("%s, in %s", w.text(), diagnostic.Count(w.Restarts, "restart"))
+}
+
 // walked is what was seen of users who were followed.
 func walked(d Drill) string {
-	text := fmt.Sprintf("%s, in %d restarts", d.Walks.text(), d.Walks.Restarts)
+	text := d.Walks.inFull()
 	if d.Restore != nil {
 		text = figure("restore", d.Restore, d.Bounds.Restore) + "  " + text
 	}

@@ -139,7 +139,7 @@ func (f failOn) finds(a *report.Against) bool {
 // failOnCalled reads --fail-on.
 func failOnCalled(name string) (failOn, error) {
 	if !slices.Contains(failOns(), name) {
-		return "", exit(exitUsage, fmt.Errorf("--fail-on %q\n  next: %s", name, choice("--fail-on", failOns())))
+		return "", exit(exitUsage, fmt.Errorf("--fail-on %s: there is no such word\n  next: %s", name, choice("--fail-on", failOns())))
 	}
 	return failOn(name), nil
 }
