@@ -12,10 +12,24 @@ import (
 // stateListen is how the kernel's tables of connections write LISTEN.
 const stateListen = "0A"
 
+// looks is how often the kernel's table is read before a listener is not there:
+// it is read in parts, and between two of them what stands in it moves when many
+// connections come and go. Seen to miss one in some hundreds.
+const looks = 3
+
 // Holder finds the process that listens on a TCP port of this machine, and the
 // name of its program. Processes of other users cannot be looked into unless we
 // are root.
 func Holder(port uint16) (pid int, program string, ok bool) {
+	for range looks {
+		if pid, program, ok = holder(port); ok {
+			break
+		}
+	}
+	return pid, program, ok
+}
+
+func holder(port uint16) (pid int, program string, ok bool) {
 	sockets := map[string]bool{}
 	for socket, at := range listening() {
 		if at == port {
