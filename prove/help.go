@@ -72,6 +72,8 @@ func (f facts) helpHealth(s story, d report.Drill) string {
 // helpReplicas: where there is one of a thing nobody can be asked in its place.
 func (f facts) helpReplicas(d report.Drill) string {
 	switch {
+	case f.service.Replicas == 1 && f.service.Command != "" && d.Detect == nil && f.compared():
+		return fmt.Sprintf("`replicas: 2` for %s: it is found out by comparison with other replicas, and there is none", f.service.Name)
 	case f.service.Replicas != 1 || f.loss != nil || !usersHurt(d) || f.trusted() != nil:
 		return ""
 	case f.service.Command == "":
@@ -79,6 +81,11 @@ func (f facts) helpReplicas(d report.Drill) string {
 	default:
 		return fmt.Sprintf("`replicas: 2` for %s: there was nothing else to ask", f.service.Name)
 	}
+}
+
+// compared tells whether the mode is told by what other replicas answer.
+func (f facts) compared() bool {
+	return f.loss == nil && (f.mode.Kind == "errors" || f.mode.Kind == "slow")
 }
 
 // helpRetries: the file forbids to ask another replica.

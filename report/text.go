@@ -106,11 +106,20 @@ func SumLine(run Run, paint Paint) string {
 	for _, drill := range run.Drills {
 		verdicts = append(verdicts, drill.Verdict)
 	}
-	line := fmt.Sprintf("%s  %s  (seed %d)\n", paint.Verdict(run.Verdict), Counted(verdicts), run.Seed)
+	line := fmt.Sprintf("%s  %s  (seed %d)\n", paint.Verdict(run.Verdict), CountedOf(run.Verdict, verdicts), run.Seed)
 	if run.Reason != "" {
 		line += "         why: " + run.Reason + "\n"
 	}
 	return line
+}
+
+// CountedOf is Counted of a run with a verdict of its own: where it was broken
+// off, something may have been struck.
+func CountedOf(run holdfast.Verdict, drills []holdfast.Verdict) string {
+	if run == holdfast.Aborted && len(drills) == 0 {
+		return "no drill came to its end"
+	}
+	return Counted(drills)
 }
 
 // Counted says how many there are of each verdict: "15 PASS, 1 FAIL".

@@ -172,6 +172,9 @@ func (p proving) file(ctx context.Context, name string, modes []string) (report.
 	if rate := o.System.Load.Rate; p.byFile && rate > 0 {
 		o.Rate = rate
 	}
+	if o.Live && !slices.ContainsFunc(o.System.Services, func(s holdfast.Service) bool { return s.Command == "" }) {
+		return report.Run{}, exit(exitUsage, fmt.Errorf("--live: every service of %s has a `command`, and none runs elsewhere\n  next: leave --live out; what runs elsewhere is named by `urls`", file.Name))
+	}
 	if o.Modes, err = pick(p.drillable(o.System), modes); err != nil {
 		return report.Run{}, exit(exitUsage, err)
 	}

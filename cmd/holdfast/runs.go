@@ -72,7 +72,7 @@ func listRuns(out, notices io.Writer, state stateDir, asJSON bool) error {
 	var text strings.Builder
 	paint := report.Paint(isTerminal(out))
 	for _, run := range kept {
-		fmt.Fprintf(&text, "%s  %s  %s  %-24s took %-7s %s\n", run.ID, run.At.UTC().Format("2 Jan 2006 15:04 UTC"), paint.Verdict(run.Verdict), report.Counted(run.Drills), report.Short(run.Took), run.System)
+		fmt.Fprintf(&text, "%s  %s  %s  %-24s  took %-7s %s\n", run.ID, run.At.UTC().Format("2 Jan 2006 15:04 UTC"), paint.Verdict(run.Verdict), report.CountedOf(run.Verdict, run.Drills), report.Short(run.Took), run.System)
 	}
 	_, err = io.WriteString(out, text.String())
 	return failedToPrint(err)
