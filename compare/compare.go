@@ -75,6 +75,11 @@ func sides(run report.Run) map[identity]side {
 	return all
 }
 
+// skipped tells whether no drill was made at all.
+func (s side) skipped() bool {
+	return !slices.ContainsFunc(s.all, func(d report.Drill) bool { return d.Verdict != holdfast.Skip })
+}
+
 // both are the identities of either run, by name.
 func both(earlier, now map[identity]side) []identity {
 	all := map[identity]bool{}
@@ -105,6 +110,9 @@ func delta(id identity, earlier, now side, before, after report.Run) report.Delt
 	switch {
 	case len(now.all) == 0:
 		d.What, d.Why = absent(report.Vanished, after, "this run")
+		return d
+	case len(earlier.all) == 0 && now.skipped():
+		d.What, d.Why = report.Unknown, "it was drilled neither before nor now" // it is as new as it was
 		return d
 	case len(earlier.all) == 0:
 		d.What, d.Why = absent(report.Appeared, before, "the earlier run")

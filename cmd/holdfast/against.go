@@ -9,6 +9,7 @@ import (
 
 	"holdfast"
 	"holdfast/compare"
+	"holdfast/mode"
 	"holdfast/report"
 	"holdfast/runs"
 )
@@ -83,10 +84,10 @@ func (e earlier) comparable(system *holdfast.System, asked []holdfast.FailureMod
 	}
 	run := e.run
 	run.Drills = slices.DeleteFunc(slices.Clone(run.Drills), func(d report.Drill) bool {
-		if mode, is := named(d.Mode, asked); is {
-			return !slices.ContainsFunc(mode.Drills, func(by holdfast.Drill) bool { return by.Fault == d.Fault || d.Fault == "" })
+		if m, is := named(d.Mode, asked); is {
+			return !slices.ContainsFunc(m.Drills, func(by holdfast.Drill) bool { return by.Fault == d.Fault || d.Fault == "" })
 		}
-		_, declared := named(d.Mode, system.Modes)
+		_, declared := named(d.Mode, slices.Concat(system.Modes, mode.OfHoldfast(system)))
 		return declared
 	})
 	return run
