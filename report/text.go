@@ -20,11 +20,12 @@ func Text(run Run, paint Paint) string {
 	if run.Control.Sent > 0 {
 		out.WriteString(ControlLine(run.Control))
 	}
-	width := 0
+	width, called := 0, byFault(run.Drills)
 	for _, drill := range run.Drills {
-		width = max(width, len(drill.Mode))
+		width = max(width, len(called(drill)))
 	}
 	for _, drill := range run.Drills {
+		drill.Mode = holdfast.ModeName(called(drill))
 		out.WriteString(DrillLines(drill, width, paint))
 	}
 	out.WriteString(SumLine(run, paint))
