@@ -75,6 +75,11 @@ func sides(run report.Run) map[identity]side {
 	return all
 }
 
+// skipped tells whether no drill was made at all.
+func (s side) skipped() bool {
+	return !slices.ContainsFunc(s.all, func(d report.Drill) bool { return d.Verdict != holdfast.Skip })
+}
+
 // both are the identities of either run, by name.
 func both(earlier, now map[identity]side) []identity {
 	all := map[identity]bool{}
@@ -106,6 +111,9 @@ func delta(id identity, earlier, now side, before, after report.Run) report.Delt
 	case len(now.all) == 0:
 		d.What, d.Why = absent(report.Vanished, after, "this run")
 		return d
+	case len(earlier.all) == 0 && now.skipped():
+		d.What, d.Why = report.Unknown, "it was drilled neither before nor now" // it is as new as it was
+		return d
 	case len(earlier.all) == 0:
 		d.What, d.Why = absent(report.Appeared, before, "the earlier run")
 		d.Broken = now.fails() > 0
@@ -135,7 +143,7 @@ func absent(otherwise report.What, run report.Run, called string) (report.What, 
 	if run.Reason == "" && run.Verdict != holdfast.Aborted {
 		return otherwise, ""
 	}
-	return report.Unknown, called + " ended before its turn: " + cmp.Or(run.Reason, "it was aborted")
+	return report.Unknown, called + " ended before its turn" // why stands once above all, as a caution
 }
 
 func undecided(earlier, now side) string {

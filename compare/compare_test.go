@@ -173,6 +173,11 @@ func TestWhatIsOnOneSideOnly(t *testing.T) {
 	if got, want := whats(), []string{"bank.crash new", "ads.crash gone", "catalog.crash same"}; !slices.Equal(got, want) {
 		t.Errorf("%q, want %q", got, want)
 	}
+	// What is left out now, and was not there before, is not new by that.
+	after.Drills = append(after.Drills, crashed(named("till.crash"), func(d *report.Drill) { d.Verdict, d.Reason = holdfast.Skip, "not within the budget" }))
+	if got := whats(); !slices.Contains(got, "till.crash not comparable") {
+		t.Errorf("%q", got)
+	}
 	// A run that ended early did not come to it: nobody took it away.
 	after.Verdict, after.Reason = holdfast.Aborted, "interrupted"
 	if got := whats(); !slices.Contains(got, "ads.crash not comparable") {

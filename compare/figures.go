@@ -279,4 +279,9 @@ func passes(earlier side) report.Shift {
 }
 
 // percent has two digits that say something: "1.4%", "0.00012%".
-func percent(chance float64) string { return fmt.Sprintf("%.2g%%", chance*100) }
+func percent(chance float64) string {
+	if chance < 1e-6 {
+		return "less than 0.0001%" // how much less nobody can weigh
+	}
+	return fmt.Sprintf("%.2g%%", chance*100)
+}

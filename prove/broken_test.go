@@ -96,6 +96,15 @@ func brokenReplicas() []broken {
 			"catalog-2#2 was in use after 640ms and is out again by errors: 5 of 5 requests failed", "let GET /healthz of catalog answer well only once it can serve: catalog-2#2 was in use, and failed"},
 		{"the caller fails by itself", restarted(crash(2, 4*time.Second), 640*time.Millisecond).within(holdfast.Dependency{Required: true, Timeout: time.Second}).usersOf("storefront:8080", 0, time.Second),
 			"it is its callers that failed (800 requests over storefront/catalog were answered well)", ""},
+		{"a step of a session over the edge", restarted(crash(2, 4*time.Second), 640*time.Millisecond).within(holdfast.Dependency{Required: true, Timeout: time.Second}).
+			usersOf("storefront:8080", 0, time.Second).usersOf("buying/1 POST storefront/catalog/carts/{{id}}", 0, time.Second).but(func(f *facts) {
+			for i := range f.results {
+				if strings.HasPrefix(f.results[i].Target, "buying/") {
+					f.results[i].Session = "buying"
+				}
+			}
+		}),
+			"200 of 1000 requests were hurt; the first: GET storefront:8080 502 catalog is away", ""},
 	}
 }
 

@@ -104,6 +104,7 @@ func newPrivate(o Options) (*private, error) {
 
 // declare puts the file in force as soon as the copy's agent answers.
 func (c *private) declare(ctx context.Context) error {
+	caller := ctx
 	ctx, cancel := context.WithTimeout(ctx, agentStart)
 	defer cancel()
 	for {
@@ -117,6 +118,9 @@ func (c *private) declare(ctx context.Context) error {
 		}
 		select {
 		case <-ctx.Done():
+			if caller.Err() != nil {
+				return caller.Err()
+			}
 			return fmt.Errorf("the private copy's agent does not answer: %w\n%s", err, files.Quote(filepath.Join(c.dir, "log", "agent.log")))
 		case <-c.warden.Lost():
 			return c.lost()

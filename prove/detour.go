@@ -27,8 +27,9 @@ type path struct {
 
 // A detour is the fault proxy of a copy and the paths to those that are struck.
 type detour struct {
-	proxy proxy.Identity
-	paths []path
+	proxy      proxy.Identity
+	paths      []path
+	successors []successor // of those on them, once their edge is lost
 }
 
 // detourTo asks the copy's fault proxy which process it is, and on which ways it
@@ -79,8 +80,13 @@ func (d *drilling) observe(plan *load.Plan) {
 	if d.victim.Proxy == "" {
 		return
 	}
-	for _, p := range d.detour.paths[:min(len(d.detour.paths), mostProbed)] {
-		every := cmp.Or(witnesses()[d.fault.Name()].every, probeEvery)
-		plan.Probes = append(plan.Probes, load.Probe{Name: p.id.String(), Address: p.front, Path: "/", Every: every, Timeout: probePatience})
+	for _, p := range d.asksThemselves() {
+		plan.Probes = append(plan.Probes, d.probeOf(p.id, p.front))
 	}
+}
+
+// probeOf asks a struck replica itself.
+func (d *drilling) probeOf(id holdfast.ReplicaID, front string) load.Probe {
+	every := cmp.Or(witnesses()[d.fault.Name()].every, probeEvery)
+	return load.Probe{Name: id.String(), Address: front, Path: "/", Every: every, Timeout: probePatience}
 }

@@ -268,6 +268,7 @@ func (d *drilling) watch(ctx context.Context, enough func() bool) error {
 	stalled, err := d.lookOn(ctx, d.generator, look, func() bool {
 		d.renew(ctx)
 		d.hearing.look()
+		d.follow(ctx)
 		d.note()
 		d.unseen = d.unseen || d.unwitnessed()
 		return d.broken != "" || d.unseen || enough()

@@ -72,6 +72,8 @@ func (f facts) helpHealth(s story, d report.Drill) string {
 // helpReplicas: where there is one of a thing nobody can be asked in its place.
 func (f facts) helpReplicas(d report.Drill) string {
 	switch {
+	case f.service.Replicas == 1 && f.service.Command != "" && d.Detect == nil && f.compared():
+		return fmt.Sprintf("`replicas: 2` for %s: it is found out by comparison with other replicas, and there is none", f.service.Name)
 	case f.service.Replicas != 1 || f.loss != nil || !usersHurt(d) || f.trusted() != nil:
 		return ""
 	case f.service.Command == "":
@@ -79,6 +81,11 @@ func (f facts) helpReplicas(d report.Drill) string {
 	default:
 		return fmt.Sprintf("`replicas: 2` for %s: there was nothing else to ask", f.service.Name)
 	}
+}
+
+// compared tells whether the mode is told by what other replicas answer.
+func (f facts) compared() bool {
+	return f.loss == nil && (f.mode.Kind == "errors" || f.mode.Kind == "slow")
 }
 
 // helpRetries: the file forbids to ask another replica.
@@ -290,11 +297,18 @@ func (f facts) waited(edge holdfast.Target) bool {
 func (f facts) hurtAt(name string) int {
 	n := 0
 	for _, r := range f.results {
-		if r.Hurt() && r.Target == name && r.Ended >= int64(f.injected) {
+		if r.Hurt() && r.Ended >= int64(f.injected) && over(r, name) {
 			n++
 		}
 	}
 	return n
+}
+
+// over tells whether a request was made over an edge: by itself, or as a step
+// of a session ("web/notes/notes/7").
+func over(r load.Result, edge string) bool {
+	_, route := asked(r)
+	return r.Target == edge || strings.HasPrefix(route, edge+"/")
 }
 
 // A trust is an incarnation that was in use while users were hurt.

@@ -88,6 +88,21 @@ func TestAKeyHelpsWhatChangesSomething(t *testing.T) {
 	}
 }
 
+// What fails or is slow is told by comparison: one replica alone is compared with
+// nobody, though a fallback may spare users all of it.
+func TestAnotherReplicaIsWhatOneIsComparedWith(t *testing.T) {
+	s := pathFault(mode.Errors())
+	s.service.Replicas = 1
+	want := "`replicas: 2` for catalog: it is found out by comparison with other replicas, and there is none"
+	if d := judge(s.facts); d.Detect != nil || !slices.Contains(d.Help, want) {
+		t.Errorf("helps %q: %s", d.Help, d.Reason)
+	}
+	s.service.Replicas = 2
+	if d := judge(s.facts); slices.Contains(d.Help, want) {
+		t.Errorf("helps %q: %s", d.Help, d.Reason)
+	}
+}
+
 // Callers may ask again, and ask more often where there is nothing to keep: a
 // storm is what multiplies.
 func TestWhatIsAStorm(t *testing.T) {

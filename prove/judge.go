@@ -428,7 +428,7 @@ func (f facts) callersOwn() string {
 			return ""
 		}
 		for _, r := range load.During(f.results, int64(f.injected), int64(f.ended)) {
-			if r.Target == edge.String() {
+			if over(r, edge.String()) {
 				asked++
 			}
 		}

@@ -45,9 +45,22 @@ func (f ownFacts) judge() report.Drill {
 	drill.Account = f.account(drill, f.steps(drill), f.deed())
 	drill.Verdict, drill.Reason = f.verdict(drill)
 	if drill.Verdict == holdfast.Fail {
-		drill.Evidence = timeline(f.entries, f.injected, 0, "fault injected", "", evidenceLines)
+		drill.Evidence = timeline(f.told(), f.injected, 0, "fault injected", "", evidenceLines)
 	}
 	return drill
+}
+
+// told are the entries of the timeline. That the fault was made is written down
+// once there is somebody to write, and is the first line already.
+func (f ownFacts) told() []event.Entry {
+	return slices.DeleteFunc(slices.Clone(f.entries), func(e event.Entry) bool {
+		switch e.Body.(type) {
+		case event.FaultInjected, event.FaultRemoved:
+			return true
+		default:
+			return false
+		}
+	})
 }
 
 // steps cut the way to a whole system where something was seen to have come

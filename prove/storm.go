@@ -127,4 +127,7 @@ func (d *drilling) endWatches(ctx context.Context) {
 			b.watch.Stop(ctx)
 		}
 	}
+	for _, s := range d.detour.successors {
+		s.asks.Stop(ctx)
+	}
 }

@@ -25,6 +25,7 @@ type story struct {
 	back      time.Duration                             // when the last of the struck service's came back
 	harmed    []string                                  // living things that were ended though no remedy of the mode does that
 	fell      map[holdfast.ReplicaName]holdfast.Ejected // callers of what was lost that ended or went out meanwhile
+	mended    map[holdfast.ReplicaName]bool             // of a service whose edge is lost, for whom a remedy of its own was decided
 	others    string                                    // another replica of the service that exited, and how
 	remedies  []string
 	withheld  []string
@@ -55,7 +56,7 @@ type successors struct {
 
 // tell reads the journal for what concerns the struck service.
 func tell(f facts) story {
-	s := story{injected: f.injected, undone: f.undone, out: map[holdfast.ReplicaName]holdfast.Ejected{}, fell: map[holdfast.ReplicaName]holdfast.Ejected{}}
+	s := story{injected: f.injected, undone: f.undone, out: map[holdfast.ReplicaName]holdfast.Ejected{}, mended: map[holdfast.ReplicaName]bool{}, fell: map[holdfast.ReplicaName]holdfast.Ejected{}}
 	for _, entry := range f.entries {
 		if entry.At.Boot >= f.injected {
 			s.take(f, entry)
@@ -173,6 +174,10 @@ func (s *story) follow(f facts, entry event.Entry) {
 				s.failed = b
 			}
 		}
+	case event.Decided:
+		if f.loss != nil && b.ID.Service == f.service.Name && b.Do != event.ActCapture {
+			s.mended[b.ID.Name()] = true
+		}
 	case holdfast.Exited:
 		if !f.concerns(b.ID.Service) {
 			return
@@ -182,7 +187,7 @@ func (s *story) follow(f facts, entry event.Entry) {
 		if b.ID == f.victim.ID && s.decided != 0 && s.sign != holdfast.SignExit {
 			s.gone = entry.At.Boot // ended by the remedy, and not by the fault
 		}
-		if f.byUndo {
+		if f.byUndo && !s.mended[b.ID.Name()] {
 			s.harmed = append(s.harmed, fmt.Sprintf("%s %s (%s)", b.ID, how(b.Status), b.Status))
 		}
 	case holdfast.Admitted:

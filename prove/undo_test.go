@@ -144,6 +144,18 @@ func TestVerdictsOfLostEdges(t *testing.T) {
 			holdfast.Fail, []string{"storefront-1#1 was ended (SIGKILL), and no remedy of storefront/catalog.loss does that"},
 		},
 		{
+			"what is lost is restarted by a remedy of its own, for it lives and refuses", well(severed(true, false).owes(5*time.Millisecond)).
+				then(1500*time.Millisecond, event.Decided{Mode: "catalog.crash", ID: id("catalog-1#2"), Do: "restart"}, holdfast.Exited{ID: id("catalog-1#1"), Status: holdfast.ExitStatus{Signal: "SIGTERM"}}, holdfast.Started{ID: id("catalog-1#2")}).
+				then(4*time.Second, holdfast.Admitted{ID: id("catalog-1#2")}),
+			holdfast.Pass, nil,
+		},
+		{
+			"what is lost ends and no remedy was decided", well(severed(true, false).owes(5*time.Millisecond)).
+				then(1500*time.Millisecond, holdfast.Exited{ID: id("catalog-1#1"), Status: holdfast.ExitStatus{Signal: "SIGTERM"}}, holdfast.Started{ID: id("catalog-1#2")}).
+				then(4*time.Second, holdfast.Admitted{ID: id("catalog-1#2")}),
+			holdfast.Fail, []string{"catalog-1#1 was ended (SIGTERM), and no remedy of storefront/catalog.loss does that"},
+		},
+		{
 			"its caller is out for good", well(severed(true, false).owes(5*time.Millisecond)).then(2*time.Second, holdfast.Ejected{ID: id("storefront-1#1"), Sign: holdfast.SignErrors, Detail: "all of 40 failed"}),
 			holdfast.Fail, []string{"storefront-1#1 is out by errors: all of 40 failed, and no remedy"},
 		},

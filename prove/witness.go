@@ -98,7 +98,7 @@ func (d *drilling) witness() string {
 	case of.saw != nil:
 		return of.saw(d)
 	case of.shows != nil:
-		probed := d.generator.Probed()
+		probed := d.probed()
 		if beforehand(of.shows, d.injected, d.detour.paths, probed) != "" {
 			return ""
 		}

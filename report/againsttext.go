@@ -6,6 +6,7 @@ import (
 	"unicode"
 
 	"holdfast"
+	"holdfast/diagnostic"
 )
 
 // AgainstText is a comparison as a terminal shows it: a line per mode that
@@ -23,7 +24,7 @@ func AgainstText(a *Against, paint Paint) string {
 		}
 	}
 	if n := a.leftOut(); n > 0 {
-		fmt.Fprintf(&out, "%s  %d were left out of one of the runs\n", paint.word("UNKNOWN", "2"), n)
+		fmt.Fprintf(&out, "%s  %s left out of one of the runs\n", paint.word("UNKNOWN", "2"), diagnostic.Count(n, "drill")+diagnostic.Agree(n, " was", " were"))
 	}
 	for _, d := range a.failAsBefore() {
 		fmt.Fprintf(&out, "%s  %s  fails as it did before\n", paint.word("same", ""), a.called(d))

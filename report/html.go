@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"html/template"
 	"io"
+	"slices"
 	"strings"
 
 	"holdfast"
@@ -177,7 +178,8 @@ func chapters(all []section) []chapter {
 
 // headline is a run in one sentence, or two: of the failure modes that were
 // drilled, how many behave as promised. A mode that was drilled several times
-// counts once, with the worst of its verdicts.
+// counts once, with the worst of its verdicts; what was left out of it says nothing
+// of the rest.
 func headline(run Run) string {
 	byMode := map[holdfast.ModeName][]holdfast.Verdict{}
 	for _, d := range run.Drills {
@@ -185,7 +187,7 @@ func headline(run Run) string {
 	}
 	counts := map[holdfast.Verdict]int{}
 	for _, of := range byMode {
-		counts[Worst(of)]++
+		counts[Worst(made(of))]++
 	}
 	drilled := len(byMode) - counts[holdfast.Skip]
 	if drilled == 0 {
@@ -214,6 +216,11 @@ func headline(run Run) string {
 		text += fmt.Sprintf(" %s w%s not drilled.", thousands(n), one(n, "as", "ere"))
 	}
 	return text
+}
+
+// made are the verdicts of drills that were made.
+func made(of []holdfast.Verdict) []holdfast.Verdict {
+	return slices.DeleteFunc(of, func(v holdfast.Verdict) bool { return v == holdfast.Skip })
 }
 
 func modes(n int) string { return thousands(n) + " failure mode" + one(n, "", "s") }

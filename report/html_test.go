@@ -234,6 +234,8 @@ func TestAFullPageKeepsWhatFailed(t *testing.T) {
 func TestTheHeadlineCountsModes(t *testing.T) {
 	twice := failed()
 	twice.Verdict = holdfast.Pass
+	besides := skipped() // one fault of a mode that passed by another
+	besides.Mode, besides.Kind = passed().Mode, passed().Kind
 	for want, run := range map[string]Run{
 		"Nothing was drilled.": run(skipped()),
 		"The one failure mode that was drilled behaves as promised.":                                                                run(passed()),
@@ -241,6 +243,7 @@ func TestTheHeadlineCountsModes(t *testing.T) {
 		"0 of 1 failure mode behave as promised; 1 does not.":                                                                       run(failed(), twice),
 		"1 of 3 failure modes behaves as promised; 1 does not, 1 could not be decided.":                                             run(passed(), failed(), unseen()),
 		"3 of 8 failure modes behave as promised; 2 do not, 1 was ended before the end, 2 could not be decided. 1 was not drilled.": story(),
+		"All 2 failure modes behave as promised.":                                                                                   run(passed(), lost(), besides),
 	} {
 		if got := headline(run); got != want {
 			t.Errorf("%q, want %q", got, want)

@@ -220,9 +220,17 @@ func known(d Drill) string {
 			property{Name: "detect", Value: reached(d.Detect)}, property{Name: "mitigate", Value: reached(d.Mitigate)},
 			property{Name: "restore", Value: reached(d.Restore)}, property{Name: "impact", Value: fmt.Sprintf("%d of %d", d.Failed+d.Late, d.Sent)})
 	}
-	all = append(all,
-		property{Name: "detect_bound", Value: Short(d.Bounds.Detect)}, property{Name: "mitigate_bound", Value: Short(d.Bounds.Mitigate)},
-		property{Name: "restore_bound", Value: Short(d.Bounds.Restore)}, property{Name: "impact_bound", Value: d.Bounds.Impact.String()})
+	for _, b := range []struct {
+		name  string
+		bound Millis
+	}{{"detect_bound", d.Bounds.Detect}, {"mitigate_bound", d.Bounds.Mitigate}, {"restore_bound", d.Bounds.Restore}} {
+		if b.bound > 0 || d.Walks == nil { // who was followed is judged by some alone
+			all = append(all, property{Name: b.name, Value: Short(b.bound)})
+		}
+	}
+	if d.Walks == nil {
+		all = append(all, property{Name: "impact_bound", Value: d.Bounds.Impact.String()})
+	}
 	var out strings.Builder
 	for _, p := range all {
 		if p.Value != "" {

@@ -119,23 +119,28 @@ func particulars(a *Against, d Delta) string {
 // stand above that broke since; these are the others.
 func failing(run Run, rows int) string {
 	var out strings.Builder
-	said := map[holdfast.ModeName]bool{}
+	type way struct {
+		mode  holdfast.ModeName
+		fault holdfast.FaultName
+	}
+	called, said := byFault(run.Drills), map[way]bool{}
 	if run.Against != nil {
 		for _, d := range run.Against.Deltas {
-			said[d.Mode] = d.What != Same
+			said[way{mode: d.Mode, fault: d.Fault}] = d.What != Same
 		}
 	}
 	left := 0
 	for _, d := range run.Drills {
-		if d.Verdict != holdfast.Fail || said[d.Mode] {
+		this := way{mode: d.Mode, fault: d.Fault}
+		if d.Verdict != holdfast.Fail || said[this] {
 			continue
 		}
 		if rows--; rows < 0 {
 			left++
 			continue
 		}
-		said[d.Mode] = true
-		fmt.Fprintf(&out, "- **%s** %s: %s (owner: %s)\n", d.Verdict, prose(string(d.Mode)), prose(d.Reason), prose(orNobody(d.Owner)))
+		said[this] = true
+		fmt.Fprintf(&out, "- **%s** %s: %s (owner: %s)\n", d.Verdict, prose(called(d)), prose(d.Reason), prose(orNobody(d.Owner)))
 	}
 	if left > 0 {
 		fmt.Fprintf(&out, "- and %d more\n", left)
@@ -164,6 +169,7 @@ func behaviours(run Run, rows int) string {
 	}
 	var out strings.Builder
 	out.WriteString("<details><summary>All drills</summary>\n\n| | failure mode | detect | mitigate | restore | hurt | owner |\n|---|---|---|---|---|---|---|\n")
+	called := byFault(run.Drills)
 	for i, d := range run.Drills {
 		if i == rows {
 			fmt.Fprintf(&out, "| | %d more | | | | | |\n", len(run.Drills)-i)
@@ -179,7 +185,7 @@ func behaviours(run Run, rows int) string {
 		if d.Walks != nil {
 			hurt = d.Walks.answers()
 		}
-		fmt.Fprintf(&out, "| %s | %s | %s | %s | %s | %s | %s |\n", d.Verdict, prose(string(d.Mode)),
+		fmt.Fprintf(&out, "| %s | %s | %s | %s | %s | %s | %s |\n", d.Verdict, prose(called(d)),
 			cell(d.Detect, d.Bounds.Detect), cell(d.Mitigate, d.Bounds.Mitigate), cell(d.Restore, d.Bounds.Restore), hurt, prose(string(d.Owner)))
 	}
 	return out.String() + "\n</details>\n\n"

@@ -8,6 +8,7 @@ import (
 	"unicode/utf8"
 
 	"holdfast"
+	"holdfast/diagnostic"
 	"holdfast/event"
 )
 
@@ -19,11 +20,12 @@ func Text(run Run, paint Paint) string {
 	if run.Control.Sent > 0 {
 		out.WriteString(ControlLine(run.Control))
 	}
-	width := 0
+	width, called := 0, byFault(run.Drills)
 	for _, drill := range run.Drills {
-		width = max(width, len(drill.Mode))
+		width = max(width, len(called(drill)))
 	}
 	for _, drill := range run.Drills {
+		drill.Mode = holdfast.ModeName(called(drill))
 		out.WriteString(DrillLines(drill, width, paint))
 	}
 	return out.String() + Ending(run, paint)
@@ -80,9 +82,9 @@ func shown(text string) string {
 	return strings.Join(lines, "\n")
 }
 
-// wide is how wide a line of prose is: what a terminal shows in half a screen,
-// and a person reads without losing the line.
-const wide = 118
+// wide is how wide a line of prose is: what a person reads without losing the
+// line, in a window that is not the whole screen.
+const wide = 100
 
 // wrap sets prose in lines that begin below one another, after a heading. What was
 // set off in lines of its own stays so.
@@ -111,7 +113,7 @@ func wrap(heading, text string) string {
 // Ending counts verdicts, says why when no drill does, and what changed since the
 // run that this one was compared with.
 func Ending(run Run, paint Paint) string {
-	text := fmt.Sprintf("%s  %s  (seed %d)\n", paint.Verdict(run.Verdict), Counted(run.Verdicts()), run.Seed)
+	text := fmt.Sprintf("%s  %s  (seed %d)\n", paint.Verdict(run.Verdict), CountedOf(run.Verdict, run.Verdicts()), run.Seed)
 	if run.Reason != "" {
 		text += "         why: " + shown(run.Reason) + "\n"
 	}
@@ -119,6 +121,15 @@ func Ending(run Run, paint Paint) string {
 		text += AgainstText(run.Against, paint)
 	}
 	return text
+}
+
+// CountedOf is Counted of a run with a verdict of its own: where it was broken
+// off, something may have been struck.
+func CountedOf(run holdfast.Verdict, drills []holdfast.Verdict) string {
+	if run == holdfast.Aborted && len(drills) == 0 {
+		return "no drill came to its end"
+	}
+	return Counted(drills)
 }
 
 // Counted says how many there are of each verdict: "15 PASS, 1 FAIL".
@@ -156,7 +167,9 @@ func (w Walks) answers() string {
 	return fmt.Sprintf("%d of %d answers differ", w.Differ, w.Answers)
 }
 
-func (w Walks) text() string { return fmt.Sprintf("%s, in %d restarts", w.answers(), w.Restarts) }
+func (w Walks) text() string {
+	return fmt.Sprintf("%s, in %s", w.answers(), diagnostic.Count(w.Restarts, "restart"))
+}
 
 // walked is what was seen of users who were followed.
 func walked(d Drill) string {

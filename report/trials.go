@@ -49,6 +49,24 @@ func trials(drills []Drill) []trial {
 	return named
 }
 
+// byFault names drills by their mode, and where a mode was drilled with several
+// faults by the fault too.
+func byFault(drills []Drill) func(Drill) string {
+	first, several := map[holdfast.ModeName]holdfast.FaultName{}, map[holdfast.ModeName]bool{}
+	for _, d := range drills {
+		if fault, is := first[d.Mode]; is && fault != d.Fault {
+			several[d.Mode] = true
+		}
+		first[d.Mode] = d.Fault
+	}
+	return func(d Drill) string {
+		if several[d.Mode] && d.Fault != "" {
+			return fmt.Sprintf("%s by %s", d.Mode, d.Fault)
+		}
+		return string(d.Mode)
+	}
+}
+
 // verdicts are in the order in which a person wants to see them.
 func verdicts() []holdfast.Verdict {
 	return []holdfast.Verdict{holdfast.Fail, holdfast.Aborted, holdfast.Invalid, holdfast.Pass, holdfast.Skip}

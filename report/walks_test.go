@@ -26,3 +26,17 @@ func TestADrillThatFollowsUsersIsShown(t *testing.T) {
 		}
 	}
 }
+
+// A mode that is drilled by several faults is named with each of them, wherever
+// it stands: three lines of one name would say nothing.
+func TestDrillsOfOneModeAreToldApart(t *testing.T) {
+	one, other := failed(), failed()
+	one.Fault, other.Fault, other.Reason = "kill", "oom", "it was never detected"
+	for form, text := range map[string]string{"text": Text(run(one, other), false), "markdown": Markdown(run(one, other))} {
+		for _, want := range []string{string(one.Mode) + " by kill", string(one.Mode) + " by oom", "never detected"} {
+			if !strings.Contains(text, want) {
+				t.Errorf("%s does not tell %q:\n%s", form, want, text)
+			}
+		}
+	}
+}

@@ -6,6 +6,7 @@ import (
 
 	"holdfast"
 	"holdfast/command"
+	"holdfast/diagnostic"
 	"holdfast/mode"
 )
 
@@ -164,7 +165,7 @@ func (e *explanation) service(system *holdfast.System, s holdfast.Service) {
 	case len(system.Zones) > 0:
 		e.say("zones", "none", "it runs elsewhere, and the file does not say in which zones")
 	}
-	e.say("minimum", fmt.Sprint(s.Minimum), "%d replicas less `max_unavailable` %d, but at least 1", s.Replicas, system.Guardrails.MaxUnavailable)
+	e.say("minimum", fmt.Sprint(s.Minimum), "%s less `max_unavailable` %d, but at least 1", diagnostic.Count(s.Replicas, "replica"), system.Guardrails.MaxUnavailable)
 	if !s.Once {
 		e.healthcheck(s)
 	}

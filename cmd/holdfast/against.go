@@ -9,6 +9,7 @@ import (
 
 	"holdfast"
 	"holdfast/compare"
+	"holdfast/mode"
 	"holdfast/report"
 	"holdfast/runs"
 )
@@ -83,10 +84,10 @@ func (e earlier) comparable(system *holdfast.System, asked []holdfast.FailureMod
 	}
 	run := e.run
 	run.Drills = slices.DeleteFunc(slices.Clone(run.Drills), func(d report.Drill) bool {
-		if mode, is := named(d.Mode, asked); is {
-			return !slices.ContainsFunc(mode.Drills, func(by holdfast.Drill) bool { return by.Fault == d.Fault || d.Fault == "" })
+		if m, is := named(d.Mode, asked); is {
+			return !slices.ContainsFunc(m.Drills, func(by holdfast.Drill) bool { return by.Fault == d.Fault || d.Fault == "" })
 		}
-		_, declared := named(d.Mode, system.Modes)
+		_, declared := named(d.Mode, slices.Concat(system.Modes, mode.OfHoldfast(system)))
 		return declared
 	})
 	return run
@@ -139,7 +140,7 @@ func (f failOn) finds(a *report.Against) bool {
 // failOnCalled reads --fail-on.
 func failOnCalled(name string) (failOn, error) {
 	if !slices.Contains(failOns(), name) {
-		return "", exit(exitUsage, fmt.Errorf("--fail-on %q\n  next: %s", name, choice("--fail-on", failOns())))
+		return "", exit(exitUsage, fmt.Errorf("--fail-on %s: there is no such word\n  next: %s", name, choice("--fail-on", failOns())))
 	}
 	return failOn(name), nil
 }

@@ -21,6 +21,9 @@ type faults struct {
 // true are left out, unless that is all of them.
 func (f faults) of(modes []holdfast.FailureMode) ([]holdfast.FailureMode, error) {
 	if f.only != "" {
+		if f.every {
+			return nil, fmt.Errorf("--every-fault and --fault %s contradict each other\n  next: leave one of them out", f.only)
+		}
 		if _, exists := fault.Find(f.only); !exists || f.only == holdfast.FaultHook {
 			return nil, fmt.Errorf("--fault %s: there is no such fault\n  next: one of %s", f.only, listed(makers(modes)))
 		}

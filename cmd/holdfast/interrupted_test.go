@@ -34,3 +34,15 @@ func TestCtrlCEndsWhatOnlyReads(t *testing.T) {
 		})
 	}
 }
+
+// Who ends prove while its copy is only starting is told that, and not what the
+// copy had not done yet.
+func TestCtrlCWhileTheCopyStartsIsAnInterruption(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t, catalogAlone(""))
+	r := h.start("prove", "crash")
+	r.says("starting a private copy")
+	r.signal(syscall.SIGINT)
+	r.ends().exits(exitInterrupted).tells("ABORTED  no drill came to its end", "why: interrupted; what was broken on purpose is put back")
+	h.onlyLivesWithin(lease)
+}

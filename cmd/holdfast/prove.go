@@ -173,6 +173,9 @@ func (p proving) file(ctx context.Context, name string, modes []string) (report.
 	if rate := o.System.Load.Rate; p.byFile && rate > 0 {
 		o.Rate = rate
 	}
+	if o.Live && !slices.ContainsFunc(o.System.Services, func(s holdfast.Service) bool { return s.Command == "" }) {
+		return report.Run{}, exit(exitUsage, fmt.Errorf("--live: every service of %s has a `command`, and none runs elsewhere\n  next: leave --live out; what runs elsewhere is named by `urls`", file.Name))
+	}
 	if o.Modes, err = pick(p.drillable(o.System), modes); err != nil {
 		return report.Run{}, exit(exitUsage, err)
 	}
@@ -311,8 +314,21 @@ func drillWord(d report.Drill) string {
 
 // plan says what will be done, before it is.
 func plan(o prove.Options) string {
-	return fmt.Sprintf("%s: %s to drill, %s each, in a private copy (%s on loopback, state below %s); %s, %.0f/s; %s",
-		o.System.Name, diagnostic.Count(len(o.Modes), "failure mode"), diagnostic.Count(o.Repeat, "time"), diagnostic.Count(replicas(o.System), "replica"), o.State, requests(o), o.Rate, mercy(o))
+	return fmt.Sprintf("%s: %s to drill, %s, in a private copy (%s on loopback)\n  load   %s, %.0f/s\n  state  %s\n  %s",
+		o.System.Name, diagnostic.Count(len(o.Modes), "failure mode"), often(o), diagnostic.Count(replicas(o.System), "replica"), requests(o), o.Rate, o.State, mercy(o))
+}
+
+// often says how many drills the modes are.
+func often(o prove.Options) string {
+	drills := 0
+	for _, m := range o.Modes {
+		drills += max(len(m.Drills), 1)
+	}
+	text := diagnostic.Count(o.Repeat, "time") + " each"
+	if drills > len(o.Modes) {
+		text = fmt.Sprintf("by %s, %s", diagnostic.Count(drills, "fault"), text)
+	}
+	return text
 }
 
 // requests says what will be sent: what reads, unless a session writes.
@@ -415,11 +431,23 @@ func pick(all []holdfast.FailureMode, names []string) ([]holdfast.FailureMode, e
 			}
 		})
 		if len(found) == 0 {
-			return nil, fmt.Errorf("there is no failure mode %q\n  next: one of %s", name, modeNames(all))
+			return nil, noMode(name, all)
 		}
 		picked = append(picked, found...)
 	}
 	return picked, nil
+}
+
+// noMode says that there is none of a name, and which was meant.
+func noMode(name string, all []holdfast.FailureMode) error {
+	var names []string
+	for _, m := range all {
+		names = append(names, string(m.Name), string(m.Kind), m.Strikes.String())
+	}
+	if near := diagnostic.Nearest(name, names); near != "" {
+		return fmt.Errorf("there is no failure mode %q\n  next: did you mean %s? holdfast prove --dry-run lists all", name, near)
+	}
+	return fmt.Errorf("there is no failure mode %q\n  next: one of %s", name, modeNames(all))
 }
 
 // drillable are the modes that a run may drill. What runs in earnest is no part of

@@ -99,3 +99,25 @@ func TestTheFileIsToldFromTheModes(t *testing.T) {
 		}
 	}
 }
+
+// What has one replica is restarted by its own crash while its edge is lost, for it
+// lives and refuses. Its successor is lost, too, and is seen to be: the drill
+// decides.
+func TestTheLossOfAServiceOfOneReplicaIsDecided(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t, `name: shop
+owner: shop-team
+defaults: {healthcheck: {path: /healthz}}
+services:
+  storefront: {command: ./holdfast toy storefront, replicas: 2, ports: ["8080"], depends_on: [cart]}
+  cart: {command: ./holdfast toy cart, replicas: 1}
+`)
+	s, run := h.decidedOf("storefront/cart.loss")
+	d := onlyDrill(t, s, run)
+	if d.Verdict != holdfast.Pass && d.Verdict != holdfast.Fail || !strings.HasPrefix(d.Witness, "refusal, then silence seen by load on the way to cart-1") {
+		t.Errorf("%s: %s, seen: %q\n%s", d.Verdict, d.Reason, d.Witness, s.all())
+	}
+	if strings.Contains(d.Reason, "no remedy of") {
+		t.Errorf("what the remedy of another mode ended is held against this one: %s", d.Reason)
+	}
+}

@@ -8,6 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"holdfast/diagnostic"
 	"holdfast/report"
 	"holdfast/runs"
 )
@@ -71,7 +72,7 @@ func listRuns(out, notices io.Writer, state stateDir, asJSON bool) error {
 	var text strings.Builder
 	paint := report.Paint(isTerminal(out))
 	for _, run := range kept {
-		fmt.Fprintf(&text, "%s  %s  %s  %-24s took %-7s %s\n", run.ID, run.At.UTC().Format("2 Jan 2006 15:04 UTC"), paint.Verdict(run.Verdict), report.Counted(run.Drills), report.Short(run.Took), run.System)
+		fmt.Fprintf(&text, "%s  %s  %s  %-24s  took %-7s %s\n", run.ID, run.At.UTC().Format("2 Jan 2006 15:04 UTC"), paint.Verdict(run.Verdict), report.CountedOf(run.Verdict, run.Drills), report.Short(run.Took), run.System)
 	}
 	_, err = io.WriteString(out, text.String())
 	return failedToPrint(err)
@@ -139,7 +140,13 @@ func whereHere(run report.Run) report.Where {
 
 func compareRunsCommand() *cobra.Command {
 	c := &cobra.Command{
-		Use: "compare BEFORE [AFTER]", Args: cobra.RangeArgs(1, 2),
+		Use: "compare BEFORE [AFTER]",
+		Args: func(_ *cobra.Command, args []string) error {
+			if len(args) == 1 || len(args) == 2 {
+				return nil
+			}
+			return exit(exitUsage, fmt.Errorf("%s named: want the run before, and the one after it unless that is the latest\n  next: holdfast runs lists them; holdfast runs compare BEFORE [AFTER]", diagnostic.Count(len(args), "run")))
+		},
 		Short: "say what changed from one kept run to another, the latest unless one is named",
 		Long: "Says what changed beyond noise, mode by mode: worse, better, new, gone, not comparable.\n" +
 			"docs/diff.md says what counts. Exit 1 when a bound broke since.",
