@@ -309,16 +309,20 @@ func (s said) exits(code int) said {
 	return s
 }
 
-// tells insists on texts, in either stream.
+// tells insists on texts, in either stream, wherever their lines are broken.
 func (s said) tells(texts ...string) said {
 	s.t.Helper()
+	said := unbroken(s.all())
 	for _, text := range texts {
-		if !strings.Contains(s.all(), text) {
+		if !strings.Contains(said, unbroken(text)) {
 			s.t.Errorf("it does not say %q:\n%s", text, s.all())
 		}
 	}
 	return s
 }
+
+// unbroken is a text in one line, with one blank where there were more.
+func unbroken(text string) string { return strings.Join(strings.Fields(text), " ") }
 
 // A page is what a stream of a command holds so far.
 type page struct {

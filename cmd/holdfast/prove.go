@@ -314,8 +314,12 @@ func drillWord(d report.Drill) string {
 
 // plan says what will be done, before it is.
 func plan(o prove.Options) string {
-	return fmt.Sprintf("%s: %s to drill, %s, in a private copy (%s on loopback)\n  load   %s, %.0f/s\n  state  %s\n  %s",
+	text := fmt.Sprintf("%s: %s to drill, %s, in a private copy (%s on loopback)\n  load   %s, %.0f/s\n  state  %s\n  %s",
 		o.System.Name, diagnostic.Count(len(o.Modes), "failure mode"), often(o), diagnostic.Count(replicas(o.System), "replica"), requests(o), o.Rate, o.State, mercy(o))
+	if len(prove.Touched(o)) > 0 {
+		return event.DrillWord + "  " + strings.ReplaceAll(text, "\n", "\n"+event.DrillWord)
+	}
+	return text
 }
 
 // often says how many drills the modes are.

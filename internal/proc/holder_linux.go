@@ -12,24 +12,10 @@ import (
 // stateListen is how the kernel's tables of connections write LISTEN.
 const stateListen = "0A"
 
-// looks is how often the kernel's table is read before a listener is not there:
-// it is read in parts, and between two of them what stands in it moves when many
-// connections come and go. Seen to miss one in some hundreds.
-const looks = 3
-
 // Holder finds the process that listens on a TCP port of this machine, and the
 // name of its program. Processes of other users cannot be looked into unless we
 // are root.
 func Holder(port uint16) (pid int, program string, ok bool) {
-	for range looks {
-		if pid, program, ok = holder(port); ok {
-			break
-		}
-	}
-	return pid, program, ok
-}
-
-func holder(port uint16) (pid int, program string, ok bool) {
 	sockets := map[string]bool{}
 	for socket, at := range listening() {
 		if at == port {
@@ -73,10 +59,11 @@ func Listens(pid int) []uint16 {
 }
 
 // listening are the ports of the sockets that listen, by their name as the links
-// in /proc/PID/fd have it.
+// in /proc/PID/fd have it: those of the network that our thread is in, since what
+// is tried in a network of its own may have left our first thread in one.
 func listening() map[string]uint16 {
 	ports := map[string]uint16{}
-	for _, table := range []string{"/proc/net/tcp", "/proc/net/tcp6"} {
+	for _, table := range []string{"/proc/thread-self/net/tcp", "/proc/thread-self/net/tcp6"} {
 		text, _ := os.ReadFile(table)
 		for line := range strings.Lines(string(text)) {
 			const local, state, inode = 1, 3, 9
