@@ -52,9 +52,7 @@ func TestEveryFaultKeepsTheContract(t *testing.T) {
 		}
 		t.Run(string(f.Name()), func(t *testing.T) {
 			t.Parallel()
-			if why, _ := fault.Possible(f.Name()); why != "" {
-				t.Skip(why)
-			}
+			possible(t, f.Name())
 			faulttest.Run(t, func() holdfast.Fault { return f }, effect)
 		})
 	}

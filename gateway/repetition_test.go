@@ -162,6 +162,9 @@ func TestRetriesGoOnToWhoAnswers(t *testing.T) {
 // A replica that is late is one more reason for a second try, and not one more
 // second try.
 func TestHowOftenARequestThatWaitsIsWritten(t *testing.T) {
+	if testing.Short() {
+		t.Skip("it counts tries within a second, which the race detector slows")
+	}
 	for _, c := range []struct {
 		retries, idempotent string
 		get, post           int64
