@@ -49,16 +49,6 @@ func cgroups(t *testing.T, pid int) string {
 	return string(text)
 }
 
-func possible(t *testing.T, name holdfast.FaultName) {
-	t.Helper()
-	if raced && (name == "oom" || name == "starve") {
-		t.Skip("who shares the control group is this program, and with the race detector in it it is too large and too slow for that")
-	}
-	if why, _ := fault.Possible(name); why != "" {
-		t.Skip(why)
-	}
-}
-
 // TestStarveMovesAllOfAServiceAndAllOfItBack: also what it began meanwhile.
 func TestStarveMovesAllOfAServiceAndAllOfItBack(t *testing.T) {
 	possible(t, "starve")
