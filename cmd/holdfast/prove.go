@@ -51,8 +51,8 @@ func proveCommand() *cobra.Command {
 		if *stop {
 			return stopLive(c.Context(), *flag, args, c.OutOrStdout())
 		}
-		byFile := !c.Flags().Changed("rate") && !asked.Live
-		options, err := asked.read(c.Flags().Changed("rate"))
+		rated := c.Flags().Changed("rate")
+		options, err := asked.read(rated)
 		if err != nil {
 			return exit(exitUsage, err)
 		}
@@ -66,7 +66,7 @@ func proveCommand() *cobra.Command {
 		name, modes := splitArguments(args)
 		p := proving{
 			out: c.OutOrStdout(), notices: c.ErrOrStderr(), shown: shown, since: *since, flag: *flag, dry: *dry,
-			faults: faults{every: *every, only: holdfast.FaultName(*by)}, byFile: byFile, options: options,
+			faults: faults{every: *every, only: holdfast.FaultName(*by)}, byFile: !rated && !options.Live, options: options,
 		}
 		run, err := p.file(c.Context(), name, modes)
 		if err != nil {

@@ -355,11 +355,9 @@ func tracerLost(t *testing.T, make func() holdfast.Fault, effect Effect) {
 	}
 }
 
-// proxyLost undoes at a proxy that is stuck, which must not be waited for
-// beyond what a warden has, and at one that is dead, which took the fault with
-// it.
-func proxyLost(t *testing.T, make func() holdfast.Fault, effect Effect) {
-	t.Parallel()
+// struckByStuckProxy strikes a victim and then stops the proxy in the path to it.
+func struckByStuckProxy(t *testing.T, make func() holdfast.Fault, effect Effect) (holdfast.Victim, proxy.Identity) {
+	t.Helper()
 	victim := inPaths(t, effect.Struck, 1)[0]
 	if err := make().Inject(t.Context(), victim); err != nil {
 		t.Fatal(err)
@@ -370,12 +368,21 @@ func proxyLost(t *testing.T, make func() holdfast.Fault, effect Effect) {
 	}
 	syscall.Kill(state.Pid, syscall.SIGSTOP)
 	Eventually(t, "the proxy is stopped", func() bool { return Stopped(holdfast.Victim{Pid: state.Pid, Ticks: state.Ticks}) })
+	return victim, state.Identity
+}
+
+// proxyLost undoes at a proxy that is stuck, which must not be waited for
+// beyond what a warden has, and at one that is dead, which took the fault with
+// it.
+func proxyLost(t *testing.T, make func() holdfast.Fault, effect Effect) {
+	t.Parallel()
+	victim, stuck := struckByStuckProxy(t, make, effect)
 	began := time.Now()
-	err = make().Undo(t.Context(), victim)
+	err := make().Undo(t.Context(), victim)
 	if took := time.Since(began); err == nil || took > 1500*time.Millisecond {
 		t.Errorf("a proxy that is stopped: %v after %v, want an error within 1.5 s", err, took)
 	}
-	syscall.Kill(state.Pid, syscall.SIGKILL)
+	syscall.Kill(stuck.Pid, syscall.SIGKILL)
 	Eventually(t, "the proxy is gone", func() bool { return make().Undo(t.Context(), victim) == nil })
 	if err := make().Inject(t.Context(), victim); err == nil {
 		t.Error("injected without a proxy")
@@ -386,25 +393,16 @@ func proxyLost(t *testing.T, make func() holdfast.Fault, effect Effect) {
 // stuck, and when it is dead.
 func proxyNoMatter(t *testing.T, make func() holdfast.Fault, effect Effect) {
 	t.Parallel()
-	victim := inPaths(t, effect.Struck, 1)[0]
-	if err := make().Inject(t.Context(), victim); err != nil {
-		t.Fatal(err)
-	}
-	state, err := proxy.Dial(victim.Proxy).State(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
-	syscall.Kill(state.Pid, syscall.SIGSTOP)
-	Eventually(t, "the proxy is stopped", func() bool { return Stopped(holdfast.Victim{Pid: state.Pid, Ticks: state.Ticks}) })
+	victim, stuck := struckByStuckProxy(t, make, effect)
 	began := time.Now()
-	err = make().Undo(t.Context(), victim)
+	err := make().Undo(t.Context(), victim)
 	if took := time.Since(began); err != nil || took > time.Second {
 		t.Errorf("with a proxy that is stopped: %v after %v", err, took)
 	}
-	syscall.Kill(state.Pid, syscall.SIGCONT)
+	syscall.Kill(stuck.Pid, syscall.SIGCONT)
 	Eventually(t, "nothing of the fault is left", func() bool { return effect.Healed(victim) })
-	syscall.Kill(state.Pid, syscall.SIGKILL)
-	Eventually(t, "the proxy is gone", func() bool { return !proc.Alive(state.Pid, state.Ticks) })
+	syscall.Kill(stuck.Pid, syscall.SIGKILL)
+	Eventually(t, "the proxy is gone", func() bool { return !proc.Alive(stuck.Pid, stuck.Ticks) })
 	if err := make().Undo(t.Context(), victim); err != nil {
 		t.Errorf("with a proxy that is dead: %v", err)
 	}

@@ -79,7 +79,7 @@ func (s *stage) shows(what string) string {
 	var out strings.Builder
 	switch what {
 	case "timeline":
-		return Text(s.entries, time.UTC)
+		return text(s.entries, time.UTC)
 	case "notices":
 		var timeline Timeline
 		for _, e := range s.entries {
@@ -295,4 +295,14 @@ func TestServingCountsWhatCanBeCounted(t *testing.T) {
 	if !s.status.Serving {
 		t.Fatal("not serving although all that can be counted is there")
 	}
+}
+
+// text is the whole timeline of some entries, a line each.
+func text(entries []event.Entry, in *time.Location) string {
+	var timeline Timeline
+	var out strings.Builder
+	for _, e := range entries {
+		out.WriteString(timeline.Add(e).Line(in) + "\n")
+	}
+	return out.String()
 }

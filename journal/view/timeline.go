@@ -2,7 +2,6 @@ package view
 
 import (
 	"fmt"
-	"strings"
 	"time"
 
 	"holdfast"
@@ -235,14 +234,4 @@ func (t *Timeline) subject(body event.Body) string {
 	default:
 		return ""
 	}
-}
-
-// Text is the whole timeline of some entries, a line each.
-func Text(entries []event.Entry, in *time.Location) string {
-	var timeline Timeline
-	var out strings.Builder
-	for _, e := range entries {
-		out.WriteString(timeline.Add(e).Line(in) + "\n")
-	}
-	return out.String()
 }
