@@ -21,21 +21,34 @@ func TestMain(m *testing.M) {
 }
 
 func loseFirstThread() {
-	go func() { // ends with its input
-		os.Stdin.Read(make([]byte, 1))
-		os.Exit(0)
-	}()
+	go endWithInput()
 	for range 100 { // whoever is not on the first thread keeps the one it is on
 		missed := make(chan struct{})
 		go func() {
-			runtime.LockOSThread()
-			if syscall.Gettid() == syscall.Getpid() {
-				syscall.Syscall(syscall.SYS_EXIT, 0, 0, 0)
-			}
+			endFirstThread()
 			close(missed)
 			select {}
 		}()
 		<-missed
+	}
+	select {}
+}
+
+// endWithInput ends the process with its input. It waits for that on any thread but
+// the first, which would not be there to be ended otherwise.
+func endWithInput() {
+	if runtime.LockOSThread(); syscall.Gettid() == syscall.Getpid() {
+		go endWithInput()
+	}
+	endFirstThread()
+	os.Stdin.Read(make([]byte, 1))
+	os.Exit(0)
+}
+
+// endFirstThread ends the thread it is on, if that is the first, and else keeps it.
+func endFirstThread() {
+	if runtime.LockOSThread(); syscall.Gettid() == syscall.Getpid() {
+		syscall.Syscall(syscall.SYS_EXIT, 0, 0, 0)
 	}
 }
 
