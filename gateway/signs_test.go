@@ -114,7 +114,7 @@ func TestEachFaultHasItsSign(t *testing.T) {
 			told: []bound{by(1700*time.Millisecond, missed), by(2300*time.Millisecond, silent)}, never: []holdfast.Sign{unreachable, slow, errors}},
 		{name: "cut off under traffic", begin: func(v *replica) { v.blackhole(v.t) }, for_: 2 * time.Second,
 			told: []bound{by(700*time.Millisecond, unreachable)}, never: []holdfast.Sign{missed, silent, slow, errors}},
-		{name: "a second slower", begin: func(v *replica) { v.delay.Store(int64(time.Second)) }, for_: 3 * time.Second,
+		{name: "0.9 s slower", begin: func(v *replica) { v.delay.Store(int64(900 * time.Millisecond)) }, for_: 3 * time.Second,
 			told: []bound{by(700*time.Millisecond, missed, slow), by(2*time.Second, slow)}, never: []holdfast.Sign{silent, unreachable, errors}},
 		{name: "150 ms slower", begin: func(v *replica) { v.delay.Store(int64(150 * time.Millisecond)) }, for_: 5 * time.Second,
 			told: []bound{by(5*time.Second, slow)}, never: []holdfast.Sign{missed, silent, unreachable, errors}},
