@@ -60,6 +60,9 @@ const flapping = "toy payments --start-delay 300ms\n    failure_modes: {errors: 
 func files() (before, after string, err error) {
 	before = strings.Replace(shop.File, "recommendations: {required: false}\n", fallback, 1)
 	before = strings.Replace(before, "toy payments --start-delay 300ms\n", flapping, 1)
+	if !strings.Contains(before, flapping) {
+		return "", "", errors.New("the shop has no payments whose replicas could flap")
+	}
 	after = before
 	for _, c := range changes() {
 		if !strings.Contains(after, c.out) {
