@@ -25,17 +25,23 @@ type RoutingTable struct {
 	System   SystemName      `json:"system"`
 	Routes   []RouteEntry    `json:"routes"`
 	Services []RoutedService `json:"services"`
+	// Secured are the listeners that are spoken to by TLS, and with which
+	// certificates: the first one that fits the name that is asked for.
+	Secured map[ListenerName][]Certificate `json:"secured,omitempty"`
+	Limits  RequestLimits                  `json:"limits,omitzero"`
 }
 
 // A RouteEntry says which service the requests of a listener are for, and on
-// whose behalf they come.
+// whose behalf they come. A listener may have several, each for other hosts and
+// paths: of those that a request meets, the one with the most exact host holds,
+// and of these the one with the longest path.
 type RouteEntry struct {
-	Listener ListenerName  `json:"listener"`
-	Service  ServiceName   `json:"service"`
-	Caller   ServiceName   `json:"caller,omitempty"`  // empty on published ports
-	Timeout  time.Duration `json:"timeout,omitempty"` // for the whole answer; 0 is none
-	Fallback *Fallback     `json:"fallback,omitempty"`
-	Repetition
+	Listener ListenerName `json:"listener"`
+	Host     string       `json:"host,omitempty"` // as in PublishedRoute
+	Path     string       `json:"path,omitempty"`
+	Service  ServiceName  `json:"service"`
+	Caller   ServiceName  `json:"caller,omitempty"` // empty on published ports
+	Treatment
 }
 
 // A RoutedService is a service as a gateway sees it: an address per replica.
@@ -113,9 +119,11 @@ type EndpointState struct {
 	Check      time.Duration `json:"check"`             // how long the last health check took
 }
 
-// A RouteState counts what callers of one listener saw.
+// A RouteState counts what callers of one listener saw, of one of its routes.
 type RouteState struct {
 	Listener ListenerName `json:"listener"`
+	Host     string       `json:"host,omitempty"`
+	Path     string       `json:"path,omitempty"`
 	Requests uint64       `json:"requests"`
 	Failed   uint64       `json:"failed"`  // status 500 or more, or no whole answer
 	Retried  uint64       `json:"retried"` // answered by a second try

@@ -289,7 +289,7 @@ func TestCopiesAreBounded(t *testing.T) {
 func TestALostEdgeIsContained(t *testing.T) {
 	lost, fine := newReplica(t, 1, named("1")), newReplicaAt(t, holdfast.ReplicaID{Service: "cart", Ordinal: 1, Incarnation: 1}, "127.0.0.1:0", named("cart"))
 	table := tableOf(1, lost)
-	table.Routes = append(table.Routes, holdfast.RouteEntry{Listener: "storefront/cart", Service: "cart", Caller: "storefront", Timeout: time.Second})
+	table.Routes = append(table.Routes, holdfast.RouteEntry{Listener: "storefront/cart", Service: "cart", Caller: "storefront", Treatment: holdfast.Treatment{Timeout: time.Second}})
 	table.Services = append(table.Services, holdfast.RoutedService{Name: "cart", Protocol: holdfast.HTTP, Minimum: 1, Healthcheck: fast(), Endpoints: []holdfast.Endpoint{fine.endpoint()}})
 	g := newGateway(t, t.TempDir())
 	if err := g.Apply(t.Context(), table); err != nil {

@@ -29,7 +29,8 @@ func Routes(system *holdfast.System) []holdfast.RouteEntry {
 func Route(caller holdfast.ServiceName, d holdfast.Dependency) holdfast.RouteEntry {
 	return holdfast.RouteEntry{
 		Listener: holdfast.ListenerName(holdfast.Edge{From: caller, To: d.On}.String()),
-		Service:  d.On, Caller: caller, Timeout: d.Timeout, Fallback: d.Fallback, Repetition: d.Repetition,
+		Service:  d.On, Caller: caller,
+		Treatment: holdfast.Treatment{Timeout: d.Timeout, Priority: d.Priority, Fallback: d.Fallback, Repetition: d.Repetition},
 	}
 }
 

@@ -1,0 +1,59 @@
+package holdfast
+
+import "time"
+
+// A Priority says whose requests are refused first when there are more than a
+// service can answer.
+type Priority string
+
+// From the last to be refused to the first. The names are those of the
+// reference implementations (Google's criticality classes, with one less).
+const (
+	Critical   Priority = "critical"
+	Normal     Priority = "default" // what nobody said anything of
+	Sheddable  Priority = "sheddable"
+	Background Priority = "background"
+)
+
+// Priorities are all of them, the last to be refused first.
+func Priorities() []Priority { return []Priority{Critical, Normal, Sheddable, Background} }
+
+// Publishing is how several services are published together: the top-level
+// "gateway" of the file.
+type Publishing struct {
+	Listen  []Port           `json:"listen,omitempty"`
+	TLS     []Certificate    `json:"tls,omitempty"` // none: clear text
+	Routes  []PublishedRoute `json:"routes,omitempty"`
+	Metrics *Port            `json:"metrics,omitempty"` // where Prometheus finds what the gateway counts; nil: nowhere
+	Limits  RequestLimits    `json:"limits,omitzero"`
+}
+
+// A Certificate is a chain and its key, in files that are read again when they
+// change. Neither is ever part of a system that is written down.
+type Certificate struct {
+	Chain string `json:"certificate"` // absolute path of a PEM file
+	Key   string `json:"key"`         // absolute path of a PEM file
+}
+
+// A PublishedRoute says which service answers the requests for a host and below
+// a path.
+type PublishedRoute struct {
+	Host    string      `json:"host,omitempty"` // "shop.example"; "*.shop.example" is any one label before it; empty: any
+	Path    string      `json:"path,omitempty"` // with all that begins with it, segment by segment; empty: any
+	Service ServiceName `json:"service"`
+	Treatment
+}
+
+// A Treatment is how the requests of a route are treated.
+type Treatment struct {
+	Timeout  time.Duration `json:"timeout,omitempty"`  // for the whole answer; 0 is none
+	Priority Priority      `json:"priority,omitempty"` // empty is Normal
+	Fallback *Fallback     `json:"fallback,omitempty"`
+	Repetition
+}
+
+// RequestLimits bound what a client may send; zero is the gateway's own bound.
+type RequestLimits struct {
+	Header int64 `json:"header,omitempty"` // bytes of a request's head
+	Body   int64 `json:"body,omitempty"`   // bytes of a request's body; 0 is none
+}
