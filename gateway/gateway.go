@@ -66,7 +66,7 @@ type Gateway struct {
 	exited    map[holdfast.ReplicaName]holdfast.Incarnation
 	followers map[*follower]struct{}
 	doors     map[holdfast.ListenerName]*door
-	tallies   map[holdfast.ListenerName]*tally
+	tallies   map[tallied]*tally
 	health    detect.Health
 	work      *work // not nil while Run runs
 }
@@ -90,7 +90,7 @@ func New(o Options) (*Gateway, error) {
 		exited:    map[holdfast.ReplicaName]holdfast.Incarnation{},
 		followers: map[*follower]struct{}{},
 		doors:     map[holdfast.ListenerName]*door{},
-		tallies:   map[holdfast.ListenerName]*tally{},
+		tallies:   map[tallied]*tally{},
 	}
 	g.routing.Store(&routing{})
 	g.restore()
@@ -213,9 +213,7 @@ func (g *Gateway) State(context.Context) (holdfast.GatewayState, error) {
 			state.Endpoints = append(state.Endpoints, e.state())
 		}
 	}
-	for _, entry := range g.held.table.Routes {
-		state.Routes = append(state.Routes, g.tally(entry.Listener).state(entry.Listener))
-	}
+	state.Routes = g.routeStates()
 	return state, nil
 }
 
