@@ -118,6 +118,7 @@ func (g *Gateway) adopt(table holdfast.RoutingTable) {
 		}
 	}
 	g.services = services
+	g.bounds.limits.Store(&table.Limits)
 	next := &routing{system: table.System, routes: make(map[holdfast.ListenerName]*route, len(table.Routes))}
 	for _, entry := range table.Routes {
 		s := services[entry.Service]
@@ -193,6 +194,9 @@ func validate(table holdfast.RoutingTable) error {
 			wrong = append(wrong, fmt.Errorf("route %q: %d second tries, want 0 to %d", entry.Listener, *entry.Retries, holdfast.MaxRetries))
 		}
 		listeners[entry.Listener] = true
+	}
+	if table.Limits.Header < 0 || table.Limits.Body < 0 {
+		wrong = append(wrong, fmt.Errorf("limits of %d and %d bytes", table.Limits.Header, table.Limits.Body))
 	}
 	return errors.Join(wrong...)
 }
