@@ -1,7 +1,6 @@
 package gateway
 
 import (
-	"errors"
 	"io"
 	"net/http"
 	"sync/atomic"
@@ -55,7 +54,7 @@ func headSize(r *http.Request) int64 {
 	return int64(size)
 }
 
-var errLongBody = errors.New("the body is longer than it may be")
+const errLongBody = holdfast.Refusal("the body is longer than it may be")
 
 // A measured body ends with an error when it becomes longer than it may be. Of
 // the piece that was too much nothing is passed on.

@@ -53,35 +53,38 @@ func statuses(in *bufio.Reader) string {
 	}
 }
 
-// What a client sends, how it is answered, and what the replica reads: of what
-// can be read in two ways, nothing; of the rest, what was sent and no more.
-func TestWhatSmugglersAsk(t *testing.T) {
-	const (
-		post    = "POST /a HTTP/1.1\r\nHost: shop\r\n"
-		get     = "GET /a HTTP/1.1\r\nHost: shop\r\n"
-		hidden  = "GET /hidden HTTP/1.1\r\nHost: shop\r\n\r\n"
-		chunked = post + "Transfer-Encoding: chunked\r\n\r\n"
-	)
-	seen := &witnessed{}
-	r := newRig(t, tableOf(1, newReplica(t, 1, http.HandlerFunc(func(w http.ResponseWriter, q *http.Request) {
-		if q.UserAgent() != "holdfast-check" && q.URL.Path != "/control" {
-			seen.ServeHTTP(w, q)
-		}
-	}))))
-	r.untilAdmitted(1)
-	sawGet := []string{`GET /a at shop, 0 [] ""`}
-	for _, c := range []struct {
-		name, text, want string
-		saw              []string
-	}{
-		{name: "a request", text: get + "\r\n", want: "200", saw: sawGet},
+// An attack is what a client sends, how it is answered, and what the replica
+// reads. An empty answer is any.
+type attack struct {
+	name, text, want string
+	saw              []string
+}
+
+// The beginnings of requests, and one that is to be hidden in another.
+const (
+	post    = "POST /a HTTP/1.1\r\nHost: shop\r\n"
+	get     = "GET /a HTTP/1.1\r\nHost: shop\r\n"
+	hidden  = "GET /hidden HTTP/1.1\r\nHost: shop\r\n\r\n"
+	chunked = post + "Transfer-Encoding: chunked\r\n\r\n"
+	gotten  = `GET /a at shop, 0 [] ""`
+)
+
+// goodRequests are requests that are what they seem.
+func goodRequests() []attack {
+	return []attack{
+		{name: "a request", text: get + "\r\n", want: "200", saw: []string{gotten}},
 		{name: "a length", text: post + "Content-Length: 2\r\n\r\nok", want: "200", saw: []string{`POST /a at shop, 2 [] "ok"`}},
 		{name: "chunks", text: chunked + "2\r\nok\r\n0\r\n\r\n", want: "200", saw: []string{`POST /a at shop, -1 [chunked] "ok"`}},
-		{name: "two requests", text: get + "\r\n" + get + "\r\n", want: "200 200", saw: []string{sawGet[0], sawGet[0]}},
-		{name: "one after a length", text: post + "Content-Length: 2\r\n\r\nok" + get + "\r\n", want: "200 200", saw: []string{`POST /a at shop, 2 [] "ok"`, sawGet[0]}},
-		{name: "one after chunks", text: chunked + "2\r\nok\r\n0\r\n\r\n" + get + "\r\n", want: "200 200", saw: []string{`POST /a at shop, -1 [chunked] "ok"`, sawGet[0]}},
+		{name: "two requests", text: get + "\r\n" + get + "\r\n", want: "200 200", saw: []string{gotten, gotten}},
+		{name: "one after a length", text: post + "Content-Length: 2\r\n\r\nok" + get + "\r\n", want: "200 200", saw: []string{`POST /a at shop, 2 [] "ok"`, gotten}},
+		{name: "one after chunks", text: chunked + "2\r\nok\r\n0\r\n\r\n" + get + "\r\n", want: "200 200", saw: []string{`POST /a at shop, -1 [chunked] "ok"`, gotten}},
 		{name: "an extension, dropped", text: chunked + "2;a=b\r\nok\r\n0;c\r\n\r\n", want: "200", saw: []string{`POST /a at shop, -1 [chunked] "ok"`}},
+	}
+}
 
+// twoFramings are requests of which two servers see the end in two places.
+func twoFramings() []attack {
+	return []attack{
 		{name: "CL.TE", text: post + "Content-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n" + hidden, want: "400"},
 		{name: "TE.CL", text: post + "Transfer-Encoding: chunked\r\nContent-Length: 4\r\n\r\n5c\r\n" + hidden + "\r\n0\r\n\r\n", want: "400"},
 		{name: "TE.TE", text: post + "Transfer-Encoding: chunked\r\nTransfer-Encoding: x\r\n\r\n0\r\n\r\n" + hidden, want: "400"},
@@ -106,7 +109,12 @@ func TestWhatSmugglersAsk(t *testing.T) {
 		{name: "a length in hex", text: post + "Content-Length: 0x2\r\n\r\nok", want: "400"},
 		{name: "an empty length", text: post + "Content-Length:\r\n\r\n", want: "400"},
 		{name: "an endless length", text: post + "Content-Length: 99999999999999999999\r\n\r\n", want: "400"},
+	}
+}
 
+// badLines are requests with lines and chunks that two servers read in two ways.
+func badLines() []attack {
+	return []attack{
 		{name: "a bare line feed", text: "GET /a HTTP/1.1\nHost: shop\n\n", want: "400"},
 		{name: "one at the end", text: get + "\n" + hidden, want: "400"},
 		{name: "a bare carriage return", text: get + "X: a\rY: b\r\n\r\n", want: "400"},
@@ -116,7 +124,6 @@ func TestWhatSmugglersAsk(t *testing.T) {
 		{name: "a NUL in a name", text: get + "X\x00: a\r\n\r\n", want: "400"},
 		{name: "no colon", text: get + "X\r\n\r\n", want: "400"},
 		{name: "no name", text: get + ": a\r\n\r\n", want: "400"},
-
 		{name: "a chunk that ends too late", text: chunked + "2\r\nokX\r\n0\r\n\r\n", want: "400"},
 		{name: "a chunk line with a bare line feed", text: chunked + "2\nok\r\n0\r\n\r\n" + hidden, want: "400"},
 		{name: "an extension with one", text: chunked + "2;\nok\r\n0\r\n\r\n" + hidden, want: "400"},
@@ -127,7 +134,12 @@ func TestWhatSmugglersAsk(t *testing.T) {
 		{name: "that overflows", text: chunked + "10000000000000002\r\nok\r\n0\r\n\r\n", want: "400"},
 		{name: "after a blank", text: chunked + " 2\r\nok\r\n0\r\n\r\n", want: "400"},
 		{name: "none", text: chunked + "\r\nok\r\n0\r\n\r\n", want: "400"},
+	}
+}
 
+// badTargets are requests for what is not clear, and what comes after a bad one.
+func badTargets() []attack {
+	return []attack{
 		{name: "no host", text: "GET /a HTTP/1.1\r\n\r\n", want: "400"},
 		{name: "two hosts", text: get + "Host: other\r\n\r\n", want: "400"},
 		{name: "a bad host", text: "GET /a HTTP/1.1\r\nHost: sh op\r\n\r\n", want: "400"},
@@ -141,14 +153,26 @@ func TestWhatSmugglersAsk(t *testing.T) {
 		{name: "another version", text: "GET /a HTTP/3.0\r\nHost: shop\r\n\r\n", want: "505"},
 		{name: "no version", text: "GET /a\r\n\r\n", want: "400"},
 		{name: "a tunnel", text: "CONNECT shop:80 HTTP/1.1\r\nHost: shop:80\r\n\r\n", want: "405"},
-
 		{name: "one after an error", text: get + "X: a\nY: b\r\n\r\n" + hidden, want: "400"},
 		{name: "an upgrade with a body", text: post + "Connection: Upgrade\r\nUpgrade: h2c\r\nContent-Length: 2\r\n\r\nok", want: "200", saw: []string{`POST /a at shop, 2 [] "ok"`}},
 		{name: "what frames it, said to be for one connection", text: post + "Connection: Content-Length\r\nContent-Length: 2\r\n\r\nok", want: "200", saw: []string{`POST /a at shop, 2 [] "ok"`}},
 		{name: "a trailer that frames", text: chunked + "2\r\nok\r\n0\r\nContent-Length: 9\r\n\r\n", want: "200", saw: []string{`POST /a at shop, -1 [chunked] "ok"`}},
 		// Last, because the first request may be given up or read late.
 		{name: "an error after one", text: post + "Content-Length: 2\r\n\r\nok" + "GET /hidden HTTP/1.1\nHost: shop\n\n", want: ""},
-	} {
+	}
+}
+
+// Of what can be read in two ways a replica reads nothing; of the rest, what was
+// sent and no more.
+func TestWhatSmugglersAsk(t *testing.T) {
+	seen := &witnessed{}
+	r := newRig(t, tableOf(1, newReplica(t, 1, http.HandlerFunc(func(w http.ResponseWriter, q *http.Request) {
+		if q.UserAgent() != "holdfast-check" && q.URL.Path != "/control" {
+			seen.ServeHTTP(w, q)
+		}
+	}))))
+	r.untilAdmitted(1)
+	for _, c := range slices.Concat(goodRequests(), twoFramings(), badLines(), badTargets()) {
 		t.Run(c.name, func(t *testing.T) {
 			client, in := r.raw()
 			io.WriteString(client, c.text)
@@ -237,7 +261,8 @@ func TestWhatALongHeadTookIsGivenBack(t *testing.T) {
 }
 
 // FuzzRequest holds what the sieve lets through to net/http's reading of it: what
-// both read is written anew for a replica, which must read one request, the same.
+// both read is written anew for a replica, which must read one request, the same,
+// and where the one sees a request's end the other does.
 func FuzzRequest(f *testing.F) {
 	for _, seed := range []string{
 		"GET /a?b HTTP/1.1\r\nHost: shop\r\nAccept: */*\r\n\r\n",
@@ -246,38 +271,52 @@ func FuzzRequest(f *testing.F) {
 		"POST / HTTP/1.1\r\nHost: shop\r\nContent-Length: 2\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
 		"GET http://x/ HTTP/1.1\r\nHost: shop\r\nConnection: Upgrade, X\r\nUpgrade: echo\r\nX: 1\r\n\r\n",
 		"GET / HTTP/1.0\r\nX : y\r\n\r\n",
+		"PUT / HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\n\r\nxGET / HTTP/1.1\r\nHost: a\r\n\r\n",
 	} {
 		f.Add([]byte(seed))
 	}
 	f.Fuzz(func(t *testing.T, text []byte) {
-		in := bufio.NewReader(newSieve(fed{Reader: bytes.NewReader(text)}, &heads{}))
-		sent, err := http.ReadRequest(in)
-		if err != nil || !ordinary(sent) || sent.Method == http.MethodConnect || !sent.ProtoAtLeast(1, 0) || sent.ProtoMajor != 1 {
-			return
-		}
-		sent.RemoteAddr = "127.0.0.1:1"
-		body, err := io.ReadAll(sent.Body)
-		if err != nil {
-			return
-		}
-		m := newMessage(sent, holdfast.RouteEntry{})
-		var out bytes.Buffer
-		c := &conn{out: bufio.NewWriter(&out)}
-		c.sendHead(&m)
-		to := framed{out: c.out, chunked: m.length < 0}
-		to.Write(body)
-		to.end(sent.Trailer)
-		back := bufio.NewReader(&out)
-		got, err := http.ReadRequest(back)
-		if err != nil {
-			t.Fatalf("a replica refuses what was passed on: %v", err)
-		}
-		read, err := io.ReadAll(got.Body)
-		if err != nil || got.Method != sent.Method || got.RequestURI != m.target || got.Host != sent.Host || !bytes.Equal(read, body) || got.ContentLength != sent.ContentLength {
-			t.Fatalf("sent %+v %q, read %+v %q %v", sent, body, got, read, err)
-		}
-		if back.Buffered() > 0 {
-			t.Fatalf("a replica has more to read")
+		s := newSieve(fed{Reader: bytes.NewReader(text)}, &heads{})
+		in := bufio.NewReader(s)
+		for {
+			sent, err := http.ReadRequest(in)
+			if err == io.EOF && s.wrong == nil && s.at != unread && (s.at != inHead || s.begun) {
+				t.Fatal("the sieve waits for more of a request, and net/http does not")
+			}
+			if err != nil || sent.Method == http.MethodConnect || sent.ProtoMajor != 1 {
+				return
+			}
+			body, err := io.ReadAll(sent.Body)
+			if err != nil {
+				return
+			}
+			if ordinary(sent) {
+				passOn(t, sent, body)
+			}
 		}
 	})
+}
+
+// passOn writes a request for a replica, and reads it there.
+func passOn(t *testing.T, sent *http.Request, body []byte) {
+	sent.RemoteAddr = "127.0.0.1:1"
+	m := newMessage(sent, holdfast.RouteEntry{})
+	var out bytes.Buffer
+	c := &conn{out: bufio.NewWriter(&out)}
+	c.sendHead(&m)
+	to := framed{out: c.out, chunked: m.length < 0}
+	to.Write(body)
+	to.end(sent.Trailer)
+	back := bufio.NewReader(&out)
+	got, err := http.ReadRequest(back)
+	if err != nil {
+		t.Fatalf("a replica refuses what was passed on: %v", err)
+	}
+	read, err := io.ReadAll(got.Body)
+	if err != nil || got.Method != sent.Method || got.RequestURI != m.target || got.Host != sent.Host || !bytes.Equal(read, body) || got.ContentLength != sent.ContentLength {
+		t.Fatalf("sent %+v %q, read %+v %q %v", sent, body, got, read, err)
+	}
+	if back.Buffered() > 0 {
+		t.Fatal("a replica has more to read")
+	}
 }
