@@ -28,8 +28,12 @@ const (
 	lastConnectTime  = 1500 * time.Millisecond
 )
 
-// Sizes of a connection's buffers. 4 KiB holds nearly every head.
-const connBuffer = 4 << 10
+// Sizes of a connection's buffers, and of what it keeps of an answer's head. 4 KiB
+// holds nearly every head.
+const (
+	connBuffer  = 4 << 10
+	maxKeptHead = 4 * connBuffer
+)
 
 // A conn is a connection to one incarnation. One request uses it at a time; its
 // body may be written by another goroutine than the one that reads the answer.
@@ -155,6 +159,9 @@ func (c *conn) rest(at time.Time) {
 		c.timed = false
 	}
 	c.reused, c.idleSince = true, at
+	if cap(c.block) > maxKeptHead {
+		c.block, c.fields = nil, nil // one long answer is no reason to hold so much while it rests
+	}
 }
 
 // abort ends whatever waits on the connection, now. It may be called from

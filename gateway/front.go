@@ -130,7 +130,7 @@ func (d *door) Accept() (net.Conn, error) {
 		}
 		r := d.gateway.route(d.listener.Name)
 		if r == nil || r.protocol != holdfast.TCP {
-			return c, nil
+			return newSieve(c, &d.gateway.bounds.heads), nil
 		}
 		if !d.gateway.flights.enter() {
 			c.Close()
@@ -168,5 +168,7 @@ func (d *door) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			d.leave() // a stream keeps its place until it ends
 		}
 	}()
-	x.serve(to, missed, d.listener.Name)
+	if x.fits(d.listener.Name) {
+		x.serve(to, missed, d.listener.Name)
+	}
 }

@@ -52,6 +52,7 @@ type Gateway struct {
 	flights *flights
 	free    freeList
 	replays replays
+	bounds  bounds
 	factor  atomic.Int64  // by our own health, from 1 to 8: how much longer others are waited for; 0 before the first pulse
 	alarms  chan struct{} // a score of errors alarms; holds one
 	copies  copies
@@ -92,6 +93,7 @@ func New(o Options) (*Gateway, error) {
 		doors:     map[holdfast.ListenerName]*door{},
 		tallies:   map[tallied]*tally{},
 	}
+	g.bounds.pace = usualPace()
 	g.routing.Store(&routing{})
 	g.restore()
 	return g, nil

@@ -56,7 +56,7 @@ func (x *exchange) writeTrailer(p *payload) {
 
 // cutShort ends an answer that its replica did not finish.
 func (x *exchange) cutShort(a *try) {
-	if x.r.Context().Err() == nil {
+	if x.r.Context().Err() == nil && !x.body.lost.Load() {
 		x.failed = true
 		a.endpoint.failures.Add(1)
 		// Its head was told as a good outcome already, which halves the weight of
@@ -79,6 +79,10 @@ func (x *exchange) writeHead(a *try) {
 		http.NewResponseController(x.w).EnableFullDuplex()
 		h.Set("Connection", "close")
 	}
+	if a.head.status == http.StatusNoContent {
+		h.Del("Content-Length") // it has none, whatever the replica says
+	}
+	x.body.pacer.answered.Store(true)
 	x.w.WriteHeader(a.head.status)
 }
 

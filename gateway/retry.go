@@ -219,7 +219,7 @@ func (x *exchange) giveUp(f *failure) {
 	case f.how == clientGone:
 		panic(http.ErrAbortHandler)
 	case f.how == clientBad:
-		x.complain(http.StatusBadRequest, string(clientBad), "%s: the request's body could not be read", x.service.name)
+		x.refuseBody()
 	case f.how == late:
 		x.complain(http.StatusGatewayTimeout, string(late), "%s: no answer within %s: %s", x.service.name, x.entry.Timeout, story)
 	case f.sent && !x.idempotent():

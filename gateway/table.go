@@ -118,6 +118,7 @@ func (g *Gateway) adopt(table holdfast.RoutingTable) {
 		}
 	}
 	g.services = services
+	g.bounds.limits.Store(&table.Limits)
 	g.forget(table)
 	g.routing.Store(g.newRouting(table))
 }
@@ -209,6 +210,9 @@ func validate(table holdfast.RoutingTable) error {
 		if services[entry.Service] == holdfast.TCP && listeners[entry.Listener] > 1 {
 			wrong = append(wrong, fmt.Errorf("route %q: service %s speaks no HTTP, and shares its listener", entry.Name(), entry.Service))
 		}
+	}
+	if table.Limits.Header < 0 || table.Limits.Body < 0 {
+		wrong = append(wrong, fmt.Errorf("limits of %d and %d bytes", table.Limits.Header, table.Limits.Body))
 	}
 	return errors.Join(wrong...)
 }

@@ -56,6 +56,8 @@ func (x *exchange) prepare() {
 	if x.message.length != 0 {
 		x.body.source = x.r.Body
 		x.body.stall = func() { control.SetReadDeadline(time.Unix(1, 0)) }
+		x.body.measure(x.gateway.bounds.limits.Load())
+		x.keepPace()
 	}
 	var bound time.Time
 	if !x.message.deadline.IsZero() {
@@ -329,7 +331,8 @@ func (x *exchange) inform(t *try, h head) {
 // accept decides how the answer's body is read.
 func (x *exchange) accept(a *try) error {
 	if a.head.status == http.StatusSwitchingProtocols {
-		if x.message.upgrade == "" || !a.head.lists("Connection", "Upgrade") {
+		asked := []string{x.message.upgrade}
+		if x.message.upgrade == "" || !a.head.lists("Connection", "Upgrade") || !listed(asked, a.head.get("Upgrade")) {
 			return errUpgrade
 		}
 		return nil
@@ -354,6 +357,8 @@ func (x *exchange) failure(t *try, err error) *failure {
 	}
 	var not garbled
 	switch {
+	case x.faulty():
+		f.how = clientBad
 	case x.r.Context().Err() != nil:
 		f.how = clientGone
 	case x.body.lost.Load():

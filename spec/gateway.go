@@ -30,7 +30,7 @@ type publishedAt struct {
 // have is what browsers send; the most is what other proxies have been seen with.
 const (
 	leastHeader = 1 << 10
-	mostHeader  = 1 << 20
+	mostHeader  = 64 << 10
 	leastBody   = 1 << 10
 	mostBody    = 1 << 40
 )
