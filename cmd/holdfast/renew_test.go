@@ -140,6 +140,8 @@ func TestARenewalIsNotNoticed(t *testing.T) {
 		s.change("promise: 99.95%", "promise: 99.9%")
 		clients.unhurt(t, 40)
 	}
+	s.upgrades()
+	clients.unhurt(t, 40)
 	for _, role := range s.status().Roles {
 		if role.Restarts != 0 {
 			t.Errorf("%s counts %d restarts; a renewal is none", role.Name, role.Restarts)
@@ -147,6 +149,27 @@ func TestARenewalIsNotNoticed(t *testing.T) {
 	}
 	clients.leave()
 	s.down()
+}
+
+// upgrades renews from a program at another path, and from one that took its
+// place since: neither runs what was deleted.
+func (s *system) upgrades() {
+	s.Helper()
+	next := filepath.Join(s.dir, "next")
+	for range 2 {
+		fresh := filepath.Join(s.dir, "fresh")
+		text, err := os.ReadFile(s.program)
+		s.must(err)
+		s.must(os.WriteFile(fresh, text, 0o700))
+		s.must(os.Rename(fresh, next))
+		s.startProgram(next, "renew").ends().exits(0)
+		for _, role := range []string{"gateway", "agent"} {
+			exe, err := os.Readlink(fmt.Sprintf("/proc/%d/exe", s.roleAt(role)))
+			if s.must(err); exe != next {
+				s.Errorf("the %s runs %s, want %s", role, exe, next)
+			}
+		}
+	}
 }
 
 // A new program that does not work costs nothing: the one before serves on.
