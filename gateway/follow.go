@@ -78,6 +78,7 @@ func (g *Gateway) unsubscribe(f *follower) {
 // announce tells every follower, and drops those that lag. The caller holds mu.
 func (g *Gateway) announce(o holdfast.Observation) {
 	g.log.say("%s", spoken(o))
+	g.note()
 	for f := range g.followers {
 		select {
 		case f.queue <- o:

@@ -5,6 +5,7 @@ import (
 	"log"
 	"net"
 	"net/http"
+	"sync/atomic"
 	"time"
 
 	"holdfast"
@@ -34,6 +35,7 @@ type door struct {
 	tally    *tally        // of what meets no route
 	room     chan struct{} // a place for each connection that may be open
 	told     time.Time     // when it was last said that there is none; of the accepting goroutine
+	leaving  atomic.Bool   // every answer asks its client to go
 }
 
 // Sockets says which sockets to serve: the whole set. What is served under the
@@ -44,6 +46,12 @@ type door struct {
 func (g *Gateway) Sockets(set []Socket) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
+	if g.departure.going.Load() {
+		for _, socket := range set {
+			socket.Socket.Close()
+		}
+		return
+	}
 	wanted := map[holdfast.ListenerName]bool{}
 	for _, socket := range set {
 		wanted[socket.Listener.Name] = true
@@ -106,6 +114,8 @@ func (g *Gateway) shut(d *door) {
 	w.group.Go(func() {
 		bounded, cancel := context.WithTimeout(w.ctx, drainTime)
 		defer cancel()
+		d.dismiss()
+		d.empty(bounded)
 		d.close(bounded)
 	})
 }
@@ -156,6 +166,9 @@ func (d *door) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	defer g.flights.leave()
+	if d.leaving.Load() {
+		w.Header().Set("Connection", "close") // over HTTP/2 this is GOAWAY
+	}
 	to, missed := g.match(d.listener.Name, r)
 	x := &exchange{gateway: g, tally: d.tally, w: w, r: r}
 	if to != nil {

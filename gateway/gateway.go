@@ -58,6 +58,8 @@ type Gateway struct {
 	copies  copies
 
 	stragglers stragglers
+	departure  departure
+	noted      chan struct{} // asks for the memory to be written; holds one
 
 	applying sync.Mutex // one Apply at a time, its disk write included
 
@@ -87,6 +89,8 @@ func New(o Options) (*Gateway, error) {
 		places:    places(),
 		flights:   newFlights(),
 		alarms:    make(chan struct{}, 1),
+		departure: departure{begun: make(chan struct{})},
+		noted:     make(chan struct{}, 1),
 		services:  map[holdfast.ServiceName]*service{},
 		exited:    map[holdfast.ReplicaName]holdfast.Incarnation{},
 		followers: map[*follower]struct{}{},
@@ -96,6 +100,7 @@ func New(o Options) (*Gateway, error) {
 	g.bounds.pace = usualPace()
 	g.routing.Store(&routing{})
 	g.restore()
+	g.recall()
 	return g, nil
 }
 
@@ -106,16 +111,21 @@ type work struct {
 }
 
 // Run checks replicas and serves the sockets until ctx ends, then stops
-// accepting and gives what is in flight 5 s. It returns nil after everything it
-// started has ended. It runs once.
+// accepting and gives what is in flight 5 s; after Leave it gives it more. It
+// returns nil after everything it started has ended. It runs once.
 func (g *Gateway) Run(ctx context.Context) error {
 	working, stop := context.WithCancel(context.WithoutCancel(ctx))
 	defer stop()
 	w := &work{ctx: working}
 	g.begin(w)
-	<-ctx.Done()
-	doors := g.end()
-	g.drain(doors)
+	var doors []*door
+	select {
+	case <-ctx.Done():
+	case <-g.departure.begun:
+		doors = g.depart()
+		g.linger(ctx, doors)
+	}
+	g.drain(append(doors, g.end()...))
 	stop()
 	w.group.Wait()
 	return nil
@@ -127,6 +137,8 @@ func (g *Gateway) begin(w *work) {
 	defer g.mu.Unlock()
 	g.work = w
 	w.group.Go(func() { g.pulse(w.ctx) })
+	w.group.Go(func() { g.keepMemory(w.ctx) })
+	w.group.Go(func() { g.share(w.ctx) })
 	for _, s := range g.services {
 		for _, e := range s.endpoints {
 			g.startWatch(s, e)
@@ -142,15 +154,7 @@ func (g *Gateway) end() []*door {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.work = nil
-	for f := range g.followers {
-		g.drop(f, ErrEnded)
-	}
-	doors := make([]*door, 0, len(g.doors))
-	for name, d := range g.doors {
-		doors = append(doors, d)
-		delete(g.doors, name)
-	}
-	return doors
+	return g.letGo()
 }
 
 // drain stops accepting, waits for what is in flight, cuts off what takes too
