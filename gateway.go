@@ -143,6 +143,7 @@ type GatewayState struct {
 	Revision  uint64          `json:"revision"`
 	Endpoints []EndpointState `json:"endpoints"`
 	Routes    []RouteState    `json:"routes"`
+	Services  []ServiceState  `json:"services,omitempty"`
 	// Patience is how much longer than usual the gateway waits for others because
 	// it is itself late, from 1 to 8.
 	Patience int    `json:"patience,omitempty"`
@@ -166,6 +167,19 @@ type EndpointState struct {
 	Check      time.Duration `json:"check"`             // how long the last health check took
 }
 
+// A ServiceState is how much of a service's capacity is taken, as a gateway sees
+// it.
+type ServiceState struct {
+	Name     ServiceName `json:"name"`
+	Limit    int         `json:"limit,omitempty"` // requests it is given at once; 0 while nothing speaks for one
+	InFlight int         `json:"in_flight"`       // requests and streams
+	Queued   int         `json:"queued"`          // requests that wait for one of these to end
+	Parked   int         `json:"parked"`          // requests that wait for a replica
+	// Overloaded is since when requests are refused, CLOCK_BOOTTIME in nanoseconds;
+	// 0 when none is.
+	Overloaded int64 `json:"overloaded,omitempty"`
+}
+
 // A RouteState counts what callers of one listener saw, of one of its routes.
 type RouteState struct {
 	Listener ListenerName `json:"listener"`
@@ -178,6 +192,12 @@ type RouteState struct {
 	Hedged          uint64 `json:"hedged"`            // a second replica was asked while the first one was waited for
 	Degraded        uint64 `json:"degraded"`          // answered by a fallback
 	RefusedByBudget uint64 `json:"refused_by_budget"` // might have been asked for a second time, had there been fewer of them
+
+	Shed   map[Priority]uint64 `json:"shed,omitempty"`   // refused because the service is given more than it can answer
+	Queued uint64              `json:"queued,omitempty"` // waited until the service could take one more
+	Parked uint64              `json:"parked,omitempty"` // waited for a replica
+	Stale  uint64              `json:"stale,omitempty"`  // of the degraded, those answered with a copy
+	Broken uint64              `json:"broken,omitempty"` // not sent, because all that were before had failed
 }
 
 // Name is the route's, as in RouteEntry.

@@ -218,6 +218,7 @@ func (g *Gateway) State(context.Context) (holdfast.GatewayState, error) {
 		for _, e := range g.services[routed.Name].endpoints {
 			state.Endpoints = append(state.Endpoints, e.state())
 		}
+		state.Services = append(state.Services, g.services[routed.Name].load())
 	}
 	state.Routes = g.routeStates()
 	return state, nil
