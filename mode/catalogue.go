@@ -27,6 +27,8 @@ type Mode struct {
 	// BySession says that its drill follows a user: it fits only what a step of a
 	// session asks.
 	BySession bool
+	// Named says that a service has it only where the file names it.
+	Named bool
 	// FitsEdge says the same of a dependency and the service it leads to.
 	FitsEdge func(holdfast.Dependency, holdfast.Service) bool
 	Role     holdfast.Role
