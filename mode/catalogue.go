@@ -48,7 +48,7 @@ const (
 // Catalogue lists every kind of failure of services and dependencies, in the order
 // in which they are shown. Holdfast's own are beside it: see Own.
 func Catalogue() []Mode {
-	return []Mode{Crash(), Hang(), Slow(), Errors(), Partition(), StateLoss(), Loss()}
+	return []Mode{Crash(), Hang(), Slow(), Errors(), Partition(), Overload(), StateLoss(), Loss()}
 }
 
 // Find looks a kind up among those of services and dependencies.
