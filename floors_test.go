@@ -95,7 +95,7 @@ func top() []floor {
 		{pkg: "runs", house: words("holdfast", "report", "internal/files"), because: "keeps runs as files, and knows nothing of what they mean"},
 		{pkg: "budget", house: words("holdfast", "cutset", "event", "report", "topology"), because: "what is drilled first, by what runs showed and what breaks promises; pure"},
 		{pkg: "picture", house: words("holdfast", "check", "diagnostic", "event", "topology"), because: "draws a system and what was found of it; finds nothing itself"},
-		{pkg: "prove", house: words("holdfast", "mode", "event", "topology", "spec", "source", "fault", "fault/proxy", "keeper", "load", "proof", "warden", "api", "report", "internal/files", "internal/proc"), because: "wires a private copy, load and faults into a verdict"},
+		{pkg: "prove", house: words("holdfast", "mode", "event", "topology", "spec", "source", "fault", "fault/flood", "fault/proxy", "keeper", "load", "proof", "warden", "api", "report", "internal/files", "internal/proc"), because: "wires a private copy, load and faults into a verdict"},
 		{pkg: "bench/rig", because: "builds the program for the benchmarks"},
 		{pkg: "bench/crash", house: words("holdfast", "bench/rig", "report"), because: "runs the program as a person does and reads what it prints"},
 		{pkg: "bench/cutsets", house: words("cutset"), because: "reads fault trees of others and counts what cuts them"},
