@@ -45,6 +45,7 @@ func (x *exchange) degrade() bool {
 	}
 	if c := x.staleCopy(f); c != nil {
 		x.answerStale(c)
+		x.tally.stale.Add(1)
 	} else if body, kind := x.standIn(f); body != nil {
 		x.w.Header().Set("Content-Type", kind)
 		x.answerDegraded("fallback", body)

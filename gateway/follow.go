@@ -2,6 +2,8 @@ package gateway
 
 import (
 	"context"
+	"fmt"
+	"time"
 
 	"holdfast"
 )
@@ -65,6 +67,9 @@ func (g *Gateway) subscribe() (*follower, []holdfast.Observation) {
 				standing = append(standing, o)
 			}
 		}
+		if s.overloaded() {
+			standing = append(standing, g.overloaded(s))
+		}
 	}
 	return f, standing
 }
@@ -102,6 +107,10 @@ func spoken(o holdfast.Observation) string {
 			return "kept " + o.ID.String() + ", the last: " + o.Detail
 		}
 		return "ejected " + o.ID.String() + ": " + o.Detail
+	case holdfast.Overloaded:
+		return fmt.Sprintf("overloaded %s: %d requests refused in %s, up to %s; it is given %d at once", o.Service, o.Shed, o.After.Round(time.Millisecond), o.Highest, o.Limit)
+	case holdfast.Relieved:
+		return fmt.Sprintf("relieved %s: %d requests were refused in %s", o.Service, o.Shed, o.Lasted.Round(time.Millisecond))
 	default:
 		return o.Kind()
 	}

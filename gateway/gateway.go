@@ -212,6 +212,7 @@ func (g *Gateway) State(context.Context) (holdfast.GatewayState, error) {
 		for _, e := range g.services[routed.Name].endpoints {
 			state.Endpoints = append(state.Endpoints, e.state())
 		}
+		state.Services = append(state.Services, g.services[routed.Name].load())
 	}
 	for _, entry := range g.held.table.Routes {
 		state.Routes = append(state.Routes, g.tally(entry.Listener).state(entry.Listener))

@@ -28,7 +28,8 @@ type message struct {
 	expects  bool   // wait for 100 Continue before the body
 	upgrade  string
 	deadline time.Time // for the whole answer; zero for none
-	attempt  int       // from 1
+	rank     rank
+	attempt  int // from 1
 }
 
 // newMessage takes a request over from net/http. An upgrade to HTTP/2 is not
@@ -118,7 +119,7 @@ func forwarded(name string) bool {
 	if strings.Contains(name, "_") {
 		name = textproto.CanonicalMIMEHeaderKey(strings.ReplaceAll(name, "_", "-"))
 	}
-	return name == "X-Forwarded-For" || name == "X-Forwarded-Proto" || name == "X-Forwarded-Host"
+	return name == priorityField || name == timeoutField || name == "X-Forwarded-For" || name == "X-Forwarded-Proto" || name == "X-Forwarded-Host"
 }
 
 // mayTrail says whether a field may come after a body. What frames a message,

@@ -34,8 +34,15 @@ func (x *exchange) run() {
 		x.tally.waiting.Add(-1)
 		return // nobody is believed to answer: their checks say when that changes, at no user's cost
 	}
-	answer, failed := x.answer()
+	pass, answer, failed := x.guarded()
 	x.tally.waiting.Add(-1)
+	x.service.admission.leave(&x.slot, endingOf(answer, failed))
+	if !pass {
+		x.tally.broken.Add(1)
+		x.w.Header().Set("Retry-After", "1")
+		x.complain(http.StatusServiceUnavailable, "broken", "%s: nothing has been answered for %s, and one request at a time asks whether that has changed", x.service.name, breakTime)
+		return
+	}
 	switch {
 	case answer != nil:
 		x.respond(answer)
@@ -43,6 +50,37 @@ func (x *exchange) run() {
 		x.giveUp(failed)
 	default:
 		x.complain(http.StatusServiceUnavailable, "no-replica", "%s: no replica is left to ask", x.service.name)
+	}
+}
+
+// guarded asks for an answer, past the edge's breaker, and waits for a replica
+// where there is none. A published route has no breaker: who asks there is not
+// ours to spare, and waits for nobody else's sake.
+func (x *exchange) guarded() (pass bool, a *try, f *failure) {
+	b, l, probe := &x.tally.breaker, x.service.lineup.Load(), false
+	if x.entry.Caller != "" {
+		if pass, probe = b.pass(l, now()); !pass {
+			return false, nil, nil
+		}
+	}
+	for a, f = x.answer(); a == nil && x.park(f); {
+		a, f = x.answer()
+	}
+	if x.entry.Caller != "" {
+		b.note(l, x.breakerEnd(a, f), probe, now())
+	}
+	return true, a, f
+}
+
+// endingOf is what the end of a request's wait says of its service's load.
+func endingOf(a *try, f *failure) ending {
+	switch {
+	case a != nil && a.head.status < 500:
+		return goodEnd
+	case f != nil && f.how == late:
+		return lapsedEnd
+	default:
+		return unknownEnd
 	}
 }
 

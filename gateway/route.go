@@ -40,12 +40,22 @@ func (x *exchange) serve(r *route, listener holdfast.ListenerName) {
 		return
 	}
 	x.service, x.entry = r.service, r.entry
+	x.rank = rankFor(x.r, &x.entry)
+	if !shorten(x.r, &x.entry) {
+		x.complain(http.StatusGatewayTimeout, string(late), "%s: the caller's time was over before the request came", x.service.name)
+		return
+	}
 	if !x.service.enter(x.gateway.limit) {
 		x.w.Header().Set("Retry-After", "1")
 		x.complain(http.StatusServiceUnavailable, "overload", "%s: %d requests are in flight already", x.service.name, x.gateway.limit)
 		return
 	}
 	defer x.service.leave()
+	if !x.admitted() {
+		x.shed()
+		return
+	}
+	defer x.service.admission.leave(&x.slot, unknownEnd)
 	x.body.replays = &x.gateway.replays
 	x.prepare()
 	defer x.body.end()

@@ -12,15 +12,17 @@ import (
 // A service is one service as requests find it. It stays the same object
 // through every table that names it.
 type service struct {
-	name     holdfast.ServiceName
-	inFlight atomic.Int64
-	lineup   atomic.Pointer[lineup]
-	answered atomic.Uint64   // tries whose outcome is known, of all replicas there ever were
-	broken   atomic.Uint64   // of those, failures
-	typical  atomic.Int64    // recent median time to the first byte, nanoseconds; 0 while unknown
-	alarms   chan<- struct{} // asks for a review now
-	latency  latency
-	budget   budget
+	name      holdfast.ServiceName
+	inFlight  atomic.Int64
+	lineup    atomic.Pointer[lineup]
+	answered  atomic.Uint64   // tries whose outcome is known, of all replicas there ever were
+	broken    atomic.Uint64   // of those, failures
+	typical   atomic.Int64    // recent median time to the first byte, nanoseconds; 0 while unknown
+	alarms    chan<- struct{} // asks for a review now
+	parked    atomic.Int64    // requests that wait for a replica
+	latency   latency
+	budget    budget
+	admission admission
 
 	// Guarded by Gateway.mu.
 	protocol  holdfast.Protocol
@@ -42,6 +44,9 @@ type lineup struct {
 	usable  []*endpoint // picked from
 	standby []*endpoint // alive as far as we know, not trusted; better than no answer
 	trusted bool        // somebody usable is admitted
+	// While nobody is: since when, and what is closed when that has changed.
+	lost   time.Duration // CLOCK_BOOTTIME
+	opened chan struct{}
 }
 
 // An endpoint is one incarnation as the gateway sees it. A new incarnation is a
@@ -144,12 +149,32 @@ type tally struct {
 	hedged   atomic.Uint64
 	degraded atomic.Uint64
 	unpaid   atomic.Uint64
+	shed     [ranks]atomic.Uint64
+	queued   atomic.Uint64
+	parked   atomic.Uint64
+	stale    atomic.Uint64
+	broken   atomic.Uint64
+	breaker  breaker
 	waiting  atomic.Int64 // requests that have no answer yet
 }
 
 func (t *tally) state(name holdfast.ListenerName) holdfast.RouteState {
+	var shed map[holdfast.Priority]uint64
+	for r := critical; r < rank(ranks); r++ {
+		if n := t.shed[r].Load(); n > 0 {
+			if shed == nil {
+				shed = map[holdfast.Priority]uint64{}
+			}
+			shed[r.priority()] = n
+		}
+	}
 	return holdfast.RouteState{
 		Listener:        name,
+		Shed:            shed,
+		Queued:          t.queued.Load(),
+		Parked:          t.parked.Load(),
+		Stale:           t.stale.Load(),
+		Broken:          t.broken.Load(),
 		Requests:        t.requests.Load(),
 		Failed:          t.failed.Load(),
 		Retried:         t.retried.Load(),

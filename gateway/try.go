@@ -31,6 +31,7 @@ type exchange struct {
 	message message
 	body    body
 
+	place
 	headBy    time.Time   // when the head of an answer must have come; zero for never
 	first     try         // most requests need no other
 	tried     []*endpoint // that are not to be picked again
@@ -51,6 +52,7 @@ type exchange struct {
 // prepare takes the request over.
 func (x *exchange) prepare() {
 	x.message = newMessage(x.r, x.entry)
+	x.message.rank = x.rank
 	control := http.NewResponseController(x.w)
 	if x.message.length != 0 {
 		x.body.source = x.r.Body

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"net/http"
 	"strconv"
+	"time"
 )
 
 // sendHead puts the head of a request into the connection's buffer. Errors of
@@ -28,6 +29,14 @@ func (c *conn) sendHead(m *message) error {
 		if m.trailer != "" {
 			writeField(out, "Trailer", m.trailer)
 		}
+	}
+	if m.rank != normal {
+		writeField(out, priorityField, string(m.rank.priority()))
+	}
+	if !m.deadline.IsZero() {
+		out.WriteString(timeoutField + ": ")
+		out.Write(strconv.AppendInt(out.AvailableBuffer(), max(1, time.Until(m.deadline).Milliseconds()), 10))
+		out.WriteString("ms\r\n")
 	}
 	if m.expects {
 		writeField(out, "Expect", "100-continue")
