@@ -20,6 +20,10 @@ const (
 	// floodWithin is how soon a flood must have been seen: a limit that adapts finds
 	// its level first, and meanwhile what is too much waits.
 	floodWithin = 4 * time.Second
+	// floodLasts is how long it is watched at least: what the first seconds cost, in
+	// which a limit finds its level, is to be told from what an overload costs that
+	// lasts.
+	floodLasts = 8 * time.Second
 	// canary is the probe that asks as the flood does, at the same door.
 	canary = "the door"
 	// canaryEvery is how often it asks, in each of its two ways.

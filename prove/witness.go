@@ -70,7 +70,7 @@ func witnesses() map[holdfast.FaultName]witness {
 		"flap":      {shows: showsFlap, within: fault.FlapPeriod + witnessSoon, watch: 3*fault.FlapPeriod + time.Second},
 		"blackhole": {shows: showsBlackhole},
 		"one-way":   {shows: showsOneWay},
-		"flood":     {saw: (*drilling).sawFlood, within: floodWithin, lacks: "a flood of"},
+		"flood":     {saw: (*drilling).sawFlood, within: floodWithin, watch: floodLasts, lacks: "a flood of"},
 		"lossy":     {shows: showsLoss, within: 3 * time.Second, every: probeEvery / 2},
 		// Losing an edge is seen in two steps, the second of which begins late.
 		"sever": {shows: showsSevering, within: severRefuses + probePatience + witnessSoon},
