@@ -195,6 +195,14 @@ func (a *admission) serve(at time.Duration) {
 	}
 }
 
+// reset takes the limit away; what is usual is still so.
+func (a *admission) reset() {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.limit.most, a.limit.strikes, a.limit.cutFrom = 0, 0, 0
+	a.serve(now())
+}
+
 // An ending is how a wait for the head of an answer ended.
 type ending uint8
 

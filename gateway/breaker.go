@@ -59,6 +59,12 @@ func (b *breaker) note(l *lineup, e breakerEnd, probe bool, at time.Duration) {
 	}
 }
 
+func (b *breaker) reset() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.failed = 0
+}
+
 // A breakerEnd is what a request's end means to a breaker.
 type breakerEnd uint8
 

@@ -62,12 +62,11 @@ func (x *exchange) guarded() (pass bool, a *try, f *failure) {
 		if pass, probe = b.pass(l, now()); !pass {
 			return false, nil, nil
 		}
+		// Deferred, because a probe that is not counted out would be the last.
+		defer func() { b.note(l, x.breakerEnd(a, f), probe, now()) }()
 	}
 	for a, f = x.answer(); a == nil && x.park(f); {
 		a, f = x.answer()
-	}
-	if x.entry.Caller != "" {
-		b.note(l, x.breakerEnd(a, f), probe, now())
 	}
 	return true, a, f
 }
