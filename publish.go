@@ -10,6 +10,9 @@ import (
 // service can answer.
 type Priority string
 
+// PriorityField is the header by which a caller says how important a request is.
+const PriorityField = "Holdfast-Priority"
+
 // From the last to be refused to the first. The names are those of the
 // reference implementations (Google's criticality classes, with one less).
 const (

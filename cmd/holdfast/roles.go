@@ -15,6 +15,7 @@ import (
 
 	"holdfast"
 	"holdfast/fault"
+	"holdfast/fault/flood"
 	"holdfast/fault/hog"
 	"holdfast/fault/tracer"
 	"holdfast/gateway"
@@ -30,7 +31,7 @@ import (
 // demo's services. Nobody types them.
 func roleCommands() []*cobra.Command {
 	return []*cobra.Command{
-		keeperCommand(), agentCommand(), gatewayCommand(), proxyCommand(), wardenCommand(), loadCommand(), tracerCommand(), hogCommand(), toyCommand(), enterCommand(),
+		keeperCommand(), agentCommand(), gatewayCommand(), proxyCommand(), wardenCommand(), loadCommand(), tracerCommand(), hogCommand(), floodCommand(), toyCommand(), enterCommand(),
 	}
 }
 
@@ -328,6 +329,18 @@ func hogCommand() *cobra.Command {
 		Use: hog.Verb, Short: "take the memory of a control group (started by prove)", DisableFlagParsing: true,
 		RunE: func(_ *cobra.Command, args []string) error {
 			if err := hog.Run(args); err != nil {
+				return exit(exitCouldNot, err)
+			}
+			return nil
+		},
+	}
+}
+
+func floodCommand() *cobra.Command {
+	return &cobra.Command{
+		Use: flood.Verb, Short: "ask a service for more than it can answer (started by prove)", DisableFlagParsing: true,
+		RunE: func(_ *cobra.Command, args []string) error {
+			if err := flood.Run(args); err != nil {
 				return exit(exitCouldNot, err)
 			}
 			return nil
