@@ -28,6 +28,9 @@ type Publishing struct {
 	Limits  RequestLimits    `json:"limits,omitzero"`
 }
 
+// MetricsListener is the socket at which Prometheus asks for what is counted.
+const MetricsListener ListenerName = "metrics"
+
 // A Certificate is a chain and its key, in files that are read again when they
 // change. Neither is ever part of a system that is written down.
 type Certificate struct {

@@ -77,8 +77,12 @@ func (g *Gateway) newDoor(socket Socket) *door {
 		tally:    g.tally(socket.Listener.Name),
 		room:     make(chan struct{}, g.places),
 	}
+	handler := http.Handler(d)
+	if d.listener.Name == holdfast.MetricsListener {
+		handler = g.metrics()
+	}
 	d.server = &http.Server{
-		Handler:                      d,
+		Handler:                      handler,
 		ReadHeaderTimeout:            headerTime,
 		IdleTimeout:                  idleTime,
 		MaxHeaderBytes:               maxHeaderBytes,
@@ -157,7 +161,7 @@ func (d *door) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	defer g.flights.leave()
 	d.tally.requests.Add(1)
-	x := &exchange{gateway: g, tally: d.tally, w: w, r: r}
+	x := &exchange{gateway: g, tally: d.tally, w: w, r: r, account: newAccount(r)}
 	defer x.count()
 	defer func() {
 		if x.hijacked {

@@ -74,6 +74,7 @@ func (x *exchange) writeHead(a *try) {
 		http.NewResponseController(x.w).EnableFullDuplex()
 		h.Set("Connection", "close")
 	}
+	x.answers(a.head.status)
 	x.w.WriteHeader(a.head.status)
 }
 

@@ -56,10 +56,11 @@ type endpoint struct {
 	waits      waits
 	asked      waits // health checks that are connected and wait for a byte
 	reputation reputation
-	heldUp     atomic.Int64  // exchanges with it that wait on our client: for the next piece of a body, or for room to write one
-	heard      atomic.Int64  // CLOCK_BOOTTIME of the last byte that came from it, nanoseconds
-	retired    chan struct{} // closed when no table names it any more
-	nudged     chan struct{} // asks for a check now; holds one
+	earlier    holdfast.Tried // by incarnations before it
+	heldUp     atomic.Int64   // exchanges with it that wait on our client: for the next piece of a body, or for room to write one
+	heard      atomic.Int64   // CLOCK_BOOTTIME of the last byte that came from it, nanoseconds
+	retired    chan struct{}  // closed when no table names it any more
+	nudged     chan struct{}  // asks for a check now; holds one
 
 	lessons    lessons
 	admittedAt atomic.Int64 // CLOCK_BOOTTIME of the last admission, nanoseconds
@@ -145,6 +146,9 @@ type tally struct {
 	degraded atomic.Uint64
 	unpaid   atomic.Uint64
 	waiting  atomic.Int64 // requests that have no answer yet
+	stale    atomic.Uint64
+	answers  [holdfast.StatusClasses]atomic.Uint64
+	first    spread
 }
 
 func (t *tally) state(name holdfast.ListenerName) holdfast.RouteState {
@@ -156,6 +160,9 @@ func (t *tally) state(name holdfast.ListenerName) holdfast.RouteState {
 		Hedged:          t.hedged.Load(),
 		Degraded:        t.degraded.Load(),
 		RefusedByBudget: t.unpaid.Load(),
+		Stale:           t.stale.Load(),
+		Answers:         t.answered(),
+		FirstByte:       t.first.state(),
 	}
 }
 

@@ -18,6 +18,7 @@ func (x *exchange) upgrade(a *try) {
 		panic(http.ErrAbortHandler)
 	}
 	x.hijacked = true
+	x.answers(http.StatusSwitchingProtocols)
 	defer client.Close()
 	client.SetDeadline(time.Time{})
 	a.conn.SetDeadline(time.Time{})
