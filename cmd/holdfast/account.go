@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"fmt"
 	"io"
-	"math"
 	"slices"
 	"strings"
 	"time"
@@ -97,10 +96,7 @@ func (a account) replica(r view.ReplicaStatus) {
 // standing is a gateway's verdict with its evidence.
 func (a account) standing(by holdfast.GatewayName, e holdfast.EndpointState) string {
 	word := "OUT"
-	switch {
-	case e.Kept:
-		word = "in although bad, for it is the last"
-	case e.Admitted:
+	if e.Admitted {
 		word = "in"
 	}
 	if len(a.status.Gateways) > 1 {
@@ -110,6 +106,9 @@ func (a account) standing(by holdfast.GatewayName, e holdfast.EndpointState) str
 	text := fmt.Sprintf("%s since %s (%s): %s", word, a.wall.Add(-ago).Format(time.TimeOnly), event.Short(ago), cmp.Or(e.Reason, "no evidence yet"))
 	if e.Sign != "" && (!e.Admitted || e.Kept) {
 		text += fmt.Sprintf(" [%s]", e.Sign)
+	}
+	if e.Kept {
+		text += "; it is used all the same, for it is the last one"
 	}
 	if left := time.Duration(e.HeldUntil) - a.now; left > 0 && !e.Admitted {
 		text += fmt.Sprintf("; held out for another %s, however well it answers", event.Short(left.Round(time.Second)))
@@ -133,10 +132,14 @@ func given(e holdfast.EndpointState) string {
 }
 
 func percent(share float64) string {
-	if p := 100 * share; p > 0 && p < 1 {
+	switch p := 100 * share; {
+	case p > 0 && p < 1:
 		return "under 1%"
+	case p > 99 && p < 100:
+		return "over 99%"
+	default:
+		return fmt.Sprintf("%.0f%%", p)
 	}
-	return fmt.Sprintf("%.0f%%", math.Floor(100*share+0.5))
 }
 
 // routes are those of a kind, with what became of their requests and how these
@@ -185,18 +188,30 @@ func cameOf(r holdfast.RouteState) string {
 	add(r.Retried, "retried")
 	add(r.Hedged, "hedged")
 	add(r.RefusedByBudget, "refused a second try by the retry budget")
-	for _, priority := range holdfast.Priorities() {
-		add(r.Shed[priority], "shed of priority "+string(priority))
+	if all, of := shed(r.Shed); all > 0 {
+		add(all, "shed ("+of+")")
 	}
 	add(r.Queued, "queued")
 	add(r.Parked, "parked")
 	add(r.Broken, "not sent for all before had failed")
 	add(r.Stale, "served stale")
 	add(r.Degraded-min(r.Stale, r.Degraded), "served by fallback")
-	if len(parts) == 2 {
+	if len(parts) == 2 && r.Protocol != holdfast.TCP {
 		parts = append(parts, "none retried, hedged, shed or degraded")
 	}
 	return strings.Join(append(parts, paces(r.FirstByte)...), ", ")
+}
+
+// shed is how many were refused for want of room, and of which priorities.
+func shed(by map[holdfast.Priority]uint64) (all uint64, of string) {
+	var parts []string
+	for _, priority := range holdfast.Priorities() {
+		if n := by[priority]; n > 0 {
+			all += n
+			parts = append(parts, fmt.Sprintf("%d %s", n, priority))
+		}
+	}
+	return all, strings.Join(parts, ", ")
 }
 
 // paces are how soon answers begin, as far as the bounds of the counts tell.
