@@ -83,7 +83,11 @@ func opening(i int) string {
 // escaped is a label's value as the format wants it. What is no UTF-8 would have
 // the whole answer refused.
 func escaped(value string) string {
-	return strings.NewReplacer(`\`, `\\`, "\n", `\n`, `"`, `\"`).Replace(strings.ToValidUTF8(value, "?"))
+	value = strings.ToValidUTF8(value, "?")
+	if !strings.ContainsAny(value, "\\\"\n") {
+		return value // nearly all are
+	}
+	return strings.NewReplacer(`\`, `\\`, "\n", `\n`, `"`, `\"`).Replace(value)
 }
 
 // waits writes a histogram, whose buckets each hold those below, too.
