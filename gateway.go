@@ -1,7 +1,9 @@
 package holdfast
 
 import (
+	"cmp"
 	"context"
+	"strings"
 	"time"
 )
 
@@ -42,6 +44,51 @@ type RouteEntry struct {
 	Service  ServiceName  `json:"service"`
 	Caller   ServiceName  `json:"caller,omitempty"` // empty on published ports
 	Treatment
+}
+
+// Name is the route in results, counts and sentences: "storefront:8080",
+// "storefront/catalog", "gateway:8080/api", "gateway:8080 shop.example/api".
+func (e RouteEntry) Name() string { return routeName(e.Listener, e.Host, e.Path) }
+
+// Meets says whether a request for a host and a path is one of those that the
+// route is for. The host is in lower case and without its port.
+func (e RouteEntry) Meets(host, path string) bool {
+	if e.Path != "" && !Below(path, e.Path) {
+		return false
+	}
+	if rest, wild := strings.CutPrefix(e.Host, "*"); wild {
+		label, fits := strings.CutSuffix(host, rest)
+		return fits && label != "" && !strings.Contains(label, ".")
+	}
+	return e.Host == "" || e.Host == host
+}
+
+// Compare orders the routes of a listener: of those that a request meets, the
+// first one is its route. An exact host comes before a wild one, that before
+// none, and then a longer path before a shorter one.
+func (e RouteEntry) Compare(other RouteEntry) int {
+	return cmp.Or(
+		cmp.Compare(exactness(other.Host), exactness(e.Host)),
+		cmp.Compare(len(other.Path), len(e.Path)),
+		cmp.Compare(e.Name(), other.Name()),
+	)
+}
+
+func exactness(host string) int {
+	switch {
+	case host == "":
+		return 0
+	case strings.HasPrefix(host, "*"):
+		return 1
+	}
+	return 2
+}
+
+func routeName(listener ListenerName, host, path string) string {
+	if host != "" {
+		return string(listener) + " " + host + path
+	}
+	return string(listener) + path
 }
 
 // A RoutedService is a service as a gateway sees it: an address per replica.
@@ -154,3 +201,6 @@ type RouteState struct {
 	Answers   [StatusClasses]uint64 `json:"answers"` // by the first digit of their status; in place 0 what got no answer
 	FirstByte Histogram             `json:"first_byte"`
 }
+
+// Name is the route's, as in RouteEntry.
+func (s RouteState) Name() string { return routeName(s.Listener, s.Host, s.Path) }

@@ -125,7 +125,7 @@ func (f *floods) to(name holdfast.ServiceName) *flood {
 	s := f.services[name]
 	way := &flood{edge: holdfast.Edge{To: name}}
 	f.ways[name] = way
-	if len(s.Ports) > 0 {
+	if f.system.Publishes(s) {
 		*way = longer(flood{edge: way.edge, again: elsewhere(s)})
 	}
 	for _, c := range f.into[name] {

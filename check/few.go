@@ -34,7 +34,7 @@ func heavyNeed() rule {
 // owedBy is a promise for everything that users come to a service for, if there
 // is one, and the routes of it that promises are made for.
 func (c *judging) owedBy(s holdfast.Service) (whole *holdfast.Promise, routes []string) {
-	if len(s.Ports) == 0 {
+	if !c.system.Publishes(s) {
 		return nil, nil
 	}
 	for _, p := range c.system.Owed() {

@@ -65,7 +65,7 @@ func (c *judging) fails(promises []holdfast.Promise) string {
 // go on while another fails.
 func (c *judging) unpromised() string {
 	entries := c.risks.Entries(holdfast.Promise{})
-	published := slices.ContainsFunc(entries, func(name holdfast.ServiceName) bool { return len(c.services[name].Ports) > 0 })
+	published := slices.ContainsFunc(entries, func(name holdfast.ServiceName) bool { return c.system.Publishes(c.services[name]) })
 	switch {
 	case published && len(entries) == 1:
 		return "everything users come for"

@@ -92,17 +92,13 @@ func apportion(states []holdfast.EndpointState, endpoints []*endpoint) {
 // enforce adds to the counts of routes what is done with their requests. The
 // caller holds mu.
 func (g *Gateway) enforce(states []holdfast.RouteState) {
-	type place struct {
-		listener   holdfast.ListenerName
-		host, path string
-	}
-	entries := make(map[place]holdfast.RouteEntry, len(g.held.table.Routes))
+	entries := make(map[tallied]holdfast.RouteEntry, len(g.held.table.Routes))
 	for _, e := range g.held.table.Routes {
-		entries[place{listener: e.Listener, host: e.Host, path: e.Path}] = e
+		entries[talliedOf(e)] = e
 	}
 	for i := range states {
 		s := &states[i]
-		if e, ok := entries[place{listener: s.Listener, host: s.Host, path: s.Path}]; ok {
+		if e, ok := entries[tallied{listener: s.Listener, host: s.Host, path: s.Path}]; ok {
 			s.Service, s.Caller, s.InForce = e.Service, e.Caller, e.Treatment
 			s.Protocol = g.services[e.Service].protocol
 		}

@@ -32,7 +32,7 @@ func (x *exchange) answerBy() time.Time {
 // covered says whether there is something to answer in the replicas' place.
 func (x *exchange) covered() bool {
 	f := x.entry.Fallback
-	return f != nil && (f.Body != "" || f.File != "" || x.staleCopy(f) != nil)
+	return f != nil && (f.Body != "" || f.File != "" || x.instead != nil || x.staleCopy(f) != nil)
 }
 
 // degrade answers in the replicas' place, as the edge's caller has declared, and
@@ -49,6 +49,10 @@ func (x *exchange) degrade() bool {
 	} else if body, kind := x.standIn(f); body != nil {
 		x.w.Header().Set("Content-Type", kind)
 		x.answerDegraded("fallback", body)
+	} else if a := x.askInstead(); a != nil {
+		x.tally.degraded.Add(1)
+		x.answerInstead(a)
+		return true
 	} else {
 		return false
 	}

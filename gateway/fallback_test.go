@@ -221,7 +221,7 @@ func TestWhatIsNotForEverybodyIsNotKept(t *testing.T) {
 		if _, err := r.do("GET", r.edge, c.path, body, c.set...); err != nil {
 			t.Fatal(err)
 		}
-		key := copyKey{listener: "storefront/catalog", host: r.edge, target: c.path}
+		key := copyKey{listener: "storefront/catalog", service: "catalog", host: r.edge, target: c.path}
 		if got := r.gateway.copies.find(key); (got != nil) != c.kept {
 			t.Errorf("%s: kept %v", c.path, got != nil)
 		} else if c.kept && got.weight() < copyWeighs+len(got.body)+fieldWeigh+len("Content-Length") {

@@ -31,7 +31,7 @@ type door struct {
 	listener holdfast.Listener
 	gateway  *Gateway
 	server   *http.Server
-	tally    *tally
+	tally    *tally        // of what meets no route
 	room     chan struct{} // a place for each connection that may be open
 	told     time.Time     // when it was last said that there is none; of the accepting goroutine
 }
@@ -74,7 +74,7 @@ func (g *Gateway) newDoor(socket Socket) *door {
 		Listener: socket.Socket,
 		listener: socket.Listener,
 		gateway:  g,
-		tally:    g.tally(socket.Listener.Name),
+		tally:    g.tally(holdfast.RouteEntry{Listener: socket.Listener.Name}),
 		room:     make(chan struct{}, g.places),
 	}
 	handler := http.Handler(d)
@@ -160,13 +160,17 @@ func (d *door) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	defer g.flights.leave()
-	d.tally.requests.Add(1)
+	to, missed := g.match(d.listener.Name, r)
 	x := &exchange{gateway: g, tally: d.tally, w: w, r: r, account: newAccount(r)}
+	if to != nil {
+		x.tally = to.tally
+	}
+	x.tally.requests.Add(1)
 	defer x.count()
 	defer func() {
 		if x.hijacked {
 			d.leave() // a stream keeps its place until it ends
 		}
 	}()
-	x.serve(g.route(d.listener.Name), d.listener.Name)
+	x.serve(to, missed, d.listener.Name)
 }

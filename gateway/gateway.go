@@ -69,7 +69,7 @@ type Gateway struct {
 	exited    map[holdfast.ReplicaName]holdfast.Incarnation
 	followers map[*follower]struct{}
 	doors     map[holdfast.ListenerName]*door
-	tallies   map[holdfast.ListenerName]*tally
+	tallies   map[tallied]*tally
 	health    detect.Health
 	work      *work // not nil while Run runs
 }
@@ -95,7 +95,7 @@ func New(o Options) (*Gateway, error) {
 		exited:    map[holdfast.ReplicaName]holdfast.Incarnation{},
 		followers: map[*follower]struct{}{},
 		doors:     map[holdfast.ListenerName]*door{},
-		tallies:   map[holdfast.ListenerName]*tally{},
+		tallies:   map[tallied]*tally{},
 	}
 	g.routing.Store(&routing{})
 	g.restore()
@@ -220,9 +220,7 @@ func (g *Gateway) State(context.Context) (holdfast.GatewayState, error) {
 		}
 		apportion(state.Endpoints[first:], g.services[routed.Name].endpoints)
 	}
-	for _, entry := range g.held.table.Routes {
-		state.Routes = append(state.Routes, g.tally(entry.Listener).state(entry.Listener))
-	}
+	state.Routes = g.routeStates()
 	g.enforce(state.Routes)
 	return state, nil
 }

@@ -23,8 +23,14 @@ func (x *exchange) respond(a *try) {
 		x.upgrade(a)
 		return
 	}
+	x.relay(a, x.beginCopy(a))
+	whole = true
+}
+
+// relay passes head, body and trailer of an answer on, and keeps a copy where one
+// is begun.
+func (x *exchange) relay(a *try, copyOf *copied) {
 	x.writeHead(a)
-	copyOf := x.beginCopy(a)
 	read, written := x.copyBody(a, copyOf)
 	if read != nil {
 		x.cutShort(a)
@@ -34,7 +40,6 @@ func (x *exchange) respond(a *try) {
 	}
 	x.writeTrailer(&a.payload)
 	x.gateway.copies.keep(copyOf)
-	whole = true
 }
 
 func (x *exchange) writeTrailer(p *payload) {

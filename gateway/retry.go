@@ -30,9 +30,16 @@ func (x *exchange) run() {
 		x.complain(http.StatusServiceUnavailable, "crowded", "%s: no replica is admitted, and %d requests wait already", x.service.name, maxCrowd)
 		return
 	}
-	if !x.service.lineup.Load().trusted && x.degrade() {
+	if !x.service.lineup.Load().trusted {
 		x.tally.waiting.Add(-1)
-		return // nobody is believed to answer: their checks say when that changes, at no user's cost
+		if x.degrade() {
+			return // nobody is believed to answer: their checks say when that changes, at no user's cost
+		}
+		if x.message.attempt > 0 && !x.mayAskInstead() {
+			x.complain(http.StatusBadGateway, "no-replica", "%s: no replica is admitted, and %s, which did not answer well in its place, may have carried the request out", x.service.name, x.entry.Fallback.Service)
+			return
+		}
+		x.tally.waiting.Add(1)
 	}
 	answer, failed := x.answer()
 	x.tally.waiting.Add(-1)

@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"cmp"
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -137,7 +138,7 @@ func withDefaults(check holdfast.Healthcheck) holdfast.Healthcheck {
 	return check
 }
 
-// A tally counts what the callers of one listener saw.
+// A tally counts what the callers of one route saw.
 type tally struct {
 	requests atomic.Uint64
 	failed   atomic.Uint64
@@ -151,9 +152,11 @@ type tally struct {
 	first    spread
 }
 
-func (t *tally) state(name holdfast.ListenerName) holdfast.RouteState {
+func (t *tally) state(of tallied) holdfast.RouteState {
 	return holdfast.RouteState{
-		Listener:        name,
+		Listener:        of.listener,
+		Host:            of.host,
+		Path:            of.path,
 		Requests:        t.requests.Load(),
 		Failed:          t.failed.Load(),
 		Retried:         t.retried.Load(),
@@ -166,12 +169,55 @@ func (t *tally) state(name holdfast.ListenerName) holdfast.RouteState {
 	}
 }
 
-// tally finds the counters of a listener. The caller holds mu.
-func (g *Gateway) tally(name holdfast.ListenerName) *tally {
-	t := g.tallies[name]
+// Tallied is whose counters they are: a route's, or, with neither host nor path,
+// also those of what meets no route of a listener.
+type tallied struct {
+	listener   holdfast.ListenerName
+	host, path string
+}
+
+func talliedOf(e holdfast.RouteEntry) tallied {
+	return tallied{listener: e.Listener, host: e.Host, path: e.Path}
+}
+
+// tally finds the counters of a route. The caller holds mu.
+func (g *Gateway) tally(e holdfast.RouteEntry) *tally {
+	t := g.tallies[talliedOf(e)]
 	if t == nil {
 		t = &tally{}
-		g.tallies[name] = t
+		g.tallies[talliedOf(e)] = t
 	}
 	return t
+}
+
+// forget drops the counters of routes that are in no table any more, so that a
+// gateway whose file changes for years holds no more of them than its table has.
+// Those of a listener stay: its door counts there. The caller holds mu.
+func (g *Gateway) forget(table holdfast.RoutingTable) {
+	named := make(map[tallied]bool, len(table.Routes))
+	for _, entry := range table.Routes {
+		named[talliedOf(entry)] = true
+	}
+	for of := range g.tallies {
+		if !named[of] && (of.host != "" || of.path != "") {
+			delete(g.tallies, of)
+		}
+	}
+}
+
+// routeStates are the counters of all routes in the order of the table, and
+// those of what met none. The caller holds mu.
+func (g *Gateway) routeStates() []holdfast.RouteState {
+	var states []holdfast.RouteState
+	for _, entry := range g.held.table.Routes {
+		states = append(states, g.tally(entry).state(talliedOf(entry)))
+	}
+	for name := range g.doors {
+		of := tallied{listener: name}
+		listed := slices.ContainsFunc(states, func(s holdfast.RouteState) bool { return s.Listener == name && s.Host == "" && s.Path == "" })
+		if t := g.tallies[of]; t != nil && t.requests.Load() > 0 && !listed {
+			states = append(states, t.state(of))
+		}
+	}
+	return states
 }

@@ -27,6 +27,7 @@ type exchange struct {
 	w       http.ResponseWriter
 	r       *http.Request
 	service *service
+	instead *service // that is asked when no replica answers; nil for none
 	entry   holdfast.RouteEntry
 	message message
 	body    body

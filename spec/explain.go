@@ -44,6 +44,8 @@ func Explain(system *holdfast.System) []Inference {
 		e.surroundings(service)
 		e.modes(service)
 	}
+	e.path = ""
+	e.explainGateway(system.Gateway)
 	e.own(system)
 	return e.all
 }
@@ -222,6 +224,9 @@ func (e *explanation) surroundings(s holdfast.Service) {
 		if f := dependency.Fallback; f != nil {
 			e.say("depends_on."+string(dependency.On)+".fallback", fallbackText(f), "answered when no replica of %s does, or none within four fifths of the timeout; marked Holdfast-Degraded", dependency.On)
 		}
+		if dependency.Priority == "" {
+			e.say("depends_on."+string(dependency.On)+".priority", string(holdfast.Normal), "%s; a request that is made for one of less priority has that", unless)
+		}
 		e.repetition(dependency)
 		if on := e.services[dependency.On]; s.Command != "" && on.Manage != holdfast.Observe {
 			e.say("environment", fmt.Sprintf("$%s_URL $%s_HOST $%s_PORT", stem, stem, stem), "`depends_on`: an address of the gateway for %s", dependency.On)
@@ -260,6 +265,9 @@ func fallbackText(f *holdfast.Fallback) string {
 	}
 	if f.File != "" {
 		ways = append(ways, f.File)
+	}
+	if f.Service != "" {
+		ways = append(ways, "what "+string(f.Service)+" answers, asked once within what is left of the timeout")
 	}
 	return strings.Join(ways, ", else ")
 }

@@ -152,18 +152,11 @@ func (a account) routes(heading string, of func(holdfast.RouteState) bool) {
 				fmt.Fprintf(a.out, "\n%s\n", heading)
 				first = false
 			}
-			a.line("  ", routeName(r)+whose(r))
+			a.line("  ", r.Name()+whose(r))
 			a.line("    so far    ", cameOf(r))
 			a.line("    in force  ", inForce(r))
 		}
 	}
-}
-
-func routeName(r holdfast.RouteState) string {
-	if r.Host+r.Path == "" {
-		return string(r.Listener)
-	}
-	return strings.TrimSpace(string(r.Listener) + " " + r.Host + r.Path)
 }
 
 func whose(r holdfast.RouteState) string {

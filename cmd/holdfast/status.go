@@ -79,8 +79,11 @@ func printStatus(out io.Writer, status api.Status) {
 		fmt.Fprintln(out, line)
 	}
 	for _, listener := range status.Listeners {
-		if !strings.Contains(string(listener.Name), "/") {
-			fmt.Fprintf(out, "serving  %s at http://%s\n", listener.Name, listener.Address)
+		switch {
+		case listener.Name == holdfast.MetricsListener:
+			fmt.Fprintf(out, "metrics  http://%s/metrics\n", listener.Address)
+		case !strings.Contains(string(listener.Name), "/"):
+			fmt.Fprintf(out, "serving  %s at %s%s\n", listener.Name, schemeOf(status.Secured, listener.Name), listener.Address)
 		}
 	}
 	fmt.Fprintf(out, "control  %s\n", controlText(status))
@@ -88,6 +91,13 @@ func printStatus(out io.Writer, status api.Status) {
 		fmt.Fprintf(out, "journal  NOT RECORDING: %s; what is decided is acted upon all the same (%s unrecorded so far)\n  next: make room on the disk of the state directory; recording goes on by itself\n",
 			status.Journal.Trouble, diagnostic.Count(int(status.Journal.Unrecorded), "frame"))
 	}
+}
+
+func schemeOf(secured []holdfast.ListenerName, name holdfast.ListenerName) string {
+	if slices.Contains(secured, name) {
+		return "https://"
+	}
+	return "http://"
 }
 
 // personText is what the person that a failure calls for can look at and do.
