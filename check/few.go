@@ -40,9 +40,13 @@ func (c *judging) owedBy(s holdfast.Service) (whole *holdfast.Promise, routes []
 	for _, p := range c.system.Owed() {
 		switch {
 		case p.Service != "" && p.Service != s.Name:
-		case p.Journey != "":
+		case p.Journey != "", p.Route == "" && len(s.Ports) == 0: // the gateway's routes may lead to some paths only
 			for _, w := range c.risks.Ways(p) {
-				if w.Service == s.Name {
+				switch {
+				case w.Service != s.Name:
+				case w.Route == "" && whole == nil:
+					whole = &p
+				case w.Route != "":
 					routes = append(routes, w.Route)
 				}
 			}

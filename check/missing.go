@@ -60,9 +60,11 @@ func missingCertificate() rule {
 		Meaning: diagnostic.Meaning{Code: "HF2210", Severity: diagnostic.Warning, Title: "a certificate or its key cannot be read"},
 		find: func(c *judging) []Finding {
 			var all []Finding
+			said := map[string]bool{} // one file may hold both, and several keys may be one
 			for _, one := range c.system.Gateway.TLS {
 				for _, path := range []string{one.Chain, one.Key} {
-					if why := c.facts.Missing[path]; why != "" {
+					if why := c.facts.Missing[path]; why != "" && !said[path] {
+						said[path] = true
 						all = append(all, Finding{
 							Of: path, At: Path{"gateway", "tls"}, Label: why,
 							Message: diagnostic.Tick(path) + " cannot be read",

@@ -96,8 +96,11 @@ func (a account) replica(r view.ReplicaStatus) {
 // standing is a gateway's verdict with its evidence.
 func (a account) standing(by holdfast.GatewayName, e holdfast.EndpointState) string {
 	word := "OUT"
-	if e.Admitted {
+	switch {
+	case e.Admitted:
 		word = "in"
+	case e.Sign == "":
+		word = "not in yet," // nothing was held against it: it is starting
 	}
 	if len(a.status.Gateways) > 1 {
 		word += " by " + string(by)
