@@ -28,9 +28,10 @@ func told() api.Status {
 	return api.Status{
 		View: view.Status{
 			Services: []view.ServiceStatus{
-				{Name: "catalog", Owner: "shop", Admitted: 2, Declared: 4, Minimum: 1, Replicas: []view.ReplicaStatus{
+				{Name: "catalog", Owner: "shop", Admitted: 2, Declared: 5, Minimum: 1, Replicas: []view.ReplicaStatus{
 					{ID: id(1), State: view.Admitted}, {ID: id(2), State: view.Running}, {ID: id(3), State: view.Admitted},
 					{ID: id(4), State: view.Exited, Since: event.At{Wall: noon.Add(-time.Minute)}, Reason: "exited with status 1"},
+					{ID: id(5), State: view.Running},
 				}},
 				{Name: "storefront", Replicas: []view.ReplicaStatus{{ID: holdfast.ReplicaID{Service: "storefront", Ordinal: 1}}}},
 			},
@@ -43,7 +44,7 @@ func told() api.Status {
 			Endpoints: []holdfast.EndpointState{
 				{ID: id(1), Admitted: true, Since: 100 * second, Reason: "answered 200 in 1.2ms", InFlight: 3, Share: 0.996, Typical: 12 * time.Millisecond, ErrorShare: 0.004, Tries: 12040, Failures: 3},
 				{ID: id(2), Since: 7080 * second, HeldUntil: 7218 * second, Sign: holdfast.SignErrors, Reason: "5 of its last 5 requests failed, while 2 of 300 of the others' did", Tries: 40, Failures: 12, ErrorShare: 0.3},
-				{ID: id(4), Since: 7199 * second, Reason: "GET /health: connection refused"},
+				{ID: id(5), Since: 7199 * second, Reason: "GET /health: connection refused"},
 				{ID: id(3), Admitted: true, Kept: true, Since: 7080 * second, Sign: holdfast.SignMissed, Reason: "GET /health: no answer in 300ms", Tries: 1, Failures: 1, ErrorShare: 1},
 			},
 			Routes: []holdfast.RouteState{
