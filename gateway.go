@@ -160,11 +160,13 @@ type EndpointState struct {
 	Reason     string        `json:"reason"`               // the evidence, as a person reads it
 	HeldUntil  int64         `json:"held_until,omitempty"` // CLOCK_BOOTTIME, nanoseconds; it is not admitted before, however good it looks
 	InFlight   int           `json:"in_flight"`
+	Share      float64       `json:"share"`             // of the service's recent tries, those that it was given
 	Tries      uint64        `json:"tries"`             // requests sent to it
 	Failures   uint64        `json:"failures"`          // of those, not answered, or with a status of 500 or more
 	ErrorShare float64       `json:"error_share"`       // of its recent requests
 	Typical    time.Duration `json:"typical,omitempty"` // median time to the first byte of its recent requests
 	Check      time.Duration `json:"check"`             // how long the last health check took
+	Before     Tried         `json:"before,omitzero"`   // by incarnations before it that this gateway knew
 }
 
 // A ServiceState is how much of a service's capacity is taken, as a gateway sees
@@ -180,11 +182,22 @@ type ServiceState struct {
 	Overloaded int64 `json:"overloaded,omitempty"`
 }
 
-// A RouteState counts what callers of one listener saw, of one of its routes.
+// A Tried is what replicas were asked, and how often in vain.
+type Tried struct {
+	Tries    uint64 `json:"tries"`
+	Failures uint64 `json:"failures"`
+}
+
+// A RouteState counts what callers of one listener saw, of one of its routes. Of
+// what met no route, Service is empty.
 type RouteState struct {
 	Listener ListenerName `json:"listener"`
 	Host     string       `json:"host,omitempty"`
 	Path     string       `json:"path,omitempty"`
+	Service  ServiceName  `json:"service,omitempty"`
+	Caller   ServiceName  `json:"caller,omitempty"` // empty on published ports
+	Protocol Protocol     `json:"protocol,omitempty"`
+	InForce  Treatment    `json:"in_force"`
 	Requests uint64       `json:"requests"`
 	Failed   uint64       `json:"failed"`  // status 500 or more, or no whole answer
 	Retried  uint64       `json:"retried"` // answered by a second try
@@ -198,6 +211,9 @@ type RouteState struct {
 	Parked uint64              `json:"parked,omitempty"` // waited for a replica
 	Stale  uint64              `json:"stale,omitempty"`  // of the degraded, those answered with a copy
 	Broken uint64              `json:"broken,omitempty"` // not sent, because all that were before had failed
+
+	Answers   [StatusClasses]uint64 `json:"answers"` // by the first digit of their status; in place 0 what got no answer
+	FirstByte Histogram             `json:"first_byte"`
 }
 
 // Name is the route's, as in RouteEntry.

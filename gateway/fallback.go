@@ -44,8 +44,8 @@ func (x *exchange) degrade() bool {
 		return false
 	}
 	if c := x.staleCopy(f); c != nil {
-		x.answerStale(c)
 		x.tally.stale.Add(1)
+		x.answerStale(c)
 	} else if body, kind := x.standIn(f); body != nil {
 		x.w.Header().Set("Content-Type", kind)
 		x.answerDegraded("fallback", body)
@@ -68,7 +68,7 @@ func (x *exchange) standIn(f *holdfast.Fallback) (body []byte, kind string) {
 	case f.File != "":
 		body, err := readFallback(f.File)
 		if err != nil {
-			x.gateway.log.say("%s: its fallback cannot be answered: %v", x.entry.Listener, err)
+			x.gateway.log.say("%s: its fallback cannot be answered: %v (request %s)", x.entry.Listener, err, x.marks.request)
 			return nil, ""
 		}
 		return body, cmp.Or(mime.TypeByExtension(filepath.Ext(f.File)), "application/octet-stream")
@@ -117,6 +117,8 @@ func (x *exchange) answerDegraded(how string, body []byte) {
 	h := x.w.Header()
 	h.Set(degraded, how)
 	h.Set("Content-Length", strconv.Itoa(len(body)))
+	h.Set(requestIDField, x.marks.request)
+	x.answers(http.StatusOK)
 	x.w.WriteHeader(http.StatusOK)
 	x.w.Write(body)
 }

@@ -85,8 +85,12 @@ func (g *Gateway) newDoor(socket Socket) *door {
 		tally:    g.tally(holdfast.RouteEntry{Listener: socket.Listener.Name}),
 		room:     make(chan struct{}, g.places),
 	}
+	handler := http.Handler(d)
+	if d.listener.Name == holdfast.MetricsListener {
+		handler = g.metrics()
+	}
 	d.server = &http.Server{
-		Handler:                      d,
+		Handler:                      handler,
 		ReadHeaderTimeout:            headerTime,
 		IdleTimeout:                  idleTime,
 		MaxHeaderBytes:               maxHeaderBytes,
@@ -170,7 +174,7 @@ func (d *door) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Connection", "close") // over HTTP/2 this is GOAWAY
 	}
 	to, missed := g.match(d.listener.Name, r)
-	x := &exchange{gateway: g, tally: d.tally, w: w, r: r}
+	x := &exchange{gateway: g, tally: d.tally, w: w, r: r, account: newAccount(r)}
 	if to != nil {
 		x.tally = to.tally
 	}

@@ -36,13 +36,16 @@ type Options struct {
 	// Log takes what a person should see, at most 50 lines a second; nil is
 	// nowhere. It is written to while verdicts wait: a file, not a pipe that may
 	// stall.
-	Log io.Writer
+	Log     io.Writer
+	Version string // told to who asks for metrics
 }
 
 // A Gateway carries the traffic of one system. Its methods may be called
 // concurrently.
 type Gateway struct {
 	name   holdfast.GatewayName
+	build  string
+	began  time.Time
 	dir    string
 	log    *logbook
 	limit  int64 // maxInFlight
@@ -83,6 +86,8 @@ func New(o Options) (*Gateway, error) {
 	}
 	g := &Gateway{
 		name:      o.Name,
+		build:     o.Version,
+		began:     time.Now(),
 		dir:       o.Dir,
 		log:       newLogbook(o.Log),
 		limit:     maxInFlight,
@@ -215,12 +220,15 @@ func (g *Gateway) State(context.Context) (holdfast.GatewayState, error) {
 	state.Unsaved = g.held.unsaved
 	state.Patience = g.health.Factor()
 	for _, routed := range g.held.table.Services {
+		first := len(state.Endpoints)
 		for _, e := range g.services[routed.Name].endpoints {
 			state.Endpoints = append(state.Endpoints, e.state())
 		}
 		state.Services = append(state.Services, g.services[routed.Name].load())
+		apportion(state.Endpoints[first:], g.services[routed.Name].endpoints)
 	}
 	state.Routes = g.routeStates()
+	g.enforce(state.Routes)
 	return state, nil
 }
 
@@ -240,6 +248,7 @@ func (e *endpoint) state() holdfast.EndpointState {
 		ErrorShare: e.rate.Seen(),
 		Typical:    recent.Answered.Median(),
 		Check:      e.took,
+		Before:     e.earlier,
 	}
 	if e.held > now() {
 		state.HeldUntil = int64(e.held)

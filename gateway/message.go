@@ -56,7 +56,7 @@ func newMessage(r *http.Request, entry holdfast.RouteEntry) message {
 		m.upgrade = r.Header.Get("Upgrade")
 	}
 	m.expects = m.length != 0 && strings.EqualFold(r.Header.Get("Expect"), "100-continue")
-	m.fields = make([]field, 0, len(r.Header)+4)
+	m.fields = make([]field, 0, len(r.Header)+6)
 	for name, values := range r.Header {
 		if hopByHop(name) || forwarded(name) || name == "Forwarded" && entry.Caller == "" || name == "Content-Length" || name == "Expect" || listed(connection, name) {
 			continue
@@ -113,13 +113,18 @@ func (m *message) idempotent() bool {
 	return false
 }
 
-// forwarded says whether a field is one of those that forward writes. Programs
-// that know header fields as variables cannot tell X_Forwarded_For from it.
+// forwarded says whether a field is one of those that forward and mark write.
+// Programs that know header fields as variables cannot tell X_Forwarded_For from
+// X-Forwarded-For.
 func forwarded(name string) bool {
 	if strings.Contains(name, "_") {
 		name = textproto.CanonicalMIMEHeaderKey(strings.ReplaceAll(name, "_", "-"))
 	}
-	return name == priorityField || name == timeoutField || name == "X-Forwarded-For" || name == "X-Forwarded-Proto" || name == "X-Forwarded-Host"
+	switch name {
+	case priorityField, timeoutField, "X-Forwarded-For", "X-Forwarded-Proto", "X-Forwarded-Host", requestIDField, traceParentField, traceStateField:
+		return true
+	}
+	return false
 }
 
 // mayTrail says whether a field may come after a body. What frames a message,

@@ -83,6 +83,7 @@ func (x *exchange) writeHead(a *try) {
 		h.Del("Content-Length") // it has none, whatever the replica says
 	}
 	x.body.pacer.answered.Store(true)
+	x.answers(a.head.status)
 	x.w.WriteHeader(a.head.status)
 }
 

@@ -274,6 +274,11 @@ func (x *exchange) complain(status int, code, format string, args ...any) {
 	}
 	x.failed = status >= 500
 	x.closeUnread()
+	x.w.Header().Set(requestIDField, x.marks.request)
+	if x.failed {
+		x.gateway.log.mention("answered %d (%s) to request %s: "+format, append([]any{status, code, x.marks.request}, args...)...)
+	}
+	x.answers(status)
 	complain(x.w, status, code, format, args...)
 }
 

@@ -62,10 +62,11 @@ type endpoint struct {
 	waits      waits
 	asked      waits // health checks that are connected and wait for a byte
 	reputation reputation
-	heldUp     atomic.Int64  // exchanges with it that wait on our client: for the next piece of a body, or for room to write one
-	heard      atomic.Int64  // CLOCK_BOOTTIME of the last byte that came from it, nanoseconds
-	retired    chan struct{} // closed when no table names it any more
-	nudged     chan struct{} // asks for a check now; holds one
+	earlier    holdfast.Tried // by incarnations before it
+	heldUp     atomic.Int64   // exchanges with it that wait on our client: for the next piece of a body, or for room to write one
+	heard      atomic.Int64   // CLOCK_BOOTTIME of the last byte that came from it, nanoseconds
+	retired    chan struct{}  // closed when no table names it any more
+	nudged     chan struct{}  // asks for a check now; holds one
 
 	lessons    lessons
 	admittedAt atomic.Int64 // CLOCK_BOOTTIME of the last admission, nanoseconds
@@ -157,6 +158,8 @@ type tally struct {
 	broken   atomic.Uint64
 	breaker  breaker
 	waiting  atomic.Int64 // requests that have no answer yet
+	answers  [holdfast.StatusClasses]atomic.Uint64
+	first    spread
 }
 
 func (t *tally) state(of tallied) holdfast.RouteState {
@@ -184,6 +187,8 @@ func (t *tally) state(of tallied) holdfast.RouteState {
 		Hedged:          t.hedged.Load(),
 		Degraded:        t.degraded.Load(),
 		RefusedByBudget: t.unpaid.Load(),
+		Answers:         t.answered(),
+		FirstByte:       t.first.state(),
 	}
 }
 

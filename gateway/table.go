@@ -158,6 +158,7 @@ func (g *Gateway) reshape(s *service, routed holdfast.RoutedService) {
 			continue
 		}
 		e := newEndpoint(s, wanted)
+		e.earlier = triedBefore(old, wanted.ID)
 		s.endpoints = append(s.endpoints, e)
 		g.startWatch(s, e)
 	}

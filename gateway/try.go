@@ -46,14 +46,15 @@ type exchange struct {
 	moves     int         // those, and what was given up at an ejection
 	retries   int         // second tries of what was sent
 	renewals  int         // tries on a fresh connection because a used one had died
-	failed    bool        // the client got no good answer
 	hijacked  bool        // the client's connection was taken from net/http
+	account
 }
 
 // prepare takes the request over.
 func (x *exchange) prepare() {
 	x.message = newMessage(x.r, x.entry)
 	x.message.rank = x.rank
+	x.message.mark(x.marks)
 	control := http.NewResponseController(x.w)
 	if x.message.length != 0 {
 		x.body.source = x.r.Body
@@ -74,6 +75,7 @@ func (x *exchange) count() {
 	if x.failed {
 		x.tally.failed.Add(1)
 	}
+	x.tally.answers[classOf(x.status)].Add(1)
 }
 
 // A try is a request on its way to one replica. With a head it is an answer, and

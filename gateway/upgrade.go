@@ -19,6 +19,7 @@ func (x *exchange) upgrade(a *try) {
 	}
 	x.hijacked = true
 	client = unwrapped(client)
+	x.answers(http.StatusSwitchingProtocols)
 	defer client.Close()
 	client.SetDeadline(time.Time{})
 	a.conn.SetDeadline(time.Time{})

@@ -104,7 +104,7 @@ const again = 100 * time.Millisecond
 const beat = 500 * time.Millisecond
 
 func runGateway(ctx context.Context, state stateDir) error {
-	g, err := gateway.New(gateway.Options{Name: "gateway-1", Dir: state.path("gateway"), Log: os.Stderr})
+	g, err := gateway.New(gateway.Options{Name: "gateway-1", Dir: state.path("gateway"), Log: os.Stderr, Version: version})
 	if err != nil {
 		return err
 	}
