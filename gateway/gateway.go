@@ -58,6 +58,7 @@ type Gateway struct {
 
 	stragglers stragglers
 
+	securing sync.Mutex // one reader of certificates at a time
 	applying sync.Mutex // one Apply at a time, its disk write included
 
 	mu        sync.Mutex // guards what follows, and every verdict
@@ -125,6 +126,7 @@ func (g *Gateway) begin(w *work) {
 	defer g.mu.Unlock()
 	g.work = w
 	w.group.Go(func() { g.pulse(w.ctx) })
+	w.group.Go(func() { g.keepSecured(w.ctx) })
 	for _, s := range g.services {
 		for _, e := range s.endpoints {
 			g.startWatch(s, e)

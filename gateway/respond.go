@@ -68,7 +68,7 @@ func (x *exchange) writeHead(a *try) {
 	if _, typed := h["Content-Type"]; !typed {
 		h["Content-Type"] = nil // or net/http would guess one
 	}
-	if x.body.source != nil && !x.body.ended.Load() {
+	if x.body.source != nil && !x.body.ended.Load() && single(x.r) {
 		// The answer came before the request's end. Without this net/http would
 		// swallow the rest of the body itself.
 		http.NewResponseController(x.w).EnableFullDuplex()

@@ -236,7 +236,7 @@ func (x *exchange) complain(status int, code, format string, args ...any) {
 // closeUnread ends the client's connection after an answer that came before the
 // request's end: what is left of it cannot be told from a next one.
 func (x *exchange) closeUnread() {
-	if x.body.source != nil && !x.body.ended.Load() {
+	if x.body.source != nil && !x.body.ended.Load() && single(x.r) {
 		x.w.Header().Set("Connection", "close")
 	}
 }

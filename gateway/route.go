@@ -9,8 +9,9 @@ import (
 // A routing is the table as requests read it. It is never changed, only
 // replaced.
 type routing struct {
-	system holdfast.SystemName
-	routes map[holdfast.ListenerName]*route
+	system  holdfast.SystemName
+	routes  map[holdfast.ListenerName]*route
+	secured map[holdfast.ListenerName]*secured // those that speak TLS
 }
 
 // A route is what a listener's requests are for.

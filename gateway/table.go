@@ -118,7 +118,7 @@ func (g *Gateway) adopt(table holdfast.RoutingTable) {
 		}
 	}
 	g.services = services
-	next := &routing{system: table.System, routes: make(map[holdfast.ListenerName]*route, len(table.Routes))}
+	next := &routing{system: table.System, routes: make(map[holdfast.ListenerName]*route, len(table.Routes)), secured: g.secure(table)}
 	for _, entry := range table.Routes {
 		s := services[entry.Service]
 		next.routes[entry.Listener] = &route{entry: entry, service: s, protocol: s.protocol}
