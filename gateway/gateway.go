@@ -12,6 +12,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"net/http"
 	"os"
 	"sync"
 	"sync/atomic"
@@ -57,6 +58,7 @@ type Gateway struct {
 	copies  copies
 
 	stragglers stragglers
+	back       *http.Transport // dials trunks; keeps none
 
 	securing sync.Mutex // one reader of certificates at a time
 	applying sync.Mutex // one Apply at a time, its disk write included
@@ -87,6 +89,7 @@ func New(o Options) (*Gateway, error) {
 		places:    places(),
 		flights:   newFlights(),
 		alarms:    make(chan struct{}, 1),
+		back:      newBack(),
 		services:  map[holdfast.ServiceName]*service{},
 		exited:    map[holdfast.ReplicaName]holdfast.Incarnation{},
 		followers: map[*follower]struct{}{},

@@ -18,7 +18,7 @@ func (x *exchange) respond(a *try) {
 	if a.number > 1 {
 		x.tally.retried.Add(1)
 	}
-	x.failed = a.head.status >= 500
+	x.failed = a.bad()
 	if a.head.status == http.StatusSwitchingProtocols {
 		x.upgrade(a)
 		return
@@ -28,10 +28,12 @@ func (x *exchange) respond(a *try) {
 	read, written := x.copyBody(a, copyOf)
 	if read != nil {
 		x.cutShort(a)
+		return
 	}
 	if written != nil {
 		panic(http.ErrAbortHandler)
 	}
+	x.settleRPC(a)
 	x.writeTrailer(&a.payload)
 	x.gateway.copies.keep(copyOf)
 	whole = true
@@ -52,12 +54,11 @@ func (x *exchange) writeTrailer(p *payload) {
 // cutShort ends an answer that its replica did not finish.
 func (x *exchange) cutShort(a *try) {
 	if x.r.Context().Err() == nil {
-		x.failed = true
-		a.endpoint.failures.Add(1)
-		// Its head was told as a good outcome already, which halves the weight of
-		// this one. A stream's end is too far off to wait for with it.
-		a.endpoint.note(outcome{failed: true})
-		a.endpoint.nudge()
+		x.regret(a)
+		if isRPC(x.r) {
+			x.breakOff(a)
+			return
+		}
 	}
 	panic(http.ErrAbortHandler)
 }
@@ -170,6 +171,6 @@ func (x *exchange) release(a *try, clean bool) {
 }
 
 func (a *try) reusable() bool {
-	return a.head.minor == 1 && a.payload.framing != byClose &&
+	return a.conn.stream == nil && a.head.minor == 1 && a.payload.framing != byClose &&
 		a.conn.in.Buffered() == 0 && !a.head.lists("Connection", "close")
 }

@@ -230,6 +230,10 @@ func (x *exchange) complain(status int, code, format string, args ...any) {
 	}
 	x.failed = status >= 500
 	x.closeUnread()
+	if isRPC(x.r) {
+		complainRPC(x.w, status, code, format, args...)
+		return
+	}
 	complain(x.w, status, code, format, args...)
 }
 

@@ -28,7 +28,7 @@ func (g *Gateway) route(name holdfast.ListenerName) *route {
 
 // serve takes a request down the line.
 func (x *exchange) serve(r *route, listener holdfast.ListenerName) {
-	if r == nil || r.protocol != holdfast.HTTP {
+	if r == nil || r.protocol == holdfast.TCP {
 		x.complain(http.StatusServiceUnavailable, "no-route", "%s: the routing table has no route for this listener", listener)
 		return
 	}

@@ -199,7 +199,7 @@ func validate(table holdfast.RoutingTable) error {
 
 func validateService(s holdfast.RoutedService) []error {
 	var wrong []error
-	if s.Protocol != holdfast.HTTP && s.Protocol != holdfast.TCP {
+	if !slices.Contains(holdfast.Protocols(), s.Protocol) {
 		wrong = append(wrong, fmt.Errorf("service %s: protocol %q", s.Name, s.Protocol))
 	}
 	ids := map[holdfast.ReplicaID]bool{}
