@@ -22,6 +22,9 @@ const (
 	GRPC Protocol = "grpc"
 )
 
+// Requests says whether the gateway sees requests, and not only bytes.
+func (p Protocol) Requests() bool { return p != TCP }
+
 // Protocols are all of them.
 func Protocols() []Protocol { return []Protocol{HTTP, H2C, GRPC, TCP} }
 
