@@ -81,6 +81,9 @@ func (r *rig) call(t *testing.T, message string) (said, status, text string, hea
 		t.Errorf("%d, %v", response.StatusCode, err)
 	}
 	from := response.Header
+	if from.Get("Grpc-Status") != "" && response.ContentLength != 0 {
+		t.Error("the status came with the head, and the call went on")
+	}
 	if from.Get("Grpc-Status") == "" {
 		from = response.Trailer
 	}

@@ -121,6 +121,8 @@ func framingOf(method string, answer *http.Response) framing {
 	switch {
 	case method == http.MethodHead, answer.StatusCode == http.StatusNoContent, answer.StatusCode == http.StatusNotModified:
 		return noBody
+	case answer.ContentLength == 0 && answer.Header.Get("Grpc-Status") != "":
+		return byLength // a call that ended with its head, as it has to end for its client, too
 	case answer.ContentLength >= 0 && len(answer.Trailer) == 0 && !strings.HasPrefix(answer.Header.Get("Content-Type"), rpcType):
 		return byLength
 	default:
