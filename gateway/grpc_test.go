@@ -210,4 +210,3 @@ func newFramed(t *testing.T, answer func(*http2.Framer, http2.Frame) bool) strin
 	}()
 	return l.Addr().String()
 }
-
