@@ -112,7 +112,7 @@ func (c *judging) without(s holdfast.Service, breaks []holdfast.Promise) string 
 		return ""
 	}
 	ways := "`required: false`"
-	if s.Protocol == holdfast.HTTP && s.Manage != holdfast.Observe { // or nothing could be answered in its place
+	if (s.Protocol == holdfast.HTTP || s.Protocol == holdfast.H2C) && s.Manage != holdfast.Observe { // or nothing could be answered in its place
 		ways = "`fallback`, " + ways
 	}
 	if slices.ContainsFunc(breaks, func(p holdfast.Promise) bool { return p.Route != "" || p.Journey != "" }) && !c.narrowed(s.Name, callers) {

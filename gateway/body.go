@@ -66,7 +66,7 @@ func (b *body) start(x *exchange, c *conn, out func()) {
 }
 
 func (b *body) send(x *exchange, c *conn, out func()) {
-	to := framed{out: c.out, chunked: x.message.length < 0}
+	to := framed{out: c.out, chunked: x.message.length < 0 && c.stream == nil, stream: c.stream}
 	if _, err := to.Write(b.kept); err != nil {
 		return // the answer, or its absence, will tell
 	}

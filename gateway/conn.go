@@ -39,6 +39,7 @@ const (
 // body may be written by another goroutine than the one that reads the answer.
 type conn struct {
 	net.Conn
+	stream    *stream // of a trunk, that it is the dress of; nil for a connection that is one
 	raw       syscall.RawConn
 	in        *bufio.Reader
 	out       *bufio.Writer
@@ -115,7 +116,9 @@ func (t counted) Read(p []byte) (int, error) {
 
 func (t counted) Write(p []byte) (int, error) {
 	n, err := t.c.Conn.Write(p)
-	t.c.written.Add(int64(n))
+	if t.c.stream == nil { // which knows by itself what was sent
+		t.c.written.Add(int64(n))
+	}
 	return n, err
 }
 

@@ -40,7 +40,7 @@ func (x *exchange) covered() bool {
 // said what to make of it, and the mark tells it from an answer.
 func (x *exchange) degrade() bool {
 	f := x.entry.Fallback
-	if f == nil {
+	if f == nil || isRPC(x.r) { // a call has no use for a body that is none of its messages
 		return false
 	}
 	if c := x.staleCopy(f); c != nil {

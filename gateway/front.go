@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"context"
+	"crypto/tls"
 	"log"
 	"net"
 	"net/http"
@@ -95,6 +96,8 @@ func (g *Gateway) newDoor(socket Socket) *door {
 		IdleTimeout:                  idleTime,
 		MaxHeaderBytes:               maxHeaderBytes,
 		ConnState:                    d.watch,
+		Protocols:                    protocols(),
+		HTTP2:                        frontHTTP2(),
 		DisableGeneralOptionsHandler: true, // "OPTIONS *" is for the replica to answer
 		ErrorLog:                     log.New(g.log, "gateway: "+string(d.listener.Name)+": ", 0),
 	}
@@ -144,7 +147,7 @@ func (d *door) Accept() (net.Conn, error) {
 		}
 		r := d.gateway.route(d.listener.Name)
 		if r == nil || r.protocol != holdfast.TCP {
-			return newSieve(c, &d.gateway.bounds.heads), nil
+			return d.disguise(newSieve(c, &d.gateway.bounds.heads)), nil
 		}
 		if !d.gateway.flights.enter() {
 			c.Close()
@@ -159,6 +162,15 @@ func (d *door) Accept() (net.Conn, error) {
 			d.carry(r, c)
 		}()
 	}
+}
+
+// disguise speaks TLS on a connection where the table says so. The handshake is
+// net/http's to wait for.
+func (d *door) disguise(c net.Conn) net.Conn {
+	if s := d.gateway.routing.Load().secured[d.listener.Name]; s != nil {
+		return tls.Server(c, s.tls)
+	}
+	return c
 }
 
 // ServeHTTP answers one request.

@@ -12,6 +12,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"net/http"
 	"os"
 	"sync"
 	"sync/atomic"
@@ -62,8 +63,10 @@ type Gateway struct {
 
 	stragglers stragglers
 	departure  departure
-	noted      chan struct{} // asks for the memory to be written; holds one
+	noted      chan struct{}   // asks for the memory to be written; holds one
+	back       *http.Transport // dials trunks; keeps none
 
+	securing sync.Mutex // one reader of certificates at a time
 	applying sync.Mutex // one Apply at a time, its disk write included
 
 	mu        sync.Mutex // guards what follows, and every verdict
@@ -96,6 +99,7 @@ func New(o Options) (*Gateway, error) {
 		alarms:    make(chan struct{}, 1),
 		departure: departure{begun: make(chan struct{})},
 		noted:     make(chan struct{}, 1),
+		back:      newBack(),
 		services:  map[holdfast.ServiceName]*service{},
 		exited:    map[holdfast.ReplicaName]holdfast.Incarnation{},
 		followers: map[*follower]struct{}{},
@@ -144,6 +148,7 @@ func (g *Gateway) begin(w *work) {
 	w.group.Go(func() { g.pulse(w.ctx) })
 	w.group.Go(func() { g.keepMemory(w.ctx) })
 	w.group.Go(func() { g.share(w.ctx) })
+	w.group.Go(func() { g.keepSecured(w.ctx) })
 	for _, s := range g.services {
 		for _, e := range s.endpoints {
 			g.startWatch(s, e)

@@ -71,6 +71,5 @@ func (x *exchange) answerInstead(a *try) {
 	whole := false
 	defer func() { x.close(a, whole) }()
 	x.w.Header().Set(degraded, "fallback "+string(x.service.name))
-	x.relay(a, nil)
-	whole = true
+	whole = x.relay(a, nil)
 }

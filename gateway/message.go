@@ -78,6 +78,9 @@ func (m *message) forward(r *http.Request, entry holdfast.RouteEntry) {
 		client = r.RemoteAddr
 	}
 	proto, host := "http", r.Host
+	if r.TLS != nil {
+		proto = "https"
+	}
 	if entry.Caller != "" {
 		if before := r.Header["X-Forwarded-For"]; len(before) > 0 {
 			client = strings.Join(before, ", ") + ", " + client

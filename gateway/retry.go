@@ -279,13 +279,17 @@ func (x *exchange) complain(status int, code, format string, args ...any) {
 		x.gateway.log.mention("answered %d (%s) to request %s: "+format, append([]any{status, code, x.marks.request}, args...)...)
 	}
 	x.answers(status)
+	if isRPC(x.r) {
+		complainRPC(x.w, status, code, format, args...)
+		return
+	}
 	complain(x.w, status, code, format, args...)
 }
 
 // closeUnread ends the client's connection after an answer that came before the
 // request's end: what is left of it cannot be told from a next one.
 func (x *exchange) closeUnread() {
-	if x.body.source != nil && !x.body.ended.Load() {
+	if x.body.source != nil && !x.body.ended.Load() && single(x.r) {
 		x.w.Header().Set("Connection", "close")
 	}
 }

@@ -12,8 +12,9 @@ import (
 // A routing is the table as requests read it. It is never changed, only
 // replaced.
 type routing struct {
-	system holdfast.SystemName
-	routes map[holdfast.ListenerName]*routes
+	system  holdfast.SystemName
+	routes  map[holdfast.ListenerName]*routes
+	secured map[holdfast.ListenerName]*secured // those that speak TLS
 }
 
 // Routes are those of one listener.
@@ -178,7 +179,7 @@ func (x *exchange) serve(r *route, missed *miss, listener holdfast.ListenerName)
 		x.complain(missed.status, missed.code, "%s: %s", listener, missed.text)
 		return
 	}
-	if r.protocol != holdfast.HTTP {
+	if r.protocol == holdfast.TCP {
 		x.complain(http.StatusServiceUnavailable, "no-route", "%s: what is behind this listener speaks no HTTP", listener)
 		return
 	}

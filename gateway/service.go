@@ -54,19 +54,20 @@ type lineup struct {
 // new endpoint: it inherits neither connections nor reputation.
 type endpoint struct {
 	holdfast.Endpoint
-	service    *service
-	pool       pool
-	inFlight   atomic.Int64
-	tries      atomic.Uint64
-	failures   atomic.Uint64
-	waits      waits
-	asked      waits // health checks that are connected and wait for a byte
-	reputation reputation
-	earlier    holdfast.Tried // by incarnations before it
-	heldUp     atomic.Int64   // exchanges with it that wait on our client: for the next piece of a body, or for room to write one
-	heard      atomic.Int64   // CLOCK_BOOTTIME of the last byte that came from it, nanoseconds
-	retired    chan struct{}  // closed when no table names it any more
-	nudged     chan struct{}  // asks for a check now; holds one
+	service     *service
+	multiplexed bool // it is spoken to over HTTP/2
+	pool        pool
+	inFlight    atomic.Int64
+	tries       atomic.Uint64
+	failures    atomic.Uint64
+	waits       waits
+	asked       waits // health checks that are connected and wait for a byte
+	reputation  reputation
+	earlier     holdfast.Tried // by incarnations before it
+	heldUp      atomic.Int64   // exchanges with it that wait on our client: for the next piece of a body, or for room to write one
+	heard       atomic.Int64   // CLOCK_BOOTTIME of the last byte that came from it, nanoseconds
+	retired     chan struct{}  // closed when no table names it any more
+	nudged      chan struct{}  // asks for a check now; holds one
 
 	lessons    lessons
 	admittedAt atomic.Int64 // CLOCK_BOOTTIME of the last admission, nanoseconds
@@ -101,12 +102,13 @@ type evidence struct {
 
 func newEndpoint(s *service, wanted holdfast.Endpoint) *endpoint {
 	return &endpoint{
-		Endpoint: wanted,
-		service:  s,
-		retired:  make(chan struct{}),
-		nudged:   make(chan struct{}, 1),
-		since:    now(),
-		reason:   "not checked yet",
+		Endpoint:    wanted,
+		service:     s,
+		multiplexed: s.protocol == holdfast.H2C || s.protocol == holdfast.GRPC,
+		retired:     make(chan struct{}),
+		nudged:      make(chan struct{}, 1),
+		since:       now(),
+		reason:      "not checked yet",
 	}
 }
 

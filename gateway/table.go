@@ -134,7 +134,7 @@ func (g *Gateway) newRouting(table holdfast.RoutingTable) *routing {
 		}
 		byListener[entry.Listener] = append(byListener[entry.Listener], r)
 	}
-	next := &routing{system: table.System, routes: make(map[holdfast.ListenerName]*routes, len(byListener))}
+	next := &routing{system: table.System, routes: make(map[holdfast.ListenerName]*routes, len(byListener)), secured: g.secure(table)}
 	for name, all := range byListener {
 		next.routes[name] = newRoutes(all)
 	}
@@ -243,7 +243,7 @@ func validateRoute(entry holdfast.RouteEntry, services map[holdfast.ServiceName]
 
 func validateService(s holdfast.RoutedService) []error {
 	var wrong []error
-	if s.Protocol != holdfast.HTTP && s.Protocol != holdfast.TCP {
+	if !slices.Contains(holdfast.Protocols(), s.Protocol) {
 		wrong = append(wrong, fmt.Errorf("service %s: protocol %q", s.Name, s.Protocol))
 	}
 	ids := map[holdfast.ReplicaID]bool{}

@@ -163,7 +163,7 @@ func (x *exchange) send(t *try) error {
 	if err := x.write(t); err != nil || x.body.source == nil {
 		return err
 	}
-	if !x.message.expects || x.heldBackLongEnough(c) {
+	if !x.message.expects || c.stream != nil || x.heldBackLongEnough(c) {
 		x.upload(t)
 	}
 	return nil
@@ -193,23 +193,31 @@ func (x *exchange) connect(e *endpoint) (*conn, error) {
 			return c, nil
 		}
 	}
-	return x.open(e, x.connectTime(e))
+	return x.open(e, x.connectTime(e), x.fresh)
 }
 
 // open opens a connection. It is called by the goroutines of a race, too.
-func (x *exchange) open(e *endpoint, within time.Duration) (*conn, error) {
+func (x *exchange) open(e *endpoint, within time.Duration, fresh bool) (*conn, error) {
 	ctx := x.r.Context()
 	if !x.headBy.IsZero() {
 		bounded, cancel := context.WithDeadline(ctx, x.headBy)
 		defer cancel()
 		ctx = bounded
 	}
-	c, err := dial(ctx, e.Address, within)
+	c, err := x.gateway.dial(ctx, e, within, fresh)
 	if err != nil {
 		return nil, err
 	}
 	c.heard, c.heldUp = &e.heard, &e.heldUp
 	return c, nil
+}
+
+// dial opens a connection to an endpoint, or a stream on one.
+func (g *Gateway) dial(ctx context.Context, e *endpoint, within time.Duration, fresh bool) (*conn, error) {
+	if e.multiplexed {
+		return g.stream(ctx, e, within, fresh)
+	}
+	return dial(ctx, e.Address, within)
 }
 
 // write sends the request's head. From here on an ejection gives the try up, if
@@ -253,7 +261,7 @@ func (x *exchange) finish(t *try, err error) (*try, *failure) {
 	if t.conn.timed && t.head.status != http.StatusSwitchingProtocols {
 		t.conn.readBy(x.message.deadline)
 	}
-	t.endpoint.note(outcome{took: t.conn.first - t.waiter.began, failed: t.head.status >= 500})
+	t.endpoint.note(outcome{took: t.conn.first - t.waiter.began, failed: t.bad()})
 	return t, nil
 }
 

@@ -194,6 +194,8 @@ func (e *explanation) healthcheck(s holdfast.Service) {
 		e.say("healthcheck", fmt.Sprintf("a connect, %q, and then %q", h.Send, h.Expect), "`send` and `expect`")
 	case s.Protocol == holdfast.TCP:
 		e.say("healthcheck", "a connect", "`protocol: tcp`; a hang is then seen only through traffic")
+	case s.Protocol == holdfast.GRPC:
+		e.say("healthcheck", "grpc.health.v1, for the server as a whole", "`protocol: grpc`; a server without that service is healthy when it says so")
 	case h.Path != "" && s.Command == "":
 		e.say("healthcheck.path", h.Path, "the path of `urls`, unless `healthcheck` or `defaults` say otherwise; a status from 200 to 399 is demanded")
 	case h.Path == "":

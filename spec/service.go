@@ -83,7 +83,7 @@ func (r *reader) service(called holdfast.ServiceName, e source.Entry, system *ho
 		{Name: "urls", Read: func(v source.Value) { s.URLs, _ = listAt(r, v, "URLs", "`urls: [https://db.example/health]`", address) }},
 		{Name: "manage", Read: scalar(r, &s.Manage, oneOf(badWord, "a step of trust that exists", holdfast.Observe, holdfast.Route, holdfast.Full))},
 		{Name: "replicas", Read: scalar(r, &s.Replicas, wholeNumber(1, maxReplicas))},
-		{Name: "protocol", Read: scalar(r, &s.Protocol, oneOf(badWord, "a protocol that is spoken here", holdfast.HTTP, holdfast.TCP))},
+		{Name: "protocol", Read: scalar(r, &s.Protocol, oneOf(badWord, "a protocol that is spoken here", holdfast.Protocols()...))},
 		{Name: "ports", Read: func(v source.Value) { s.Ports, d.ports = listAt(r, v, "ports", "`ports: [\"8080\"]`", port) }},
 		{Name: "depends_on", Read: r.dependsOn(d)},
 		{Name: "environment", Read: r.environment(d)},
