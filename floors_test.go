@@ -101,6 +101,7 @@ func top() []floor {
 		{pkg: "bench/cutsets", house: words("cutset"), because: "reads fault trees of others and counts what cuts them"},
 		{pkg: "bench/detectors", because: "simulates the detectors; its test alone imports them"},
 		{pkg: "bench/diff", house: words("holdfast", "bench/rig", "compare", "examples/shop", "report"), because: "runs the program on changed files, and compares runs of one that nobody changed"},
+		{pkg: "bench/gateway", house: words("holdfast", "bench/rig", "internal/proc", "load"), because: "runs gateways side by side, and breaks what is behind them; whose they are makes no difference to it"},
 		{pkg: "bench/integrity", house: words("holdfast", "bench/rig", "load", "report"), because: "runs the program on systems that are well and on systems that are not, and reads its verdicts; of load the arithmetic of shares alone"},
 		{pkg: "bench/renew", house: words("bench/rig", "internal/proc", "keeper", "load"), because: "changes a running system under load, as a person does, and counts what users saw"},
 		{pkg: "bench/rows", house: words("holdfast", "bench/rig", "internal/proc", "load"), because: "breaks a running system under load, by what the program itself says of it"},
