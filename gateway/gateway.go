@@ -44,10 +44,7 @@ type Options struct {
 // A Gateway carries the traffic of one system. Its methods may be called
 // concurrently.
 type Gateway struct {
-	name   holdfast.GatewayName
-	build  string
-	began  time.Time
-	dir    string
+	identity
 	log    *logbook
 	limit  int64 // maxInFlight
 	places int   // of each door
@@ -69,7 +66,20 @@ type Gateway struct {
 	securing sync.Mutex // one reader of certificates at a time
 	applying sync.Mutex // one Apply at a time, its disk write included
 
-	mu        sync.Mutex // guards what follows, and every verdict
+	mu sync.Mutex // guards what follows, and every verdict
+	guarded
+}
+
+// An identity is which gateway it is, and of what.
+type identity struct {
+	name  holdfast.GatewayName
+	build string
+	began time.Time
+	dir   string
+}
+
+// What is guarded is touched by whoever holds Gateway.mu.
+type guarded struct {
 	held      *heldTable // nil until there is one
 	services  map[holdfast.ServiceName]*service
 	exited    map[holdfast.ReplicaName]holdfast.Incarnation
@@ -88,10 +98,7 @@ func New(o Options) (*Gateway, error) {
 		return nil, fmt.Errorf("gateway %s: %w", o.Name, err)
 	}
 	g := &Gateway{
-		name:      o.Name,
-		build:     o.Version,
-		began:     time.Now(),
-		dir:       o.Dir,
+		identity:  identity{name: o.Name, build: o.Version, began: time.Now(), dir: o.Dir},
 		log:       newLogbook(o.Log),
 		limit:     maxInFlight,
 		places:    places(),
@@ -100,11 +107,13 @@ func New(o Options) (*Gateway, error) {
 		departure: departure{begun: make(chan struct{})},
 		noted:     make(chan struct{}, 1),
 		back:      newBack(),
-		services:  map[holdfast.ServiceName]*service{},
-		exited:    map[holdfast.ReplicaName]holdfast.Incarnation{},
-		followers: map[*follower]struct{}{},
-		doors:     map[holdfast.ListenerName]*door{},
-		tallies:   map[tallied]*tally{},
+		guarded: guarded{
+			services:  map[holdfast.ServiceName]*service{},
+			exited:    map[holdfast.ReplicaName]holdfast.Incarnation{},
+			followers: map[*follower]struct{}{},
+			doors:     map[holdfast.ListenerName]*door{},
+			tallies:   map[tallied]*tally{},
+		},
 	}
 	g.bounds.pace = usualPace()
 	g.routing.Store(&routing{})
