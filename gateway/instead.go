@@ -12,9 +12,16 @@ func (x *exchange) askInstead() *try {
 		return nil
 	}
 	defer s.leave()
+	var place slot
+	if !s.admission.spare(&place) {
+		return nil // it has more than enough of its own, and two services would be lost for one
+	}
+	end := unknownEnd
+	defer func() { s.admission.leave(&place, end) }()
 	of, by := x.service, x.headBy
 	x.service, x.tried, x.fresh, x.patient, x.headBy = s, nil, false, false, x.message.deadline
 	if a := x.oneAnswer(); a != nil {
+		end = goodEnd
 		return a
 	}
 	x.service, x.headBy = of, by
@@ -29,6 +36,8 @@ func (x *exchange) mayAskInstead() bool {
 		return false
 	case x.message.attempt > x.unwritten && !x.mayDouble():
 		return false
+	case x.body.stalled.Load() && !x.body.ended.Load():
+		return false // the rest of it will never come
 	}
 	return x.body.wait(x.r.Context().Done(), x.message.deadline) && !x.body.lost.Load() && !x.body.spilled
 }
