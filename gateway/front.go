@@ -147,7 +147,7 @@ func (d *door) Accept() (net.Conn, error) {
 		}
 		r := d.gateway.route(d.listener.Name)
 		if r == nil || r.protocol != holdfast.TCP {
-			return d.disguise(newSieve(c, &d.gateway.bounds.heads)), nil
+			return d.disguise(c), nil
 		}
 		if !d.gateway.flights.enter() {
 			c.Close()
@@ -164,13 +164,14 @@ func (d *door) Accept() (net.Conn, error) {
 	}
 }
 
-// disguise speaks TLS on a connection where the table says so. The handshake is
-// net/http's to wait for.
+// disguise speaks TLS on a connection where the table says so, and sifts what
+// comes on the others. The handshake is net/http's to wait for. Below TLS there is
+// nothing to sift, and what a sieve charged for there nobody would give back.
 func (d *door) disguise(c net.Conn) net.Conn {
 	if s := d.gateway.routing.Load().secured[d.listener.Name]; s != nil {
 		return tls.Server(c, s.tls)
 	}
-	return c
+	return newSieve(c, &d.gateway.bounds.heads)
 }
 
 // ServeHTTP answers one request.
