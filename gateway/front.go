@@ -88,7 +88,7 @@ func (g *Gateway) newDoor(socket Socket) *door {
 	}
 	handler := http.Handler(d)
 	if d.listener.Name == holdfast.MetricsListener {
-		handler = g.metrics()
+		handler = d.dismissing(g.metrics())
 	}
 	d.server = &http.Server{
 		Handler:                      handler,
@@ -102,6 +102,18 @@ func (g *Gateway) newDoor(socket Socket) *door {
 		ErrorLog:                     log.New(g.log, "gateway: "+string(d.listener.Name)+": ", 0),
 	}
 	return d
+}
+
+// dismissing asks clients of what is not ServeHTTP to go, too: one that asks every
+// few seconds would hold the door, and be told what the gateway believed that has
+// been replaced.
+func (d *door) dismissing(of http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if d.leaving.Load() {
+			w.Header().Set("Connection", "close")
+		}
+		of.ServeHTTP(w, r)
+	})
 }
 
 // open begins to serve a door, if the gateway runs. The caller holds mu.
