@@ -1,5 +1,7 @@
 package gateway
 
+import "time"
+
 // askInstead asks the service that stands in for another, once, within what is
 // left of the time, and returns its answer if that is a good one. It gets what no
 // replica can have carried out, or what may be carried out twice: for whoever
@@ -39,7 +41,9 @@ func (x *exchange) mayAskInstead() bool {
 	case x.body.stalled.Load() && !x.body.ended.Load():
 		return false // the rest of it will never come
 	}
-	return x.body.wait(x.r.Context().Done(), x.message.deadline) && !x.body.lost.Load() && !x.body.spilled
+	// Who still sends, sends to a replica that has answered already: a client that
+	// takes its time would wait for that answer until it has sent all.
+	return x.body.wait(x.r.Context().Done(), time.Now().Add(lastBytes)) && !x.body.lost.Load() && !x.body.spilled
 }
 
 // mayDouble says whether what was written may be written again at all.
