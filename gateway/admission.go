@@ -87,6 +87,23 @@ func (a *admission) admit(x *exchange) (admitted, waited bool) {
 	return a.collect(x, t), true
 }
 
+// spare takes a place that is free now. Who only stands in for another service
+// waits for none: that is for the service's own requests.
+func (a *admission) spare(s *slot) bool {
+	at := now()
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.limit.most > 0 && (a.queued > 0 || a.slots.n >= a.limit.most) {
+		a.window.pressed = true
+		return false
+	}
+	if a.window.began == 0 {
+		a.window.began = at
+	}
+	a.slots.take(s, at)
+	return true
+}
+
 // admitted says whether the request got a place. The wait for one is a part of its
 // time.
 func (x *exchange) admitted() bool {

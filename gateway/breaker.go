@@ -12,7 +12,8 @@ const (
 )
 
 // A breaker keeps an edge's requests from a dependency of which nothing has been
-// answered for a while, but for one at a time, whose answer ends it:
+// answered for a while, but for one at a time, or a second where that one takes
+// longer (it may ask for what comes in an hour). An answer to it ends that:
 //
 //	closed ── 20 in a row fail, over a second ──▶ open ── one is answered, or the lineup is another ──▶ closed
 //
@@ -23,7 +24,7 @@ type breaker struct {
 	lineup  *lineup       // whose failures these are
 	failed  int           // in a row
 	since   time.Duration // CLOCK_BOOTTIME of the first of them
-	probing bool
+	probing time.Duration // CLOCK_BOOTTIME of when the last one was let pass that is on its way; 0 for none
 }
 
 // pass says whether a request may go, and whether it is the one that goes while
@@ -34,10 +35,10 @@ func (b *breaker) pass(l *lineup, at time.Duration) (pass, probe bool) {
 	switch {
 	case b.lineup != l || b.failed < breakAfter || at-b.since < breakTime:
 		return true, false
-	case b.probing:
+	case b.probing > 0 && at-b.probing < breakTime:
 		return false, false
 	}
-	b.probing = true
+	b.probing = max(at, 1)
 	return true, true
 }
 
@@ -46,7 +47,7 @@ func (b *breaker) note(l *lineup, e breakerEnd, probe bool, at time.Duration) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if probe {
-		b.probing = false
+		b.probing = 0
 	}
 	switch {
 	case e == breakerKeeps:

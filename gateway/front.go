@@ -88,7 +88,7 @@ func (g *Gateway) newDoor(socket Socket) *door {
 	}
 	handler := http.Handler(d)
 	if d.listener.Name == holdfast.MetricsListener {
-		handler = g.metrics()
+		handler = d.dismissing(g.metrics())
 	}
 	d.server = &http.Server{
 		Handler:                      handler,
@@ -102,6 +102,18 @@ func (g *Gateway) newDoor(socket Socket) *door {
 		ErrorLog:                     log.New(g.log, "gateway: "+string(d.listener.Name)+": ", 0),
 	}
 	return d
+}
+
+// dismissing asks clients of what is not ServeHTTP to go, too: one that asks every
+// few seconds would hold the door, and be told what the gateway believed that has
+// been replaced.
+func (d *door) dismissing(of http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if d.leaving.Load() {
+			w.Header().Set("Connection", "close")
+		}
+		of.ServeHTTP(w, r)
+	})
 }
 
 // open begins to serve a door, if the gateway runs. The caller holds mu.
@@ -147,7 +159,7 @@ func (d *door) Accept() (net.Conn, error) {
 		}
 		r := d.gateway.route(d.listener.Name)
 		if r == nil || r.protocol != holdfast.TCP {
-			return d.disguise(newSieve(c, &d.gateway.bounds.heads)), nil
+			return d.disguise(c), nil
 		}
 		if !d.gateway.flights.enter() {
 			c.Close()
@@ -164,13 +176,14 @@ func (d *door) Accept() (net.Conn, error) {
 	}
 }
 
-// disguise speaks TLS on a connection where the table says so. The handshake is
-// net/http's to wait for.
+// disguise speaks TLS on a connection where the table says so, and sifts what
+// comes on the others. The handshake is net/http's to wait for. Below TLS there is
+// nothing to sift, and what a sieve charged for there nobody would give back.
 func (d *door) disguise(c net.Conn) net.Conn {
 	if s := d.gateway.routing.Load().secured[d.listener.Name]; s != nil {
 		return tls.Server(c, s.tls)
 	}
-	return c
+	return newSieve(c, &d.gateway.bounds.heads)
 }
 
 // ServeHTTP answers one request.

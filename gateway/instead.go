@@ -1,5 +1,7 @@
 package gateway
 
+import "time"
+
 // askInstead asks the service that stands in for another, once, within what is
 // left of the time, and returns its answer if that is a good one. It gets what no
 // replica can have carried out, or what may be carried out twice: for whoever
@@ -12,9 +14,16 @@ func (x *exchange) askInstead() *try {
 		return nil
 	}
 	defer s.leave()
+	var place slot
+	if !s.admission.spare(&place) {
+		return nil // it has more than enough of its own, and two services would be lost for one
+	}
+	end := unknownEnd
+	defer func() { s.admission.leave(&place, end) }()
 	of, by := x.service, x.headBy
 	x.service, x.tried, x.fresh, x.patient, x.headBy = s, nil, false, false, x.message.deadline
 	if a := x.oneAnswer(); a != nil {
+		end = goodEnd
 		return a
 	}
 	x.service, x.headBy = of, by
@@ -29,8 +38,12 @@ func (x *exchange) mayAskInstead() bool {
 		return false
 	case x.message.attempt > x.unwritten && !x.mayDouble():
 		return false
+	case x.body.stalled.Load() && !x.body.ended.Load():
+		return false // the rest of it will never come
 	}
-	return x.body.wait(x.r.Context().Done(), x.message.deadline) && !x.body.lost.Load() && !x.body.spilled
+	// Who still sends, sends to a replica that has answered already: a client that
+	// takes its time would wait for that answer until it has sent all.
+	return x.body.wait(x.r.Context().Done(), time.Now().Add(lastBytes)) && !x.body.lost.Load() && !x.body.spilled
 }
 
 // mayDouble says whether what was written may be written again at all.

@@ -101,3 +101,16 @@ func TestAPace(t *testing.T) {
 		}
 	}
 }
+
+// Who has more than enough of its own does not stand in for another service.
+func TestALimitedServiceIsNotAskedInstead(t *testing.T) {
+	a := &admission{limit: limit{most: 1}}
+	var first, second slot
+	if !a.spare(&first) || a.spare(&second) {
+		t.Fatal("want one place, and only one")
+	}
+	a.leave(&first, goodEnd)
+	if !a.spare(&second) {
+		t.Fatal("its place is not given back")
+	}
+}

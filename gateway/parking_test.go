@@ -70,6 +70,12 @@ func TestABreakerLetsOneAtATimeThrough(t *testing.T) {
 		t.Fatal("it is not closed by an answer")
 	}
 	fill(&b)
+	b.pass(l, at)
+	if pass, probe := b.pass(l, at+breakTime); !pass || !probe {
+		t.Fatal("a probe that takes an hour keeps everybody out for an hour")
+	}
+	b.note(l, breakerCloses, true, at)
+	fill(&b)
 	if pass, probe := b.pass(other, at); !pass || probe {
 		t.Fatal("others are blamed for the failures of those before")
 	}

@@ -239,7 +239,7 @@ func (s *sieve) headLine(line string) error {
 		return nil // some send one too many after a body, and net/http says whether it may be
 	case !s.begun:
 		s.begun, s.minor = true, strings.HasSuffix(line, " HTTP/1.1") || s.long
-		if line == "PRI * HTTP/2.0" || strings.HasPrefix(line, "CONNECT ") {
+		if line == "PRI * HTTP/2.0" { // no CONNECT is granted, so what follows it is a request
 			s.at = unread
 		}
 		return nil
@@ -263,7 +263,7 @@ func (s *sieve) headLine(line string) error {
 		}
 		s.chunked = true
 	case strings.EqualFold(name, "Upgrade"):
-		s.leaves = true
+		s.leaves = s.leaves || !strings.EqualFold(value, "h2c") // which is never granted
 	}
 	return nil
 }

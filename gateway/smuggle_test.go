@@ -320,3 +320,14 @@ func passOn(t *testing.T, sent *http.Request, body []byte) {
 		t.Fatal("a replica has more to read")
 	}
 }
+
+// What is no handshake takes nothing of what heads may take.
+func TestWhatIsNoTLSIsNotCharged(t *testing.T) {
+	table := tableOf(1, newReplica(t, 1, named("1")))
+	table.Secured = map[holdfast.ListenerName][]holdfast.Certificate{"catalog:80": {certify(t, t.TempDir(), "shop.example")}}
+	r := newRig(t, table)
+	client, in := r.raw()
+	io.WriteString(client, strings.Repeat("\r\n", 250))
+	io.Copy(io.Discard, in)
+	r.until("nothing is taken", func(holdfast.GatewayState) bool { return r.gateway.bounds.heads.bytes.Load() == 0 })
+}

@@ -91,6 +91,9 @@ func (s *stream) carry(c *conn, r *http.Request) {
 		}
 		return
 	}
+	// The client that sends the body waits for room at its replica, and does not
+	// see that the request is over: only a closed answer wakes it.
+	defer context.AfterFunc(s.running, func() { answer.Body.Close() })()
 	defer answer.Body.Close()
 	out := bufio.NewWriterSize(s.far, connBuffer)
 	f := framingOf(r.Method, answer)

@@ -56,8 +56,10 @@ func newHeldTable(table holdfast.RoutingTable) (*heldTable, error) {
 	return held, json.Unmarshal(text, &held.table)
 }
 
-// take puts a table in force, or refuses it and changes nothing.
+// take puts a table in force, or refuses it and changes nothing. The caller holds
+// applying.
 func (g *Gateway) take(next *heldTable) error {
+	secured := g.secure(next.table) // before mu is taken: a disk that hangs must not hold verdicts
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if g.held != nil {
@@ -72,7 +74,7 @@ func (g *Gateway) take(next *heldTable) error {
 		}
 	}
 	g.held = next
-	g.adopt(next.table)
+	g.adopt(next.table, secured)
 	return nil
 }
 
@@ -101,7 +103,7 @@ func emptied(held, next holdfast.RoutingTable) (holdfast.ServiceName, bool) {
 }
 
 // adopt makes the services and routes those of a table. The caller holds mu.
-func (g *Gateway) adopt(table holdfast.RoutingTable) {
+func (g *Gateway) adopt(table holdfast.RoutingTable, secured map[holdfast.ListenerName]*secured) {
 	services := make(map[holdfast.ServiceName]*service, len(table.Services))
 	for _, routed := range table.Services {
 		s := g.services[routed.Name]
@@ -120,11 +122,11 @@ func (g *Gateway) adopt(table holdfast.RoutingTable) {
 	g.services = services
 	g.bounds.limits.Store(&table.Limits)
 	g.forget(table)
-	g.routing.Store(g.newRouting(table))
+	g.routing.Store(g.newRouting(table, secured))
 }
 
 // newRouting is a table as requests read it. The caller holds mu.
-func (g *Gateway) newRouting(table holdfast.RoutingTable) *routing {
+func (g *Gateway) newRouting(table holdfast.RoutingTable, secured map[holdfast.ListenerName]*secured) *routing {
 	byListener := map[holdfast.ListenerName][]*route{}
 	for _, entry := range table.Routes {
 		s := g.services[entry.Service]
@@ -134,7 +136,7 @@ func (g *Gateway) newRouting(table holdfast.RoutingTable) *routing {
 		}
 		byListener[entry.Listener] = append(byListener[entry.Listener], r)
 	}
-	next := &routing{system: table.System, routes: make(map[holdfast.ListenerName]*routes, len(byListener)), secured: g.secure(table)}
+	next := &routing{system: table.System, routes: make(map[holdfast.ListenerName]*routes, len(byListener)), secured: secured}
 	for name, all := range byListener {
 		next.routes[name] = newRoutes(all)
 	}

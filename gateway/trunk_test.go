@@ -202,3 +202,32 @@ func TestARefusedConnectionOverHTTP2IsSeenAsOne(t *testing.T) {
 		return s.Endpoints[0].Sign == holdfast.SignRefused
 	})
 }
+
+// A client that goes while its body waits for room at a replica that takes none
+// leaves nothing behind: neither its request nor what carried the answer.
+func TestAClientThatGoesBeforeAReplicaTakesItsBody(t *testing.T) {
+	r := newRig(t, h2cTable(holdfast.H2C, newH2C(t, 1, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		http.NewResponseController(w).Flush()
+		<-r.Context().Done()
+	}))))
+	r.untilAdmitted(1)
+	f := newFront(t, "", "http", 2)
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	response := f.do(t, f.request(t, r, "POST", endless{}).WithContext(ctx))
+	e := r.endpointOf("catalog")
+	still := 0 // looks in a row at which nothing was read from the client
+	r.until("the body waits", func(holdfast.GatewayState) bool {
+		if still++; e.heldUp.Load() > 0 {
+			still = 0
+		}
+		return still == 50
+	})
+	cancel()
+	response.Body.Close()
+	r.until("the request is over", func(holdfast.GatewayState) bool { return e.inFlight.Load() == 0 && e.service.inFlight.Load() == 0 })
+}
+
+type endless struct{}
+
+func (endless) Read(p []byte) (int, error) { return len(p), nil }
