@@ -74,7 +74,7 @@ func TestAnAccountOfAService(t *testing.T) {
 				t.Errorf("%d columns where there are %d: %s", n, width, line)
 			}
 		}
-		golden.Compare(t, fmt.Sprintf("testdata/account%d.txt", width), out.String())
+		golden.Compare(t, fmt.Sprintf("testdata/status/%d.txt", width), out.String())
 	}
 }
 
