@@ -18,9 +18,10 @@ func (e Edge) String() string { return string(e.From) + "/" + string(e.To) }
 // A Dependency is an edge as its caller declares it.
 type Dependency struct {
 	On       ServiceName   `json:"on"`
-	Required bool          `json:"required"`      // without it the caller cannot serve
-	For      []string      `json:"for,omitempty"` // what of the caller needs it: paths, each with all that begins with it; empty: everything
-	Timeout  time.Duration `json:"timeout"`       // for the whole answer; StandardTimeout unless the file says otherwise
+	Required bool          `json:"required"`           // without it the caller cannot serve
+	For      []string      `json:"for,omitempty"`      // what of the caller needs it: paths, each with all that begins with it; empty: everything
+	Timeout  time.Duration `json:"timeout"`            // for the whole answer; StandardTimeout unless the file says otherwise
+	Priority Priority      `json:"priority,omitempty"` // of the caller's requests, unless what they are made for says less; empty is Normal
 	Fallback *Fallback     `json:"fallback,omitempty"`
 	Repetition
 	// Completed says that On runs once, and that the caller starts after it: no
@@ -89,10 +90,11 @@ func Below(path, above string) bool {
 
 // A Fallback is what the gateway answers in a dependency's place when no replica
 // of it does. It is tried within the edge's timeout, and what it answers is
-// marked Holdfast-Degraded. Stale comes first where there is a copy, then Body
-// or File, of which at most one is set.
+// marked Holdfast-Degraded. Stale comes first where there is a copy, then Body,
+// File or Service, of which at most one is set.
 type Fallback struct {
-	Body  string        `json:"body,omitempty"`  // JSON, answered with status 200
-	File  string        `json:"file,omitempty"`  // absolute path, read when it is needed; at most 1 MiB
-	Stale time.Duration `json:"stale,omitempty"` // a copy of the last good answer to the same GET, at most this old
+	Body    string        `json:"body,omitempty"`    // JSON, answered with status 200
+	File    string        `json:"file,omitempty"`    // absolute path, read when it is needed; at most 1 MiB
+	Service ServiceName   `json:"service,omitempty"` // asked instead, once, with what is left of the timeout
+	Stale   time.Duration `json:"stale,omitempty"`   // a copy of the last good answer to the same GET, at most this old
 }

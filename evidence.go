@@ -30,6 +30,10 @@ const (
 	SignSlow Sign = "slow"
 	// SignLost is a dependency of which no replica answers.
 	SignLost Sign = "lost"
+	// SignOverloaded is a gateway that has refused requests to a service for more
+	// than a second, because it is given more than it can answer. It speaks against
+	// nobody's replica.
+	SignOverloaded Sign = "overloaded"
 )
 
 // Evidence is what makes us believe in a failure: a sign, and how many

@@ -27,6 +27,17 @@ type Victim struct {
 	// faults of its disk; empty where it has none.
 	Data string `json:"data,omitempty"`
 	Hook *Hook  `json:"hook,omitempty"` // of a fault that is the file's own commands
+	// Flood is the load of a fault that is nothing but load.
+	Flood *Flood `json:"flood,omitempty"`
+}
+
+// A Flood is more requests than a service can answer: GETs of a URL, so many a
+// second, of one priority. Keep marks its process as one of a private copy's.
+type Flood struct {
+	URL      string   `json:"url"`
+	Rate     float64  `json:"rate"`
+	Priority Priority `json:"priority"`
+	Keep     string   `json:"keep"`
 }
 
 // A Fault is one way to break a victim on purpose.

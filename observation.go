@@ -58,11 +58,37 @@ type Admitted struct {
 	Detail  string      `json:"detail,omitempty"` // what convinced it: "GET /healthz 200 in 1.2ms"
 }
 
+// Overloaded says that a gateway refuses requests to a service because it is
+// given more than it can answer, and has done so for a while. It is said once,
+// and said again to who begins to follow meanwhile.
+type Overloaded struct {
+	Gateway GatewayName `json:"gateway"`
+	Service ServiceName `json:"service"`
+	// Highest is the highest priority of which anything was refused: with
+	// Critical, more is refused than nobody minds.
+	Highest Priority      `json:"highest"`
+	Shed    uint64        `json:"shed"`  // requests refused since it began
+	Limit   int           `json:"limit"` // how many it is given at once
+	After   time.Duration `json:"after"` // how long it had gone on when this was said
+	Detail  string        `json:"detail,omitempty"`
+}
+
+// Relieved says that an overload that was told is over: nothing has been refused
+// for some seconds.
+type Relieved struct {
+	Gateway GatewayName   `json:"gateway"`
+	Service ServiceName   `json:"service"`
+	Shed    uint64        `json:"shed"`   // requests refused in all of it
+	Lasted  time.Duration `json:"lasted"` // from the first of them to the last
+}
+
 func (Started) Kind() string    { return "started" }
 func (NotStarted) Kind() string { return "not-started" }
 func (Exited) Kind() string     { return "exited" }
 func (Ejected) Kind() string    { return "ejected" }
 func (Admitted) Kind() string   { return "admitted" }
+func (Overloaded) Kind() string { return "overloaded" }
+func (Relieved) Kind() string   { return "relieved" }
 
 // An ExitStatus is how a process ended. Exactly one of the three is meant:
 // Unknown when it was not our child and the kernel does not tell, Signal when

@@ -15,6 +15,9 @@ const (
 	// RemedyFailFast answers a lost dependency's callers with an error at once,
 	// so that nobody piles up behind it.
 	RemedyFailFast Remedy = "fail-fast"
+	// RemedyShed refuses what is beyond a service's capacity, the least important
+	// first. Gateways do it at once and by themselves; nothing is restarted for it.
+	RemedyShed Remedy = "shed"
 	// RemedyKeeper is the keeper's starting a process of Holdfast itself again: at
 	// once and without asking the mind, which may be what ended.
 	RemedyKeeper Remedy = "keeper-restart"

@@ -17,7 +17,16 @@ type Protocol string
 const (
 	HTTP Protocol = "http"
 	TCP  Protocol = "tcp" // bytes; the gateway understands nothing of them
+	// HTTP/2 from the first byte, without TLS ("prior knowledge"), and gRPC over it.
+	H2C  Protocol = "h2c"
+	GRPC Protocol = "grpc"
 )
+
+// Requests says whether the gateway sees requests, and not only bytes.
+func (p Protocol) Requests() bool { return p != TCP }
+
+// Protocols are all of them.
+func Protocols() []Protocol { return []Protocol{HTTP, H2C, GRPC, TCP} }
 
 // Trust is how much of a service's life is ours. Each step includes the ones
 // before it.

@@ -22,7 +22,8 @@ type System struct {
 	Prove      Consent       `json:"prove,omitzero"`
 	Sessions   []Session     `json:"sessions,omitempty"`
 	Load       Load          `json:"load,omitzero"` // of drills
-	Digest     Digest        `json:"digest"`        // of the file's text
+	Gateway    Publishing    `json:"gateway,omitzero"`
+	Digest     Digest        `json:"digest"` // of the file's text
 }
 
 // A Team is an owner and the people it consists of.

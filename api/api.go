@@ -27,6 +27,7 @@ type Status struct {
 	Private   bool                    `json:"private,omitempty"`
 	View      view.Status             `json:"view"`
 	Listeners []holdfast.Listener     `json:"listeners"`
+	Secured   []holdfast.ListenerName `json:"secured,omitempty"` // of them, those that are spoken to by TLS
 	Gateways  []holdfast.GatewayState `json:"gateways"`
 	Roles     []Role                  `json:"roles"`
 	Mute      []string                `json:"mute,omitempty"` // "keeper", "gateway": those of our own processes that did not answer

@@ -125,7 +125,7 @@ func (f *floods) to(name holdfast.ServiceName) *flood {
 	s := f.services[name]
 	way := &flood{edge: holdfast.Edge{To: name}}
 	f.ways[name] = way
-	if len(s.Ports) > 0 {
+	if f.system.Publishes(s) {
 		*way = longer(flood{edge: way.edge, again: elsewhere(s)})
 	}
 	for _, c := range f.into[name] {
@@ -155,7 +155,7 @@ func longer(way flood) flood {
 // elsewhere says whether the gateway sees requests to a service, and has another
 // replica to send them to.
 func elsewhere(s holdfast.Service) bool {
-	return s.Manage != holdfast.Observe && s.Protocol == holdfast.HTTP && s.Replicas > 1
+	return s.Manage != holdfast.Observe && s.Protocol.Requests() && s.Replicas > 1
 }
 
 // largest are the ways to all services, the largest first, those that are as large

@@ -56,7 +56,7 @@ const (
 // Facts are what is known beside the file.
 type Facts struct {
 	Proofs  map[holdfast.ModeName]Proof // nil: nothing was looked up, and nothing is said of it
-	Missing map[string]string           // files of fallbacks that could not be answered, by path, and why
+	Missing map[string]string           // files of fallbacks and certificates that could not be answered or read, by path, and why
 	Limits  cutset.Limits               // of the search for what breaks a promise
 	Pairs   bool                        // pairs that break a promise are findings, too
 }

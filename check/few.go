@@ -34,15 +34,19 @@ func heavyNeed() rule {
 // owedBy is a promise for everything that users come to a service for, if there
 // is one, and the routes of it that promises are made for.
 func (c *judging) owedBy(s holdfast.Service) (whole *holdfast.Promise, routes []string) {
-	if len(s.Ports) == 0 {
+	if !c.system.Publishes(s) {
 		return nil, nil
 	}
 	for _, p := range c.system.Owed() {
 		switch {
 		case p.Service != "" && p.Service != s.Name:
-		case p.Journey != "":
+		case p.Journey != "", p.Route == "" && len(s.Ports) == 0: // the gateway's routes may lead to some paths only
 			for _, w := range c.risks.Ways(p) {
-				if w.Service == s.Name {
+				switch {
+				case w.Service != s.Name:
+				case w.Route == "" && whole == nil:
+					whole = &p
+				case w.Route != "":
 					routes = append(routes, w.Route)
 				}
 			}

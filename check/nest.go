@@ -38,7 +38,7 @@ func nesting() rule {
 // that it sees.
 func (c *judging) timed(d holdfast.Dependency) bool {
 	on := c.services[d.On]
-	return !d.Completed && on.Manage != holdfast.Observe && on.Protocol == holdfast.HTTP
+	return !d.Completed && on.Manage != holdfast.Observe && on.Protocol.Requests()
 }
 
 // A clash is two time-outs of a service that do not nest: what its caller waits

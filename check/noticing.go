@@ -31,7 +31,7 @@ func (c *judging) noticed(m holdfast.FailureMode) (noticing, bool) {
 	switch m.Kind {
 	case mode.Hang().Kind:
 		n.least = misses(h.Retries, h.Timeout)
-		return n.after(h, n.least), s.Protocol == holdfast.HTTP || h.Expect != ""
+		return n.after(h, n.least), s.Protocol.Requests() || h.Expect != ""
 	case mode.Partition().Kind:
 		n.least = misses(h.Retries, min(h.Timeout, holdfast.ConnectTime))
 		return n.after(h, n.least), true

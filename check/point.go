@@ -65,7 +65,7 @@ func (c *judging) fails(promises []holdfast.Promise) string {
 // go on while another fails.
 func (c *judging) unpromised() string {
 	entries := c.risks.Entries(holdfast.Promise{})
-	published := slices.ContainsFunc(entries, func(name holdfast.ServiceName) bool { return len(c.services[name].Ports) > 0 })
+	published := slices.ContainsFunc(entries, func(name holdfast.ServiceName) bool { return c.system.Publishes(c.services[name]) })
 	switch {
 	case published && len(entries) == 1:
 		return "everything users come for"
@@ -112,7 +112,7 @@ func (c *judging) without(s holdfast.Service, breaks []holdfast.Promise) string 
 		return ""
 	}
 	ways := "`required: false`"
-	if s.Protocol == holdfast.HTTP && s.Manage != holdfast.Observe { // or nothing could be answered in its place
+	if (s.Protocol == holdfast.HTTP || s.Protocol == holdfast.H2C) && s.Manage != holdfast.Observe { // or nothing could be answered in its place
 		ways = "`fallback`, " + ways
 	}
 	if slices.ContainsFunc(breaks, func(p holdfast.Promise) bool { return p.Route != "" || p.Journey != "" }) && !c.narrowed(s.Name, callers) {

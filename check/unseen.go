@@ -19,7 +19,7 @@ func unseen() rule {
 			var all []Finding
 			for _, s := range c.system.Services {
 				switch blind := blindTo(s, modes[s.Name]); {
-				case s.Healthcheck.Disabled && !s.Once && (len(waiting[s.Name]) > 0 || len(s.Ports) > 0):
+				case s.Healthcheck.Disabled && !s.Once && (len(waiting[s.Name]) > 0 || c.system.Publishes(s)):
 					all = append(all, unasked(s, waiting[s.Name]))
 				case len(blind) > 0:
 					all = append(all, anyAnswerDoes(blind[0]))

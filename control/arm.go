@@ -106,4 +106,9 @@ func (m *Mind) disown() {
 			delete(m.Losses, name)
 		}
 	}
+	for name := range m.Overloads {
+		if _, stays := m.mode(name); !stays {
+			delete(m.Overloads, name)
+		}
+	}
 }

@@ -32,15 +32,16 @@ type Mind struct {
 // New is a mind that knows nothing yet and writes under a name.
 func New(writer event.Writer) *Mind {
 	return &Mind{state: state{
-		Writer:   writer,
-		Replicas: map[holdfast.ReplicaName]*replica{},
-		Past:     map[holdfast.ReplicaName]holdfast.Incarnation{},
-		Paused:   map[holdfast.ServiceName]bool{},
-		Served:   map[holdfast.ServiceName]bool{},
-		Losses:   map[holdfast.ModeName]*loss{},
-		Proofs:   map[holdfast.ModeName]proof{},
-		Arms:     map[holdfast.ModeName]string{},
-		Leaving:  map[holdfast.ReplicaName]*replica{},
+		Writer:    writer,
+		Replicas:  map[holdfast.ReplicaName]*replica{},
+		Past:      map[holdfast.ReplicaName]holdfast.Incarnation{},
+		Paused:    map[holdfast.ServiceName]bool{},
+		Served:    map[holdfast.ServiceName]bool{},
+		Losses:    map[holdfast.ModeName]*loss{},
+		Overloads: map[holdfast.ModeName]*overload{},
+		Proofs:    map[holdfast.ModeName]proof{},
+		Arms:      map[holdfast.ModeName]string{},
+		Leaving:   map[holdfast.ReplicaName]*replica{},
 	}}
 }
 
@@ -59,6 +60,9 @@ func Restore(snapshot []byte) (*Mind, error) {
 	}
 	for _, loss := range mind.Losses {
 		mind.due.push(loss)
+	}
+	for _, overload := range mind.Overloads {
+		mind.due.push(overload)
 	}
 	return mind, nil
 }
@@ -97,6 +101,8 @@ func (m *Mind) Step(now event.At, in event.Body) []event.Entry {
 			m.expire(what)
 		case *loss:
 			m.expireLoss(what)
+		case *overload:
+			m.expireOverload(what)
 		}
 		m.due.push(what)
 	}

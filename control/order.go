@@ -66,6 +66,7 @@ func (m *Mind) takeStopRequested(in event.StopRequested) {
 		r.forget()
 	}
 	clear(m.Losses)
+	clear(m.Overloads)
 	clear(m.Leaving)
 	m.stopNext()
 }

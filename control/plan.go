@@ -22,6 +22,7 @@ func (m *Mind) Revision() uint64 { return m.state.Revision }
 func (m *Mind) Plan() Plan {
 	plan := Plan{Revision: m.state.Revision}
 	plan.Table = holdfast.RoutingTable{Revision: m.state.Revision, System: m.System.Name, Routes: topology.Routes(&m.System)}
+	plan.Table.Secured, plan.Table.Limits = topology.Secured(&m.System), m.System.Gateway.Limits
 	for _, service := range m.System.Services {
 		routed := holdfast.RoutedService{
 			Name: service.Name, Protocol: service.Protocol, Minimum: service.Minimum, Healthcheck: service.Healthcheck,

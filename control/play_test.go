@@ -208,6 +208,10 @@ func (s *stage) input(t *testing.T, words []string) event.Body {
 		return holdfast.Admitted{Gateway: "gateway-1", ID: id()}
 	case "ejected", "kept":
 		return holdfast.Ejected{Gateway: "gateway-1", ID: id(), Sign: holdfast.Sign(rest), Remaining: 1, Kept: words[0] == "kept"}
+	case "overloaded": // overloaded catalog background by gateway-2
+		return holdfast.Overloaded{Gateway: gatewayOf(words), Service: holdfast.ServiceName(words[1]), Highest: holdfast.Priority(words[2]), Shed: 40, Limit: 8, After: time.Second}
+	case "relieved":
+		return holdfast.Relieved{Gateway: gatewayOf(words), Service: holdfast.ServiceName(words[1]), Shed: 400, Lasted: 5 * time.Second}
 	case "paused":
 		return event.Paused{Service: optional(), By: "ana"}
 	case "drill":
@@ -236,6 +240,14 @@ func (s *stage) input(t *testing.T, words []string) event.Body {
 		t.Fatalf("no such input: %s", words)
 		return nil
 	}
+}
+
+// gatewayOf is the last word where it names one, and the first gateway elsewhere.
+func gatewayOf(words []string) holdfast.GatewayName {
+	if n := len(words); words[n-2] == "by" {
+		return holdfast.GatewayName(words[n-1])
+	}
+	return "gateway-1"
 }
 
 // drilledServices are those a drill may strike: one, or all when none is named.
@@ -316,7 +328,9 @@ func declareService(sys *holdfast.System, words []string) {
 			put = append(put, func(f *holdfast.FailureMode) { f.Armed = true })
 		case "standard":
 			// What needs a session is no standard, and nothing for the mind.
-			kinds = slices.DeleteFunc(mode.Catalogue(), func(m mode.Mode) bool { return m.BySession })
+			kinds = slices.DeleteFunc(mode.Catalogue(), func(m mode.Mode) bool { return m.BySession || m.Named })
+		case "floodable":
+			kinds = append(kinds, mode.Overload())
 		case "elsewhere":
 			service.Command, service.Manage = "", holdfast.Observe
 		}

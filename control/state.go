@@ -24,12 +24,16 @@ type state struct {
 	Idle     int                                           `json:"idle"`            // replicas that are idle
 	Served   map[holdfast.ServiceName]bool                 `json:"served"`          // had a replica that answered, since the boot
 	Losses   map[holdfast.ModeName]*loss                   `json:"losses,omitempty"`
-	Bases    map[holdfast.ModeName]holdfast.Digest         `json:"bases,omitempty"`  // what a proof would rest on now
-	Proofs   map[holdfast.ModeName]proof                   `json:"proofs,omitempty"` // the newest verdicts
-	Arms     map[holdfast.ModeName]string                  `json:"arms,omitempty"`   // why not armed, as it was last said; empty: armed
-	Ended    time.Duration                                 `json:"ended,omitempty"`  // when a remedy last ended a living process
-	Roll     roll                                          `json:"roll,omitzero"`
-	Leaving  map[holdfast.ReplicaName]*replica             `json:"leaving,omitempty"` // that the file no longer names, while they answer what they have
+	// Overloads are those that gateways have told and not taken back. One that is
+	// killed meanwhile takes nothing back: what it told stays until the next one of
+	// its name is overloaded in its turn, and relieved.
+	Overloads map[holdfast.ModeName]*overload       `json:"overloads,omitempty"`
+	Bases     map[holdfast.ModeName]holdfast.Digest `json:"bases,omitempty"`  // what a proof would rest on now
+	Proofs    map[holdfast.ModeName]proof           `json:"proofs,omitempty"` // the newest verdicts
+	Arms      map[holdfast.ModeName]string          `json:"arms,omitempty"`   // why not armed, as it was last said; empty: armed
+	Ended     time.Duration                         `json:"ended,omitempty"`  // when a remedy last ended a living process
+	Roll      roll                                  `json:"roll,omitzero"`
+	Leaving   map[holdfast.ReplicaName]*replica     `json:"leaving,omitempty"` // that the file no longer names, while they answer what they have
 }
 
 // A phase is where a replica is in its life:

@@ -21,6 +21,10 @@ func (m *Mind) take(in event.Body) {
 		m.takeEjected(in)
 	case holdfast.Admitted:
 		m.takeAdmitted(in)
+	case holdfast.Overloaded:
+		m.takeOverloaded(in)
+	case holdfast.Relieved:
+		m.takeRelieved(in)
 	case event.Declared:
 		m.takeDeclared(in)
 	case event.Woken:
@@ -253,6 +257,7 @@ func (m *Mind) takeWoken(in event.Woken) {
 	m.due, m.Ended = deadlines{}, 0
 	clear(m.Served)
 	clear(m.Losses)
+	clear(m.Overloads)
 	clear(m.Leaving)
 	m.startNext(said)
 }

@@ -48,6 +48,10 @@ func Text(body Body) string {
 // textTold is the text of what people, the file and our hands tell the mind.
 func textTold(body Body) string {
 	switch b := body.(type) {
+	case holdfast.Overloaded:
+		return fmt.Sprintf("overloaded %s by %s, %d refused in %s, up to %s, limit %d", b.Service, b.Gateway, b.Shed, Short(b.After), b.Highest, b.Limit) + colon(b.Detail)
+	case holdfast.Relieved:
+		return fmt.Sprintf("relieved %s by %s, %d refused in %s", b.Service, b.Gateway, b.Shed, Short(b.Lasted))
 	case Declared:
 		return fmt.Sprintf("declared %s with %d services and %d failure modes", b.System.Name, len(b.System.Services), len(b.System.Modes))
 	case Woken:

@@ -114,6 +114,10 @@ func descriptions() map[holdfast.FaultName]Description {
 		},
 	}
 	maps.Copy(all, linkDescriptions())
+	all["flood"] = Description{
+		Does: "a process of its own asks for three times what the service bears, with the lowest priority, through the gateway", Witness: "requests of the same priority by the load process, which were answered before, are refused",
+		Undo: "SIGKILL to that process, which ends by itself 3 s after it was last renewed, and after a minute in any case", Layer: KernelLease,
+	}
 	return all
 }
 

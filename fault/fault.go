@@ -21,7 +21,7 @@ const ErrVictimGone = holdfast.Refusal("the victim is no longer the process it w
 // All lists every fault there is, in the order of the catalogue of modes.
 func All() []holdfast.Fault {
 	return []holdfast.Fault{Kill{}, Exit{}, OOM{}, Storm{}, Stop{}, Hold(), DiskFull(), DiskSlow(), Starve{}, Delay(), Fail(), Silence(), Sever(), Refuse(), Reset(), Halve(),
-		Lag(), Throttle(), Flap(), Blackhole(), OneWay(), Lossy(), Hook{}}
+		Lag(), Throttle(), Flap(), Blackhole(), OneWay(), Lossy(), Flood{}, Hook{}}
 }
 
 // Find looks a fault up.

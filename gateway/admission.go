@@ -1,10 +1,31 @@
 package gateway
 
+import (
+	"net/http"
+	"slices"
+	"sync"
+	"time"
+)
+
+// Bounds of a queue.
+const (
+	leastQueue  = 64                     // that may wait for a place: a stall of the machine refuses nobody
+	mostQueue   = 1024                   // and at most
+	queueTimes  = 2                      // as many as are given to the service
+	queueTime   = time.Second            // that anybody waits, with a deadline or without
+	standsAfter = 100 * time.Millisecond // a queue that has not been empty for so long only makes answers late
+	briefQueue  = 50 * time.Millisecond  // what is then waited by all but the critical
+	// slotTime is how long a request that waits for its first byte takes a place, or
+	// slotTimes as long as is usual: who waits longer does not wait for a turn, but
+	// for an event, and would keep others from theirs.
+	slotTime  = 250 * time.Millisecond
+	slotTimes = 8
+	shedRetry = "1" // seconds; what Retry-After says
+)
+
 // enter admits one more request or stream to the service, or refuses it. The
 // bound is on what is in flight, not on a rate: it protects the gateway's
-// memory and descriptors whatever the service's speed is, and there is no queue
-// behind it, because waiting in front of a service that does not keep up only
-// makes every answer late.
+// memory and descriptors whatever the service's speed is.
 func (s *service) enter(limit int64) bool {
 	if s.inFlight.Add(1) > limit {
 		s.inFlight.Add(-1)
@@ -14,3 +35,304 @@ func (s *service) enter(limit int64) bool {
 }
 
 func (s *service) leave() { s.inFlight.Add(-1) }
+
+// An admission gives the places of a service to requests. A place is taken until
+// the first byte of an answer has come: streams, upgrades and long answers take
+// none, and neither does who has waited for too long for it to be a turn.
+type admission struct {
+	mu     sync.Mutex
+	limit  limit
+	window window
+	slots  slots
+	queue  [ranks][]*ticket // of each rank, the last to come last
+	queued int
+	since  time.Duration // CLOCK_BOOTTIME of when the queue was last empty; 0 while it is
+	overload
+}
+
+// A ticket is a request's wait for a place.
+type ticket struct {
+	ready chan struct{} // closed when it has one, or never gets one
+	slot  *slot
+	given bool
+}
+
+// admit takes a place for the request, and waits for one within its deadline. It
+// says whether it has one, and whether it had to wait.
+func (a *admission) admit(x *exchange) (admitted, waited bool) {
+	at := now()
+	a.mu.Lock()
+	if a.window.began == 0 {
+		a.window.began = at
+	}
+	if a.limit.most == 0 || a.queued == 0 && a.slots.n < a.limit.most {
+		a.slots.take(&x.slot, at)
+		a.mu.Unlock()
+		return true, false
+	}
+	a.window.pressed = true
+	wait := a.patience(x, at)
+	t := a.join(x, wait, at)
+	a.mu.Unlock()
+	if t == nil {
+		return false, false
+	}
+	timer := time.NewTimer(wait)
+	defer timer.Stop()
+	select {
+	case <-t.ready:
+	case <-timer.C:
+	case <-x.r.Context().Done():
+	}
+	return a.collect(x, t), true
+}
+
+// spare takes a place that is free now. Who only stands in for another service
+// waits for none: that is for the service's own requests.
+func (a *admission) spare(s *slot) bool {
+	at := now()
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.limit.most > 0 && (a.queued > 0 || a.slots.n >= a.limit.most) {
+		a.window.pressed = true
+		return false
+	}
+	if a.window.began == 0 {
+		a.window.began = at
+	}
+	a.slots.take(s, at)
+	return true
+}
+
+// admitted says whether the request got a place. The wait for one is a part of its
+// time.
+func (x *exchange) admitted() bool {
+	began := now()
+	ok, waited := x.service.admission.admit(x)
+	if waited {
+		x.tally.queued.Add(1)
+		if x.entry.Timeout > 0 {
+			x.entry.Timeout = max(x.entry.Timeout-(now()-began), time.Millisecond)
+		}
+	}
+	return ok
+}
+
+// patience is how long the request may wait for a place: what its deadline leaves
+// beside the time that an answer then takes. The caller holds mu.
+func (a *admission) patience(x *exchange, at time.Duration) time.Duration {
+	wait := queueTime
+	if x.entry.Timeout > 0 {
+		wait = min(wait, x.entry.Timeout-a.limit.expected())
+	}
+	if x.rank != critical && a.since > 0 && at-a.since > standsAfter {
+		wait = min(wait, briefQueue)
+	}
+	return wait
+}
+
+// join takes the request into the queue. When that is full the last one of the
+// lowest rank goes, if it is lower. Nil is a refusal. The caller holds mu.
+func (a *admission) join(x *exchange, wait, at time.Duration) *ticket {
+	if wait <= 0 || a.queued >= a.room() && !a.displace(x.rank) {
+		a.refuse(x.rank, a.limit.most, at)
+		return nil
+	}
+	if a.queued == 0 {
+		a.since = at
+	}
+	t := &ticket{ready: make(chan struct{}), slot: &x.slot}
+	a.queue[x.rank] = append(a.queue[x.rank], t)
+	a.queued++
+	return t
+}
+
+func (a *admission) room() int { return min(max(leastQueue, queueTimes*a.limit.most), mostQueue) }
+
+// displace refuses the one of the lowest rank that has waited the longest, if it
+// is below another's.
+func (a *admission) displace(by rank) bool {
+	for r := background; r > by; r-- {
+		if len(a.queue[r]) > 0 {
+			t := a.queue[r][0]
+			a.remove(t, r)
+			close(t.ready)
+			return true
+		}
+	}
+	return false
+}
+
+func (a *admission) remove(t *ticket, r rank) {
+	i := slices.Index(a.queue[r], t)
+	if i < 0 {
+		return
+	}
+	a.queue[r] = slices.Delete(a.queue[r], i, i+1)
+	if a.queued--; a.queued == 0 {
+		a.since = 0
+	}
+}
+
+// collect ends a wait, and says whether it came to a place.
+func (a *admission) collect(x *exchange, t *ticket) bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if t.given {
+		return true
+	}
+	a.remove(t, x.rank)
+	if x.r.Context().Err() == nil {
+		a.refuse(x.rank, a.limit.most, now())
+	}
+	return false
+}
+
+// serve gives places to those that wait: the highest rank first. Of one rank it
+// is whose turn it is while the queue is a short one, and who came last when it
+// stands: who came first has the least time left, and would be answered too late.
+// The caller holds mu.
+func (a *admission) serve(at time.Duration) {
+	for r := critical; r < rank(ranks) && a.queued > 0; {
+		switch {
+		case a.limit.most > 0 && a.slots.n >= a.limit.most:
+			return
+		case len(a.queue[r]) == 0:
+			r++
+			continue
+		}
+		t := a.queue[r][0]
+		if at-a.since > standsAfter {
+			t = a.queue[r][len(a.queue[r])-1]
+		}
+		a.remove(t, r)
+		t.given = true
+		a.slots.take(t.slot, at)
+		close(t.ready)
+	}
+}
+
+// reset takes the limit away; what is usual is still so.
+func (a *admission) reset() {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.limit.most, a.limit.strikes, a.limit.cutFrom = 0, 0, 0
+	a.serve(now())
+}
+
+// An ending is how a wait for the head of an answer ended.
+type ending uint8
+
+const (
+	unknownEnd ending = iota // it says nothing of the service: a failure, or a client that went
+	goodEnd
+	lapsedEnd
+)
+
+// leave gives a request's place back, once.
+func (a *admission) leave(s *slot, e ending) {
+	at := now()
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if s.state == slotNew || s.state == slotLeft {
+		return
+	}
+	switch e {
+	case goodEnd:
+		a.window.add(at - s.began)
+	case lapsedEnd:
+		a.window.lapsed++
+	}
+	a.slots.leave(s)
+	s.state = slotLeft
+	if a.queued > 0 {
+		a.serve(at)
+	}
+}
+
+// review judges the window when it is full, takes the places back from those who
+// have waited too long, and says what is to be told of an overload.
+func (a *admission) review(at time.Duration, floor int) tidings {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.slots.expire(at - max(slotTime, slotTimes*a.limit.usual))
+	if w := &a.window; w.began > 0 && w.full(at) {
+		a.limit = a.limit.judge(w, at, a.slots.n, floor)
+		a.window = window{began: at, took: w.took[:0], pressed: a.queued > 0}
+	}
+	if a.limit.most > 0 {
+		a.limit.most = max(a.limit.most, floor)
+	}
+	a.serve(at)
+	return a.overload.review(at)
+}
+
+// A slot is a request's place.
+type slot struct {
+	began      time.Duration // CLOCK_BOOTTIME
+	prev, next *slot
+	state      slotState
+}
+
+type slotState uint8
+
+const (
+	slotNew slotState = iota
+	slotTaken
+	slotExpired // it waits on, and takes no place
+	slotLeft
+)
+
+// slots are the places that are taken, the oldest first.
+type slots struct {
+	head, tail *slot
+	n          int
+}
+
+func (l *slots) take(s *slot, at time.Duration) {
+	s.began, s.state, s.prev = at, slotTaken, l.tail
+	if l.tail == nil {
+		l.head = s
+	} else {
+		l.tail.next = s
+	}
+	l.tail = s
+	l.n++
+}
+
+func (l *slots) leave(s *slot) {
+	if s.state != slotTaken {
+		return
+	}
+	if s.prev == nil {
+		l.head = s.next
+	} else {
+		s.prev.next = s.next
+	}
+	if s.next == nil {
+		l.tail = s.prev
+	} else {
+		s.next.prev = s.prev
+	}
+	s.prev, s.next = nil, nil
+	l.n--
+}
+
+func (l *slots) expire(before time.Duration) {
+	for l.head != nil && l.head.began < before {
+		s := l.head
+		l.leave(s)
+		s.state = slotExpired
+	}
+}
+
+// shed answers a request that gets no place.
+func (x *exchange) shed() {
+	if x.r.Context().Err() != nil {
+		panic(http.ErrAbortHandler)
+	}
+	x.tally.shed[x.rank].Add(1)
+	x.message.length = x.r.ContentLength
+	x.w.Header().Set("Retry-After", shedRetry)
+	x.complain(http.StatusServiceUnavailable, "shed", "%s: it is given more than it can answer, and %s requests are refused", x.service.name, x.rank.priority())
+}

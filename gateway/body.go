@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"errors"
 	"io"
 	"sync"
 	"sync/atomic"
@@ -44,7 +45,10 @@ type body struct {
 	kept    []byte
 	replays *replays // what is kept is counted there
 	spilled bool
-	lost    atomic.Bool   // source failed: the client's doing
+	lost    atomic.Bool // source failed: the client's doing
+	long    atomic.Bool // because it was longer than it may be
+	wrong   atomic.Bool // because it can be read in two ways
+	pacer   pacer
 	stalled atomic.Bool   // we gave up reading from the client
 	done    chan struct{} // closed when nobody sends; nil before the first start
 	c       *conn         // it is sent to
@@ -62,7 +66,7 @@ func (b *body) start(x *exchange, c *conn, out func()) {
 }
 
 func (b *body) send(x *exchange, c *conn, out func()) {
-	to := framed{out: c.out, chunked: x.message.length < 0}
+	to := framed{out: c.out, chunked: x.message.length < 0 && c.stream == nil, stream: c.stream}
 	if _, err := to.Write(b.kept); err != nil {
 		return // the answer, or its absence, will tell
 	}
@@ -81,7 +85,9 @@ func (b *body) stream(to framed, free *freeList) bool {
 	defer free.give(buffer)
 	for {
 		b.c.holdUp()
+		b.pacer.wait()
 		n, err := b.source.Read(buffer[:])
+		b.pacer.come(n)
 		b.c.goOn()
 		b.keep(buffer[:n])
 		if err == io.EOF {
@@ -95,6 +101,8 @@ func (b *body) stream(to framed, free *freeList) bool {
 		case io.EOF:
 			return true
 		default:
+			b.long.Store(err == errLongBody)
+			b.wrong.Store(errors.As(err, new(garbled)))
 			b.lost.Store(!b.stalled.Load())
 			b.c.abort()
 			return false
@@ -122,6 +130,7 @@ func (b *body) forget() {
 // end ends the body with its request.
 func (b *body) end() {
 	b.finish()
+	b.pacer.end()
 	b.forget()
 }
 

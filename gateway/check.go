@@ -134,7 +134,7 @@ func (w *watcher) begin(ctx context.Context) bool {
 	g, s, e := w.gateway, w.service, w.endpoint
 	e.pool.trim(time.Now())
 	g.mu.Lock()
-	q := &inquiry{endpoint: e, protocol: s.protocol, check: s.check}
+	q := &inquiry{gateway: g, group: &w.group, endpoint: e, protocol: s.protocol, check: s.check}
 	as := e.standing
 	g.mu.Unlock()
 	if as == gone {
@@ -213,6 +213,8 @@ func cadence(check holdfast.Healthcheck, as standing, misses, passes int, since 
 // An inquiry is one check under way, over a connection of its own: a pooled one
 // says nothing about whether the next connect succeeds.
 type inquiry struct {
+	gateway  *Gateway
+	group    *sync.WaitGroup // of whatever the check starts
 	endpoint *endpoint
 	protocol holdfast.Protocol
 	check    holdfast.Healthcheck
@@ -259,7 +261,7 @@ func (q *inquiry) sign(err error) holdfast.Sign {
 		return holdfast.SignRefused
 	case q.conn == nil:
 		return holdfast.SignUnreachable
-	case errors.As(err, &status), errors.As(err, &not):
+	case errors.As(err, &status), errors.As(err, &not), errors.Is(err, errNotServing):
 		return holdfast.SignUnhealthy
 	default:
 		return holdfast.SignMissed
@@ -283,7 +285,7 @@ func (q *inquiry) converse(ctx context.Context) (string, error) {
 	deadline := time.Now().Add(q.within)
 	bounded, cancel := context.WithDeadline(ctx, deadline)
 	defer cancel()
-	c, err := dial(bounded, q.endpoint.Address, q.connect)
+	c, err := q.open(bounded)
 	if err != nil {
 		return "", err
 	}
@@ -295,6 +297,9 @@ func (q *inquiry) converse(ctx context.Context) (string, error) {
 	defer stop()
 	if q.protocol == holdfast.TCP {
 		return q.question(), c.speak(q.check.Send, q.check.Expect)
+	}
+	if q.protocol == holdfast.GRPC {
+		return q.question() + ": an answer", askRPC(c, q.endpoint.Address)
 	}
 	if q.check.TLS {
 		if err := c.secure(ctx, q.endpoint.Address); err != nil {
@@ -309,6 +314,13 @@ func (q *inquiry) converse(ctx context.Context) (string, error) {
 		return "", statusError(status)
 	}
 	return q.question() + " " + strconv.Itoa(status), nil
+}
+
+func (q *inquiry) open(ctx context.Context) (*conn, error) {
+	if q.endpoint.multiplexed {
+		return q.gateway.inquire(ctx, q.group, q.endpoint.Address, q.connect)
+	}
+	return dial(ctx, q.endpoint.Address, q.connect)
 }
 
 // linger listens to a check that was told as missed: whether its answer comes
@@ -367,6 +379,9 @@ func (q *inquiry) question() string {
 	}
 	if q.protocol == holdfast.TCP {
 		return "connect"
+	}
+	if q.protocol == holdfast.GRPC {
+		return "gRPC health"
 	}
 	return "GET " + cmp.Or(q.check.Path, "/")
 }

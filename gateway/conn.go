@@ -28,13 +28,18 @@ const (
 	lastConnectTime  = 1500 * time.Millisecond
 )
 
-// Sizes of a connection's buffers. 4 KiB holds nearly every head.
-const connBuffer = 4 << 10
+// Sizes of a connection's buffers, and of what it keeps of an answer's head. 4 KiB
+// holds nearly every head.
+const (
+	connBuffer  = 4 << 10
+	maxKeptHead = 4 * connBuffer
+)
 
 // A conn is a connection to one incarnation. One request uses it at a time; its
 // body may be written by another goroutine than the one that reads the answer.
 type conn struct {
 	net.Conn
+	stream    *stream // of a trunk, that it is the dress of; nil for a connection that is one
 	raw       syscall.RawConn
 	in        *bufio.Reader
 	out       *bufio.Writer
@@ -111,7 +116,9 @@ func (t counted) Read(p []byte) (int, error) {
 
 func (t counted) Write(p []byte) (int, error) {
 	n, err := t.c.Conn.Write(p)
-	t.c.written.Add(int64(n))
+	if t.c.stream == nil { // which knows by itself what was sent
+		t.c.written.Add(int64(n))
+	}
 	return n, err
 }
 
@@ -155,6 +162,9 @@ func (c *conn) rest(at time.Time) {
 		c.timed = false
 	}
 	c.reused, c.idleSince = true, at
+	if cap(c.block) > maxKeptHead {
+		c.block, c.fields = nil, nil // one long answer is no reason to hold so much while it rests
+	}
 }
 
 // abort ends whatever waits on the connection, now. It may be called from

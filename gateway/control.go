@@ -176,6 +176,10 @@ func (l observed) observation() (holdfast.Observation, error) {
 		return decoded[holdfast.Admitted](l.Body)
 	case holdfast.Ejected{}.Kind():
 		return decoded[holdfast.Ejected](l.Body)
+	case holdfast.Overloaded{}.Kind():
+		return decoded[holdfast.Overloaded](l.Body)
+	case holdfast.Relieved{}.Kind():
+		return decoded[holdfast.Relieved](l.Body)
 	default:
 		return nil, fmt.Errorf("the gateway told of %q: of another version?", l.Kind)
 	}

@@ -63,10 +63,11 @@ func (g *Gateway) restore() {
 		g.log.say("the routing table on disk is not used: %v; it is moved to %s (%v)", err, aside, os.Rename(g.tablePath(), aside))
 		return
 	}
+	secured := g.secure(held.table)
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.held = held
-	g.adopt(held.table)
+	g.adopt(held.table, secured)
 }
 
 func readSealed(path string) (*heldTable, error) {

@@ -32,7 +32,7 @@ func (x *exchange) answerBy() time.Time {
 // covered says whether there is something to answer in the replicas' place.
 func (x *exchange) covered() bool {
 	f := x.entry.Fallback
-	return f != nil && (f.Body != "" || f.File != "" || x.staleCopy(f) != nil)
+	return f != nil && (f.Body != "" || f.File != "" || x.instead != nil || x.staleCopy(f) != nil)
 }
 
 // degrade answers in the replicas' place, as the edge's caller has declared, and
@@ -40,14 +40,19 @@ func (x *exchange) covered() bool {
 // said what to make of it, and the mark tells it from an answer.
 func (x *exchange) degrade() bool {
 	f := x.entry.Fallback
-	if f == nil {
+	if f == nil || isRPC(x.r) { // a call has no use for a body that is none of its messages
 		return false
 	}
 	if c := x.staleCopy(f); c != nil {
+		x.tally.stale.Add(1)
 		x.answerStale(c)
 	} else if body, kind := x.standIn(f); body != nil {
 		x.w.Header().Set("Content-Type", kind)
 		x.answerDegraded("fallback", body)
+	} else if a := x.askInstead(); a != nil {
+		x.tally.degraded.Add(1)
+		x.answerInstead(a)
+		return true
 	} else {
 		return false
 	}
@@ -63,7 +68,7 @@ func (x *exchange) standIn(f *holdfast.Fallback) (body []byte, kind string) {
 	case f.File != "":
 		body, err := readFallback(f.File)
 		if err != nil {
-			x.gateway.log.say("%s: its fallback cannot be answered: %v", x.entry.Listener, err)
+			x.gateway.log.say("%s: its fallback cannot be answered: %v (request %s)", x.entry.Listener, err, x.marks.request)
 			return nil, ""
 		}
 		return body, cmp.Or(mime.TypeByExtension(filepath.Ext(f.File)), "application/octet-stream")
@@ -112,6 +117,8 @@ func (x *exchange) answerDegraded(how string, body []byte) {
 	h := x.w.Header()
 	h.Set(degraded, how)
 	h.Set("Content-Length", strconv.Itoa(len(body)))
+	h.Set(requestIDField, x.marks.request)
+	x.answers(http.StatusOK)
 	x.w.WriteHeader(http.StatusOK)
 	x.w.Write(body)
 }

@@ -221,7 +221,7 @@ func TestWhatIsNotForEverybodyIsNotKept(t *testing.T) {
 		if _, err := r.do("GET", r.edge, c.path, body, c.set...); err != nil {
 			t.Fatal(err)
 		}
-		key := copyKey{listener: "storefront/catalog", host: r.edge, target: c.path}
+		key := copyKey{listener: "storefront/catalog", service: "catalog", host: r.edge, target: c.path}
 		if got := r.gateway.copies.find(key); (got != nil) != c.kept {
 			t.Errorf("%s: kept %v", c.path, got != nil)
 		} else if c.kept && got.weight() < copyWeighs+len(got.body)+fieldWeigh+len("Content-Length") {
@@ -289,7 +289,7 @@ func TestCopiesAreBounded(t *testing.T) {
 func TestALostEdgeIsContained(t *testing.T) {
 	lost, fine := newReplica(t, 1, named("1")), newReplicaAt(t, holdfast.ReplicaID{Service: "cart", Ordinal: 1, Incarnation: 1}, "127.0.0.1:0", named("cart"))
 	table := tableOf(1, lost)
-	table.Routes = append(table.Routes, holdfast.RouteEntry{Listener: "storefront/cart", Service: "cart", Caller: "storefront", Timeout: time.Second})
+	table.Routes = append(table.Routes, holdfast.RouteEntry{Listener: "storefront/cart", Service: "cart", Caller: "storefront", Treatment: holdfast.Treatment{Timeout: time.Second}})
 	table.Services = append(table.Services, holdfast.RoutedService{Name: "cart", Protocol: holdfast.HTTP, Minimum: 1, Healthcheck: fast(), Endpoints: []holdfast.Endpoint{fine.endpoint()}})
 	g := newGateway(t, t.TempDir())
 	if err := g.Apply(t.Context(), table); err != nil {

@@ -2,6 +2,8 @@ package gateway
 
 import (
 	"context"
+	"fmt"
+	"time"
 
 	"holdfast"
 )
@@ -65,6 +67,9 @@ func (g *Gateway) subscribe() (*follower, []holdfast.Observation) {
 				standing = append(standing, o)
 			}
 		}
+		if s.overloaded() {
+			standing = append(standing, g.overloaded(s))
+		}
 	}
 	return f, standing
 }
@@ -78,6 +83,7 @@ func (g *Gateway) unsubscribe(f *follower) {
 // announce tells every follower, and drops those that lag. The caller holds mu.
 func (g *Gateway) announce(o holdfast.Observation) {
 	g.log.say("%s", spoken(o))
+	g.note()
 	for f := range g.followers {
 		select {
 		case f.queue <- o:
@@ -102,6 +108,10 @@ func spoken(o holdfast.Observation) string {
 			return "kept " + o.ID.String() + ", the last: " + o.Detail
 		}
 		return "ejected " + o.ID.String() + ": " + o.Detail
+	case holdfast.Overloaded:
+		return fmt.Sprintf("overloaded %s: %d requests refused in %s, up to %s; it is given %d at once", o.Service, o.Shed, o.After.Round(time.Millisecond), o.Highest, o.Limit)
+	case holdfast.Relieved:
+		return fmt.Sprintf("relieved %s: %d requests were refused in %s", o.Service, o.Shed, o.Lasted.Round(time.Millisecond))
 	default:
 		return o.Kind()
 	}

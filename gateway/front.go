@@ -2,9 +2,11 @@ package gateway
 
 import (
 	"context"
+	"crypto/tls"
 	"log"
 	"net"
 	"net/http"
+	"sync/atomic"
 	"time"
 
 	"holdfast"
@@ -31,9 +33,10 @@ type door struct {
 	listener holdfast.Listener
 	gateway  *Gateway
 	server   *http.Server
-	tally    *tally
+	tally    *tally        // of what meets no route
 	room     chan struct{} // a place for each connection that may be open
 	told     time.Time     // when it was last said that there is none; of the accepting goroutine
+	leaving  atomic.Bool   // every answer asks its client to go
 }
 
 // Sockets says which sockets to serve: the whole set. What is served under the
@@ -44,6 +47,12 @@ type door struct {
 func (g *Gateway) Sockets(set []Socket) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
+	if g.departure.going.Load() {
+		for _, socket := range set {
+			socket.Socket.Close()
+		}
+		return
+	}
 	wanted := map[holdfast.ListenerName]bool{}
 	for _, socket := range set {
 		wanted[socket.Listener.Name] = true
@@ -74,19 +83,37 @@ func (g *Gateway) newDoor(socket Socket) *door {
 		Listener: socket.Socket,
 		listener: socket.Listener,
 		gateway:  g,
-		tally:    g.tally(socket.Listener.Name),
+		tally:    g.tally(holdfast.RouteEntry{Listener: socket.Listener.Name}),
 		room:     make(chan struct{}, g.places),
 	}
+	handler := http.Handler(d)
+	if d.listener.Name == holdfast.MetricsListener {
+		handler = d.dismissing(g.metrics())
+	}
 	d.server = &http.Server{
-		Handler:                      d,
+		Handler:                      handler,
 		ReadHeaderTimeout:            headerTime,
 		IdleTimeout:                  idleTime,
 		MaxHeaderBytes:               maxHeaderBytes,
 		ConnState:                    d.watch,
+		Protocols:                    protocols(),
+		HTTP2:                        frontHTTP2(),
 		DisableGeneralOptionsHandler: true, // "OPTIONS *" is for the replica to answer
 		ErrorLog:                     log.New(g.log, "gateway: "+string(d.listener.Name)+": ", 0),
 	}
 	return d
+}
+
+// dismissing asks clients of what is not ServeHTTP to go, too: one that asks every
+// few seconds would hold the door, and be told what the gateway believed that has
+// been replaced.
+func (d *door) dismissing(of http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if d.leaving.Load() {
+			w.Header().Set("Connection", "close")
+		}
+		of.ServeHTTP(w, r)
+	})
 }
 
 // open begins to serve a door, if the gateway runs. The caller holds mu.
@@ -106,6 +133,8 @@ func (g *Gateway) shut(d *door) {
 	w.group.Go(func() {
 		bounded, cancel := context.WithTimeout(w.ctx, drainTime)
 		defer cancel()
+		d.dismiss()
+		d.empty(bounded)
 		d.close(bounded)
 	})
 }
@@ -130,7 +159,7 @@ func (d *door) Accept() (net.Conn, error) {
 		}
 		r := d.gateway.route(d.listener.Name)
 		if r == nil || r.protocol != holdfast.TCP {
-			return c, nil
+			return d.disguise(c), nil
 		}
 		if !d.gateway.flights.enter() {
 			c.Close()
@@ -147,6 +176,16 @@ func (d *door) Accept() (net.Conn, error) {
 	}
 }
 
+// disguise speaks TLS on a connection where the table says so, and sifts what
+// comes on the others. The handshake is net/http's to wait for. Below TLS there is
+// nothing to sift, and what a sieve charged for there nobody would give back.
+func (d *door) disguise(c net.Conn) net.Conn {
+	if s := d.gateway.routing.Load().secured[d.listener.Name]; s != nil {
+		return tls.Server(c, s.tls)
+	}
+	return newSieve(c, &d.gateway.bounds.heads)
+}
+
 // ServeHTTP answers one request.
 func (d *door) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	g := d.gateway
@@ -156,13 +195,22 @@ func (d *door) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	defer g.flights.leave()
-	d.tally.requests.Add(1)
-	x := &exchange{gateway: g, tally: d.tally, w: w, r: r}
+	if d.leaving.Load() {
+		w.Header().Set("Connection", "close") // over HTTP/2 this is GOAWAY
+	}
+	to, missed := g.match(d.listener.Name, r)
+	x := &exchange{gateway: g, tally: d.tally, w: w, r: r, account: newAccount(r)}
+	if to != nil {
+		x.tally = to.tally
+	}
+	x.tally.requests.Add(1)
 	defer x.count()
 	defer func() {
 		if x.hijacked {
 			d.leave() // a stream keeps its place until it ends
 		}
 	}()
-	x.serve(g.route(d.listener.Name), d.listener.Name)
+	if x.fits(d.listener.Name) {
+		x.serve(to, missed, d.listener.Name)
+	}
 }

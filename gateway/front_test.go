@@ -16,7 +16,7 @@ func TestAListenerWithoutARoute(t *testing.T) {
 	socket := socketFor(t, "cart:80")
 	r.gateway.Sockets([]Socket{socket})
 	got, err := r.do("GET", socket.Listener.Address, "/", nil)
-	if err != nil || got.status != 503 || got.header.Get("Holdfast-Error") != "no-route" || !strings.HasPrefix(got.body, "cart:80: ") {
+	if err != nil || got.status != 503 || got.header.Get("Holdfast-Error") != "no-table" || !strings.HasPrefix(got.body, "cart:80: ") {
 		t.Errorf("%v %+v", err, got)
 	}
 	if _, err := net.Dial("tcp", r.published); err == nil {

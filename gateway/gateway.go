@@ -12,6 +12,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"net/http"
 	"os"
 	"sync"
 	"sync/atomic"
@@ -36,14 +37,14 @@ type Options struct {
 	// Log takes what a person should see, at most 50 lines a second; nil is
 	// nowhere. It is written to while verdicts wait: a file, not a pipe that may
 	// stall.
-	Log io.Writer
+	Log     io.Writer
+	Version string // told to who asks for metrics
 }
 
 // A Gateway carries the traffic of one system. Its methods may be called
 // concurrently.
 type Gateway struct {
-	name   holdfast.GatewayName
-	dir    string
+	identity
 	log    *logbook
 	limit  int64 // maxInFlight
 	places int   // of each door
@@ -52,21 +53,39 @@ type Gateway struct {
 	flights *flights
 	free    freeList
 	replays replays
+	bounds  bounds
 	factor  atomic.Int64  // by our own health, from 1 to 8: how much longer others are waited for; 0 before the first pulse
 	alarms  chan struct{} // a score of errors alarms; holds one
 	copies  copies
 
 	stragglers stragglers
+	departure  departure
+	noted      chan struct{}   // asks for the memory to be written; holds one
+	back       *http.Transport // dials trunks; keeps none
 
+	securing sync.Mutex // one reader of certificates at a time
 	applying sync.Mutex // one Apply at a time, its disk write included
 
-	mu        sync.Mutex // guards what follows, and every verdict
+	mu sync.Mutex // guards what follows, and every verdict
+	guarded
+}
+
+// An identity is which gateway it is, and of what.
+type identity struct {
+	name  holdfast.GatewayName
+	build string
+	began time.Time
+	dir   string
+}
+
+// What is guarded is touched by whoever holds Gateway.mu.
+type guarded struct {
 	held      *heldTable // nil until there is one
 	services  map[holdfast.ServiceName]*service
 	exited    map[holdfast.ReplicaName]holdfast.Incarnation
 	followers map[*follower]struct{}
 	doors     map[holdfast.ListenerName]*door
-	tallies   map[holdfast.ListenerName]*tally
+	tallies   map[tallied]*tally
 	health    detect.Health
 	work      *work // not nil while Run runs
 }
@@ -79,21 +98,27 @@ func New(o Options) (*Gateway, error) {
 		return nil, fmt.Errorf("gateway %s: %w", o.Name, err)
 	}
 	g := &Gateway{
-		name:      o.Name,
-		dir:       o.Dir,
+		identity:  identity{name: o.Name, build: o.Version, began: time.Now(), dir: o.Dir},
 		log:       newLogbook(o.Log),
 		limit:     maxInFlight,
 		places:    places(),
 		flights:   newFlights(),
 		alarms:    make(chan struct{}, 1),
-		services:  map[holdfast.ServiceName]*service{},
-		exited:    map[holdfast.ReplicaName]holdfast.Incarnation{},
-		followers: map[*follower]struct{}{},
-		doors:     map[holdfast.ListenerName]*door{},
-		tallies:   map[holdfast.ListenerName]*tally{},
+		departure: departure{begun: make(chan struct{})},
+		noted:     make(chan struct{}, 1),
+		back:      newBack(),
+		guarded: guarded{
+			services:  map[holdfast.ServiceName]*service{},
+			exited:    map[holdfast.ReplicaName]holdfast.Incarnation{},
+			followers: map[*follower]struct{}{},
+			doors:     map[holdfast.ListenerName]*door{},
+			tallies:   map[tallied]*tally{},
+		},
 	}
+	g.bounds.pace = usualPace()
 	g.routing.Store(&routing{})
 	g.restore()
+	g.recall()
 	return g, nil
 }
 
@@ -104,16 +129,21 @@ type work struct {
 }
 
 // Run checks replicas and serves the sockets until ctx ends, then stops
-// accepting and gives what is in flight 5 s. It returns nil after everything it
-// started has ended. It runs once.
+// accepting and gives what is in flight 5 s; after Leave it gives it more. It
+// returns nil after everything it started has ended. It runs once.
 func (g *Gateway) Run(ctx context.Context) error {
 	working, stop := context.WithCancel(context.WithoutCancel(ctx))
 	defer stop()
 	w := &work{ctx: working}
 	g.begin(w)
-	<-ctx.Done()
-	doors := g.end()
-	g.drain(doors)
+	var doors []*door
+	select {
+	case <-ctx.Done():
+	case <-g.departure.begun:
+		doors = g.depart()
+		g.linger(ctx, doors)
+	}
+	g.drain(append(doors, g.end()...))
 	stop()
 	w.group.Wait()
 	return nil
@@ -125,6 +155,9 @@ func (g *Gateway) begin(w *work) {
 	defer g.mu.Unlock()
 	g.work = w
 	w.group.Go(func() { g.pulse(w.ctx) })
+	w.group.Go(func() { g.keepMemory(w.ctx) })
+	w.group.Go(func() { g.share(w.ctx) })
+	w.group.Go(func() { g.keepSecured(w.ctx) })
 	for _, s := range g.services {
 		for _, e := range s.endpoints {
 			g.startWatch(s, e)
@@ -140,15 +173,7 @@ func (g *Gateway) end() []*door {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.work = nil
-	for f := range g.followers {
-		g.drop(f, ErrEnded)
-	}
-	doors := make([]*door, 0, len(g.doors))
-	for name, d := range g.doors {
-		doors = append(doors, d)
-		delete(g.doors, name)
-	}
-	return doors
+	return g.letGo()
 }
 
 // drain stops accepting, waits for what is in flight, cuts off what takes too
@@ -209,13 +234,15 @@ func (g *Gateway) State(context.Context) (holdfast.GatewayState, error) {
 	state.Unsaved = g.held.unsaved
 	state.Patience = g.health.Factor()
 	for _, routed := range g.held.table.Services {
+		first := len(state.Endpoints)
 		for _, e := range g.services[routed.Name].endpoints {
 			state.Endpoints = append(state.Endpoints, e.state())
 		}
+		state.Services = append(state.Services, g.services[routed.Name].load())
+		apportion(state.Endpoints[first:], g.services[routed.Name].endpoints)
 	}
-	for _, entry := range g.held.table.Routes {
-		state.Routes = append(state.Routes, g.tally(entry.Listener).state(entry.Listener))
-	}
+	state.Routes = g.routeStates()
+	g.enforce(state.Routes)
 	return state, nil
 }
 
@@ -235,6 +262,7 @@ func (e *endpoint) state() holdfast.EndpointState {
 		ErrorShare: e.rate.Seen(),
 		Typical:    recent.Answered.Median(),
 		Check:      e.took,
+		Before:     e.earlier,
 	}
 	if e.held > now() {
 		state.HeldUntil = int64(e.held)

@@ -28,7 +28,8 @@ type message struct {
 	expects  bool   // wait for 100 Continue before the body
 	upgrade  string
 	deadline time.Time // for the whole answer; zero for none
-	attempt  int       // from 1
+	rank     rank
+	attempt  int // from 1
 }
 
 // newMessage takes a request over from net/http. An upgrade to HTTP/2 is not
@@ -55,7 +56,7 @@ func newMessage(r *http.Request, entry holdfast.RouteEntry) message {
 		m.upgrade = r.Header.Get("Upgrade")
 	}
 	m.expects = m.length != 0 && strings.EqualFold(r.Header.Get("Expect"), "100-continue")
-	m.fields = make([]field, 0, len(r.Header)+4)
+	m.fields = make([]field, 0, len(r.Header)+6)
 	for name, values := range r.Header {
 		if hopByHop(name) || forwarded(name) || name == "Forwarded" && entry.Caller == "" || name == "Content-Length" || name == "Expect" || listed(connection, name) {
 			continue
@@ -77,6 +78,9 @@ func (m *message) forward(r *http.Request, entry holdfast.RouteEntry) {
 		client = r.RemoteAddr
 	}
 	proto, host := "http", r.Host
+	if r.TLS != nil {
+		proto = "https"
+	}
 	if entry.Caller != "" {
 		if before := r.Header["X-Forwarded-For"]; len(before) > 0 {
 			client = strings.Join(before, ", ") + ", " + client
@@ -112,13 +116,18 @@ func (m *message) idempotent() bool {
 	return false
 }
 
-// forwarded says whether a field is one of those that forward writes. Programs
-// that know header fields as variables cannot tell X_Forwarded_For from it.
+// forwarded says whether a field is one of those that forward and mark write.
+// Programs that know header fields as variables cannot tell X_Forwarded_For from
+// X-Forwarded-For.
 func forwarded(name string) bool {
 	if strings.Contains(name, "_") {
 		name = textproto.CanonicalMIMEHeaderKey(strings.ReplaceAll(name, "_", "-"))
 	}
-	return name == "X-Forwarded-For" || name == "X-Forwarded-Proto" || name == "X-Forwarded-Host"
+	switch name {
+	case priorityField, timeoutField, "X-Forwarded-For", "X-Forwarded-Proto", "X-Forwarded-Host", requestIDField, traceParentField, traceStateField:
+		return true
+	}
+	return false
 }
 
 // mayTrail says whether a field may come after a body. What frames a message,

@@ -19,6 +19,7 @@ type pool struct {
 	mu     sync.Mutex
 	idle   []*conn // oldest first
 	closed bool
+	trunks trunks // of an endpoint that speaks HTTP/2; idle is empty then
 }
 
 // take gives the connection that was used last and is still open, or nil.
@@ -47,6 +48,10 @@ func (p *pool) pop(at time.Time) *conn {
 
 // give takes a connection back, or closes it when there is no room.
 func (p *pool) give(c *conn, at time.Time) {
+	if c.stream != nil {
+		c.close() // the trunk is kept, not its streams
+		return
+	}
 	c.rest(at)
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -75,6 +80,7 @@ func (p *pool) trim(at time.Time) {
 
 // drain closes all idle connections; new ones may come.
 func (p *pool) drain() {
+	p.trunks.drain()
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for _, c := range p.idle {
@@ -85,6 +91,7 @@ func (p *pool) drain() {
 
 // close closes all idle connections, and from now on every one that is given.
 func (p *pool) close() {
+	p.trunks.close()
 	p.drain()
 	p.mu.Lock()
 	defer p.mu.Unlock()

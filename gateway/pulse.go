@@ -62,6 +62,7 @@ func (g *Gateway) beat(at time.Duration) (due time.Duration) {
 		}
 		g.compare(s, at)
 		g.settle(s)
+		g.announceLoad(s, at)
 	}
 	return due
 }

@@ -154,7 +154,7 @@ func (r *race) ask(e *endpoint) {
 		c := e.pool.take(time.Now())
 		if c == nil {
 			var err error
-			if c, err = x.open(e, within); err != nil {
+			if c, err = x.open(e, within, false); err != nil {
 				return err
 			}
 		}
@@ -221,7 +221,7 @@ func (r *race) finish(t *try) (*try, *failure) {
 func (r *race) wins(a *try) bool {
 	x := r.x
 	switch {
-	case a.head.status < 500 || len(r.running) == 0 && x.held == nil:
+	case !a.bad() || len(r.running) == 0 && x.held == nil:
 		return true
 	case x.held != nil:
 		a.endpoint.failures.Add(1)

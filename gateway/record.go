@@ -100,16 +100,20 @@ func (r record) calm(at time.Duration) bool {
 	return r.flapping.Calm(at)
 }
 
-// ResetGuards drops what is held against any replica: hold-downs and the penalty
-// for flapping. It is for private copies, where one drill's falls must not weigh
+// ResetGuards drops what is held against any replica or service: hold-downs, the
+// penalty for flapping, limits, and what is broken off. It is for private copies, where one drill's falls must not weigh
 // on the next.
 func (g *Gateway) ResetGuards() {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	for _, s := range g.services {
 		clear(s.records)
+		s.admission.reset()
 		for _, e := range s.endpoints {
 			e.held = 0
 		}
+	}
+	for _, t := range g.tallies {
+		t.breaker.reset()
 	}
 }

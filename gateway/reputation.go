@@ -60,6 +60,11 @@ func (r *reputation) note(o outcome, at time.Duration) {
 		r.mean += (took - r.mean) / recent
 		r.typical.Store(int64(r.mean * float64(time.Second)))
 	}
+	r.weigh()
+}
+
+// weigh sets what one more request costs. The caller holds mu.
+func (r *reputation) weigh() {
 	r.cost.Store(math.Float64bits(max(r.peak, reputationFloor.Seconds()) * (1 + failureCost*r.failing*r.failing)))
 }
 

@@ -18,23 +18,30 @@ func (x *exchange) respond(a *try) {
 	if a.number > 1 {
 		x.tally.retried.Add(1)
 	}
-	x.failed = a.head.status >= 500
+	x.failed = a.bad()
 	if a.head.status == http.StatusSwitchingProtocols {
 		x.upgrade(a)
 		return
 	}
+	whole = x.relay(a, x.beginCopy(a))
+}
+
+// relay passes head, body and trailer of an answer on, and keeps a copy where one
+// is begun. It says whether the answer was whole.
+func (x *exchange) relay(a *try, copyOf *copied) bool {
 	x.writeHead(a)
-	copyOf := x.beginCopy(a)
 	read, written := x.copyBody(a, copyOf)
 	if read != nil {
 		x.cutShort(a)
+		return false
 	}
 	if written != nil {
 		panic(http.ErrAbortHandler)
 	}
+	x.settleRPC(a)
 	x.writeTrailer(&a.payload)
 	x.gateway.copies.keep(copyOf)
-	whole = true
+	return true
 }
 
 func (x *exchange) writeTrailer(p *payload) {
@@ -51,13 +58,12 @@ func (x *exchange) writeTrailer(p *payload) {
 
 // cutShort ends an answer that its replica did not finish.
 func (x *exchange) cutShort(a *try) {
-	if x.r.Context().Err() == nil {
-		x.failed = true
-		a.endpoint.failures.Add(1)
-		// Its head was told as a good outcome already, which halves the weight of
-		// this one. A stream's end is too far off to wait for with it.
-		a.endpoint.note(outcome{failed: true})
-		a.endpoint.nudge()
+	if x.r.Context().Err() == nil && !x.body.lost.Load() {
+		x.regret(a)
+		if isRPC(x.r) {
+			x.breakOff(a)
+			return
+		}
 	}
 	panic(http.ErrAbortHandler)
 }
@@ -68,12 +74,17 @@ func (x *exchange) writeHead(a *try) {
 	if _, typed := h["Content-Type"]; !typed {
 		h["Content-Type"] = nil // or net/http would guess one
 	}
-	if x.body.source != nil && !x.body.ended.Load() {
+	if x.body.source != nil && !x.body.ended.Load() && single(x.r) {
 		// The answer came before the request's end. Without this net/http would
 		// swallow the rest of the body itself.
 		http.NewResponseController(x.w).EnableFullDuplex()
 		h.Set("Connection", "close")
 	}
+	if a.head.status == http.StatusNoContent {
+		h.Del("Content-Length") // it has none, whatever the replica says
+	}
+	x.body.pacer.answered.Store(true)
+	x.answers(a.head.status)
 	x.w.WriteHeader(a.head.status)
 }
 
@@ -170,6 +181,6 @@ func (x *exchange) release(a *try, clean bool) {
 }
 
 func (a *try) reusable() bool {
-	return a.head.minor == 1 && a.payload.framing != byClose &&
+	return a.conn.stream == nil && a.head.minor == 1 && a.payload.framing != byClose &&
 		a.conn.in.Buffered() == 0 && !a.head.lists("Connection", "close")
 }

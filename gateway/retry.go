@@ -30,12 +30,26 @@ func (x *exchange) run() {
 		x.complain(http.StatusServiceUnavailable, "crowded", "%s: no replica is admitted, and %d requests wait already", x.service.name, maxCrowd)
 		return
 	}
-	if !x.service.lineup.Load().trusted && x.degrade() {
+	if !x.service.lineup.Load().trusted {
 		x.tally.waiting.Add(-1)
-		return // nobody is believed to answer: their checks say when that changes, at no user's cost
+		if x.degrade() {
+			return // nobody is believed to answer: their checks say when that changes, at no user's cost
+		}
+		if x.message.attempt > 0 && !x.mayAskInstead() {
+			x.complain(http.StatusBadGateway, "no-replica", "%s: no replica is admitted, and %s, which did not answer well in its place, may have carried the request out", x.service.name, x.entry.Fallback.Service)
+			return
+		}
+		x.tally.waiting.Add(1)
 	}
-	answer, failed := x.answer()
+	pass, answer, failed := x.guarded()
 	x.tally.waiting.Add(-1)
+	x.service.admission.leave(&x.slot, endingOf(answer, failed))
+	if !pass {
+		x.tally.broken.Add(1)
+		x.w.Header().Set("Retry-After", "1")
+		x.complain(http.StatusServiceUnavailable, "broken", "%s: nothing has been answered for %s, and one request at a time asks whether that has changed", x.service.name, breakTime)
+		return
+	}
 	switch {
 	case answer != nil:
 		x.respond(answer)
@@ -43,6 +57,36 @@ func (x *exchange) run() {
 		x.giveUp(failed)
 	default:
 		x.complain(http.StatusServiceUnavailable, "no-replica", "%s: no replica is left to ask", x.service.name)
+	}
+}
+
+// guarded asks for an answer, past the edge's breaker, and waits for a replica
+// where there is none. A published route has no breaker: who asks there is not
+// ours to spare, and waits for nobody else's sake.
+func (x *exchange) guarded() (pass bool, a *try, f *failure) {
+	b, l, probe := &x.tally.breaker, x.service.lineup.Load(), false
+	if x.entry.Caller != "" {
+		if pass, probe = b.pass(l, now()); !pass {
+			return false, nil, nil
+		}
+		// Deferred, because a probe that is not counted out would be the last.
+		defer func() { b.note(l, x.breakerEnd(a, f), probe, now()) }()
+	}
+	for a, f = x.answer(); a == nil && x.park(f); {
+		a, f = x.answer()
+	}
+	return true, a, f
+}
+
+// endingOf is what the end of a request's wait says of its service's load.
+func endingOf(a *try, f *failure) ending {
+	switch {
+	case a != nil && a.head.status < 500:
+		return goodEnd
+	case f != nil && f.how == late:
+		return lapsedEnd
+	default:
+		return unknownEnd
 	}
 }
 
@@ -212,7 +256,7 @@ func (x *exchange) giveUp(f *failure) {
 	case f.how == clientGone:
 		panic(http.ErrAbortHandler)
 	case f.how == clientBad:
-		x.complain(http.StatusBadRequest, string(clientBad), "%s: the request's body could not be read", x.service.name)
+		x.refuseBody()
 	case f.how == late:
 		x.complain(http.StatusGatewayTimeout, string(late), "%s: no answer within %s: %s", x.service.name, x.entry.Timeout, story)
 	case f.sent && !x.idempotent():
@@ -230,13 +274,22 @@ func (x *exchange) complain(status int, code, format string, args ...any) {
 	}
 	x.failed = status >= 500
 	x.closeUnread()
+	x.w.Header().Set(requestIDField, x.marks.request)
+	if x.failed {
+		x.gateway.log.mention("answered %d (%s) to request %s: "+format, append([]any{status, code, x.marks.request}, args...)...)
+	}
+	x.answers(status)
+	if isRPC(x.r) {
+		complainRPC(x.w, status, code, format, args...)
+		return
+	}
 	complain(x.w, status, code, format, args...)
 }
 
 // closeUnread ends the client's connection after an answer that came before the
 // request's end: what is left of it cannot be told from a next one.
 func (x *exchange) closeUnread() {
-	if x.body.source != nil && !x.body.ended.Load() {
+	if x.body.source != nil && !x.body.ended.Load() && single(x.r) {
 		x.w.Header().Set("Connection", "close")
 	}
 }

@@ -99,7 +99,7 @@ func tableOf(revision uint64, replicas ...*replica) holdfast.RoutingTable {
 		System:   "shop",
 		Routes: []holdfast.RouteEntry{
 			{Listener: "catalog:80", Service: "catalog"},
-			{Listener: "storefront/catalog", Service: "catalog", Caller: "storefront", Timeout: time.Second},
+			{Listener: "storefront/catalog", Service: "catalog", Caller: "storefront", Treatment: holdfast.Treatment{Timeout: time.Second}},
 		},
 		Services: []holdfast.RoutedService{{Name: "catalog", Protocol: holdfast.HTTP, Minimum: 1, Healthcheck: fast()}},
 	}

@@ -50,7 +50,10 @@ func (d *door) leave() { <-d.room }
 
 // watch gives back the place of a connection that net/http has closed. One that
 // was hijacked has its place until its stream ends.
-func (d *door) watch(_ net.Conn, state http.ConnState) {
+func (d *door) watch(c net.Conn, state http.ConnState) {
+	if s, ok := c.(*sieve); ok {
+		s.watch(state)
+	}
 	if state == http.StateClosed {
 		d.leave()
 	}

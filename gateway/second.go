@@ -21,7 +21,7 @@ const (
 // second is the replica to ask after a bad answer, or nil when there is to be no
 // second try: the answer is good, or the best there will be.
 func (x *exchange) second(a *try) *endpoint {
-	if a.head.status < 500 || a == x.held {
+	if !a.bad() || a == x.held {
 		return nil
 	}
 	a.endpoint.failures.Add(1)
@@ -53,7 +53,7 @@ func (t *try) failedLate() bool { return t.conn.first-t.waiter.began > longFaili
 // the first of two bad ones, since nobody knows which is meant, and whoever
 // looks for a cause finds the one that came first.
 func (x *exchange) preferred(a *try) *try {
-	if x.held == nil || x.held == a || a.head.status < 500 {
+	if x.held == nil || x.held == a || !a.bad() {
 		return a
 	}
 	x.release(a, false)

@@ -22,6 +22,7 @@ const (
 // A copyKey is what an answer is a copy of the answer to.
 type copyKey struct {
 	listener holdfast.ListenerName
+	service  holdfast.ServiceName // that a route leads to may become another
 	host     string
 	target   string
 }
@@ -125,7 +126,7 @@ func (x *exchange) staleCopy(f *holdfast.Fallback) *copied {
 }
 
 func (x *exchange) copyKey() copyKey {
-	return copyKey{listener: x.entry.Listener, host: x.r.Host, target: x.r.RequestURI}
+	return copyKey{listener: x.entry.Listener, service: x.entry.Service, host: x.r.Host, target: x.r.RequestURI}
 }
 
 // beginCopy is a copy to be, if the answer is one that may be answered to others,

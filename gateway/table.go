@@ -56,8 +56,10 @@ func newHeldTable(table holdfast.RoutingTable) (*heldTable, error) {
 	return held, json.Unmarshal(text, &held.table)
 }
 
-// take puts a table in force, or refuses it and changes nothing.
+// take puts a table in force, or refuses it and changes nothing. The caller holds
+// applying.
 func (g *Gateway) take(next *heldTable) error {
+	secured := g.secure(next.table) // before mu is taken: a disk that hangs must not hold verdicts
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if g.held != nil {
@@ -72,7 +74,7 @@ func (g *Gateway) take(next *heldTable) error {
 		}
 	}
 	g.held = next
-	g.adopt(next.table)
+	g.adopt(next.table, secured)
 	return nil
 }
 
@@ -101,7 +103,7 @@ func emptied(held, next holdfast.RoutingTable) (holdfast.ServiceName, bool) {
 }
 
 // adopt makes the services and routes those of a table. The caller holds mu.
-func (g *Gateway) adopt(table holdfast.RoutingTable) {
+func (g *Gateway) adopt(table holdfast.RoutingTable, secured map[holdfast.ListenerName]*secured) {
 	services := make(map[holdfast.ServiceName]*service, len(table.Services))
 	for _, routed := range table.Services {
 		s := g.services[routed.Name]
@@ -118,12 +120,27 @@ func (g *Gateway) adopt(table holdfast.RoutingTable) {
 		}
 	}
 	g.services = services
-	next := &routing{system: table.System, routes: make(map[holdfast.ListenerName]*route, len(table.Routes))}
+	g.bounds.limits.Store(&table.Limits)
+	g.forget(table)
+	g.routing.Store(g.newRouting(table, secured))
+}
+
+// newRouting is a table as requests read it. The caller holds mu.
+func (g *Gateway) newRouting(table holdfast.RoutingTable, secured map[holdfast.ListenerName]*secured) *routing {
+	byListener := map[holdfast.ListenerName][]*route{}
 	for _, entry := range table.Routes {
-		s := services[entry.Service]
-		next.routes[entry.Listener] = &route{entry: entry, service: s, protocol: s.protocol}
+		s := g.services[entry.Service]
+		r := &route{entry: entry, service: s, protocol: s.protocol, tally: g.tally(entry)}
+		if f := entry.Fallback; f != nil {
+			r.instead = g.services[f.Service]
+		}
+		byListener[entry.Listener] = append(byListener[entry.Listener], r)
 	}
-	g.routing.Store(next)
+	next := &routing{system: table.System, routes: make(map[holdfast.ListenerName]*routes, len(byListener)), secured: secured}
+	for name, all := range byListener {
+		next.routes[name] = newRoutes(all)
+	}
+	return next
 }
 
 // reshape gives a service the endpoints a table wants, keeping those that
@@ -143,6 +160,7 @@ func (g *Gateway) reshape(s *service, routed holdfast.RoutedService) {
 			continue
 		}
 		e := newEndpoint(s, wanted)
+		e.earlier = triedBefore(old, wanted.ID)
 		s.endpoints = append(s.endpoints, e)
 		g.startWatch(s, e)
 	}
@@ -172,34 +190,62 @@ func (g *Gateway) greet(s *service) {
 // validate refuses a table that contradicts itself, with all there is to say.
 func validate(table holdfast.RoutingTable) error {
 	var wrong []error
-	services := map[holdfast.ServiceName]bool{}
+	services := map[holdfast.ServiceName]holdfast.Protocol{}
 	for _, s := range table.Services {
-		if s.Name == "" || services[s.Name] {
+		if s.Name == "" || services[s.Name] != "" {
 			wrong = append(wrong, fmt.Errorf("service %q: without a name, or there twice", s.Name))
 		}
-		services[s.Name] = true
+		services[s.Name] = s.Protocol
 		wrong = append(wrong, validateService(s)...)
 	}
-	listeners := map[holdfast.ListenerName]bool{}
+	listeners, routes := map[holdfast.ListenerName]int{}, map[tallied]bool{}
 	for _, entry := range table.Routes {
 		switch {
-		case entry.Listener == "" || listeners[entry.Listener]:
-			wrong = append(wrong, fmt.Errorf("route %q: without a listener, or there twice", entry.Listener))
-		case !services[entry.Service]:
-			wrong = append(wrong, fmt.Errorf("route %q: no service %q in the table", entry.Listener, entry.Service))
-		case entry.Timeout < 0:
-			wrong = append(wrong, fmt.Errorf("route %q: a timeout of %s", entry.Listener, entry.Timeout))
-		case entry.Retries != nil && (*entry.Retries < 0 || *entry.Retries > holdfast.MaxRetries):
-			wrong = append(wrong, fmt.Errorf("route %q: %d second tries, want 0 to %d", entry.Listener, *entry.Retries, holdfast.MaxRetries))
+		case entry.Listener == "" || routes[talliedOf(entry)]:
+			wrong = append(wrong, fmt.Errorf("route %q: without a listener, or there twice", entry.Name()))
+		default:
+			wrong = append(wrong, validateRoute(entry, services)...)
 		}
-		listeners[entry.Listener] = true
+		routes[talliedOf(entry)] = true
+		listeners[entry.Listener]++
+	}
+	for _, entry := range table.Routes {
+		if services[entry.Service] == holdfast.TCP && listeners[entry.Listener] > 1 {
+			wrong = append(wrong, fmt.Errorf("route %q: service %s speaks no HTTP, and shares its listener", entry.Name(), entry.Service))
+		}
+	}
+	if table.Limits.Header < 0 || table.Limits.Body < 0 {
+		wrong = append(wrong, fmt.Errorf("limits of %d and %d bytes", table.Limits.Header, table.Limits.Body))
 	}
 	return errors.Join(wrong...)
 }
 
+// validateRoute looks at one route; services says what each of them speaks.
+func validateRoute(entry holdfast.RouteEntry, services map[holdfast.ServiceName]holdfast.Protocol) []error {
+	var wrong []error
+	complain := func(format string, args ...any) {
+		wrong = append(wrong, fmt.Errorf("route %q: "+format, append([]any{entry.Name()}, args...)...))
+	}
+	protocol, known := services[entry.Service]
+	switch {
+	case !known:
+		complain("no service %q in the table", entry.Service)
+	case entry.Timeout < 0:
+		complain("a timeout of %s", entry.Timeout)
+	case entry.Retries != nil && (*entry.Retries < 0 || *entry.Retries > holdfast.MaxRetries):
+		complain("%d second tries, want 0 to %d", *entry.Retries, holdfast.MaxRetries)
+	case protocol == holdfast.TCP && (entry.Host != "" || entry.Path != ""):
+		complain("service %s speaks no HTTP, which alone has hosts and paths", entry.Service)
+	}
+	if f := entry.Fallback; f != nil && f.Service != "" && (services[f.Service] != holdfast.HTTP || f.Service == entry.Service) {
+		complain("its fallback asks %q, which is not another service that speaks HTTP", f.Service)
+	}
+	return wrong
+}
+
 func validateService(s holdfast.RoutedService) []error {
 	var wrong []error
-	if s.Protocol != holdfast.HTTP && s.Protocol != holdfast.TCP {
+	if !slices.Contains(holdfast.Protocols(), s.Protocol) {
 		wrong = append(wrong, fmt.Errorf("service %s: protocol %q", s.Name, s.Protocol))
 	}
 	ids := map[holdfast.ReplicaID]bool{}

@@ -27,10 +27,12 @@ type exchange struct {
 	w       http.ResponseWriter
 	r       *http.Request
 	service *service
+	instead *service // that is asked when no replica answers; nil for none
 	entry   holdfast.RouteEntry
 	message message
 	body    body
 
+	place
 	headBy    time.Time   // when the head of an answer must have come; zero for never
 	first     try         // most requests need no other
 	tried     []*endpoint // that are not to be picked again
@@ -44,17 +46,21 @@ type exchange struct {
 	moves     int         // those, and what was given up at an ejection
 	retries   int         // second tries of what was sent
 	renewals  int         // tries on a fresh connection because a used one had died
-	failed    bool        // the client got no good answer
 	hijacked  bool        // the client's connection was taken from net/http
+	account
 }
 
 // prepare takes the request over.
 func (x *exchange) prepare() {
 	x.message = newMessage(x.r, x.entry)
+	x.message.rank = x.rank
+	x.message.mark(x.marks)
 	control := http.NewResponseController(x.w)
 	if x.message.length != 0 {
 		x.body.source = x.r.Body
 		x.body.stall = func() { control.SetReadDeadline(time.Unix(1, 0)) }
+		x.body.measure(x.gateway.bounds.limits.Load())
+		x.keepPace()
 	}
 	var bound time.Time
 	if !x.message.deadline.IsZero() {
@@ -69,6 +75,7 @@ func (x *exchange) count() {
 	if x.failed {
 		x.tally.failed.Add(1)
 	}
+	x.tally.answers[classOf(x.status)].Add(1)
 }
 
 // A try is a request on its way to one replica. With a head it is an answer, and
@@ -156,7 +163,7 @@ func (x *exchange) send(t *try) error {
 	if err := x.write(t); err != nil || x.body.source == nil {
 		return err
 	}
-	if !x.message.expects || x.heldBackLongEnough(c) {
+	if !x.message.expects || c.stream != nil || x.heldBackLongEnough(c) {
 		x.upload(t)
 	}
 	return nil
@@ -186,23 +193,31 @@ func (x *exchange) connect(e *endpoint) (*conn, error) {
 			return c, nil
 		}
 	}
-	return x.open(e, x.connectTime(e))
+	return x.open(e, x.connectTime(e), x.fresh)
 }
 
 // open opens a connection. It is called by the goroutines of a race, too.
-func (x *exchange) open(e *endpoint, within time.Duration) (*conn, error) {
+func (x *exchange) open(e *endpoint, within time.Duration, fresh bool) (*conn, error) {
 	ctx := x.r.Context()
 	if !x.headBy.IsZero() {
 		bounded, cancel := context.WithDeadline(ctx, x.headBy)
 		defer cancel()
 		ctx = bounded
 	}
-	c, err := dial(ctx, e.Address, within)
+	c, err := x.gateway.dial(ctx, e, within, fresh)
 	if err != nil {
 		return nil, err
 	}
 	c.heard, c.heldUp = &e.heard, &e.heldUp
 	return c, nil
+}
+
+// dial opens a connection to an endpoint, or a stream on one.
+func (g *Gateway) dial(ctx context.Context, e *endpoint, within time.Duration, fresh bool) (*conn, error) {
+	if e.multiplexed {
+		return g.stream(ctx, e, within, fresh)
+	}
+	return dial(ctx, e.Address, within)
 }
 
 // write sends the request's head. From here on an ejection gives the try up, if
@@ -246,7 +261,7 @@ func (x *exchange) finish(t *try, err error) (*try, *failure) {
 	if t.conn.timed && t.head.status != http.StatusSwitchingProtocols {
 		t.conn.readBy(x.message.deadline)
 	}
-	t.endpoint.note(outcome{took: t.conn.first - t.waiter.began, failed: t.head.status >= 500})
+	t.endpoint.note(outcome{took: t.conn.first - t.waiter.began, failed: t.bad()})
 	return t, nil
 }
 
@@ -328,7 +343,8 @@ func (x *exchange) inform(t *try, h head) {
 // accept decides how the answer's body is read.
 func (x *exchange) accept(a *try) error {
 	if a.head.status == http.StatusSwitchingProtocols {
-		if x.message.upgrade == "" || !a.head.lists("Connection", "Upgrade") {
+		asked := []string{x.message.upgrade}
+		if x.message.upgrade == "" || !a.head.lists("Connection", "Upgrade") || !listed(asked, a.head.get("Upgrade")) {
 			return errUpgrade
 		}
 		return nil
@@ -353,6 +369,8 @@ func (x *exchange) failure(t *try, err error) *failure {
 	}
 	var not garbled
 	switch {
+	case x.faulty():
+		f.how = clientBad
 	case x.r.Context().Err() != nil:
 		f.how = clientGone
 	case x.body.lost.Load():

@@ -18,11 +18,14 @@ func (x *exchange) upgrade(a *try) {
 		panic(http.ErrAbortHandler)
 	}
 	x.hijacked = true
+	client = unwrapped(client)
+	x.answers(http.StatusSwitchingProtocols)
 	defer client.Close()
 	client.SetDeadline(time.Time{})
 	a.conn.SetDeadline(time.Time{})
 	fields := http.Header{}
 	copyFields(fields, &a.head)
+	fields.Del("Content-Length") // it has none, whatever the replica says
 	fields.Set("Connection", "Upgrade")
 	fields.Set("Upgrade", a.head.get("Upgrade"))
 	buffered.WriteString("HTTP/1.1 101 Switching Protocols\r\n")

@@ -375,8 +375,24 @@ func (g *Gateway) settle(s *service) {
 	if len(next.usable) == 0 {
 		next.usable, next.standby = next.standby, nil
 	}
-	if before := s.lineup.Load(); before == nil || before.trusted != next.trusted || !slices.Equal(before.usable, next.usable) || !slices.Equal(before.standby, next.standby) {
+	before := s.lineup.Load()
+	next.await(before)
+	if before == nil || before.trusted != next.trusted || !slices.Equal(before.usable, next.usable) || !slices.Equal(before.standby, next.standby) {
 		s.lineup.Store(next)
+		if before != nil && before.opened != nil && next.trusted {
+			close(before.opened)
+		}
+	}
+}
+
+// await begins, or goes on with, the time in which nobody is admitted.
+func (l *lineup) await(before *lineup) {
+	switch {
+	case l.trusted:
+	case before == nil || before.opened == nil:
+		l.lost, l.opened = now(), make(chan struct{})
+	default:
+		l.lost, l.opened = before.lost, before.opened
 	}
 }
 

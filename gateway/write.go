@@ -4,11 +4,15 @@ import (
 	"bufio"
 	"net/http"
 	"strconv"
+	"time"
 )
 
 // sendHead puts the head of a request into the connection's buffer. Errors of
 // the connection show at the next flush.
 func (c *conn) sendHead(m *message) error {
+	if c.stream != nil {
+		return c.stream.send(c, m)
+	}
 	out := c.out
 	out.WriteString(m.method)
 	out.WriteByte(' ')
@@ -28,6 +32,14 @@ func (c *conn) sendHead(m *message) error {
 		if m.trailer != "" {
 			writeField(out, "Trailer", m.trailer)
 		}
+	}
+	if m.rank != normal {
+		writeField(out, priorityField, string(m.rank.priority()))
+	}
+	if !m.deadline.IsZero() {
+		out.WriteString(timeoutField + ": ")
+		out.Write(strconv.AppendInt(out.AvailableBuffer(), max(1, time.Until(m.deadline).Milliseconds()), 10))
+		out.WriteString("ms\r\n")
 	}
 	if m.expects {
 		writeField(out, "Expect", "100-continue")
@@ -52,6 +64,7 @@ func writeField(out *bufio.Writer, name, value string) {
 type framed struct {
 	out     *bufio.Writer
 	chunked bool
+	stream  *stream // that is ended with the body; nil for a connection
 }
 
 func (f framed) Write(p []byte) (int, error) {
@@ -86,5 +99,9 @@ func (f framed) end(trailer http.Header) error {
 		}
 		f.out.WriteString("\r\n")
 	}
-	return f.out.Flush()
+	err := f.out.Flush()
+	if f.stream != nil && err == nil {
+		err = f.stream.end(trailer)
+	}
+	return err
 }

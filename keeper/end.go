@@ -136,10 +136,12 @@ func (k *keeper) tendReplicasEnd(now time.Time) (wake time.Time, done bool) {
 
 func (k *keeper) stopRoles(now time.Time) {
 	for _, r := range k.roles {
-		if r.running() {
-			k.stop(r.leader, syscall.SIGTERM)
-			r.killAt = now.Add(min(roleGrace, k.ending.cap))
-			k.ending.until = later(k.ending.until, r.killAt.Add(killedWithin))
+		for _, p := range r.processes() {
+			if p.running() {
+				k.stop(p.leader, syscall.SIGTERM)
+				p.killAt = now.Add(min(roleGrace, k.ending.cap))
+				k.ending.until = later(k.ending.until, p.killAt.Add(killedWithin))
+			}
 		}
 	}
 }
@@ -147,9 +149,11 @@ func (k *keeper) stopRoles(now time.Time) {
 func (k *keeper) tendRolesEnd(now time.Time) (wake time.Time, done bool) {
 	done = true
 	for _, r := range k.roles {
-		if r.running() {
-			done = false
-			wake = earliest(wake, k.killWhenDue(r.leader, &r.killAt, now))
+		for _, p := range r.processes() {
+			if p.running() {
+				done = false
+				wake = earliest(wake, k.killWhenDue(p.leader, &p.killAt, now))
+			}
 		}
 	}
 	return wake, done

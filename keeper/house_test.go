@@ -138,6 +138,8 @@ func again(ctx context.Context, do func() error) error {
 // serves on, and hands its sockets to the next if it is a faithful one.
 func beGateway(ctx context.Context, socket string, faithful bool) error {
 	g := &testGateway{serving: map[string]*testListener{}}
+	ctx, leave := context.WithCancel(ctx)
+	defer leave()
 	return again(ctx, func() error {
 		client, err := Dial(ctx, socket, "gateway", 0)
 		if err != nil {
@@ -153,6 +155,15 @@ func beGateway(ctx context.Context, socket string, faithful bool) error {
 			}
 		} else if len(g.serving) > 0 {
 			<-client.Lost()
+		}
+		if faithful {
+			go func() {
+				if client.Serving(ctx) == nil {
+					g.serve(nil)
+					stop()
+					leave()
+				}
+			}()
 		}
 		return client.Sockets(ctx, g.serve)
 	})

@@ -42,6 +42,7 @@ const (
 	ErrFenced       = holdfast.Refusal("a later agent has taken over")
 	ErrAddressTaken = holdfast.Refusal("the address is taken")
 	ErrLost         = holdfast.Refusal("the keeper is lost")
+	ErrUnknownVerb  = holdfast.Refusal("not something this keeper does")
 )
 
 // Options are what a keeper is started with.
@@ -236,7 +237,8 @@ func (k *keeper) reap() {
 }
 
 func (k *keeper) leads(pid int) bool {
-	return k.children[pid] != nil || k.roleOf(pid) != nil
+	_, p := k.roleOf(pid)
+	return k.children[pid] != nil || p != nil
 }
 
 // left takes note of a child's end. One we do not know is an orphan whose
@@ -245,8 +247,8 @@ func (k *keeper) left(pid int, status holdfast.ExitStatus) {
 	if p := k.children[pid]; p != nil {
 		delete(k.children, pid)
 		k.ended(p, status)
-	} else if r := k.roleOf(pid); r != nil {
-		k.roleEnded(r, status)
+	} else if r, p := k.roleOf(pid); p != nil {
+		k.roleLeft(r, p, status)
 	}
 }
 

@@ -169,6 +169,8 @@ type roleRecord struct {
 	Pid   int      `json:"pid"`
 	Ticks uint64   `json:"ticks"`
 	Since int64    `json:"since"`
+	// Leaving is set of one that has the role no more, or not yet.
+	Leaving bool `json:"leaving,omitempty"`
 }
 
 // save writes the table, which is of this boot only. When it cannot be written
@@ -180,8 +182,10 @@ func (k *keeper) save() {
 		t.Processes = append(t.Processes, processRecord{Process: p.state, StopSignal: nameSignal(p.stopSignal), StopGrace: p.stopGrace, Groups: p.groups})
 	}
 	for _, r := range k.roles {
-		if r.running() {
-			t.Roles = append(t.Roles, roleRecord{Name: r.Name, Pid: r.pid, Ticks: r.ticks, Since: r.since})
+		for _, p := range r.processes() {
+			if p.running() {
+				t.Roles = append(t.Roles, roleRecord{Name: p.Name, Pid: p.pid, Ticks: p.ticks, Since: p.since, Leaving: p != r})
+			}
 		}
 	}
 	k.write("processes.json", t)

@@ -29,6 +29,8 @@ type RoleState struct {
 	Pid      int      `json:"pid"` // 0 while it waits for its next start
 	Restarts int      `json:"restarts"`
 	Since    int64    `json:"since"` // CLOCK_BOOTTIME of its last start, nanoseconds
+	// Leaving is how many that were renewed still finish what they have.
+	Leaving int `json:"leaving,omitempty"`
 }
 
 // A role that ends is started again at once; one that keeps ending within
@@ -61,18 +63,21 @@ type role struct {
 	due      time.Time // the next start, while pid is 0
 	heard    time.Time // the last beat; zero until it connects
 	doubted  time.Time // when silence was first noticed
-	killAt   time.Time // while everything is being ended
+	killAt   time.Time // while it is being ended; zero else
+
+	told    *follower // its word that it serves, answered when it is to leave
+	next    *role     // its successor, until that serves
+	leaving []*role   // those before it that finish what they have
+	asked   *follower // who asked for the renewal that goes on; nil while none does
+	last    []string  // what Run was before it
+	within  time.Time // until when the new one must serve
 }
 
 func (r *role) running() bool { return r.pid != 0 }
 
-func (k *keeper) roleOf(pid int) *role {
-	for _, r := range k.roles {
-		if r.running() && r.adopted == nil && r.pid == pid {
-			return r
-		}
-	}
-	return nil
+// roleOf finds the role's process that is our child of this pid.
+func (k *keeper) roleOf(pid int) (of, found *role) {
+	return k.find(func(p *role) bool { return p.adopted == nil && p.pid == pid })
 }
 
 // tendRoles starts the roles that are due and strikes those that fell silent.
@@ -82,7 +87,10 @@ func (k *keeper) tendRoles(now time.Time) time.Time {
 	}
 	var wake time.Time
 	for _, r := range k.roles {
+		wake = earliest(wake, k.tendRenewal(r, now))
 		switch {
+		case r.next != nil && !r.running():
+			// It is on its way; a third one would only be in its way.
 		case r.running():
 			wake = earliest(wake, k.listenTo(r, now))
 		case k.remains.of(string(r.Name)):
@@ -122,10 +130,13 @@ func (k *keeper) listenTo(r *role, now time.Time) time.Time {
 
 // hear takes a beat, or the first word, of the process that has the role now.
 func (k *keeper) hear(as RoleName, pid int) {
-	for _, r := range k.roles {
-		if r.Name == as && r.running() && r.pid == pid {
-			r.heard = time.Now()
-		}
+	r, p := k.find(func(p *role) bool { return p.Name == as && p.pid == pid })
+	if p == nil {
+		return
+	}
+	p.heard = time.Now()
+	if p.Name == Agent && r.asked != nil && r.killAt.IsZero() {
+		k.renewed(r, nil)
 	}
 }
 
@@ -137,10 +148,16 @@ func (k *keeper) startRole(r *role, now time.Time) {
 		r.due = now.Add(delay(r.hasty))
 		return
 	}
-	if r.since != 0 {
+	if r.since != 0 && r.asked == nil {
 		r.restarts++
 	}
-	r.leader, r.began, r.since = l, now, int64(proc.Now())
+	r.leader = l
+	k.startedRole(r, now)
+}
+
+// startedRole notes since when a role has its process.
+func (k *keeper) startedRole(r *role, began time.Time) {
+	r.began, r.since = began, int64(proc.Now())
 	k.unsaved = true
 }
 
@@ -174,7 +191,11 @@ func (k *keeper) roleEnded(r *role, status holdfast.ExitStatus) {
 	if k.ending == nil {
 		k.log("%s (pid %d) ended: %s; next start in %s", r.Name, r.pid, status, wait)
 	}
+	if !r.killAt.IsZero() {
+		r.hasty, wait = 0, 0 // it was ended to be renewed
+	}
 	r.leader, r.heard, r.doubted, r.due = leader{}, time.Time{}, time.Time{}, now.Add(wait)
+	r.told, r.killAt = nil, time.Time{}
 	k.unsaved = true
 }
 
@@ -197,6 +218,10 @@ func delay(n int) time.Duration {
 // ended: it would command a keeper that knows less than it thinks. The others
 // serve, and keep serving. What has a role no more is ended too.
 func (k *keeper) adoptRole(watching context.Context, recorded roleRecord) {
+	if recorded.Leaving {
+		k.adoptLeaving(watching, recorded)
+		return
+	}
 	l, err := hold(k.place.keep, string(recorded.Name), recorded.Pid, recorded.Ticks)
 	if err != nil {
 		k.remains.add(string(recorded.Name), func() {})
@@ -215,18 +240,13 @@ func (k *keeper) adoptRole(watching context.Context, recorded roleRecord) {
 		return
 	}
 	taken.leader, taken.since, taken.began = l, recorded.Since, time.Now()
-	k.watch(watching, l, func() {
-		if taken.leader == l {
-			k.remains.add(string(taken.Name), func() {})
-			k.roleEnded(taken, holdfast.ExitStatus{Unknown: true})
-		}
-	})
+	k.watchRole(watching, l)
 }
 
 func (k *keeper) roleStates() []RoleState {
 	states := []RoleState{}
 	for _, r := range k.roles {
-		states = append(states, RoleState{Name: r.Name, Pid: r.pid, Restarts: r.restarts, Since: r.since})
+		states = append(states, RoleState{Name: r.Name, Pid: r.pid, Restarts: r.restarts, Since: r.since, Leaving: len(r.leaving)})
 	}
 	return states
 }

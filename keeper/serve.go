@@ -224,10 +224,17 @@ func (k *keeper) answer(c *client, r request, fds []int) {
 			from.send(a, nil)
 		})
 	case doReturn:
-		k.takeBack(r.Listeners, fds, r.More)
+		// One that leaves, or has just come, holds none, and its word that these
+		// are all would end the wait for those of the one that serves.
+		role, p := k.client(c)
+		k.takeBack(r.Listeners, fds, r.More || p != nil && p != role)
 		from.send(answer{}, nil)
 	case doRoles:
 		from.send(answer{Roles: k.roleStates()}, nil)
+	case doServing:
+		k.serving(from)
+	case doRenew:
+		k.renew(from, r.Role, r.Program)
 	case doEnd, doHurry:
 		grace := longestGrace
 		if r.Do == doHurry {
@@ -260,7 +267,7 @@ func (k *keeper) answerProcess(r request) answer {
 		}
 		return answer{}
 	}
-	return failed(fmt.Errorf("%q is not something this keeper does", r.Do))
+	return failed(fmt.Errorf("%s: %w", r.Do, ErrUnknownVerb))
 }
 
 // fence refuses what a late agent asks for, and what would start something
@@ -272,7 +279,7 @@ func (k *keeper) fence(c *client, r request) error {
 	if r.Do.changes() && c.as == Agent && c.epoch < k.epoch {
 		return fmt.Errorf("%s at epoch %d: %w (epoch %d)", r.Do, c.epoch, ErrFenced, k.epoch)
 	}
-	if k.ending != nil && (r.Do == doStart || r.Do == doListen) {
+	if k.ending != nil && (r.Do == doStart || r.Do == doListen || r.Do == doRenew) {
 		return fmt.Errorf("%s: %w", r.Do, ErrEnding)
 	}
 	return nil

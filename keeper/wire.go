@@ -34,6 +34,8 @@ const (
 	doListen  verb = "listen"
 	doReturn  verb = "return"
 	doRoles   verb = "roles"
+	doServing verb = "serving" // answered when it is to leave
+	doRenew   verb = "renew"
 	doEnd     verb = "end"
 	doHurry   verb = "hurry"
 	doFollow  verb = "follow"  // answered again with each change
@@ -44,7 +46,7 @@ const (
 // changes tells what is fenced: what a late agent must not do.
 func (v verb) changes() bool {
 	switch v {
-	case doStart, doSignal, doForget, doListen, doEnd, doHurry:
+	case doStart, doSignal, doForget, doListen, doRenew, doEnd, doHurry:
 		return true
 	}
 	return false
@@ -62,6 +64,8 @@ type request struct {
 	Listeners []holdfast.Listener   `json:"listeners,omitempty"`
 	Sockets   int                   `json:"sockets,omitempty"` // how many come beside the line, one per listener
 	More      bool                  `json:"more,omitempty"`    // the set goes on in the next line
+	Role      RoleName              `json:"role,omitempty"`    // to renew
+	Program   string                `json:"program,omitempty"` // from which; absolute
 }
 
 type answer struct {

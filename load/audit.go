@@ -32,20 +32,21 @@ type Audited struct {
 // Any answer but a whole one with a status of 2xx and at most 64 MiB is an error:
 // nothing is known then, and nothing kept is to be concluded. ctx bounds the
 // asking.
-func Audit(ctx context.Context, url string, session holdfast.SessionName, results []Result) (Audited, error) {
+func Audit(ctx context.Context, at Target, session holdfast.SessionName, results []Result) (Audited, error) {
 	others := func(r Result) bool { return r.Session != session }
-	audited, err := audit(ctx, url, slices.DeleteFunc(slices.Clone(results), others))
+	audited, err := audit(ctx, at, slices.DeleteFunc(slices.Clone(results), others))
 	if err != nil {
 		return Audited{}, fmt.Errorf("ask what was written: %w", err)
 	}
 	return audited, nil
 }
 
-func audit(ctx context.Context, url string, results []Result) (Audited, error) {
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
+func audit(ctx context.Context, at Target, results []Result) (Audited, error) {
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, at.URL, nil)
 	if err != nil {
 		return Audited{}, err
 	}
+	request.Host = at.Host // empty: the URL's
 	// A connection of its own, and no proxy: what stands in the environment is not
 	// for it.
 	// Nor does it follow where an answer points: that may be no part of the copy, and

@@ -95,7 +95,7 @@ func TestLostAndDoubledWritesAreFound(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
 	defer cancel()
 	other := Result{Session: "other", Run: runID(1, 0, 0), Write: true} // which has an audit of its own
-	audited, err := Audit(ctx, base+"/orders", "shopping", append(record.Results, other))
+	audited, err := Audit(ctx, Target{URL: base + "/orders"}, "shopping", append(record.Results, other))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -149,7 +149,7 @@ func TestAnAuditThatCannotBeAskedKnowsNothing(t *testing.T) {
 		if c.handler != nil {
 			url = serve(t, c.handler)
 		}
-		if got, err := Audit(t.Context(), url, "", written); err == nil || !strings.Contains(err.Error(), c.want) || got.Sent != 0 {
+		if got, err := Audit(t.Context(), Target{URL: url}, "", written); err == nil || !strings.Contains(err.Error(), c.want) || got.Sent != 0 {
 			t.Errorf("%s: got %+v, %v", name, got, err)
 		}
 	}

@@ -63,8 +63,16 @@ func newRoute(target Target) (*route, error) {
 		return &route{address: at.Host, bare: &target}, nil
 	}
 	r := leadTo(at)
-	r.get = (&request{method: http.MethodGet, at: at}).spell()
+	r.get = (&request{method: http.MethodGet, at: at, header: target.header()}).spell()
 	return r, nil
+}
+
+// header is what a target's requests say beside what all say.
+func (t Target) header() []holdfast.Field {
+	if t.Host == "" {
+		return nil
+	}
+	return []holdfast.Field{{Name: "Host", Value: t.Host}}
 }
 
 // leadTo leads to where a URL points.

@@ -14,6 +14,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"holdfast"
 	"holdfast/internal/proc"
 )
 
@@ -115,6 +116,9 @@ func (g *generation) ready() error {
 		route, err := newRoute(Target{Name: probe.Name, URL: probe.url()})
 		if err != nil {
 			return fmt.Errorf("probe %s: %w", probe.Name, err)
+		}
+		if probe.Priority != "" {
+			route.get = (&request{method: http.MethodGet, at: route.get.at, header: []holdfast.Field{{Name: holdfast.PriorityField, Value: string(probe.Priority)}}}).spell()
 		}
 		g.asks = append(g.asks, route)
 	}

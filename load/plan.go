@@ -16,6 +16,7 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
+	"strings"
 	"time"
 
 	"holdfast"
@@ -63,6 +64,7 @@ type Plan struct {
 type Target struct {
 	Name   string `json:"name"`
 	URL    string `json:"url"`
+	Host   string `json:"host,omitempty"`   // that is asked for, where it is another than the URL's
 	Send   string `json:"send,omitempty"`   // tcp only
 	Expect string `json:"expect,omitempty"` // tcp only
 	Weight int    `json:"weight"`           // at least 1
@@ -110,6 +112,9 @@ func (p Plan) Check() error {
 }
 
 func (t Target) askable() bool {
+	if strings.ContainsFunc(t.Host, func(c rune) bool { return c <= ' ' || c == 0x7f }) {
+		return false
+	}
 	at, err := url.Parse(t.URL)
 	if err != nil || at.Hostname() == "" {
 		return false

@@ -33,11 +33,13 @@ const (
 // kept, which sees a lost link very differently and waits for its answer before
 // it asks again.
 type Probe struct {
-	Name    string        `json:"name"`
-	Address string        `json:"address"`        // host:port
-	Path    string        `json:"path,omitempty"` // of a GET; without one it only connects
-	Every   time.Duration `json:"every"`          // at least 10 ms
-	Timeout time.Duration `json:"timeout"`        // from the first packet to the end of the answer; at most a minute
+	Name    string `json:"name"`
+	Address string `json:"address"`        // host:port
+	Path    string `json:"path,omitempty"` // of a GET; without one it only connects
+	// Priority is what it says of its requests; empty: nothing.
+	Priority holdfast.Priority `json:"priority,omitempty"`
+	Every    time.Duration     `json:"every"`   // at least 10 ms
+	Timeout  time.Duration     `json:"timeout"` // from the first packet to the end of the answer; at most a minute
 }
 
 func (p Probe) url() string { return "http://" + p.Address + p.Path }

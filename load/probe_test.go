@@ -7,11 +7,14 @@ import (
 	"net/http"
 	"os/exec"
 	"strings"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
 
 	"holdfast/internal/proc"
+
+	"holdfast"
 )
 
 // probed is a plan whose probe asks an address ten times a second or more.
@@ -231,5 +234,31 @@ func TestWhatIsNoProbe(t *testing.T) {
 		if spoil(&p); p.Check() == nil {
 			t.Errorf("%s: accepted", name)
 		}
+	}
+}
+
+// What a probe says of its requests reaches whoever sheds by it, on both ways.
+func TestAProbeSaysHowImportantItIs(t *testing.T) {
+	url := serve(t, func(w http.ResponseWriter, r *http.Request) { io.WriteString(w, "ok") })
+	var said atomic.Int64
+	asked := serve(t, func(w http.ResponseWriter, r *http.Request) {
+		if r.Header.Get(holdfast.PriorityField) == string(holdfast.Background) {
+			said.Add(1)
+			return
+		}
+		w.WriteHeader(http.StatusBadRequest)
+	})
+	p := probed(url, strings.TrimPrefix(asked, "http://"), "/")
+	p.Probes[0].Priority = holdfast.Background
+	g := start(t, p)
+	until(t, "both ways have asked", func() bool { return len(outcomes(g, false)) > 2 && len(outcomes(g, true)) > 2 })
+	stop(t, g)
+	for _, outcome := range g.Probed() {
+		if outcome.Status != http.StatusOK {
+			t.Errorf("a request did not say it: %+v", outcome)
+		}
+	}
+	if said.Load() < 6 {
+		t.Errorf("%d requests said it", said.Load())
 	}
 }

@@ -27,6 +27,8 @@ type Mode struct {
 	// BySession says that its drill follows a user: it fits only what a step of a
 	// session asks.
 	BySession bool
+	// Named says that a service has it only where the file names it.
+	Named bool
 	// FitsEdge says the same of a dependency and the service it leads to.
 	FitsEdge func(holdfast.Dependency, holdfast.Service) bool
 	Role     holdfast.Role
@@ -46,7 +48,7 @@ const (
 // Catalogue lists every kind of failure of services and dependencies, in the order
 // in which they are shown. Holdfast's own are beside it: see Own.
 func Catalogue() []Mode {
-	return []Mode{Crash(), Hang(), Slow(), Errors(), Partition(), StateLoss(), Loss()}
+	return []Mode{Crash(), Hang(), Slow(), Errors(), Partition(), Overload(), StateLoss(), Loss()}
 }
 
 // Find looks a kind up among those of services and dependencies.

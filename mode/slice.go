@@ -32,7 +32,11 @@ func Slice(system *holdfast.System, of holdfast.FailureMode) []byte {
 	cut := slice{Mode: of, Guardrails: system.Guardrails}
 	for _, name := range Involved(of) {
 		if service, ok := system.Service(name); ok {
+			capacity := service.Capacity
 			service.Owner, service.Design = "", holdfast.Design{}
+			if of.Kind == Overload().Kind {
+				service.Capacity = capacity // it says how much is too much
+			}
 			service.DependsOn = unscoped(service.DependsOn)
 			cut.Services = append(cut.Services, service)
 		}

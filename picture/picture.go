@@ -7,6 +7,7 @@
 package picture
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strconv"
@@ -237,6 +238,11 @@ func (p *Picture) addEntries(system *holdfast.System, summary check.Summary) {
 		e := entry{to: s.Name}
 		for _, port := range s.Ports {
 			e.ports = append(e.ports, portText(port))
+		}
+		for _, route := range system.Gateway.RoutesTo(s.Name) {
+			for _, port := range system.Gateway.Listen {
+				e.ports = append(e.ports, portText(port)+" "+route.Host+cmp.Or(route.Path, "/"))
+			}
 		}
 		for _, standing := range summary.Promises {
 			if standing.Promise.Target > 0 && slices.Contains(standing.Entries, s.Name) {

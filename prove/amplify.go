@@ -33,7 +33,7 @@ const (
 // Nothing arrived where nobody could be asked.
 type counted struct {
 	at       time.Duration
-	requests map[holdfast.ListenerName]int
+	requests map[string]int // by the route's name
 }
 
 // count asks the copy's gateways how many requests arrived. Whoever does not
@@ -49,10 +49,10 @@ func (c *private) count(ctx context.Context, at time.Duration) counted {
 }
 
 func countedIn(status api.Status, at time.Duration) counted {
-	n := counted{at: at, requests: map[holdfast.ListenerName]int{}}
+	n := counted{at: at, requests: map[string]int{}}
 	for _, gateway := range status.Gateways {
 		for _, route := range gateway.Routes {
-			n.requests[route.Listener] += int(route.Requests)
+			n.requests[route.Name()] += int(route.Requests)
 		}
 	}
 	return n
@@ -111,12 +111,12 @@ func (f facts) asksEach(edge holdfast.Target, from, to counted) (each float64, k
 	if from.requests == nil || to.requests == nil {
 		return 0, false
 	}
-	name := holdfast.ListenerName(edge.String())
+	name := edge.String()
 	asks := to.requests[name] - from.requests[name] - f.sentByLoad(name, from.at, to.at)
 	got := 0
 	for _, route := range topology.Routes(f.system) {
 		if route.Service == edge.Caller {
-			got += to.requests[route.Listener] - from.requests[route.Listener] - f.askedAside(route.Listener, from.at, to.at)
+			got += to.requests[route.Name()] - from.requests[route.Name()] - f.askedAside(route, from.at, to.at)
 		}
 	}
 	if asks < amplifiedSays || got < amplifiedSays {
@@ -126,26 +126,27 @@ func (f facts) asksEach(edge holdfast.Target, from, to counted) (each float64, k
 }
 
 // sentByLoad counts the load's own requests to a listener between two instants.
-func (f facts) sentByLoad(name holdfast.ListenerName, from, to time.Duration) int {
+func (f facts) sentByLoad(name string, from, to time.Duration) int {
 	n := 0
 	results := f.results
 	if f.loss != nil {
 		results = f.loss.itself
 	}
 	for _, r := range results {
-		if r.Target == string(name) && sentWithin(r, from, to) {
+		if r.Target == name && sentWithin(r, from, to) {
 			n++
 		}
 	}
 	return n
 }
 
-// askedAside counts the load's requests to a listener for a page that needs
-// nobody else.
-func (f facts) askedAside(name holdfast.ListenerName, from, to time.Duration) int {
+// askedAside counts the load's requests by a route for a page that needs nobody
+// else.
+func (f facts) askedAside(route holdfast.RouteEntry, from, to time.Duration) int {
 	n := 0
+	whole := strings.TrimSuffix(route.Name(), route.Path)
 	for _, r := range f.results {
-		if strings.HasPrefix(r.Target, string(name)+"/") && sentWithin(r, from, to) {
+		if r.Target != route.Name() && strings.HasPrefix(r.Target, whole+"/") && holdfast.Below(strings.TrimPrefix(r.Target, whole), route.Path) && sentWithin(r, from, to) {
 			n++
 		}
 	}

@@ -36,14 +36,14 @@ func (p *proving) audit(ctx context.Context, asked asking, results []load.Result
 		if session.Audit == nil {
 			continue
 		}
-		at, open := asked.open[session.Audit.On]
+		at, open := asked.open[session.Audit.On].to(session.Audit.Path)
 		if !open {
 			w.unknown = fmt.Sprintf("what %s wrote cannot be asked for: no request can reach %s", session.Name, session.Audit.On)
 			continue
 		}
-		audited, err := p.settled(ctx, "http://"+at.address+session.Audit.Path, session.Name, results)
+		audited, err := p.settled(ctx, at.asked(session.Audit.Path), session.Name, results)
 		if err != nil {
-			w.unknown = fmt.Sprintf("what became of the writes of %s is not known: GET %s%s: %v", session.Name, at.listener, session.Audit.Path, err)
+			w.unknown = fmt.Sprintf("what became of the writes of %s is not known: GET %s%s: %v", session.Name, at.name(), session.Audit.Path, err)
 			continue
 		}
 		w.lost, w.twice = w.lost || len(audited.Lost) > 0, w.twice || len(audited.Doubled) > 0
@@ -53,10 +53,10 @@ func (p *proving) audit(ctx context.Context, asked asking, results []load.Result
 }
 
 // settled asks until every acknowledged write is found, or it is not to be.
-func (p *proving) settled(ctx context.Context, url string, of holdfast.SessionName, results []load.Result) (load.Audited, error) {
+func (p *proving) settled(ctx context.Context, at load.Target, of holdfast.SessionName, results []load.Result) (load.Audited, error) {
 	for until := time.Now().Add(auditSettles); ; {
 		asking, cancel := context.WithTimeout(ctx, auditPatience)
-		audited, err := load.Audit(asking, url, of, results)
+		audited, err := load.Audit(asking, at, of, results)
 		cancel()
 		if err == nil && len(audited.Lost) == 0 || time.Now().After(until) {
 			return audited, err

@@ -51,7 +51,7 @@ func (s *scene) prints(after time.Duration, line string) *scene {
 func (s *scene) asksFor(users, edge [3]int) *scene {
 	return s.but(func(f *facts) {
 		for i, at := range []time.Duration{began - time.Second, began, f.ended} {
-			f.traffic = append(f.traffic, counted{at: at, requests: map[holdfast.ListenerName]int{"storefront:8080": users[i], "storefront/catalog": edge[i]}})
+			f.traffic = append(f.traffic, counted{at: at, requests: map[string]int{"storefront:8080": users[i], "storefront/catalog": edge[i]}})
 		}
 	})
 }

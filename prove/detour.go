@@ -77,6 +77,9 @@ func (d *drilling) observe(plan *load.Plan) {
 	if d.victim.Pid != 0 {
 		plan.Watch = []load.Watch{{Pid: d.victim.Pid, Ticks: d.victim.Ticks}}
 	}
+	if d.victim.Flood != nil {
+		plan.Probes = append(plan.Probes, d.atTheDoor())
+	}
 	if d.victim.Proxy == "" {
 		return
 	}

@@ -94,7 +94,7 @@ func (t target) asked() load.Target {
 	default:
 		at = "http://" + t.address + cmp.Or(t.path, "/")
 	}
-	asked := load.Target{Name: t.name, URL: at}
+	asked := load.Target{Name: t.name, URL: at, Host: t.host}
 	if strings.HasPrefix(at, "tcp:") {
 		asked.Send, asked.Expect = t.words.send, t.words.expect
 	}

@@ -190,6 +190,9 @@ func (p *proving) impossible(mode holdfast.FailureMode, by holdfast.Drill) strin
 	if why := Untouchable(p.declared, p.o.Live, mode); why != "" {
 		return why
 	}
+	if p.o.Live && by.Fault == floods {
+		return "a flood is made in a private copy only: what else it would push aside nobody knows; next: holdfast prove " + string(mode.Name)
+	}
 	why, next := fault.Possible(by.Fault)
 	if why == "" {
 		return ""

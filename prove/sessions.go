@@ -20,10 +20,41 @@ import (
 const sessionsPart = 4
 
 // A door is where requests to a service go in: at an address it publishes or,
-// where it has none, at an edge that leads to it.
+// where it has none, by a route of the gateway, or at an edge that leads to it.
 type door struct {
-	listener string // "storefront:8080", "storefront/cart"
+	listener string // "storefront:8080", "gateway:8080", "storefront/cart"
 	address  string
+	host     string   // that requests ask for; empty: whatever it is
+	below    string   // the path that requests must be below; empty: any
+	except   []string // paths below that, which lead to another service
+	more     []door   // other routes of the gateway to the service, for other paths
+}
+
+// name is the door as results say it.
+func (d door) name() string {
+	if d.host != "" {
+		return d.listener + " " + d.host
+	}
+	return d.listener
+}
+
+// to is where requests for a path go in, if they can.
+func (d door) to(path string) (door, bool) {
+	if d.address == "" {
+		return d, false
+	}
+	for _, one := range append([]door{d}, d.more...) {
+		elsewhere := func(other string) bool { return holdfast.Below(path, other) }
+		if holdfast.Below(path, one.below) && !slices.ContainsFunc(one.except, elsewhere) {
+			return one, true
+		}
+	}
+	return d, false
+}
+
+// asked is a path at a door as the load asks for it.
+func (d door) asked(path string) load.Target {
+	return load.Target{Name: d.name() + path, URL: "http://" + d.address + path, Host: d.host}
 }
 
 // doors are those of a copy's services. What is published comes first.
@@ -33,16 +64,46 @@ func doors(system *holdfast.System, addresses map[holdfast.ListenerName]string) 
 	slices.SortStableFunc(routes, func(a, b holdfast.RouteEntry) int { return cmp.Compare(min(len(a.Caller), 1), min(len(b.Caller), 1)) })
 	for _, route := range routes {
 		address, open := addresses[route.Listener]
-		if _, known := all[route.Service]; open && !known {
-			all[route.Service] = door{listener: string(route.Listener), address: address}
+		if !open {
+			continue
+		}
+		one := door{listener: string(route.Listener), address: address, host: askedHost(route.Host), below: route.Path, except: others(routes, route)}
+		first, known := all[route.Service]
+		switch {
+		case !known:
+			all[route.Service] = one
+		case (first.below != "" || len(first.except) > 0) && len(first.more) < holdfast.MaxRoutes:
+			first.more = append(first.more, one)
+			all[route.Service] = first
 		}
 	}
 	return all
 }
 
+// others are the paths below a route's own that are for another service.
+func others(routes []holdfast.RouteEntry, of holdfast.RouteEntry) []string {
+	var paths []string
+	for _, r := range routes {
+		if r.Listener == of.Listener && r.Host == of.Host && r.Service != of.Service && len(r.Path) > len(of.Path) && holdfast.Below(r.Path, of.Path) {
+			paths = append(paths, r.Path)
+		}
+	}
+	return paths
+}
+
+// askedHost is a host that a route is for.
+func askedHost(host string) string { return strings.Replace(host, "*", "drill", 1) }
+
 // unsendable says why a session is not sent, if it is not: one of its requests
 // has nowhere to go, or could reach what is no part of the copy.
 func unsendable(system *holdfast.System, session holdfast.Session, open map[holdfast.ServiceName]door) string {
+	for _, step := range session.Steps {
+		if at, is := open[step.On]; is {
+			if _, leads := at.to(pathOf(step.Path)); !leads {
+				return fmt.Sprintf("no route of the gateway leads to %s for %s", step.On, step.Path)
+			}
+		}
+	}
 	for _, name := range session.Asks() {
 		if why := spared(system, name); why != "" {
 			return why
@@ -63,7 +124,7 @@ func stepName(session holdfast.Session, n int, at door) string {
 	if len(path) > longest {
 		path = path[:longest] + "…"
 	}
-	return fmt.Sprintf("%s/%d %s %s%s", session.Name, n+1, step.Method, at.listener, path)
+	return fmt.Sprintf("%s/%d %s %s%s", session.Name, n+1, step.Method, at.name(), path)
 }
 
 // steps are the requests of a session as targets: what takes part in a drill is
@@ -71,22 +132,32 @@ func stepName(session holdfast.Session, n int, at door) string {
 func steps(session holdfast.Session, open map[holdfast.ServiceName]door) []target {
 	var all []target
 	for n, step := range session.Steps {
-		at := open[step.On]
-		path, _, _ := strings.Cut(step.Path, "{{")
-		path, _, _ = strings.Cut(path, "?")
+		path := pathOf(step.Path)
+		at, _ := open[step.On].to(path)
 		all = append(all, target{name: stepName(session, n, at), address: at.address, path: path, service: step.On, session: session.Name, via: at.listener})
 	}
 	return all
+}
+
+// pathOf is as much of a step's path as is known before it is sent.
+func pathOf(path string) string {
+	path, _, _ = strings.Cut(path, "{{")
+	path, _, _ = strings.Cut(path, "?")
+	return path
 }
 
 // sendable is a session as the load sends it.
 func sendable(session holdfast.Session, open map[holdfast.ServiceName]door) load.Session {
 	sent := load.Session{Name: session.Name, Weight: 1}
 	for n, step := range session.Steps {
-		at := open[step.On]
+		at, _ := open[step.On].to(pathOf(step.Path))
+		asked, header := at.asked(step.Path), step.Header
+		if at.host != "" && !slices.ContainsFunc(header, func(f holdfast.Field) bool { return strings.EqualFold(f.Name, "Host") }) {
+			header = append(slices.Clip(header), holdfast.Field{Name: "Host", Value: at.host})
+		}
 		sent.Steps = append(sent.Steps, load.Step{
-			Name: stepName(session, n, at), Method: step.Method, URL: "http://" + at.address + step.Path,
-			Header: step.Header, Body: step.Body, Expect: step.Expect, Capture: step.Capture, Write: step.Write,
+			Name: stepName(session, n, at), Method: step.Method, URL: asked.URL,
+			Header: header, Body: step.Body, Expect: step.Expect, Capture: step.Capture, Write: step.Write,
 		})
 	}
 	return sent
@@ -143,6 +214,12 @@ func (c *private) addresses(ctx context.Context) (map[holdfast.ListenerName]stri
 	addresses := map[holdfast.ListenerName]string{}
 	for _, listener := range status.Listeners {
 		addresses[listener.Name] = listener.Address
+	}
+	if c.o.Live {
+		// Its certificates are for names that lead to it, and not for where we ask.
+		for secured := range topology.Secured(c.o.System) {
+			delete(addresses, secured)
+		}
 	}
 	return addresses, nil
 }

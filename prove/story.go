@@ -108,6 +108,13 @@ func (f facts) about(mode holdfast.ModeName, id holdfast.ReplicaID) bool {
 	return mode == f.mode.Name || id.Service == f.service.Name
 }
 
+// named tells whether a detection counts as that of what was drilled. An overload
+// that is taken for a replica's own fault is not noticed but mistaken: what is done
+// about that takes capacity away.
+func (f facts) named(mode holdfast.ModeName) bool {
+	return f.victim.Flood == nil || mode == f.mode.Name
+}
+
 // note takes over what a part of the story says.
 func (s *story) note(f facts, entry event.Entry) {
 	at := entry.At.Boot
@@ -115,7 +122,7 @@ func (s *story) note(f facts, entry event.Entry) {
 	case holdfast.Ejected:
 		first(&s.ejected, at)
 	case event.Detected:
-		if s.detected == 0 {
+		if s.detected == 0 && f.named(b.Mode) {
 			s.detected, s.sign = at, b.Sign
 		}
 		s.restored = 0 // whole, and broken again

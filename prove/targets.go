@@ -3,6 +3,7 @@ package prove
 import (
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"holdfast"
@@ -12,8 +13,9 @@ import (
 
 // A target is an address that load goes to, and what it takes to answer there.
 type target struct {
-	name    string // "storefront:8080", "storefront/catalog"
+	name    string // "storefront:8080", "storefront/catalog", "gateway:8080/api"
 	address string
+	host    string // that is asked for; empty: any
 	url     string // where what runs elsewhere is asked itself; empty: by its address
 	bare    bool   // it is connected to, and told words, if any
 	words   words
@@ -36,7 +38,7 @@ func targets(system *holdfast.System, struck []holdfast.ServiceName, addresses m
 		}
 		service, _ := system.Service(route.Service)
 		t := target{
-			name: string(route.Listener), address: address, service: route.Service, edge: route.Caller != "",
+			name: route.Name(), address: address, host: askedHost(route.Host), path: route.Path, service: route.Service, edge: route.Caller != "",
 			bare: service.Protocol == holdfast.TCP, words: wordsOf(service),
 		}
 		switch {
@@ -170,12 +172,20 @@ func aside(all []target, caller holdfast.Service) []target {
 		return all
 	}
 	for _, t := range all {
-		if t.service == caller.Name && t.session == "" {
-			t.name, t.path, t.alone = t.name+caller.Healthcheck.Path, caller.Healthcheck.Path, true
+		if t.service == caller.Name && t.session == "" && leadsTo(all, t, caller.Healthcheck.Path) {
+			t.name, t.path, t.alone = strings.TrimSuffix(t.name, t.path)+caller.Healthcheck.Path, caller.Healthcheck.Path, true
 			return append(slices.Clip(all), t)
 		}
 	}
 	return all
+}
+
+// leadsTo says whether a path is the target's, and not that of another route
+// there, which is for less.
+func leadsTo(all []target, t target, path string) bool {
+	return holdfast.Below(path, t.path) && !slices.ContainsFunc(all, func(other target) bool {
+		return other.address == t.address && other.host == t.host && len(other.path) > len(t.path) && holdfast.Below(path, other.path)
+	})
 }
 
 // A stake is what the requests of a target have to do with a drill.
@@ -208,7 +218,7 @@ func stakeInEdge(system *holdfast.System, t target, lost holdfast.Target) stake 
 	dependency := dependencyOf(system, lost)
 	itself := t.name == lost.String() || t.via == lost.String()
 	switch {
-	case t.alone, t.session != "" && !itself && t.service == lost.Caller && !dependency.Serves(t.path):
+	case t.alone, t.path != "" && !itself && t.service == lost.Caller && !dependency.Serves(t.path):
 		return feels
 	case !itself && needs(without(system, lost), t.service, lost.Service):
 		return none

@@ -186,3 +186,81 @@ func TestAServiceWithoutAHealthPathHasNoPageAside(t *testing.T) {
 		t.Errorf("the page aside is %+v", last)
 	}
 }
+
+// gated is the shop behind a gateway's routes, its services without ports.
+func gated() (*holdfast.System, map[holdfast.ListenerName]string) {
+	system := shop()
+	for i := range system.Services {
+		system.Services[i].Ports = nil
+	}
+	system.Gateway = holdfast.Publishing{
+		Listen: []holdfast.Port{{Host: "127.0.0.1", Port: 8080}},
+		Routes: []holdfast.PublishedRoute{
+			{Host: "shop.example", Service: "storefront"},
+			{Host: "shop.example", Path: "/api", Service: "catalog"},
+			{Host: "*.shop.example", Path: "/buy", Service: "storefront"},
+		},
+	}
+	addresses := open()
+	addresses["gateway:8080"] = "127.0.0.1:7100"
+	return system, addresses
+}
+
+func TestLoadGoesToTheGatewaysRoutesBelowTheirPathsByTheirHosts(t *testing.T) {
+	system, addresses := gated()
+	var asked []string
+	for _, target := range weigh(targets(system, nil, addresses), "") {
+		asked = append(asked, target.Name+" = "+target.URL+" for "+target.Host)
+	}
+	want := []string{
+		"gateway:8080 shop.example = http://127.0.0.1:7100/ for shop.example",
+		"gateway:8080 shop.example/api = http://127.0.0.1:7100/api for shop.example",
+		"gateway:8080 *.shop.example/buy = http://127.0.0.1:7100/buy for drill.shop.example",
+	}
+	if !slices.Equal(asked, want) {
+		t.Errorf("asked\n%q, want\n%q", asked, want)
+	}
+}
+
+func TestAPageBesideARouteIsAskedForWhereItLeadsToItsService(t *testing.T) {
+	system, addresses := gated()
+	all := targets(system, nil, addresses)
+	for path, want := range map[string]string{"/healthz": "gateway:8080 shop.example/healthz", "/api/healthz": "", "/buy/healthz": "gateway:8080 shop.example/buy/healthz"} {
+		caller, _ := system.Service("storefront")
+		caller.Healthcheck.Path = path
+		more := aside(all, caller)
+		got := ""
+		if len(more) > len(all) {
+			got = more[len(all)].name
+		}
+		if got != want {
+			t.Errorf("%s is asked for as %q, want %q", path, got, want)
+		}
+	}
+}
+
+func TestASessionGoesInByTheRouteOfItsPath(t *testing.T) {
+	system, addresses := gated()
+	session := holdfast.Session{Name: "s", Steps: []holdfast.Step{
+		{On: "storefront", Method: "GET", Path: "/browse?page=1"}, {On: "catalog", Method: "GET", Path: "/api/items/{{x}}"},
+	}}
+	at := doors(system, addresses)
+	if why := unsendable(system, session, at); why != "" {
+		t.Fatal(why)
+	}
+	var sent []string
+	for _, step := range sendable(session, at).Steps {
+		sent = append(sent, step.Name+" = "+step.URL+" "+step.Header[0].Value)
+	}
+	want := []string{
+		"s/1 GET gateway:8080 shop.example/browse?page=1 = http://127.0.0.1:7100/browse?page=1 shop.example",
+		"s/2 GET gateway:8080 shop.example/api/items/{{x}} = http://127.0.0.1:7100/api/items/{{x}} shop.example",
+	}
+	if !slices.Equal(sent, want) {
+		t.Errorf("sent\n%q, want\n%q", sent, want)
+	}
+	session.Steps = []holdfast.Step{{On: "storefront", Path: "/api/x"}}
+	if why := unsendable(system, session, at); !strings.Contains(why, "no route of the gateway leads to storefront for /api/x") {
+		t.Errorf("a step is sent to where another service answers: %q", why)
+	}
+}

@@ -70,6 +70,7 @@ func witnesses() map[holdfast.FaultName]witness {
 		"flap":      {shows: showsFlap, within: fault.FlapPeriod + witnessSoon, watch: 3*fault.FlapPeriod + time.Second},
 		"blackhole": {shows: showsBlackhole},
 		"one-way":   {shows: showsOneWay},
+		"flood":     {saw: (*drilling).sawFlood, within: floodWithin, watch: floodLasts, lacks: "a flood of"},
 		"lossy":     {shows: showsLoss, within: 3 * time.Second, every: probeEvery / 2},
 		// Losing an edge is seen in two steps, the second of which begins late.
 		"sever": {shows: showsSevering, within: severRefuses + probePatience + witnessSoon},
@@ -83,6 +84,9 @@ func witnessWithin(name holdfast.FaultName) time.Duration {
 
 // unseen says which witness of a fault is missing.
 func unseen(f facts) string {
+	if f.victim.Flood != nil {
+		return borne(f)
+	}
 	if lacks := witnesses()[f.by.Fault].lacks; lacks != "" {
 		return fmt.Sprintf("no witness of %s pid %d", lacks, f.victim.Pid)
 	}

@@ -42,6 +42,7 @@ const (
 	badHours       diagnostic.Code = "HF1135"
 	badHeader      diagnostic.Code = "HF1136"
 	badDate        diagnostic.Code = "HF1140"
+	badHost        diagnostic.Code = "HF1141"
 
 	blindToHang   diagnostic.Code = "HF1201"
 	unknownNeed   diagnostic.Code = "HF1202"
@@ -70,6 +71,10 @@ const (
 	unaudited      diagnostic.Code = "HF1224"
 	unpermitted    diagnostic.Code = "HF1225"
 	unknownFault   diagnostic.Code = "HF1226"
+
+	unroutable  diagnostic.Code = "HF1230"
+	sameRoute   diagnostic.Code = "HF1231"
+	badFallback diagnostic.Code = "HF1232"
 )
 
 // Codes lists every kind of problem that Read can find, by code.
@@ -111,6 +116,7 @@ func valueCodes() []diagnostic.Meaning {
 		{Code: badHours, Severity: diagnostic.Error, Title: "hours are not days, times and a time zone"},
 		{Code: badHeader, Severity: diagnostic.Error, Title: "a header cannot be sent"},
 		{Code: badDate, Severity: diagnostic.Error, Title: "a date is not one"},
+		{Code: badHost, Severity: diagnostic.Error, Title: "the host of a route is not one"},
 	}
 }
 
@@ -140,5 +146,8 @@ func referenceCodes() []diagnostic.Meaning {
 		{Code: unaudited, Severity: diagnostic.Error, Title: "a write that nobody can look for afterwards"},
 		{Code: unpermitted, Severity: diagnostic.Error, Title: "a session asks what runs elsewhere without permission"},
 		{Code: unknownFault, Severity: diagnostic.Error, Title: "a failure mode is not made true by this fault"},
+		{Code: unroutable, Severity: diagnostic.Error, Title: "requests are sent to a service that cannot answer them"},
+		{Code: sameRoute, Severity: diagnostic.Error, Title: "two routes are for the same requests"},
+		{Code: badFallback, Severity: diagnostic.Error, Title: "a service stands in for what it cannot"},
 	}
 }

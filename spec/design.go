@@ -126,14 +126,14 @@ func (r *reader) reportTwoAims(written map[string]diagnostic.Place) {
 
 // relatePromises: a promise is kept where users come in, by a service or by what
 // they do there.
-func (r *reader) relatePromises(pledges []pledge, drafts []*draft, scripts []*script) []holdfast.Promise {
+func (r *reader) relatePromises(pledges []pledge, drafts []*draft, scripts []*script, gateway holdfast.Publishing) []holdfast.Promise {
 	var sessions []holdfast.SessionName
 	for _, s := range scripts {
 		sessions = append(sessions, s.session.Name)
 	}
 	var published []holdfast.ServiceName
 	for _, d := range drafts {
-		if len(d.service.Ports) > 0 {
+		if isPublished(d.service, gateway) {
 			published = append(published, d.service.Name)
 		}
 	}

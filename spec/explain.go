@@ -44,6 +44,8 @@ func Explain(system *holdfast.System) []Inference {
 		e.surroundings(service)
 		e.modes(service)
 	}
+	e.path = ""
+	e.explainGateway(system.Gateway)
 	e.own(system)
 	return e.all
 }
@@ -192,6 +194,8 @@ func (e *explanation) healthcheck(s holdfast.Service) {
 		e.say("healthcheck", fmt.Sprintf("a connect, %q, and then %q", h.Send, h.Expect), "`send` and `expect`")
 	case s.Protocol == holdfast.TCP:
 		e.say("healthcheck", "a connect", "`protocol: tcp`; a hang is then seen only through traffic")
+	case s.Protocol == holdfast.GRPC:
+		e.say("healthcheck", "grpc.health.v1, for the server as a whole", "`protocol: grpc`; a server without that service is healthy when it says so")
 	case h.Path != "" && s.Command == "":
 		e.say("healthcheck.path", h.Path, "the path of `urls`, unless `healthcheck` or `defaults` say otherwise; a status from 200 to 399 is demanded")
 	case h.Path == "":
@@ -221,6 +225,9 @@ func (e *explanation) surroundings(s holdfast.Service) {
 		e.say("depends_on."+string(dependency.On), needText(dependency)+", "+spanText(dependency.Timeout), "%s and %s %s", standardNeed(dependency), spanText(holdfast.StandardTimeout), unless)
 		if f := dependency.Fallback; f != nil {
 			e.say("depends_on."+string(dependency.On)+".fallback", fallbackText(f), "answered when no replica of %s does, or none within four fifths of the timeout; marked Holdfast-Degraded", dependency.On)
+		}
+		if dependency.Priority == "" {
+			e.say("depends_on."+string(dependency.On)+".priority", string(holdfast.Normal), "%s; a request that is made for one of less priority has that", unless)
 		}
 		e.repetition(dependency)
 		if on := e.services[dependency.On]; s.Command != "" && on.Manage != holdfast.Observe {
@@ -260,6 +267,9 @@ func fallbackText(f *holdfast.Fallback) string {
 	}
 	if f.File != "" {
 		ways = append(ways, f.File)
+	}
+	if f.Service != "" {
+		ways = append(ways, "what "+string(f.Service)+" answers, asked once within what is left of the timeout")
 	}
 	return strings.Join(ways, ", else ")
 }

@@ -13,22 +13,31 @@ import (
 	"holdfast/source"
 )
 
-// fallback reads what is answered in a dependency's place.
-func (r *reader) fallback(into **holdfast.Fallback) func(source.Value) {
+// fallback reads what is answered in a dependency's place, and where the service
+// that is asked instead is named.
+func (r *reader) fallback(into **holdfast.Fallback, service *diagnostic.Place) func(source.Value) {
 	return func(v source.Value) {
 		f := &holdfast.Fallback{}
 		written := r.Keys(v, "a fallback", []source.Key{
 			{Name: "json", Read: func(v source.Value) { f.Body = r.jsonText(v) }},
 			{Name: "file", Read: scalar(r, &f.File, r.beside)},
+			{Name: "service", Read: func(v source.Value) {
+				scalar(r, &f.Service, name[holdfast.ServiceName])(v)
+				*service = v.At
+			}},
 			{Name: "stale", Read: scalar(r, &f.Stale, duration)},
 		})
-		_, body := written["json"]
-		at, file := written["file"]
+		var said []string
+		for _, key := range []string{"json", "file", "service"} {
+			if _, one := written[key]; one {
+				said = append(said, key)
+			}
+		}
 		switch {
 		case written == nil:
 			return
-		case body && file:
-			r.Report(at, diagnostic.Problem{Code: twoFallbacks, Message: "a fallback has both `json` and `file`", Label: "which of them is answered?", Help: "remove one of them"})
+		case len(said) > 1:
+			r.Report(written[said[1]], diagnostic.Problem{Code: twoFallbacks, Message: "a fallback has both " + diagnostic.Tick(said[0]) + " and " + diagnostic.Tick(said[1]), Label: "which of them is answered?", Help: "remove one of them"})
 		case len(written) == 0:
 			r.Report(v.At, diagnostic.Problem{Code: source.EmptyValue, Message: "fallback is empty", Help: "write what is answered instead: `json: {items: []}`, `file: empty.json`, or `stale: 10m` for the last good answer"})
 		}

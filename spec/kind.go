@@ -86,12 +86,27 @@ func (r *reader) settleElsewhere(d *draft) {
 	r.settleURLs(d)
 }
 
+// settleCalls: whose health is asked by a call has no path for it.
+func (r *reader) settleCalls(d *draft) {
+	if d.service.Protocol != holdfast.GRPC {
+		return
+	}
+	if d.healthPath.Line > 0 {
+		r.Report(d.healthPath, diagnostic.Problem{
+			Code: unfitKey, Message: "healthcheck: a gRPC service has no path to ask for", Label: "it is asked by `grpc.health.v1`",
+			Help: "remove it, or say `protocol: h2c` if its health is asked for by a GET",
+		})
+	}
+	d.service.Healthcheck.Path = ""
+}
+
 // settleProtocol: a health path of the defaults is for those who speak HTTP;
 // written for a TCP service itself it is a mistake.
 func (r *reader) settleProtocol(d *draft) {
 	s := &d.service
 	if s.Protocol != holdfast.TCP {
 		s.Healthcheck.Send, s.Healthcheck.Expect = "", ""
+		r.settleCalls(d)
 		if d.spoken.Line > 0 {
 			r.Report(d.spoken, diagnostic.Problem{Code: unfitKey, Message: "healthcheck: what speaks HTTP is asked by a request", Help: "remove it, or say that it speaks TCP"})
 		}

@@ -114,13 +114,13 @@ func (r *reader) remedies(v source.Value, can []holdfast.Remedy) []holdfast.Reme
 // added to another, as a restart to slow. What strikes a dependency is not among
 // them, and is refused in its place.
 func remediesOfService(of mode.Mode) []holdfast.Remedy {
-	if of.Fits == nil || of.BySession {
+	if of.Fits == nil || of.BySession || of.Named {
 		return of.Remedies
 	}
 	var all []holdfast.Remedy
 	for _, m := range mode.Catalogue() {
 		for _, remedy := range m.Remedies {
-			if m.Fits != nil && !slices.Contains(all, remedy) {
+			if m.Fits != nil && !m.Named && !slices.Contains(all, remedy) {
 				all = append(all, remedy)
 			}
 		}
@@ -146,6 +146,7 @@ func (r *reader) modes(d *draft, drafts []*draft, asked map[holdfast.ServiceName
 	for _, m := range mode.Catalogue() {
 		said := saidOf(m, d.overrides)
 		switch {
+		case m.Named && said.at.Line == 0:
 		case m.BySession && (!asked[d.service.Name] || !m.Strikes(d.service)):
 			if said.at.Line > 0 && d.service.Manage != "" {
 				r.reportUnfit(m, said, string(d.service.Name), fitting(m, d.service))

@@ -73,25 +73,34 @@ func units() []unit {
 // size reads "256MiB". What Compose writes as 256m or 256mb is told how to be
 // written: it means the same, and others read it as something else.
 func size(text string) (int64, *complaint) {
+	bytes, wrong := amount(text)
+	if wrong != nil {
+		return 0, wrong
+	}
+	return sized(text, bytes)
+}
+
+// amount is a size, whatever it is of.
+func amount(text string) (float64, *complaint) {
 	const help = "write it like `256MiB` or `1.5GiB`"
 	digits := strings.TrimRight(text, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ ")
 	suffix := strings.TrimSpace(text[len(digits):])
 	n, err := strconv.ParseFloat(digits, 64)
 	if err != nil || digits == "" || strings.Trim(digits, "0123456789.") != "" {
-		return complain[int64](badSize, help, "%s is not an amount of memory", diagnostic.Tick(text))
+		return complain[float64](badSize, help, "%s is not an amount of memory", diagnostic.Tick(text))
 	}
 	for _, u := range units() {
 		switch {
 		case suffix == u.name:
-			return sized(text, n*float64(u.bytes))
+			return n * float64(u.bytes), nil
 		case suffix != "" && strings.EqualFold(suffix[:1], u.name[:1]):
-			return complain[int64](badSize, "write "+diagnostic.Tick(digits+u.name), "%s has no unit that is known here", diagnostic.Tick(text))
+			return complain[float64](badSize, "write "+diagnostic.Tick(digits+u.name), "%s has no unit that is known here", diagnostic.Tick(text))
 		}
 	}
 	if suffix == "" {
-		return complain[int64](badSize, "write "+diagnostic.Tick(digits+"MiB")+" if that is meant; units are `KiB`, `MiB` and `GiB`", "%s has no unit", diagnostic.Tick(text))
+		return complain[float64](badSize, "write "+diagnostic.Tick(digits+"MiB")+" if that is meant; units are `KiB`, `MiB` and `GiB`", "%s has no unit", diagnostic.Tick(text))
 	}
-	return complain[int64](badSize, help, "%s is not an amount of memory", diagnostic.Tick(text))
+	return complain[float64](badSize, help, "%s is not an amount of memory", diagnostic.Tick(text))
 }
 
 func sized(text string, bytes float64) (int64, *complaint) {
@@ -255,17 +264,15 @@ func (r *reader) relateCondition(n *need, on *draft) {
 
 // reportTakenListens: what replicas listen on is theirs alone, and so is what is
 // published on loopback or on every interface.
-func (r *reader) reportTakenListens(drafts []*draft) {
+func (r *reader) reportTakenListens(drafts []*draft, published []takenAt) {
 	type holder struct {
 		whose string
 		at    diagnostic.Place
 	}
 	taken := map[uint16]holder{}
-	for _, d := range drafts {
-		for i, port := range d.service.Ports {
-			if everywhere(port.Host) || port.Host == "127.0.0.1" {
-				taken[port.Port] = holder{whose: "`ports` of " + diagnostic.Tick(string(d.service.Name)), at: d.ports[i]}
-			}
+	for _, p := range published {
+		if everywhere(p.Host) || p.Host == "127.0.0.1" {
+			taken[p.Port.Port] = holder{whose: p.whose(), at: p.at}
 		}
 	}
 	for _, d := range drafts {

@@ -13,7 +13,7 @@ import (
 )
 
 // relate checks what one thing says of another, once all are known.
-func (r *reader) relate(drafts []*draft) {
+func (r *reader) relate(drafts []*draft, gateway *publishing) {
 	byName := map[holdfast.ServiceName]*draft{}
 	for _, d := range drafts {
 		byName[d.service.Name] = d
@@ -23,8 +23,11 @@ func (r *reader) relate(drafts []*draft) {
 		r.relateVariables(d, byName)
 	}
 	r.reportCircles(drafts)
-	r.reportTakenPorts(drafts)
-	r.reportTakenListens(drafts)
+	r.relateGateway(gateway, drafts, byName)
+	r.relateFallbacks(gateway, drafts, byName)
+	taken := portsOf(drafts, gateway)
+	r.reportTakenPorts(taken)
+	r.reportTakenListens(drafts, taken)
 }
 
 func (r *reader) relateNeeds(d *draft, drafts []*draft, byName map[holdfast.ServiceName]*draft) {
@@ -197,29 +200,55 @@ func route(path []holdfast.ServiceName) string {
 	return strings.Join(parts, " → ")
 }
 
-// reportTakenPorts: every interface includes each single one, so ":8080" and
-// "10.0.0.5:8080" are one address.
-func (r *reader) reportTakenPorts(drafts []*draft) {
-	type published struct {
-		host    string
-		service holdfast.ServiceName
-		at      diagnostic.Place
+// A taken port is one that something is published at.
+type takenAt struct {
+	holdfast.Port
+	by string // in a sentence: "`web`", "`listen` of the gateway"
+	at diagnostic.Place
+}
+
+// whose port it is, in the file.
+func (p takenAt) whose() string {
+	if strings.Contains(p.by, " of ") {
+		return p.by
 	}
-	taken := map[uint16][]published{}
+	return "`ports` of " + p.by
+}
+
+// portsOf are the ports that a file publishes at, in the order of the services,
+// then the gateway's.
+func portsOf(drafts []*draft, gateway *publishing) []takenAt {
+	var all []takenAt
 	for _, d := range drafts {
 		for i, port := range d.service.Ports {
-			same := slices.IndexFunc(taken[port.Port], func(p published) bool {
-				return p.host == port.Host || everywhere(p.host) || everywhere(port.Host)
-			})
-			if same >= 0 {
-				first := taken[port.Port][same]
-				r.Report(d.ports[i], diagnostic.Problem{
-					Code: takenPort, Message: fmt.Sprintf("port %d is taken by %s", port.Port, diagnostic.Tick(string(first.service))), Label: first.at.String(),
-					Help: "publish one of them at another port",
-				})
-			}
-			taken[port.Port] = append(taken[port.Port], published{host: port.Host, service: d.service.Name, at: d.ports[i]})
+			all = append(all, takenAt{Port: port, by: diagnostic.Tick(string(d.service.Name)), at: d.ports[i]})
 		}
+	}
+	for i, port := range gateway.Listen {
+		all = append(all, takenAt{Port: port, by: "`listen` of the gateway", at: gateway.listens[i]})
+	}
+	if gateway.Metrics != nil {
+		all = append(all, takenAt{Port: *gateway.Metrics, by: "`metrics` of the gateway", at: gateway.metrics})
+	}
+	return all
+}
+
+// reportTakenPorts: every interface includes each single one, so ":8080" and
+// "10.0.0.5:8080" are one address.
+func (r *reader) reportTakenPorts(all []takenAt) {
+	taken := map[uint16][]takenAt{}
+	for _, port := range all {
+		same := slices.IndexFunc(taken[port.Port.Port], func(p takenAt) bool {
+			return p.Host == port.Host || everywhere(p.Host) || everywhere(port.Host)
+		})
+		if same >= 0 {
+			first := taken[port.Port.Port][same]
+			r.Report(port.at, diagnostic.Problem{
+				Code: takenPort, Message: fmt.Sprintf("port %d is taken by %s", port.Port.Port, first.by), Label: first.at.String(),
+				Help: "publish one of them at another port",
+			})
+		}
+		taken[port.Port.Port] = append(taken[port.Port.Port], port)
 	}
 }
 

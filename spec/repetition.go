@@ -7,14 +7,18 @@ import (
 )
 
 // repetition says how often the gateway asks again on an edge, and which requests.
-// Where it does not see requests, it repeats none.
 func (e *explanation) repetition(d holdfast.Dependency) {
-	on := e.services[d.On]
+	e.repeats("depends_on."+string(d.On), d.On, d.Repetition)
+}
+
+// repeats says it of an edge or a route to a service. Where the gateway does not
+// see requests, it repeats none.
+func (e *explanation) repeats(key string, to holdfast.ServiceName, d holdfast.Repetition) {
+	on := e.services[to]
 	if on.Manage == holdfast.Observe || on.Protocol == holdfast.TCP {
 		return
 	}
-	key := "depends_on." + string(d.On)
-	budget := fmt.Sprintf("second tries are at most %s of all requests to %s, beyond a small reserve", holdfast.Share(holdfast.RetryShare), d.On)
+	budget := fmt.Sprintf("second tries are at most %s of all requests to %s, beyond a small reserve", holdfast.Share(holdfast.RetryShare), to)
 	switch {
 	case !d.Repeats() && d.Retries != nil && *d.Retries == 0:
 		e.say(key+".retries", "none", "`retries: 0`: only what no replica was sent goes to another one")

@@ -38,6 +38,7 @@ type need struct {
 	dependency holdfast.Dependency
 	at         diagnostic.Place
 	overrides  []override
+	fallback   diagnostic.Place // of the service that is asked instead; line 0 when there is none
 
 	condition   condition // "" when none is written
 	conditionAt diagnostic.Place
@@ -82,7 +83,7 @@ func (r *reader) service(called holdfast.ServiceName, e source.Entry, system *ho
 		{Name: "urls", Read: func(v source.Value) { s.URLs, _ = listAt(r, v, "URLs", "`urls: [https://db.example/health]`", address) }},
 		{Name: "manage", Read: scalar(r, &s.Manage, oneOf(badWord, "a step of trust that exists", holdfast.Observe, holdfast.Route, holdfast.Full))},
 		{Name: "replicas", Read: scalar(r, &s.Replicas, wholeNumber(1, maxReplicas))},
-		{Name: "protocol", Read: scalar(r, &s.Protocol, oneOf(badWord, "a protocol that is spoken here", holdfast.HTTP, holdfast.TCP))},
+		{Name: "protocol", Read: scalar(r, &s.Protocol, oneOf(badWord, "a protocol that is spoken here", holdfast.Protocols()...))},
 		{Name: "ports", Read: func(v source.Value) { s.Ports, d.ports = listAt(r, v, "ports", "`ports: [\"8080\"]`", port) }},
 		{Name: "depends_on", Read: r.dependsOn(d)},
 		{Name: "environment", Read: r.environment(d)},
@@ -253,18 +254,16 @@ func (r *reader) need(e source.Entry) need {
 	if source.IsNull(e.Value) {
 		return n
 	}
-	written := r.Keys(e.Value, "a dependency", []source.Key{
+	written := r.Keys(e.Value, "a dependency", append([]source.Key{
 		{Name: "required", Read: scalar(r, &n.dependency.Required, truth)},
 		{Name: "condition", Read: func(v source.Value) { scalar(r, &n.condition, conditionOf)(v); n.conditionAt = v.At }},
 		{Name: "for", Read: func(v source.Value) {
 			n.dependency.For = list(r, v, "paths of the caller that need it", "`for: [/checkout]`", healthPath)
 		}},
 		{Name: "timeout", Read: scalar(r, &n.dependency.Timeout, duration)},
-		{Name: "fallback", Read: r.fallback(&n.dependency.Fallback)},
-		{Name: "retries", Read: optional(r, &n.dependency.Retries, wholeNumber(0, holdfast.MaxRetries))},
-		{Name: "idempotent", Read: optional(r, &n.dependency.Idempotent, truth)},
+		{Name: "fallback", Read: r.fallback(&n.dependency.Fallback, &n.fallback)},
 		{Name: "failure_modes", Read: r.failureModes(&n.overrides, remediesOfEdge(&n.dependency))},
-	})
+	}, r.treatmentKeys(&n.dependency.Priority, &n.dependency.Repetition)...))
 	r.reportEdgeHooks(n.overrides)
 	if _, said := written["required"]; !said && n.dependency.Fallback != nil {
 		n.dependency.Required = false // whoever has an answer without it can serve without it
@@ -363,6 +362,7 @@ func foreignKeys() map[string]string {
 		"args":           "write the arguments behind the program in `command`",
 		"env":            "write `environment`",
 		"port":           "write `ports: [\"8080\"]` to publish the service, `listen: 8080` for the port its one replica listens on",
+		"body":           "write what is answered as `json`, or name its file: `file`",
 		"slo":            "write `promise: 99.9%` at the top of the file",
 		"version":        "remove it: the file has no version",
 	}

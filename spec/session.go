@@ -460,9 +460,9 @@ func (r *reader) reportHoles(holes []hole, known map[string]bool) {
 
 // relateSessions says whom each step asks, and keeps the sessions that can be
 // sent.
-func (r *reader) relateSessions(scripts []*script, drafts []*draft, consent holdfast.Consent) []holdfast.Session {
+func (r *reader) relateSessions(scripts []*script, drafts []*draft, consent holdfast.Consent, gateway holdfast.Publishing) []holdfast.Session {
 	var all []holdfast.Session
-	only := onlyPublished(drafts)
+	only := onlyPublished(drafts, gateway)
 	for _, s := range scripts {
 		before, written := only, holdfast.ServiceName("")
 		for i := range s.turns {
@@ -483,10 +483,10 @@ func (r *reader) relateSessions(scripts []*script, drafts []*draft, consent hold
 }
 
 // onlyPublished is the one service that users come to, if there is but one.
-func onlyPublished(drafts []*draft) holdfast.ServiceName {
+func onlyPublished(drafts []*draft, gateway holdfast.Publishing) holdfast.ServiceName {
 	var only holdfast.ServiceName
 	for _, d := range drafts {
-		if len(d.service.Ports) == 0 || d.service.Protocol != holdfast.HTTP {
+		if !isPublished(d.service, gateway) || d.service.Protocol != holdfast.HTTP {
 			continue
 		}
 		if only != "" {
@@ -495,6 +495,10 @@ func onlyPublished(drafts []*draft) holdfast.ServiceName {
 		only = d.service.Name
 	}
 	return only
+}
+
+func isPublished(s holdfast.Service, gateway holdfast.Publishing) bool {
+	return (&holdfast.System{Gateway: gateway}).Publishes(s)
 }
 
 // relateAsked is whom a request asks: who is named, or else who is asked without

@@ -69,6 +69,7 @@ func (r *reader) system(root ast.Node) *holdfast.System {
 	var allowed []allowance
 	var pledges []pledge
 	var scripts []*script
+	published := &publishing{}
 	top := r.Root(root)
 	if _, mapping := top.Node.(*ast.MappingNode); !mapping {
 		r.Report(top.At, diagnostic.Problem{Code: source.WrongType, Message: "the file must be a mapping with `name` and `services`", Label: "this is " + source.Shape(top.Node), Help: smallest})
@@ -87,13 +88,15 @@ func (r *reader) system(root ast.Node) *holdfast.System {
 		{Name: "drills", Read: r.drills(&system.Load)},
 		{Name: "sessions", Read: r.sessions(&scripts)},
 		{Name: "accept", Read: r.accept},
+		{Name: "gateway", Read: r.gateway(published)},
 		{Name: "services", Read: func(v source.Value) { drafts = r.services(v, system, standard) }},
 	})
 	r.reportMissing(written, top)
-	r.relate(drafts)
+	r.relate(drafts, published)
+	system.Gateway = published.Publishing
 	system.Prove = r.relateConsent(system.Prove, allowed, drafts)
-	system.Sessions = r.relateSessions(scripts, drafts, system.Prove)
-	system.Promises = r.relatePromises(pledges, drafts, scripts)
+	system.Sessions = r.relateSessions(scripts, drafts, system.Prove, system.Gateway)
+	system.Promises = r.relatePromises(pledges, drafts, scripts, system.Gateway)
 	r.relateOwners(system.People, namedOwners(system, written["owner"], drafts))
 	asked := map[holdfast.ServiceName]bool{}
 	for _, session := range system.Sessions {

@@ -58,7 +58,7 @@ func (e *explanation) promise(p holdfast.Promise) {
 		because = "whom the steps of the session `" + string(p.Journey) + "` ask"
 	case p.Service != "":
 		because = "`service` of the promise"
-	case len(entries) > 0 && len(e.risks.byName[entries[0]].Ports) == 0:
+	case len(entries) > 0 && !e.risks.system.Publishes(e.risks.byName[entries[0]]):
 		because = "nothing is published: users come to what no other service depends on"
 	}
 	if p.Target == 0 {

@@ -132,7 +132,35 @@ func (r *Risks) Ways(p holdfast.Promise) []Way {
 		return all
 	}
 	for _, entry := range r.Entries(p) {
-		all = append(all, Way{Service: entry, Route: p.Route})
+		ways := r.waysInto(entry, p.Route)
+		if len(ways) == 0 {
+			ways = []Way{{Service: entry, Route: p.Route}}
+		}
+		all = append(all, ways...)
+	}
+	return all
+}
+
+// waysInto are those by which users of a route come to a service: straight to it
+// where it has a port of its own or nothing is published, and otherwise by the
+// gateway's routes, which may lead to some of its paths only.
+func (r *Risks) waysInto(name holdfast.ServiceName, route string) []Way {
+	routes := r.system.Gateway.RoutesTo(name)
+	if len(routes) == 0 || len(r.byName[name].Ports) > 0 {
+		return []Way{{Service: name, Route: route}}
+	}
+	var all []Way
+	for _, published := range routes {
+		w := Way{Service: name, Route: published.Path}
+		switch {
+		case route != "" && (published.Path == "" || holdfast.Below(route, published.Path)):
+			w.Route = route
+		case route != "" && !holdfast.Below(published.Path, route):
+			continue // users of that route do not come this way
+		}
+		if !slices.Contains(all, w) {
+			all = append(all, w)
+		}
 	}
 	return all
 }
@@ -156,7 +184,11 @@ func (r *Risks) Entries(p holdfast.Promise) []holdfast.ServiceName {
 	for _, edge := range r.system.Edges() {
 		needed[edge.To] = true
 	}
-	published := inFileOrder(r.system, func(name holdfast.ServiceName) bool { return len(r.byName[name].Ports) > 0 })
+	published := inFileOrder(r.system, func(name holdfast.ServiceName) bool { return r.system.Publishes(r.byName[name]) })
+	asked := slices.DeleteFunc(slices.Clone(published), func(name holdfast.ServiceName) bool { return len(r.waysInto(name, p.Route)) == 0 })
+	if len(asked) > 0 {
+		return asked
+	}
 	if len(published) > 0 {
 		return published
 	}

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"holdfast"
+	"holdfast/cutset"
 )
 
 func market() *holdfast.System {
@@ -75,6 +76,69 @@ func TestAnEdgesFallbackIsTheRoutes(t *testing.T) {
 	for _, route := range Routes(system) {
 		if want := route.Listener == "storefront/ads"; (route.Fallback == covered) != want {
 			t.Errorf("%s: %+v", route.Listener, route.Fallback)
+		}
+	}
+}
+
+func TestTheGatewaysRoutesAreWaysIntoWhatTheyLeadTo(t *testing.T) {
+	system := market()
+	system.Services[0].Ports = nil
+	system.Gateway = holdfast.Publishing{
+		Listen: []holdfast.Port{{Port: 80}, {Host: "127.0.0.1", Port: 8443}}, Metrics: &holdfast.Port{Host: "127.0.0.1", Port: 9000},
+		TLS: []holdfast.Certificate{{Chain: "/c", Key: "/k"}},
+		Routes: []holdfast.PublishedRoute{
+			{Host: "shop.example", Service: "storefront", Treatment: holdfast.Treatment{Priority: holdfast.Critical}},
+			{Path: "/api", Service: "catalog"},
+		},
+	}
+	var names []string
+	for _, route := range Routes(system) {
+		if route.Caller == "" {
+			names = append(names, route.Name()+" to "+string(route.Service)+" "+string(route.Priority))
+		}
+	}
+	want := []string{
+		"gateway:80 shop.example to storefront critical", "gateway:80/api to catalog ",
+		"gateway:8443 shop.example to storefront critical", "gateway:8443/api to catalog ",
+	}
+	if !slices.Equal(names, want) {
+		t.Errorf("routes\n%q, want\n%q", names, want)
+	}
+	at := map[holdfast.ListenerName]string{}
+	for _, listener := range Listeners(system, false) {
+		if at[listener.Name] != "" {
+			t.Errorf("%s is listened at twice", listener.Name)
+		}
+		at[listener.Name] = listener.Address
+	}
+	if at["gateway:80"] != ":80" || at["gateway:8443"] != "127.0.0.1:8443" || at[holdfast.MetricsListener] != "127.0.0.1:9000" {
+		t.Errorf("listeners %v", at)
+	}
+	if secured := Secured(system); len(secured["gateway:80"]) != 1 || len(secured) != 2 {
+		t.Errorf("spoken to by TLS: %v", secured)
+	}
+	for _, listener := range Listeners(system, true) {
+		if listener.Address != "127.0.0.1:0" {
+			t.Errorf("a private copy listens on %s", listener.Address)
+		}
+	}
+}
+
+func TestAPromiseRestsOnWhatItsRoutesLeadTo(t *testing.T) {
+	system := market()
+	system.Services[0].Ports = nil
+	system.Services[0].DependsOn[0].For = []string{"/browse"}
+	system.Gateway = holdfast.Publishing{Listen: []holdfast.Port{{Port: 80}}, Routes: []holdfast.PublishedRoute{
+		{Path: "/pay", Service: "storefront"}, {Path: "/api", Service: "ads"},
+	}}
+	for route, want := range map[string][]holdfast.ServiceName{
+		"":          {"storefront", "ads", "psp"}, // nobody comes to storefront but to pay, which needs no catalog
+		"/pay/card": {"storefront", "psp"},
+		"/api":      {"ads"},
+	} {
+		risks := Analyse(system, cutset.Limits{})
+		if got := risks.Path(risks.Ways(holdfast.Promise{Route: route})...); !slices.Equal(got, want) {
+			t.Errorf("a promise of %q rests on %v, want %v", route, got, want)
 		}
 	}
 }

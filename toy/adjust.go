@@ -21,11 +21,17 @@ type adjustable struct {
 	now   atomic.Pointer[manners]
 	asked atomic.Int64
 	open  bool
-	well  http.Handler
+	// places has one free for each answer that may be worked on now: what bounds how
+	// many a second there are at most. nil is no bound.
+	places chan struct{}
+	well   http.Handler
 }
 
 func newAdjustable(h habits, well http.Handler) *adjustable {
 	a := &adjustable{open: h.adjustable, well: well}
+	if h.workers > 0 {
+		a.places = make(chan struct{}, h.workers)
+	}
 	a.now.Store(&manners{failShare: h.failShare, delay: h.work})
 	return a
 }
@@ -39,6 +45,10 @@ func (a *adjustable) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		a.adjust(w, r)
 		return
 	}
+	if !a.takePlace(r) {
+		return
+	}
+	defer a.leavePlace()
 	now := a.now.Load()
 	if now.delay > 0 {
 		timer := time.NewTimer(now.delay)
@@ -56,6 +66,25 @@ func (a *adjustable) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	a.well.ServeHTTP(w, r)
+}
+
+// takePlace waits for one of those who work, false when the caller has gone.
+func (a *adjustable) takePlace(r *http.Request) bool {
+	if a.places == nil {
+		return true
+	}
+	select {
+	case a.places <- struct{}{}:
+		return true
+	case <-r.Context().Done():
+		return false
+	}
+}
+
+func (a *adjustable) leavePlace() {
+	if a.places != nil {
+		<-a.places
+	}
 }
 
 func (a *adjustable) adjust(w http.ResponseWriter, r *http.Request) {

@@ -29,6 +29,7 @@ type habits struct {
 	setsidChild bool
 	failShare   float64
 	work        time.Duration
+	workers     int // answers at a time; 0: as many as are asked for
 	adjustable  bool
 	flood       int
 	writes      bool
@@ -51,6 +52,7 @@ func parse(name string, args []string, out io.Writer) (habits, error) {
 	flags.BoolVar(&h.setsidChild, "setsid-child", false, "start a child in a session of its own and leave it behind; its pid is printed")
 	flags.Float64Var(&h.failShare, "fail-share", 0, "answer this `share` (0 to 1) of requests with 500; /healthz stays well")
 	flags.DurationVar(&h.work, "work", 0, "take this long for each answer but /healthz")
+	flags.IntVar(&h.workers, "workers", 0, "work on this `many` answers at a time, and let the rest wait; /healthz does not")
 	flags.BoolVar(&h.adjustable, "adjustable", false, "let PUT /manners?fail-share=0.3&delay=1s change how it answers")
 	flags.IntVar(&h.flood, "flood", 0, "print this many `lines` of 100 bytes per second")
 	flags.BoolVar(&h.writes, "write", false, "write a line to a file in $DATA_DIR for each answer but /healthz")
@@ -70,7 +72,7 @@ func parse(name string, args []string, out io.Writer) (habits, error) {
 		return habits{}, fmt.Errorf("%s: --store is for the cart", name)
 	case h.store == "" && (h.storeLate != 0 || h.answerLate != 0 || h.storeTwice):
 		return habits{}, fmt.Errorf("%s: it stores nothing without --store", name)
-	case h.storeLate < 0 || h.answerLate < 0 || h.startDelay < 0 || h.exitAfter < 0 || h.work < 0 || h.flood < 0:
+	case h.storeLate < 0 || h.answerLate < 0 || h.startDelay < 0 || h.exitAfter < 0 || h.work < 0 || h.workers < 0 || h.flood < 0:
 		return habits{}, fmt.Errorf("%s: no flag takes a number below 0", name)
 	}
 	return h, nil

@@ -14,6 +14,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -406,5 +407,19 @@ func TestRunRefuses(t *testing.T) {
 		if err := Run(t.Context(), strings.Fields(c.args), getenv, io.Discard); err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%q: got %v, want %q", c.args, err, c.want)
 		}
+	}
+}
+
+// With one worker an answer waits for the one before it: that is its capacity.
+func TestWorkersBoundWhatItBears(t *testing.T) {
+	s := start(t, nil, "catalog", "--workers", "1", "--work", "100ms").listening("catalog")
+	began := time.Now()
+	var asking sync.WaitGroup
+	for range 4 {
+		asking.Go(func() { s.text(t, "/") })
+	}
+	asking.Wait()
+	if took := time.Since(began); took < 400*time.Millisecond {
+		t.Errorf("four answers of 100ms by one worker took %v", took)
 	}
 }

@@ -99,6 +99,12 @@ func portFacts(system *holdfast.System, state stateDir) []host.Fact {
 		}
 		facts = append(facts, listenFacts(service, state)...)
 	}
+	for _, port := range system.Gateway.Listen {
+		facts = append(facts, portFact(fmt.Sprintf("port %s of the gateway", strings.TrimPrefix(port.String(), "127.0.0.1:")), port.String(), port.Port, state))
+	}
+	if port := system.Gateway.Metrics; port != nil {
+		facts = append(facts, portFact(fmt.Sprintf("port %s of the gateway's metrics", strings.TrimPrefix(port.String(), "127.0.0.1:")), port.String(), port.Port, state))
+	}
 	return facts
 }
 

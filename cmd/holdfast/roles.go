@@ -2,16 +2,20 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net"
 	"os"
 	"os/signal"
+	"slices"
+	"sync"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"holdfast"
 	"holdfast/fault"
+	"holdfast/fault/flood"
 	"holdfast/fault/hog"
 	"holdfast/fault/tracer"
 	"holdfast/gateway"
@@ -27,7 +31,7 @@ import (
 // demo's services. Nobody types them.
 func roleCommands() []*cobra.Command {
 	return []*cobra.Command{
-		keeperCommand(), agentCommand(), gatewayCommand(), proxyCommand(), wardenCommand(), loadCommand(), tracerCommand(), hogCommand(), toyCommand(), enterCommand(),
+		keeperCommand(), agentCommand(), gatewayCommand(), proxyCommand(), wardenCommand(), loadCommand(), tracerCommand(), hogCommand(), floodCommand(), toyCommand(), enterCommand(),
 	}
 }
 
@@ -100,17 +104,13 @@ const again = 100 * time.Millisecond
 const beat = 500 * time.Millisecond
 
 func runGateway(ctx context.Context, state stateDir) error {
-	g, err := gateway.New(gateway.Options{Name: "gateway-1", Dir: state.path("gateway"), Log: os.Stderr})
+	g, err := gateway.New(gateway.Options{Name: "gateway-1", Dir: state.path("gateway"), Log: os.Stderr, Version: version})
 	if err != nil {
 		return err
 	}
-	control, err := unixsock.Listen(state.gatewaySocket())
-	if err != nil {
-		return err
-	}
-	served := &served{gateway: g}
+	served := newServed(g)
 	return together(ctx, g.Run,
-		func(ctx context.Context) error { return g.Control(ctx, control) },
+		func(ctx context.Context) error { return served.control(ctx, state) },
 		func(ctx context.Context) error { return served.keep(ctx, state) })
 }
 
@@ -118,13 +118,58 @@ func runGateway(ctx context.Context, state stateDir) error {
 // have them back.
 type served struct {
 	gateway *gateway.Gateway
+	serving chan struct{}   // closed when the first set is served
+	leaving context.Context // ends when another gateway serves in its place
+	gone    context.CancelFunc
+
+	mu      sync.Mutex
 	sockets []keeper.Socket
+}
+
+func newServed(g *gateway.Gateway) *served {
+	s := &served{gateway: g, serving: make(chan struct{})}
+	s.leaving, s.gone = context.WithCancel(context.Background())
+	return s
+}
+
+// control serves the control socket until another gateway serves in this one's
+// place; that one waits for the socket meanwhile, and nobody is told of a table
+// that the other would not know. Then it stays until ctx ends: g.Run has what is
+// left to do.
+func (s *served) control(ctx context.Context, state stateDir) error {
+	control, err := listenInTurn(ctx, state.gatewaySocket())
+	if err != nil {
+		return err
+	}
+	serving, stop := context.WithCancel(ctx)
+	defer stop()
+	defer context.AfterFunc(s.leaving, stop)()
+	if err := s.gateway.Control(serving, control); err != nil {
+		return err
+	}
+	<-ctx.Done()
+	return ctx.Err()
+}
+
+// listenInTurn listens on a socket as soon as nobody else serves it.
+func listenInTurn(ctx context.Context, path string) (*net.UnixListener, error) {
+	for {
+		l, err := unixsock.Listen(path)
+		if !errors.Is(err, unixsock.ErrServed) {
+			return l, err
+		}
+		select {
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		case <-time.After(20 * time.Millisecond):
+		}
+	}
 }
 
 // keep stays with the keeper, and finds the next one when it is lost. The
 // gateway serves on meanwhile.
 func (s *served) keep(ctx context.Context, state stateDir) error {
-	for {
+	for !s.left() {
 		if client, err := keeper.Dial(ctx, state.keeperSocket(), gatewayRole, 0); err == nil {
 			err = s.attend(ctx, client)
 			client.Close()
@@ -138,20 +183,62 @@ func (s *served) keep(ctx context.Context, state stateDir) error {
 		case <-time.After(again):
 		}
 	}
+	// Whoever leaves has nothing more to ask of a keeper that it has lost.
+	<-ctx.Done()
+	return ctx.Err()
 }
 
+func (s *served) left() bool { return s.leaving.Err() != nil }
+
 func (s *served) attend(ctx context.Context, client *keeper.Client) error {
-	if err := client.Return(ctx, s.sockets); err != nil {
+	if err := client.Return(ctx, s.all()); err != nil {
 		return err
 	}
 	return together(ctx,
 		func(ctx context.Context) error { return client.Sockets(ctx, s.take) },
 		func(ctx context.Context) error { return client.Follow(ctx, s.gateway.Exited) },
+		func(ctx context.Context) error { return s.takeTurns(ctx, client) },
 		func(ctx context.Context) error { return beats(ctx, client) })
 }
 
-// take hands a set of sockets to the gateway and keeps a copy of each.
+// takeTurns tells the keeper that this gateway serves, and leaves when another
+// one does so in its place. A keeper that knows of no turns ends it by a signal.
+func (s *served) takeTurns(ctx context.Context, client *keeper.Client) error {
+	select {
+	case <-s.serving:
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	if client.Serving(ctx) == nil {
+		s.leave()
+	}
+	<-ctx.Done()
+	return ctx.Err()
+}
+
+// leave gives the sockets up: one that this process still held open would take
+// connections that nobody accepts.
+func (s *served) leave() {
+	if s.left() {
+		return
+	}
+	fmt.Fprintln(os.Stderr, "gateway: another one serves in its place; what is under way is finished within", gateway.LeaveTime)
+	s.gateway.Leave()
+	s.gone()
+	s.take(nil)
+}
+
+func (s *served) all() []keeper.Socket {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Clone(s.sockets)
+}
+
+// take hands a set of sockets to the gateway and keeps a copy of each, unless it
+// leaves.
 func (s *served) take(set []keeper.Socket) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	sockets := make([]gateway.Socket, 0, len(set))
 	for _, socket := range set {
 		listener, err := net.FileListener(socket.File)
@@ -166,6 +253,22 @@ func (s *served) take(set []keeper.Socket) {
 		old.File.Close()
 	}
 	s.sockets = set
+	if s.left() {
+		for _, socket := range s.sockets {
+			socket.File.Close()
+		}
+		s.sockets = nil
+	}
+	s.serves()
+}
+
+// serves notes the first set. The caller holds mu.
+func (s *served) serves() {
+	select {
+	case <-s.serving:
+	default:
+		close(s.serving)
+	}
 }
 
 func beats(ctx context.Context, client *keeper.Client) error {
@@ -226,6 +329,18 @@ func hogCommand() *cobra.Command {
 		Use: hog.Verb, Short: "take the memory of a control group (started by prove)", DisableFlagParsing: true,
 		RunE: func(_ *cobra.Command, args []string) error {
 			if err := hog.Run(args); err != nil {
+				return exit(exitCouldNot, err)
+			}
+			return nil
+		},
+	}
+}
+
+func floodCommand() *cobra.Command {
+	return &cobra.Command{
+		Use: flood.Verb, Short: "ask a service for more than it can answer (started by prove)", DisableFlagParsing: true,
+		RunE: func(_ *cobra.Command, args []string) error {
+			if err := flood.Run(args); err != nil {
 				return exit(exitCouldNot, err)
 			}
 			return nil

@@ -59,8 +59,8 @@ func TestASlowerStartIsNamedAgainstAnEarlierRun(t *testing.T) {
 // judge.
 func TestWhatFailedBeforeIsJudgedAsAskedFor(t *testing.T) {
 	t.Parallel()
-	// Half a second without anybody: a start that is over at once may hurt nobody.
-	h := newHouse(t, strings.Replace(catalogAlone("--start-delay 500ms"), "replicas: 2", "replicas: 1", 1))
+	// A second longer without anybody than the gateway lets requests wait for it.
+	h := newHouse(t, strings.Replace(catalogAlone("--start-delay 4s"), "replicas: 2", "replicas: 1", 1))
 	s, before := h.decided()
 	s.exits(exitFound)
 	h.run("prove", "crash", "--against", string(before.ID)).exits(exitFound).tells("FAIL", "against  "+string(before.ID), "fails as it did before")

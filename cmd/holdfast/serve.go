@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"slices"
 	"strings"
@@ -28,6 +29,8 @@ func (a *agent) Status(ctx context.Context) api.Status {
 	status := api.Status{Version: api.Version, Pid: os.Getpid(), Epoch: a.agree.Epoch(), Private: a.private}
 	status.View, status.Listeners = a.look()
 	status.System = status.View.System
+	system := a.inForce()
+	status.Secured = slices.Sorted(maps.Keys(topology.Secured(&system)))
 	health := a.journal.Health()
 	status.Journal = api.Journal{Unrecorded: health.Unrecorded, Trouble: health.Trouble, Mended: a.mended}
 	if state, err := answer(ctx, a.gateway.State); err == nil {
@@ -91,6 +94,7 @@ func (a *agent) Declare(ctx context.Context, file api.File) error {
 	if a.private {
 		arm(system)
 		unfix(system)
+		unsecure(system)
 	} else if err := a.proofs.of(ctx, *system); err != nil {
 		return err
 	}
@@ -193,6 +197,10 @@ func unfix(system *holdfast.System) {
 		}
 	}
 }
+
+// unsecure lets a private copy speak in clear text: a drill needs no key, and no
+// name that leads to it.
+func unsecure(system *holdfast.System) { system.Gateway.TLS = nil }
 
 // movable says that a service listens on $PORT, by its command: wherever it is
 // told to, and not at one port.

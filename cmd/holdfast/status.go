@@ -23,7 +23,8 @@ import (
 )
 
 func statusCommand() *cobra.Command {
-	c := &cobra.Command{Use: "status [SERVICE]", Args: cobra.MaximumNArgs(1), Short: "what is true now"}
+	c := &cobra.Command{Use: "status [SERVICE]", Args: cobra.MaximumNArgs(1), Short: "what is true now",
+		Long: "What is true now. Of one service: why each replica is in or out, since when and by\nwhich evidence, and of each route from and to it what became of its requests."}
 	flag := stateFlag(c)
 	asJSON := jsonFlag(c)
 	c.RunE = func(c *cobra.Command, args []string) error {
@@ -32,6 +33,11 @@ func statusCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
+			if len(args) == 1 {
+				if status, err = serviceAlone(status, holdfast.ServiceName(args[0])); err != nil {
+					return err
+				}
+			}
 			if *asJSON {
 				return json.NewEncoder(c.OutOrStdout()).Encode(status)
 			}
@@ -39,7 +45,8 @@ func statusCommand() *cobra.Command {
 				printStatus(c.OutOrStdout(), status)
 				return nil
 			}
-			return printService(c.OutOrStdout(), status, holdfast.ServiceName(args[0]))
+			newAccount(c.OutOrStdout(), status).print()
+			return nil
 		})
 	}
 	return c
@@ -72,8 +79,11 @@ func printStatus(out io.Writer, status api.Status) {
 		fmt.Fprintln(out, line)
 	}
 	for _, listener := range status.Listeners {
-		if !strings.Contains(string(listener.Name), "/") {
-			fmt.Fprintf(out, "serving  %s at http://%s\n", listener.Name, listener.Address)
+		switch {
+		case listener.Name == holdfast.MetricsListener:
+			fmt.Fprintf(out, "metrics  http://%s/metrics\n", listener.Address)
+		case !strings.Contains(string(listener.Name), "/"):
+			fmt.Fprintf(out, "serving  %s at %s%s\n", listener.Name, schemeOf(status.Secured, listener.Name), listener.Address)
 		}
 	}
 	fmt.Fprintf(out, "control  %s\n", controlText(status))
@@ -81,6 +91,13 @@ func printStatus(out io.Writer, status api.Status) {
 		fmt.Fprintf(out, "journal  NOT RECORDING: %s; what is decided is acted upon all the same (%s unrecorded so far)\n  next: make room on the disk of the state directory; recording goes on by itself\n",
 			status.Journal.Trouble, diagnostic.Count(int(status.Journal.Unrecorded), "frame"))
 	}
+}
+
+func schemeOf(secured []holdfast.ListenerName, name holdfast.ListenerName) string {
+	if slices.Contains(secured, name) {
+		return "https://"
+	}
+	return "http://"
 }
 
 // personText is what the person that a failure calls for can look at and do.
@@ -209,43 +226,6 @@ func controlText(status api.Status) string {
 		text += "\ngateway  does not answer: what it last said is shown; the keeper ends and starts it again when it is stuck"
 	}
 	return text
-}
-
-// printService is one service, replica by replica, with the evidence.
-func printService(out io.Writer, status api.Status, name holdfast.ServiceName) error {
-	for _, service := range status.View.Services {
-		if service.Name != name {
-			continue
-		}
-		fmt.Fprintf(out, "%s  %d/%d admitted, minimum %d, owner %s\n", service.Name, service.Admitted, service.Declared, service.Minimum, cmp.Or(string(service.Owner), "–"))
-		for _, replica := range service.Replicas {
-			printReplica(out, status, replica)
-		}
-		return nil
-	}
-	return &api.Problem{Code: api.Unknown, Message: fmt.Sprintf("there is no service %q", name), Hint: "holdfast status lists them"}
-}
-
-func printReplica(out io.Writer, status api.Status, replica view.ReplicaStatus) {
-	fmt.Fprintf(out, "  %-16s %-12s since %s  %s\n", replica.ID, replica.State, replica.Since.Wall.In(time.Local).Format(time.TimeOnly), replica.Reason)
-	for _, gateway := range status.Gateways {
-		for _, endpoint := range gateway.Endpoints {
-			if endpoint.ID != replica.ID {
-				continue
-			}
-			in := "out"
-			if endpoint.Admitted {
-				in = "in"
-			}
-			fmt.Fprintf(out, "  %-16s %s: %s for %s, %s, %d failed, %d under way; %s\n", "", gateway.Gateway, in,
-				event.Short(proc.Now()-time.Duration(endpoint.Since)), diagnostic.Count(int(endpoint.Tries), "request"), endpoint.Failures, endpoint.InFlight, endpoint.Reason)
-		}
-	}
-	for _, failure := range status.View.Failures {
-		if failure.ID.Name() == replica.ID.Name() {
-			fmt.Fprintf(out, "  %-16s %s%s: %s\n", "", drillOf(failure), failure.Mode, cmp.Or(failure.Doing, failure.Detail))
-		}
-	}
 }
 
 func everythingOr(service holdfast.ServiceName) string {

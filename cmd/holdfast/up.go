@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"os"
 	"os/exec"
 	"os/user"
@@ -327,11 +328,11 @@ func (r *readiness) show(v view.Status) {
 }
 
 func (u *up) showAddresses(status api.Status) {
-	addresses := listenerAddresses(status.Listeners)
+	addresses, secured := listenerAddresses(status.Listeners), topology.Secured(u.system)
 	var serving []string
 	for _, route := range topology.Routes(u.system) {
 		if route.Caller == "" {
-			serving = append(serving, "http://"+strings.Replace(addresses[route.Listener], "[::]", "localhost", 1))
+			serving = append(serving, urlOf(route, addresses[route.Listener], len(secured[route.Listener]) > 0))
 		}
 	}
 	if len(serving) == 0 {
@@ -341,6 +342,20 @@ func (u *up) showAddresses(status api.Status) {
 		fmt.Fprintf(u.out, "%s %s\n", view.Bad, line)
 	}
 	fmt.Fprintf(u.out, "serving %s%s\n", strings.Join(serving, " "), inShadow(status.View.Arms))
+}
+
+// urlOf is where users of a route come in. A wild host, and any name but where the
+// gateway listens, is the user's to resolve.
+func urlOf(route holdfast.RouteEntry, address string, secured bool) string {
+	scheme := "http://"
+	if secured {
+		scheme = "https://"
+	}
+	at := strings.Replace(address, "[::]", "localhost", 1)
+	if _, port, err := net.SplitHostPort(address); err == nil && route.Host != "" {
+		at = net.JoinHostPort(route.Host, port)
+	}
+	return scheme + at + route.Path
 }
 
 // inShadow says in half a line how many remedies would only be recorded; status

@@ -110,7 +110,7 @@ func TestADetachedUpServesOn(t *testing.T) {
 
 	s.run("up").exits(3).tells("runs in", "already", "next: ")
 	s.run("status").exits(0).tells("shop  serving", "storefront  3/3", "catalog     2/2", "agent pid")
-	s.run("status", "catalog").exits(0).tells("catalog-2#1")
+	s.run("status", "catalog").exits(0).tells("catalog-2")
 	s.run("status", "till").exits(2).tells(`no service "till"`, "next: ")
 	s.run("logs", "catalog-1", "-n", "1").exits(0).tells("catalog-1 listens on")
 	s.run("logs", "catalog-9").exits(2).tells("catalog-9", "next: ")

@@ -201,6 +201,9 @@ func judgedWhole(text string, pairs bool) (left diagnostic.Judgement, usable boo
 				}
 			}
 		}
+		for _, c := range reading.System.Gateway.TLS {
+			facts.Missing[c.Chain], facts.Missing[c.Key] = "there is no such file", "there is no such file"
+		}
 		findings, _ := check.Judge(reading.System, facts)
 		review.Problems = append(review.Problems, check.Problems(findings, "holdfast.yaml", reading.PlaceOf)...)
 	}

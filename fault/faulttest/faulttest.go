@@ -23,6 +23,7 @@ import (
 	"time"
 
 	"holdfast"
+	"holdfast/fault/flood"
 	"holdfast/fault/hog"
 	"holdfast/fault/tracer"
 	"holdfast/internal/proc"
@@ -61,6 +62,7 @@ const (
 	Disk                  // one that writes to its data directory for every answer
 	InPath                // one incarnation, in the path to it
 	Service               // every incarnation of a service, in the paths to them
+	Door                  // a service at its door, by what its callers could do, too
 )
 
 // Main acts as another process of a test, and exits, when it was started for
@@ -77,6 +79,8 @@ func Main(faults ...holdfast.Fault) {
 		exit(tracer.Run(os.Args[2:]))
 	case len(os.Args) == 3 && os.Args[1] == hog.Verb:
 		exit(hog.Run(os.Args[2:]))
+	case len(os.Args) == 3 && os.Args[1] == flood.Verb:
+		exit(flood.Run(os.Args[2:]))
 	case len(os.Args) == 4 && (os.Args[1] == undoVerb || os.Args[1] == injectVerb):
 	default:
 		return
@@ -159,7 +163,9 @@ func victims(t *testing.T, effect Effect, n int) []holdfast.Victim {
 	}
 	var all []holdfast.Victim
 	for range n {
-		if effect.Struck == Disk {
+		if effect.Struck == Door {
+			all = append(all, atDoor(t))
+		} else if effect.Struck == Disk {
 			all = append(all, Writer(t))
 		} else {
 			all = append(all, Victim(t))
@@ -333,6 +339,10 @@ func gone(t *testing.T, effect Effect) holdfast.Victim {
 	victim := victims(t, effect, 1)[0]
 	if effect.Struck == Service {
 		victim.ID.Service = "never"
+		return victim
+	}
+	if effect.Struck == Door {
+		victim.Flood.URL = "http://127.0.0.1:1/" // where nobody has listened for decades
 		return victim
 	}
 	syscall.Kill(victim.Pid, syscall.SIGKILL)

@@ -272,6 +272,7 @@ func Effects() map[holdfast.FaultName]Effect {
 		}),
 		"sever": {Bitten: timesOut, Healed: well, Struck: Service}, // refused at first, and silent soon after
 	}
+	effects["flood"] = Effect{Bitten: visited, Healed: func(v holdfast.Victim) bool { return !visited(v) }, Struck: Door}
 	maps.Copy(effects, linkEffects())
 	return effects
 }

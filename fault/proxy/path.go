@@ -17,7 +17,7 @@ import (
 type Path struct {
 	ID       holdfast.ReplicaID `json:"id"`
 	Address  string             `json:"address"`            // the replica's own
-	Protocol holdfast.Protocol  `json:"protocol,omitempty"` // tcp: never read as HTTP
+	Protocol holdfast.Protocol  `json:"protocol,omitempty"` // anything but http: never read as HTTP/1.1
 }
 
 // A path is a Path that is laid.
@@ -179,7 +179,7 @@ func (p *path) admit(client *net.TCPConn) {
 		p.trouble = err.Error()
 	}
 	c := &conn{path: p, client: client}
-	c.opaque.Store(p.Protocol == holdfast.TCP)
+	c.opaque.Store(p.Protocol != "" && p.Protocol != holdfast.HTTP)
 	c.over, c.finish = context.WithCancel(p.proxy.running)
 	p.conns[c] = struct{}{}
 	p.proxy.work.Go(c.serve)

@@ -14,6 +14,14 @@ import (
 	"syscall"
 )
 
+// A refusal is why a path is not listened on.
+type refusal string
+
+func (r refusal) Error() string { return string(r) }
+
+// ErrServed refuses a socket that has an owner.
+const ErrServed = refusal("somebody serves it already")
+
 // limit is the longest address every system takes, its final zero included.
 const limit = 104
 
@@ -22,7 +30,7 @@ const limit = 104
 func Listen(path string) (*net.UnixListener, error) {
 	if conn, err := Dial(context.Background(), path); err == nil {
 		conn.Close()
-		return nil, fmt.Errorf("listen on %s: somebody serves it already", path)
+		return nil, fmt.Errorf("listen on %s: %w", path, ErrServed)
 	}
 	if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf("replace a stale socket: %w", err)

@@ -221,7 +221,7 @@ func keptReplica(before []ServiceStatus, id holdfast.ReplicaID, at event.At) Rep
 // requiredOf is every service without which the system does not serve.
 func requiredOf(system holdfast.System) map[holdfast.ServiceName]bool {
 	required := map[holdfast.ServiceName]bool{}
-	published := func(service holdfast.Service) bool { return len(service.Ports) > 0 }
+	published := func(service holdfast.Service) bool { return system.Publishes(service) }
 	something := slices.ContainsFunc(system.Services, published)
 	for _, service := range system.Services {
 		if something && !published(service) {

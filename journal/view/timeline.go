@@ -118,6 +118,10 @@ func (t *Timeline) weigh(e event.Entry) (Mark, bool) {
 	case event.Detected:
 		t.troubled[b.ID.Name()] = true
 		return Bad, true
+	case holdfast.Overloaded:
+		return Bad, true
+	case holdfast.Relieved:
+		return Good, true
 	case event.Armed:
 		return Good, t.news(b.Mode)
 	case event.Disarmed:

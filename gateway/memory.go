@@ -1,0 +1,233 @@
+package gateway
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"time"
+
+	"holdfast"
+	"holdfast/detect"
+	"holdfast/internal/files"
+	"holdfast/internal/proc"
+)
+
+// Bounds of what a gateway remembers on disk.
+const (
+	// noteEvery bounds how often it is written when verdicts follow each other.
+	noteEvery = 100 * time.Millisecond
+	// noteAnyway is how often it is written when nothing happens: so it says when
+	// its gateway last lived, and how the replicas have done of late.
+	noteAnyway = 10 * time.Second
+	// stale is how long after its gateway last lived a verdict is believed. Those
+	// who were well and those who were not may have changed by then; only an end
+	// is for ever.
+	stale = time.Minute
+)
+
+// A legacy is what a gateway believes, for the one that comes after it: killed,
+// renewed, or of a newer version. Keys may be added, and none may be missed.
+type legacy struct {
+	Boot    string                                        `json:"boot"` // instants mean nothing in another
+	At      time.Duration                                 `json:"at"`   // CLOCK_BOOTTIME of when it was written
+	Facts   []fact                                        `json:"endpoints"`
+	Records map[holdfast.ServiceName][]grudge             `json:"records"`
+	Exited  map[holdfast.ReplicaName]holdfast.Incarnation `json:"exited"`
+}
+
+// A fact is what is believed of an endpoint.
+type fact struct {
+	holdfast.Endpoint
+	Standing string        `json:"standing"`
+	Since    time.Duration `json:"since"`
+	Sign     holdfast.Sign `json:"sign,omitempty"`
+	Reason   string        `json:"reason"`
+	Held     time.Duration `json:"held,omitempty"`
+	Admitted time.Duration `json:"admitted,omitempty"` // when it last was
+	Heard    opinion       `json:"reputation"`
+}
+
+// An opinion is a reputation as it is written down.
+type opinion struct {
+	At      time.Duration `json:"at"`
+	Peak    float64       `json:"peak"`
+	Mean    float64       `json:"mean"`
+	Failing float64       `json:"failing"`
+}
+
+// A grudge is a record as it is written down.
+type grudge struct {
+	Replica  holdfast.ReplicaName       `json:"replica"`
+	Flapping detect.Flapping            `json:"flapping"`
+	Holds    [holdKinds]detect.HoldDown `json:"holds"`
+}
+
+// standings are written by name: their numbers are nobody's business.
+func standings() map[standing]string {
+	return map[standing]string{admitted: "admitted", kept: "kept", ejected: "ejected", gone: "gone"}
+}
+
+func (g *Gateway) memoryPath() string { return filepath.Join(g.dir, "health.json") }
+
+// keepMemory writes down what the gateway believes whenever that changes, until
+// ctx ends or another one serves in its place: then what that one believes
+// counts.
+func (g *Gateway) keepMemory(ctx context.Context) {
+	anyway := time.NewTicker(noteAnyway)
+	defer anyway.Stop()
+	pause := time.NewTimer(0)
+	defer pause.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-pause.C:
+		}
+		if g.departure.going.Load() {
+			return
+		}
+		g.writeMemory()
+		select {
+		case <-ctx.Done():
+			return
+		case <-anyway.C:
+		case <-g.noted:
+		}
+		pause.Reset(noteEvery)
+	}
+}
+
+// note asks for the memory to be written. It never waits.
+func (g *Gateway) note() {
+	select {
+	case g.noted <- struct{}{}:
+	default:
+	}
+}
+
+// writeMemory is not durable: what a power cut takes is of another boot.
+func (g *Gateway) writeMemory() {
+	text, err := json.Marshal(g.memorize())
+	if err == nil {
+		err = files.Replace(g.memoryPath(), text)
+	}
+	if err != nil {
+		g.log.say("what is known of the replicas is not on disk, and the next gateway has to learn it: %v", err)
+	}
+}
+
+func (g *Gateway) memorize() legacy {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	m := legacy{Boot: proc.BootID(), At: now(), Records: map[holdfast.ServiceName][]grudge{}, Exited: map[holdfast.ReplicaName]holdfast.Incarnation{}}
+	for name, incarnation := range g.exited {
+		m.Exited[name] = incarnation
+	}
+	for _, s := range g.services {
+		for _, e := range s.endpoints {
+			if e.standing != unknown {
+				m.Facts = append(m.Facts, e.fact())
+			}
+		}
+		for name, r := range s.records {
+			m.Records[s.name] = append(m.Records[s.name], grudge{Replica: name, Flapping: r.flapping, Holds: r.holds})
+		}
+	}
+	return m
+}
+
+func (e *endpoint) fact() fact {
+	return fact{
+		Endpoint: e.Endpoint,
+		Standing: standings()[e.standing],
+		Since:    e.since,
+		Sign:     e.sign,
+		Reason:   e.reason,
+		Held:     e.held,
+		Admitted: time.Duration(e.admittedAt.Load()),
+		Heard:    e.reputation.opinion(),
+	}
+}
+
+func (r *reputation) opinion() opinion {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return opinion{At: r.at, Peak: r.peak, Mean: r.mean, Failing: r.failing}
+}
+
+// recall has a reputation begin where another one was.
+func (r *reputation) recall(o opinion) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if o.At == 0 {
+		return
+	}
+	r.at, r.peak, r.mean, r.failing = o.At, o.Peak, o.Mean, o.Failing
+	r.typical.Store(int64(r.mean * float64(time.Second)))
+	r.weigh()
+}
+
+// recall takes up what the last gateway believed, as far as it may still hold.
+// What cannot be read is learned anew: checks begin at once.
+func (g *Gateway) recall() {
+	text, err := os.ReadFile(g.memoryPath())
+	if errors.Is(err, fs.ErrNotExist) {
+		return
+	}
+	var m legacy
+	if err == nil {
+		err = json.Unmarshal(text, &m)
+	}
+	if err != nil {
+		g.log.say("what the last gateway knew of the replicas is lost: %v", err)
+		return
+	}
+	if m.Boot != proc.BootID() {
+		return
+	}
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.recallFrom(m, now())
+}
+
+// recallFrom is recall at an instant. The caller holds mu.
+func (g *Gateway) recallFrom(m legacy, at time.Duration) {
+	for name, incarnation := range m.Exited {
+		if len(g.exited) < maxRemembered {
+			g.exited[name] = max(g.exited[name], incarnation)
+		}
+	}
+	for _, s := range g.services {
+		for _, r := range m.Records[s.name] {
+			if len(s.records) < maxRecords {
+				s.records[r.Replica] = record{flapping: r.Flapping, holds: r.Holds}
+			}
+		}
+		for _, e := range s.endpoints {
+			for _, f := range m.Facts {
+				if f.Endpoint == e.Endpoint && (at-m.At < stale || f.Standing == standings()[gone]) {
+					e.recall(f)
+				}
+			}
+		}
+		g.greet(s)
+		g.settle(s)
+	}
+}
+
+// recall takes a fact for one's own. What was admitted stays so until it shows
+// otherwise, and is no newcomer that is to be spared; what was out has to pass
+// the checks that any ejected one has to.
+func (e *endpoint) recall(f fact) {
+	for as, name := range standings() {
+		if name == f.Standing {
+			e.standing = as
+		}
+	}
+	e.since, e.sign, e.reason, e.held = f.Since, f.Sign, bounded(f.Reason), f.Held
+	e.admittedAt.Store(int64(f.Admitted))
+	e.reputation.recall(f.Heard)
+}

@@ -1,0 +1,63 @@
+package gateway
+
+import (
+	"time"
+)
+
+const (
+	// parkTime is how long after the last replica was lost requests wait for
+	// another one: a process that is started anew needs a second or two. Who is
+	// not there by then is not about to come, and to wait only makes a failure a
+	// slow one.
+	parkTime = 3 * time.Second
+	// parkShare is how much of its time a request may spend on that: the rest is
+	// for the answer.
+	parkShare = 2
+)
+
+// A place is what a request has of its service, and what decides on it.
+type place struct {
+	rank   rank
+	slot   slot
+	parkBy time.Duration // CLOCK_BOOTTIME; until when it may wait for a replica, once it does; 0 before
+}
+
+// park waits for a replica where there was nobody to ask, or who was asked refused,
+// and says whether one has come. What was written is not written again, and what
+// is covered does not get here: its caller has an answer at once.
+func (x *exchange) park(f *failure) bool {
+	if f != nil && f.how != refused || x.message.attempt > x.unwritten {
+		return false
+	}
+	l := x.service.lineup.Load()
+	if l.trusted {
+		return false
+	}
+	if x.parkBy == 0 {
+		x.parkBy = x.parkUntil(l)
+		if x.parkBy <= now() {
+			return false
+		}
+		x.tally.parked.Add(1)
+	}
+	x.service.parked.Add(1)
+	defer x.service.parked.Add(-1)
+	timer := time.NewTimer(x.parkBy - now())
+	defer timer.Stop()
+	select {
+	case <-l.opened:
+		x.tried, x.moves, x.unreached = nil, 0, nil
+		return true
+	case <-timer.C:
+	case <-x.r.Context().Done():
+	}
+	return false
+}
+
+func (x *exchange) parkUntil(l *lineup) time.Duration {
+	until := l.lost + parkTime
+	if !x.headBy.IsZero() {
+		until = min(until, now()+time.Until(x.headBy)/parkShare)
+	}
+	return until
+}

@@ -1,0 +1,93 @@
+package gateway
+
+import (
+	"sync"
+	"testing"
+	"time"
+
+	"holdfast"
+)
+
+// Between a replica's end and the next one's beginning a request waits, and is
+// answered as soon as there is one.
+func TestARequestWaitsForTheNextReplica(t *testing.T) {
+	one := newReplica(t, 1, named("old"))
+	r := newRig(t, tableOf(1, one))
+	r.untilAdmitted(1)
+	one.kill()
+	r.gateway.Exited(one.exited())
+	var asking sync.WaitGroup
+	var got told
+	var err error
+	asking.Go(func() { got, err = r.do("POST", r.published, "/", nil) })
+	r.until("it is parked", func(s holdfast.GatewayState) bool { return s.Services[0].Parked == 1 })
+	next := newReplicaAt(t, holdfast.ReplicaID{Service: "catalog", Ordinal: 1, Incarnation: 2}, "127.0.0.1:0", named("new"))
+	if err := r.gateway.Apply(t.Context(), tableOf(2, next)); err != nil {
+		t.Fatal(err)
+	}
+	asking.Wait()
+	if err != nil || got.status != 200 || got.body != "new" {
+		t.Errorf("%v %+v", err, got)
+	}
+	if state, _ := r.gateway.State(t.Context()); state.Routes[0].Parked != 1 || state.Services[0].Parked != 0 {
+		t.Errorf("counted %+v, %+v", state.Routes[0], state.Services[0])
+	}
+}
+
+// What has been lost for a while is not waited for.
+func TestNobodyWaitsForWhatIsLostForGood(t *testing.T) {
+	l := &lineup{lost: now() - parkTime - time.Second, opened: make(chan struct{})}
+	x := &exchange{service: newService("catalog", nil)}
+	x.service.lineup.Store(l)
+	if x.park(nil) {
+		t.Error("it was waited for")
+	}
+}
+
+func TestABreakerLetsOneAtATimeThrough(t *testing.T) {
+	l, other := &lineup{}, &lineup{}
+	at := time.Hour
+	fill := func(b *breaker) {
+		for range breakAfter {
+			b.note(l, breakerCounts, false, at)
+			at += breakTime / (breakAfter - 1)
+		}
+	}
+	var b breaker
+	fill(&b)
+	if pass, probe := b.pass(l, at); !pass || !probe {
+		t.Fatal("nobody asks whether it is back")
+	}
+	if pass, _ := b.pass(l, at); pass {
+		t.Fatal("two ask at once")
+	}
+	b.note(l, breakerKeeps, true, at)
+	if pass, probe := b.pass(l, at); !pass || !probe {
+		t.Fatal("a probe whose client went leaves nobody to ask")
+	}
+	b.note(l, breakerCloses, true, at)
+	if pass, probe := b.pass(l, at); !pass || probe {
+		t.Fatal("it is not closed by an answer")
+	}
+	fill(&b)
+	b.pass(l, at)
+	if pass, probe := b.pass(l, at+breakTime); !pass || !probe {
+		t.Fatal("a probe that takes an hour keeps everybody out for an hour")
+	}
+	b.note(l, breakerCloses, true, at)
+	fill(&b)
+	if pass, probe := b.pass(other, at); !pass || probe {
+		t.Fatal("others are blamed for the failures of those before")
+	}
+	var mixed breaker
+	for i := range 100 * breakAfter {
+		end := breakerCounts
+		if i%(breakAfter-1) == 0 {
+			end = breakerCloses
+		}
+		mixed.note(l, end, false, at)
+		if pass, _ := mixed.pass(l, at+time.Hour); !pass {
+			t.Fatal("broken although some are answered")
+		}
+	}
+}

@@ -1,0 +1,292 @@
+package gateway
+
+import (
+	"bytes"
+	"io"
+	"net"
+	"net/http"
+	"strings"
+	"sync/atomic"
+)
+
+// What the heads of all requests together may take beyond what is free to each.
+// Whoever opens ten thousand connections and sends long heads on all of them
+// shares this, and hurts nobody whose heads are of the usual length.
+const (
+	maxHeads  = 64 << 20
+	freeHead  = 8 << 10 // of each; nearly all that a browser with its cookies sends
+	fieldCost = 128     // what a field takes beside its text, once it is parsed
+)
+
+// lineStart is how much of a line is looked at: what frames a message is shorter.
+const lineStart = 256
+
+// heads counts what the heads of requests take.
+type heads struct{ bytes atomic.Int64 }
+
+func (h *heads) take(n int64) bool {
+	if h.bytes.Add(n) > maxHeads {
+		h.give(n)
+		return false
+	}
+	return true
+}
+
+func (h *heads) give(n int64) { h.bytes.Add(-n) }
+
+// A sieve is a client's connection as net/http reads it. It follows where each
+// request ends and lets nothing pass that another server might read in another
+// way: net/http prefers one of two lengths, and takes a bare line feed for a
+// line's end. What is refused here is answered with 400 by net/http, because the
+// head never becomes whole, and the connection closed.
+//
+//	head ─▶ body ─▶ head …
+//	     ─▶ chunk size ─▶ chunk ─▶ its end ─▶ chunk size … ─▶ trailer ─▶ head …
+//	     ─▶ unread: TLS, HTTP/2 and what was asked to become a stream
+//
+// One goroutine reads at a time.
+type sieve struct {
+	net.Conn
+	heads   *heads
+	charged atomic.Int64
+	at      passage
+	left    int64  // of a body or a chunk
+	line    []byte // the beginning of the present one
+	long    bool   // it is longer than that
+	cr      bool   // its last byte was a carriage return
+	wrong   error
+
+	size    int64 // of the present head, as it is charged
+	begun   bool  // its first line was seen
+	minor   bool  // that says HTTP/1.1
+	length  int64 // -1 for none
+	chunked bool
+	leaves  bool // it asks for another protocol
+}
+
+type passage uint8
+
+const (
+	inHead passage = iota
+	inBody
+	atSize
+	inChunk
+	chunkEnd
+	inTrailer
+	unread
+)
+
+func newSieve(c net.Conn, h *heads) *sieve {
+	return &sieve{Conn: c, heads: h, length: -1}
+}
+
+// Read implements io.Reader.
+func (s *sieve) Read(p []byte) (int, error) {
+	if s.wrong != nil {
+		return 0, s.wrong
+	}
+	n, err := s.Conn.Read(p)
+	if s.at == unread || n == 0 {
+		return n, err
+	}
+	good, wrong := s.follow(p[:n])
+	if wrong == nil {
+		return n, err
+	}
+	if s.wrong = wrong; good == 0 {
+		return 0, wrong
+	}
+	return good, nil
+}
+
+// CloseWrite lets net/http end a connection without a reset.
+func (s *sieve) CloseWrite() error {
+	if half, ok := s.Conn.(interface{ CloseWrite() error }); ok {
+		return half.CloseWrite()
+	}
+	return nil
+}
+
+// watch gives back what a head has taken when its request has ended.
+func (s *sieve) watch(state http.ConnState) {
+	if state == http.StateIdle || state == http.StateClosed || state == http.StateHijacked {
+		s.heads.give(s.charged.Swap(0))
+	}
+}
+
+// unwrapped is the connection below, for a stream.
+func unwrapped(c net.Conn) net.Conn {
+	if s, ok := c.(*sieve); ok {
+		return s.Conn
+	}
+	return c
+}
+
+// follow says how much of what came may pass.
+func (s *sieve) follow(p []byte) (int, error) {
+	for at := 0; at < len(p); {
+		switch {
+		case s.at == unread:
+			return len(p), nil
+		case s.at == inBody || s.at == inChunk:
+			at += s.skip(len(p) - at)
+			continue
+		case s.at == inHead && !s.begun && len(s.line) == 0 && p[at] == 0x16: // a TLS handshake
+			s.at = unread
+			continue
+		}
+		end := len(p)
+		if i := bytes.IndexByte(p[at:], '\n'); i >= 0 {
+			end = at + i + 1
+		}
+		if err := s.takeIn(p[at:end]); err != nil {
+			return at, err
+		}
+		at = end
+	}
+	return len(p), nil
+}
+
+func (s *sieve) skip(n int) int {
+	n = int(min(int64(n), s.left))
+	if s.left -= int64(n); s.left == 0 {
+		if s.at == inBody {
+			s.next()
+		} else {
+			s.at = chunkEnd
+		}
+	}
+	return n
+}
+
+// takeIn takes a piece of a line, and what the line says when it is whole.
+func (s *sieve) takeIn(piece []byte) error {
+	text, whole := bytes.CutSuffix(piece, []byte("\n"))
+	cr := s.cr
+	if len(text) > 0 {
+		if cr {
+			return errBareLineEnd
+		}
+		text, cr = bytes.CutSuffix(text, []byte("\r"))
+	}
+	if whole && !cr || bytes.IndexByte(text, '\r') >= 0 {
+		return errBareLineEnd
+	}
+	if err := s.charge(len(piece), whole); err != nil {
+		return err
+	}
+	kept := min(len(text), lineStart-len(s.line))
+	s.line = append(s.line, text[:kept]...)
+	s.long = s.long || kept < len(text)
+	if s.cr = cr && !whole; !whole {
+		return nil
+	}
+	line := string(s.line)
+	defer func() { s.line, s.long = s.line[:0], false }()
+	return s.understand(line)
+}
+
+// charge counts what a head takes, and ends the connection without a word when
+// all of them take too much.
+func (s *sieve) charge(n int, whole bool) error {
+	if s.at != inHead {
+		return nil
+	}
+	if s.size += int64(n); whole {
+		s.size += fieldCost
+	}
+	more := s.size - freeHead - s.charged.Load()
+	if more <= 0 {
+		return nil
+	}
+	if !s.heads.take(more) {
+		return io.EOF
+	}
+	s.charged.Add(more)
+	return nil
+}
+
+func (s *sieve) understand(line string) error {
+	switch s.at {
+	case inHead:
+		return s.headLine(line)
+	case atSize:
+		size, ok := parseChunkSize(line)
+		if !ok || s.long {
+			return errChunk
+		}
+		if s.left, s.at = size, inChunk; size == 0 {
+			s.at = inTrailer
+		}
+	case chunkEnd:
+		if line != "" {
+			return errChunk
+		}
+		s.at = atSize
+	case inTrailer:
+		if line == "" {
+			s.next()
+		} else if line[0] == ' ' || line[0] == '\t' {
+			return errFolded
+		}
+	}
+	return nil
+}
+
+func (s *sieve) headLine(line string) error {
+	switch {
+	case !s.begun && line == "":
+		return nil // some send one too many after a body, and net/http says whether it may be
+	case !s.begun:
+		s.begun, s.minor = true, strings.HasSuffix(line, " HTTP/1.1") || s.long
+		if line == "PRI * HTTP/2.0" { // no CONNECT is granted, so what follows it is a request
+			s.at = unread
+		}
+		return nil
+	case line == "":
+		return s.headEnd()
+	case line[0] == ' ' || line[0] == '\t':
+		return errFolded
+	}
+	name, value, _ := strings.Cut(line, ":")
+	value = strings.Trim(value, " \t")
+	switch {
+	case strings.EqualFold(name, "Content-Length"):
+		n, ok := parseLength(value)
+		if !ok || s.long || s.length >= 0 {
+			return errLength
+		}
+		s.length = n
+	case strings.EqualFold(name, "Transfer-Encoding"):
+		if s.chunked || s.long || !strings.EqualFold(value, "chunked") {
+			return errEncoding
+		}
+		s.chunked = true
+	case strings.EqualFold(name, "Upgrade"):
+		s.leaves = s.leaves || !strings.EqualFold(value, "h2c") // which is never granted
+	}
+	return nil
+}
+
+func (s *sieve) headEnd() error {
+	switch {
+	case s.chunked && s.length >= 0:
+		return errTwoFramings
+	case s.chunked && !s.minor:
+		return errEncodingForbidden
+	case s.chunked:
+		s.at = atSize
+	case s.length > 0:
+		s.at, s.left = inBody, s.length
+	case s.leaves:
+		s.at = unread // what comes next is of the other protocol, if it is granted
+	default:
+		s.next()
+	}
+	return nil
+}
+
+// next readies for another request.
+func (s *sieve) next() {
+	s.at, s.size, s.begun, s.length, s.chunked, s.leaves = inHead, 0, false, -1, false, false
+}
