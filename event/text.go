@@ -93,6 +93,9 @@ func textTold(body Body) string {
 	case Stopped:
 		return "stopped"
 	default:
+		if text := textOfIncident(body); text != "" {
+			return text
+		}
 		panic(fmt.Sprintf("event: no text for a body of kind %q: every body has one", body.Kind()))
 	}
 }
