@@ -21,6 +21,7 @@ func kinds() []Body {
 		holdfast.Overloaded{}, holdfast.Relieved{},
 		Opened{}, Joined{}, Raised{}, Resolved{}, Acknowledged{}, Reminded{}, Noted{}, Amended{}, Promised{}, Closed{},
 		Paged{}, Attempted{}, Delivered{}, Undelivered{}, Superseded{}, Unreached{}, Overridden{}, MaintenanceBegan{}, MaintenanceEnded{},
+		Deferred{},
 	}
 }
 
