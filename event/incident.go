@@ -173,7 +173,7 @@ type Raised struct {
 type Resolved struct {
 	Incident holdfast.IncidentID `json:"incident"`
 	After    time.Duration       `json:"after"` // since it was opened
-	Parts    int                 `json:"parts"` // how many things that were bad belonged to it
+	Parts    int                 `json:"parts"` // how many things were bad at a time, at most
 }
 
 // Deferred says that nobody is paged for an incident while another one is open, with
