@@ -85,7 +85,7 @@ type stage struct {
 	boot   string
 	seq    uint64
 	said   []event.Entry
-	well   bool // every provider takes every message over at once
+	well   bool              // every provider takes every message over at once
 	hear   func(event.Entry) // may be nil
 }
 
