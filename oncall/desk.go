@@ -26,17 +26,17 @@ import (
 //     and reports Attempted before, and Delivered or Undelivered after.
 //
 // What is said is recorded with say, under the cause of which it comes. Delays are
-// counted by the boot clock; what people arrange by their calendar, schedules,
-// overrides, maintenance, goes by the wall clock of each step.
+// counted by the boot clock; what people arrange by their calendar, schedules and
+// overrides, goes by the wall clock of each step.
 //
 // It is not safe for concurrent use.
 type Desk struct {
-	Incidents   []*incident              `json:"incidents,omitempty"` // that are open, as they were opened
-	Past        []*incident              `json:"past,omitempty"`      // over, and may open again, or owe a message still
-	Overrides   []holdfast.Override      `json:"overrides,omitempty"`
-	Maintenance []event.MaintenanceBegan `json:"maintenance,omitempty"`
-	Days        []day                    `json:"days,omitempty"`
-	Last        event.At                 `json:"last"` // when it was last told or said something: what a replay knows, too
+	Incidents   []*incident         `json:"incidents,omitempty"` // that are open, as they were opened
+	Past        []*incident         `json:"past,omitempty"`      // over, and may open again, or owe a message still
+	Overrides   []holdfast.Override `json:"overrides,omitempty"`
+	Maintenance []maintenance       `json:"maintenance,omitempty"`
+	Days        []day               `json:"days,omitempty"`
+	Last        event.At            `json:"last"` // when it was last told or said something: what a replay knows, too
 
 	system *holdfast.System
 	kin    topology.Kin
@@ -133,14 +133,18 @@ func (d *Desk) Take(now event.At, in event.Body, said event.ID, say Say) {
 // Expire says what has fallen due. While nothing has it costs nothing.
 func (d *Desk) Expire(now event.At, say Say) {
 	d.begin(now, say)
-	if !d.due(d.wake) && !slices.ContainsFunc(d.Incidents, func(inc *incident) bool { return inc.Held }) {
+	d.expire()
+}
+
+func (d *Desk) expire() {
+	if !d.due(d.wake) {
 		return
 	}
 	for _, inc := range slices.Clone(d.Incidents) {
 		for d.run(inc) {
 		}
-		inc.LookAt = d.holdEnds(inc)
 	}
+	d.Maintenance = slices.DeleteFunc(d.Maintenance, func(m maintenance) bool { return d.due(m.EndsAt) })
 	d.forget()
 	d.look()
 }
@@ -173,13 +177,18 @@ func (d *Desk) begin(now event.At, say Say) {
 	for _, inc := range slices.Concat(d.Incidents, d.Past) {
 		inc.shift(now.Boot - d.Last.Boot)
 	}
+	for i := range d.Maintenance {
+		d.Maintenance[i].EndsAt = d.in(d.Maintenance[i].Until.Sub(now.Wall))
+	}
 	d.Last = now
 	d.look()
 }
 
-// told is the begin of a step that something is told in.
+// told is the begin of a step that something is told in. What fell due before it is
+// done before it, also in a replay, which is not asked in steps that said nothing.
 func (d *Desk) told(now event.At, say Say) {
 	d.begin(now, say)
+	d.expire()
 	d.Last = now
 }
 
@@ -200,9 +209,9 @@ func (d *Desk) due(at time.Duration) bool { return at != 0 && at <= max(1, d.now
 
 // look finds out when something falls due next.
 func (d *Desk) look() {
-	d.wake = 0
+	d.wake = d.maintenanceEnds()
 	for _, inc := range d.Incidents {
-		d.wake = first(d.wake, inc.dueNext(), inc.LookAt)
+		d.wake = first(d.wake, inc.dueNext())
 	}
 	for _, inc := range d.Past {
 		if inc.owes() {

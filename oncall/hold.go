@@ -14,15 +14,17 @@ type hold struct {
 	Held   bool                `json:"held,omitempty"`
 	Under  holdfast.IncidentID `json:"under,omitempty"` // the incident that is its cause
 	FreeAt time.Duration       `json:"free_at,omitempty"`
-	LookAt time.Duration       `json:"look_at,omitempty"` // when maintenance may be over
 }
 
 // maxMaintenance bounds the spans of maintenance that are known at a time.
 const maxMaintenance = 100
 
-// atLeast is how often it is looked whether maintenance that holds an incident is
-// over.
-const atLeast = time.Minute
+// Maintenance is a span of it. It is as long as it was meant to be when it began,
+// whatever is done to the wall clock meanwhile.
+type maintenance struct {
+	event.MaintenanceBegan
+	EndsAt time.Duration `json:"ends_at"` // by the boot clock
+}
 
 // held tells why an incident is held; "" is not at all. Maintenance holds it only
 // while all that is bad in it is being maintained.
@@ -31,15 +33,15 @@ func (d *Desk) held(inc *incident) string {
 		return "it belongs to " + string(inc.Under)
 	}
 	for _, service := range inc.bad() {
-		if !slices.ContainsFunc(d.Maintenance, func(m event.MaintenanceBegan) bool { return d.maintains(m, service) }) {
+		if !slices.ContainsFunc(d.Maintenance, func(m maintenance) bool { return d.maintains(m, service) }) {
 			return ""
 		}
 	}
 	return "it is being maintained"
 }
 
-func (d *Desk) maintains(m event.MaintenanceBegan, service holdfast.ServiceName) bool {
-	return m.Until.After(d.now.Wall) && (len(m.Services) == 0 || slices.Contains(m.Services, service))
+func (d *Desk) maintains(m maintenance, service holdfast.ServiceName) bool {
+	return !d.due(m.EndsAt) && (len(m.Services) == 0 || slices.Contains(m.Services, service))
 }
 
 // rehold looks what is held, and what not any more.
@@ -65,23 +67,19 @@ func (d *Desk) reholdOne(inc *incident, cause event.ID) {
 	}
 }
 
-// holdEnds is when it is to be looked again whether an incident is held.
-func (d *Desk) holdEnds(inc *incident) time.Duration {
-	if !inc.Held || inc.Under != "" {
-		return 0
-	}
-	ends := d.in(atLeast) // the wall clock may have been stepped meanwhile
-	for _, m := range d.Maintenance {
-		if left := m.Until.Sub(d.now.Wall); left > 0 {
-			ends = first(ends, d.in(max(left, time.Millisecond)))
+// maintenanceEnds is when it is to be looked again what is held; 0 if nothing is.
+func (d *Desk) maintenanceEnds() time.Duration {
+	ends := time.Duration(0)
+	if slices.ContainsFunc(d.Incidents, func(inc *incident) bool { return inc.Held }) {
+		for _, m := range d.Maintenance {
+			ends = first(ends, m.EndsAt)
 		}
 	}
 	return ends
 }
 
 func (d *Desk) takeMaintenanceBegan(in event.MaintenanceBegan, said event.ID) {
-	d.Maintenance = slices.DeleteFunc(d.Maintenance, func(m event.MaintenanceBegan) bool { return !m.Until.After(d.now.Wall) })
-	d.Maintenance = append(d.Maintenance, in)
+	d.Maintenance = append(d.Maintenance, maintenance{MaintenanceBegan: in, EndsAt: d.in(in.Until.Sub(d.now.Wall))})
 	d.Maintenance = d.Maintenance[max(0, len(d.Maintenance)-maxMaintenance):]
 	d.rehold(said)
 }

@@ -372,15 +372,15 @@ func (d *Desk) elect(inc *incident) {
 			left = append(left, *t)
 		}
 	}
-	for _, t := range left {
-		causes := d.kin.Causes(t.Service)
-		if t.Service == "" && len(left) > 1 || slices.ContainsFunc(left, func(o Trouble) bool { return causes[o.Service] }) {
-			continue
-		}
-		said := d.say(inc.Cause, joined(inc, t, true, "what it was taken to fail with is over"))
-		d.lead(inc, t, said)
+	if len(left) == 0 {
 		return
 	}
+	i := slices.IndexFunc(left, func(t Trouble) bool {
+		causes := d.kin.Causes(t.Service)
+		return t.Service != "" && !slices.ContainsFunc(left, func(o Trouble) bool { return causes[o.Service] })
+	})
+	t := left[max(0, i)]
+	d.lead(inc, t, d.say(inc.Cause, joined(inc, t, true, "what it was taken to fail with is over")))
 }
 
 // inOrder are the keys of the parts as they came.
@@ -485,7 +485,7 @@ func (inc *incident) dueNext() time.Duration {
 
 // shift moves all instants of an incident into another boot's clock.
 func (inc *incident) shift(by time.Duration) {
-	all := []*time.Duration{&inc.First, &inc.Since, &inc.LeadBy, &inc.FreeAt, &inc.LookAt, &inc.AckedUntil, &inc.NextAt, &inc.LastAt, &inc.OverAt}
+	all := []*time.Duration{&inc.First, &inc.Since, &inc.LeadBy, &inc.FreeAt, &inc.AckedUntil, &inc.NextAt, &inc.LastAt, &inc.OverAt}
 	for _, c := range inc.Calls {
 		all = append(all, &c.Began, &c.NextAt)
 	}

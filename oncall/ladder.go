@@ -126,8 +126,7 @@ func (l *ladder) above(policy holdfast.EscalationPolicy) (step int, anew bool) {
 }
 
 // run does the one thing of an incident that was due first, and tells whether there
-// may be more. What was due earlier is done earlier also where both are late: a
-// replay, which is not asked in steps that said nothing, comes to the same.
+// may be more: where several are late, they come in their order nevertheless.
 func (d *Desk) run(inc *incident) bool {
 	d.reholdOne(inc, inc.Cause)
 	if !inc.Held && d.stranded(inc) {
@@ -251,7 +250,7 @@ func (d *Desk) call(inc *incident, rule holdfast.EscalationRule) string {
 			c.Began = old.Began // they have not answered since: all that has its time by now is tried
 			return true
 		})
-		c.NextAt = max(d.in(0), c.Began+c.Contacts[0].After)
+		c.NextAt = d.in(0) // there is no page yet that could be unanswered: the first is not waited for
 		inc.Calls = append(inc.Calls, c)
 	}
 	if len(reached) > 0 {

@@ -39,6 +39,7 @@ type watched struct {
 	urgency     holdfast.Urgency
 	ref         time.Duration   // since when a page is waited for
 	left        map[string]bool // addresses that got a Trigger and no Resolve
+	asked       map[string]bool // audiences
 }
 
 // outgoing is a message as its entries tell it.
@@ -211,8 +212,9 @@ func (w *world) acknowledge() {
 func (w *world) send() {
 	var keys []holdfast.MessageKey
 	for _, key := range sortedKeys(w.sent) {
-		// What was superseded very long ago is not known any more, and no sender has it.
-		if _, m := w.desk.message(key); m != nil && !w.sent[key].settled {
+		// What was superseded long ago is not known any more, and no sender has it.
+		inc, m := w.desk.message(key)
+		if m != nil && !w.sent[key].settled && (m.owed() || !inc.over() || w.now < inc.OverAt+ReopenFor) {
 			keys = append(keys, key)
 		}
 	}
@@ -260,7 +262,10 @@ func (w *world) restartClocks() {
 	}
 }
 
+// reboot comes right after something is recorded: what falls due without a word after
+// that, a replay of the time after the reboot cannot know.
 func (w *world) reboot() {
+	w.take(event.Noted{Text: "the last words"})
 	w.boot++
 	w.now = time.Second
 	w.restartClocks()
@@ -333,16 +338,19 @@ func (w *world) hear(body event.Body) {
 			w.t.Fatalf("%s is opened, again: %v", b.Incident, b.Again)
 		}
 		if c == nil {
-			c = &watched{left: map[string]bool{}}
+			c = &watched{left: map[string]bool{}, asked: map[string]bool{}}
 			w.cases[b.Incident] = c
 		}
 		c.open, c.acked, c.urgency, c.ref = true, false, b.Urgency, w.now
+		c.asked[Trouble{Owner: b.Owner, Policy: b.Policy}.audience()] = true
 	case event.Raised:
 		w.cases[b.Incident].anew(w.now)
 		w.cases[b.Incident].urgency = b.Urgency
 	case event.Joined:
-		if b.Leads {
-			w.cases[b.Incident].anew(w.now)
+		audience := Trouble{Owner: b.Owner, Policy: b.Policy}.audience()
+		if c := w.cases[b.Incident]; b.Leads && !c.asked[audience] {
+			c.asked[audience] = true
+			c.anew(w.now)
 		}
 	case event.Reminded:
 		w.cases[b.Incident].anew(w.now)
