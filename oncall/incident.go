@@ -246,7 +246,7 @@ func (d *Desk) reopen(inc *incident, t Trouble, said event.ID) {
 	case inc.Answered || inc.Urgency == holdfast.Ticket:
 		inc.Step = 0
 	}
-	inc.Round, inc.Paged, inc.Heard, inc.Reached = inc.Round+1, false, false, inc.Reached && inc.Step > 0
+	inc.Round, inc.Heard, inc.Reached = inc.Round+1, false, inc.Reached && inc.Step > 0
 	inc.NextAt = max(d.in(0), inc.LastAt+inc.calm(d.policy(inc).Repeat))
 }
 

@@ -213,10 +213,12 @@ func (d *Desk) tell(inc *incident, purpose holdfast.Purpose, cause event.ID, wan
 	}
 }
 
-// remember keeps who got a Trigger, each place once.
+// remember keeps who got a Trigger, each place once, and its last one.
 func (inc *incident) remember(m *message) {
 	if t := inc.toldAt(m.address); t != nil {
-		*t = told{address: m.address, Step: m.Step, Round: m.Round, Over: t.Over}
+		if cmp.Or(cmp.Compare(m.Round, t.Round), cmp.Compare(m.Step, t.Step)) > 0 {
+			*t = told{address: m.address, Step: m.Step, Round: m.Round, Over: t.Over}
+		}
 		return
 	}
 	inc.Told = append(inc.Told, told{address: m.address, Step: m.Step, Round: m.Round})

@@ -51,7 +51,7 @@ type outgoing struct {
 func TestWhateverHappens(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		w := newWorld(rt)
-		for range rapid.IntRange(1, 60).Draw(rt, "inputs") {
+		for range rapid.IntRange(1, 45).Draw(rt, "inputs") {
 			w.pass(w.now + time.Duration(rapid.SampledFrom([]int{0, 0, 1, 5, 20, 70, 200, 400, 2000}).Draw(rt, "seconds"))*time.Second)
 			w.happen()
 		}
