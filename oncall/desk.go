@@ -86,11 +86,12 @@ func (d *Desk) Trigger(now event.At, t Trouble, cause event.ID, say Say) {
 		d.raise(inc, t, cause)
 		return
 	}
-	if inc := d.home(t); inc != nil {
+	switch inc := d.home(t); {
+	case inc == nil, inc.FreeAt != 0 && d.lately(t) != nil: // the cause of what is there is back
+		d.open(t, cause)
+	default:
 		d.join(inc, t, cause)
-		return
 	}
-	d.open(t, cause)
 }
 
 // Over says that something is bad no more. What the desk does not know of, or no
@@ -136,12 +137,16 @@ func (d *Desk) Expire(now event.At, say Say) {
 	d.expire()
 }
 
+// maxRuns bounds what is done of one incident in one step: many times its policy's
+// steps and its people's contacts. What is left is done in the next.
+const maxRuns = 1000
+
 func (d *Desk) expire() {
 	if !d.due(d.wake) {
 		return
 	}
 	for _, inc := range slices.Clone(d.Incidents) {
-		for d.run(inc) {
+		for n := 0; n < maxRuns && d.run(inc); n++ {
 		}
 	}
 	d.Maintenance = slices.DeleteFunc(d.Maintenance, func(m maintenance) bool { return d.due(m.EndsAt) })

@@ -101,27 +101,31 @@ func (d *Desk) deferOthers(inc *incident, cause holdfast.ServiceName, said event
 	}
 }
 
-// release lets what was deferred to an incident settle, now that it is over.
-func (d *Desk) release(id holdfast.IncidentID) {
+// settle looks at what is deferred to an incident: what fails with nothing that is bad
+// in it any more has some time to come back by itself, and is paged by itself then.
+func (d *Desk) settle(id holdfast.IncidentID) {
+	cause := d.find(d.Incidents, id)
 	for _, inc := range d.Incidents {
-		if inc.Under == id {
+		if inc.Under != id {
+			continue
+		}
+		if !slices.ContainsFunc(inc.bad(), func(s holdfast.ServiceName) bool { return !d.failsWith(cause, s) }) {
+			inc.FreeAt = 0
+		} else if inc.FreeAt == 0 {
 			inc.FreeAt = d.in(Settling)
 		}
 	}
 }
 
-// recapture keeps them deferred, now that it is open again.
-func (d *Desk) recapture(id holdfast.IncidentID) {
-	for _, inc := range d.Incidents {
-		if inc.Under == id {
-			inc.FreeAt = 0
-		}
-	}
+// failsWith tells whether a service fails with what is bad in an incident that is
+// open.
+func (d *Desk) failsWith(inc *incident, service holdfast.ServiceName) bool {
+	causes := d.kin.Causes(service)
+	return inc != nil && slices.ContainsFunc(inc.bad(), func(s holdfast.ServiceName) bool { return s == service || causes[s] })
 }
 
 // free has an incident paged by itself again.
-func (d *Desk) free(inc *incident) {
-	why := string(inc.Under) + " is over, and this is not"
+func (d *Desk) free(inc *incident, cause event.ID, why string) {
 	inc.Under, inc.FreeAt = "", 0
-	d.reholdOne(inc, d.say(inc.Cause, event.Deferred{Incident: inc.ID, Why: why}))
+	d.reholdOne(inc, d.say(cause, event.Deferred{Incident: inc.ID, Why: why}))
 }

@@ -190,7 +190,9 @@ func (d *Desk) crowd(t Trouble) *incident {
 func (d *Desk) open(t Trouble, cause event.ID) {
 	inc := d.lately(t)
 	again := inc != nil
-	if !again {
+	if again {
+		d.Past = slices.DeleteFunc(d.Past, func(past *incident) bool { return past == inc })
+	} else {
 		inc = &incident{
 			ID: d.name(), First: d.in(0), Severity: t.Severity, Urgency: t.Urgency,
 			Parts: map[string]part{}, Where: map[holdfast.ServiceName]int{},
@@ -206,6 +208,7 @@ func (d *Desk) open(t Trouble, cause event.ID) {
 	d.Incidents = append(d.Incidents, inc)
 	if again {
 		d.reopen(inc, t, said)
+		d.settle(inc.ID)
 	} else {
 		inc.Asked = []string{t.audience()}
 		d.start(inc)
@@ -222,9 +225,7 @@ func (d *Desk) lately(t Trouble) *incident {
 	if i < 0 {
 		return nil
 	}
-	inc := d.Past[i]
-	d.Past = slices.Delete(d.Past, i, i+1)
-	return inc
+	return d.Past[i]
 }
 
 // reopen goes on where it was, and pages nobody sooner than it would have, had it
@@ -232,7 +233,6 @@ func (d *Desk) lately(t Trouble) *incident {
 // Who had acknowledged it was told that it is over, and is told again.
 func (d *Desk) reopen(inc *incident, t Trouble, said event.ID) {
 	d.takeBack(inc, said)
-	d.recapture(inc.ID)
 	raised := worse(inc.Severity, t.Severity) != inc.Severity || urgent(inc.Urgency, t.Urgency) != inc.Urgency
 	inc.Severity, inc.Urgency = worse(inc.Severity, t.Severity), urgent(inc.Urgency, t.Urgency)
 	news := inc.asks(t)
@@ -306,7 +306,16 @@ func (d *Desk) join(inc *incident, t Trouble, cause event.ID) {
 	if leads {
 		d.deferOthers(inc, t.Service, said)
 	}
+	d.settle(inc.ID)
+	if inc.Under != "" && !d.failsWith(d.find(d.Incidents, inc.Under), t.Service) {
+		d.free(inc, said, about(t)+" does not fail with "+string(inc.Under))
+	}
 	d.reholdOne(inc, said)
+}
+
+// about is a trouble in a word.
+func about(t Trouble) string {
+	return cmp.Or(string(t.Mode), string(t.Service), "what is published")
 }
 
 func joined(inc *incident, t Trouble, leads bool, why string) event.Joined {
@@ -360,6 +369,7 @@ func (d *Desk) part(inc *incident, key string, cause event.ID) {
 	case key == inc.Lead:
 		inc.LeadBy = d.in(Settling)
 	}
+	d.settle(inc.ID)
 	d.rehold(cause)
 }
 
@@ -408,7 +418,6 @@ func (d *Desk) resolve(inc *incident, cause event.ID) {
 	d.tell(inc, holdfast.Resolve, said, func(address) bool { return true })
 	inc.answer = answer{Answered: inc.AckedBy != ""}
 	inc.hold, inc.LeadBy, inc.OverAt = hold{}, 0, d.in(0)
-	d.release(inc.ID)
 	d.forget()
 }
 

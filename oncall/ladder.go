@@ -138,7 +138,7 @@ func (d *Desk) run(inc *incident) bool {
 	}
 	switch at {
 	case inc.FreeAt:
-		d.free(inc)
+		d.free(inc, inc.Cause, "what it fails with is over in "+string(inc.Under))
 	case inc.LeadBy:
 		d.elect(inc)
 	case inc.AckedUntil:
