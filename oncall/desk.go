@@ -38,7 +38,7 @@ type Desk struct {
 	Days        []day               `json:"days,omitempty"`
 	Last        event.At            `json:"last"` // when it was last told or said something: what a replay knows, too
 
-	system *holdfast.System
+	system holdfast.System // as it was when it was last told: the mind may change its own
 	kin    topology.Kin
 	now    event.At // of this step
 	record Say
@@ -50,16 +50,17 @@ type Say func(cause event.ID, body event.Body) event.ID
 
 // Know tells the desk whom it works for, without consequences.
 func (d *Desk) Know(system *holdfast.System) {
-	d.system, d.kin, d.now = system, topology.KinOf(system), d.Last
+	d.system, d.kin, d.now = *system, topology.KinOf(system), d.Last
 	d.look()
 }
 
 // Declare is Know with the consequences of another file: what can no longer be sent
 // is not owed, and goes another way; where nobody could be reached, it is tried at
-// once. A policy that changed holds from the next step.
+// once. A policy that changed holds from the next step, and who fails with whom is
+// thought over.
 func (d *Desk) Declare(now event.At, system *holdfast.System, cause event.ID, say Say) {
-	d.Know(system)
 	d.told(now, say)
+	d.system, d.kin = *system, topology.KinOf(system)
 	defer d.soon()
 	for _, inc := range slices.Concat(d.Incidents, d.Past) {
 		for _, m := range slices.Clone(inc.Messages) {
@@ -70,7 +71,8 @@ func (d *Desk) Declare(now event.At, system *holdfast.System, cause event.ID, sa
 		}
 	}
 	for _, inc := range d.Incidents {
-		if inc.Step > 0 && !inc.Reached && inc.AckedBy == "" && !inc.Held {
+		inc.LeadBy = first(inc.LeadBy, d.in(Settling))
+		if inc.stuck() && !inc.Held {
 			inc.NextAt, inc.Next = d.in(0), cause
 		}
 	}
@@ -86,12 +88,7 @@ func (d *Desk) Trigger(now event.At, t Trouble, cause event.ID, say Say) {
 		d.raise(inc, t, cause)
 		return
 	}
-	switch inc := d.home(t); {
-	case inc == nil, inc.FreeAt != 0 && d.lately(t) != nil: // the cause of what is there is back
-		d.open(t, cause)
-	default:
-		d.join(inc, t, cause)
-	}
+	d.admit(t, cause)
 }
 
 // Over says that something is bad no more. What the desk does not know of, or no
@@ -137,17 +134,15 @@ func (d *Desk) Expire(now event.At, say Say) {
 	d.expire()
 }
 
-// maxRuns bounds what is done of one incident in one step: many times its policy's
-// steps and its people's contacts. What is left is done in the next.
-const maxRuns = 1000
+// maxRuns bounds what is done in one step, one thing of one incident at a time. What
+// is left is done in the next.
+const maxRuns = 10_000
 
 func (d *Desk) expire() {
 	if !d.due(d.wake) {
 		return
 	}
-	for _, inc := range slices.Clone(d.Incidents) {
-		for n := 0; n < maxRuns && d.run(inc); n++ {
-		}
+	for n := 0; n < maxRuns && slices.ContainsFunc(d.Incidents, d.run); n++ {
 	}
 	d.Maintenance = slices.DeleteFunc(d.Maintenance, func(m maintenance) bool { return d.due(m.EndsAt) })
 	d.forget()

@@ -85,20 +85,58 @@ func (d *Desk) takeMaintenanceBegan(in event.MaintenanceBegan, said event.ID) {
 }
 
 // deferOthers holds what else is open and fails with what now leads an incident:
-// they are one storm, and were opened apart because their cause was not known. What
-// they are worth, the one that pages for them is worth.
-func (d *Desk) deferOthers(inc *incident, cause holdfast.ServiceName, said event.ID) {
-	fails := d.kin.Fails(cause)
+// they are one storm, and were opened apart because their cause was not known.
+func (d *Desk) deferOthers(inc *incident, said event.ID) {
 	for _, other := range d.Incidents {
-		if other == inc || other.Under != "" || slices.ContainsFunc(other.bad(), func(s holdfast.ServiceName) bool { return s != cause && !fails[s] }) {
-			continue
+		if other != inc && other.Under == "" && other.ID != inc.Under && d.allFailWith(inc, other) {
+			d.deferTo(other, inc, said)
 		}
-		other.Under = inc.ID
-		other.FreeAt = 0
-		deferred := d.say(said, event.Deferred{Incident: other.ID, To: inc.ID, Why: "it fails with " + string(cause)})
-		d.reholdOne(other, deferred)
-		d.raise(inc, Trouble{Severity: other.Severity, Urgency: other.Urgency, Why: "so is " + string(other.ID)}, deferred)
 	}
+}
+
+// deferToCause holds an incident for another one with which all of it fails.
+func (d *Desk) deferToCause(inc *incident) bool {
+	for _, other := range d.Incidents {
+		if other != inc && other.Under == "" && inc.Under == "" && d.allFailWith(other, inc) {
+			d.deferTo(inc, other, inc.Cause)
+			return true
+		}
+	}
+	return false
+}
+
+// deferTo holds an incident. What it is worth, the one that pages for it is worth.
+func (d *Desk) deferTo(inc, to *incident, cause event.ID) {
+	inc.Under, inc.FreeAt = to.ID, 0
+	said := d.say(cause, event.Deferred{Incident: inc.ID, To: to.ID, Why: "it fails with " + to.lead()})
+	d.reholdOne(inc, said)
+	d.raise(to, Trouble{Severity: inc.Severity, Urgency: inc.Urgency, Why: "so is " + string(inc.ID)}, said)
+}
+
+// lead is what leads an incident, in a word.
+func (inc *incident) lead() string {
+	if t := inc.Parts[inc.Lead].Trouble; t != nil {
+		return t.String()
+	}
+	return string(inc.Parts[inc.Lead].Service)
+}
+
+// allFailWith tells whether all that is bad in an incident fails with what is bad in
+// another one.
+func (d *Desk) allFailWith(cause, inc *incident) bool {
+	if cause == nil {
+		return false
+	}
+	for _, p := range inc.Parts {
+		t := Trouble{Service: p.Service}
+		if p.Promise {
+			t.Promise = "any"
+		}
+		if !d.failsWith(cause, t) {
+			return false
+		}
+	}
+	return true
 }
 
 // settle looks at what is deferred to an incident: what fails with nothing that is bad
@@ -109,7 +147,7 @@ func (d *Desk) settle(id holdfast.IncidentID) {
 		if inc.Under != id {
 			continue
 		}
-		if !slices.ContainsFunc(inc.bad(), func(s holdfast.ServiceName) bool { return !d.failsWith(cause, s) }) {
+		if d.allFailWith(cause, inc) {
 			inc.FreeAt = 0
 		} else if inc.FreeAt == 0 {
 			inc.FreeAt = d.in(Settling)
@@ -117,15 +155,11 @@ func (d *Desk) settle(id holdfast.IncidentID) {
 	}
 }
 
-// failsWith tells whether a service fails with what is bad in an incident that is
-// open.
-func (d *Desk) failsWith(inc *incident, service holdfast.ServiceName) bool {
-	causes := d.kin.Causes(service)
-	return inc != nil && slices.ContainsFunc(inc.bad(), func(s holdfast.ServiceName) bool { return s == service || causes[s] })
-}
-
 // free has an incident paged by itself again.
 func (d *Desk) free(inc *incident, cause event.ID, why string) {
 	inc.Under, inc.FreeAt = "", 0
+	if _, leads := inc.Parts[inc.Lead]; !leads {
+		inc.LeadBy = d.in(0)
+	}
 	d.reholdOne(inc, d.say(cause, event.Deferred{Incident: inc.ID, Why: why}))
 }

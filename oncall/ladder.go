@@ -105,6 +105,9 @@ func (d *Desk) restart(inc *incident, cause event.ID) {
 	}
 }
 
+// stuck tells whether the last step reached nobody, and nobody has the incident.
+func (inc *incident) stuck() bool { return inc.Step > 0 && !inc.Reached && inc.AckedBy == "" }
+
 func (l *ladder) rewind() {
 	l.Step, l.Round, l.Reached, l.Heard = 0, l.Round+1, false, false
 }
@@ -177,6 +180,9 @@ func (d *Desk) climb(inc *incident) {
 	}
 	inc.Step, inc.NextAt = step, 0
 	inc.Vain = inc.Vain || step == 1
+	if !slices.Contains(inc.Asked, inc.audience()) {
+		inc.Asked = append(inc.Asked, inc.audience())
+	}
 	rule := team(inc.Owner)
 	if step <= len(policy.Rules) {
 		rule = policy.Rules[step-1]

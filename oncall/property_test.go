@@ -39,7 +39,7 @@ type watched struct {
 	urgency     holdfast.Urgency
 	ref         time.Duration   // since when a page is waited for
 	left        map[string]bool // addresses that got a Trigger and no Resolve
-	asked       map[string]bool // audiences
+	news        bool            // somebody else leads, who may have to be told
 }
 
 // outgoing is a message as its entries tell it.
@@ -338,20 +338,16 @@ func (w *world) hear(body event.Body) {
 			w.t.Fatalf("%s is opened, again: %v", b.Incident, b.Again)
 		}
 		if c == nil {
-			c = &watched{left: map[string]bool{}, asked: map[string]bool{}}
+			c = &watched{left: map[string]bool{}}
 			w.cases[b.Incident] = c
 		}
-		c.open, c.acked, c.urgency, c.ref = true, false, b.Urgency, w.now
-		c.asked[Trouble{Owner: b.Owner, Policy: b.Policy}.audience()] = true
+		c.open, c.urgency = true, b.Urgency
+		c.anew(w.now)
 	case event.Raised:
 		w.cases[b.Incident].anew(w.now)
 		w.cases[b.Incident].urgency = b.Urgency
 	case event.Joined:
-		audience := Trouble{Owner: b.Owner, Policy: b.Policy}.audience()
-		if c := w.cases[b.Incident]; b.Leads && !c.asked[audience] {
-			c.asked[audience] = true
-			c.anew(w.now)
-		}
+		w.cases[b.Incident].news = w.cases[b.Incident].news || b.Leads
 	case event.Reminded:
 		w.cases[b.Incident].anew(w.now)
 	case event.Resolved:
@@ -381,7 +377,7 @@ func (w *world) hear(body event.Body) {
 func (a address) place() string { return string(a.Via) + " " + a.To }
 
 // anew has an incident be paged although somebody has it.
-func (c *watched) anew(now time.Duration) { c.acked, c.ref = false, now }
+func (c *watched) anew(now time.Duration) { c.acked, c.news, c.ref = false, false, now }
 
 func (w *world) hearPaged(b event.Paged) {
 	c := w.cases[b.Incident]
@@ -398,10 +394,11 @@ func (w *world) hearPaged(b event.Paged) {
 		if w.places[place] {
 			w.t.Fatalf("%s: a second Trigger of one step and round", b.Key)
 		}
-		if !c.open || c.acked {
+		if !c.open || c.acked && !c.news {
 			w.t.Fatalf("%s: open %v, acknowledged %v", b.Key, c.open, c.acked)
 		}
-		w.places[place], c.ref = true, w.now
+		w.places[place] = true
+		c.anew(w.now)
 	}
 }
 
@@ -435,6 +432,20 @@ func (w *world) check() {
 		}
 	}
 	w.checkOwed()
+	w.checkOwners()
+}
+
+// checkOwners: who answers for what is bad for no reason that is known is asked.
+func (w *world) checkOwners() {
+	for _, inc := range w.desk.Incidents {
+		for _, p := range inc.Parts {
+			t := *p.Trouble
+			explained := slices.ContainsFunc(w.desk.Incidents, func(o *incident) bool { return w.desk.failsWith(o, t) })
+			if t.Service != "" && !explained && !inc.Held && inc.LeadBy == 0 && !inc.asked(t) {
+				w.t.Fatalf("%s: %s is not asked about %s", inc.ID, t.audience(), t)
+			}
+		}
+	}
 }
 
 // reachable tells whether a step of an incident tells a person who has a contact.
