@@ -48,10 +48,11 @@ type incident struct {
 	Severity holdfast.Severity   `json:"severity"`
 	Urgency  holdfast.Urgency    `json:"urgency"`
 
-	Parts map[string]part              `json:"parts"` // what is bad; at most MaxParts
-	Where map[holdfast.ServiceName]int `json:"where"` // how many of them by service; none where there were some
-	Added int                          `json:"added"` // how often one was, and which number it has
-	Most  int                          `json:"most"`  // that were bad at a time
+	Parts map[string]part              `json:"parts"`          // what is bad; at most MaxParts
+	Where map[holdfast.ServiceName]int `json:"where"`          // how many of them by service; none where there were some
+	Added int                          `json:"added"`          // how often one was, and which number it has
+	Most  int                          `json:"most"`           // that were bad at a time
+	Gone  []string                     `json:"gone,omitempty"` // those that were over last, at most MaxTold
 
 	Lead   string        `json:"lead"`              // the part whose owner is told
 	LeadBy time.Duration `json:"lead_by,omitempty"` // when it is thought over what leads
@@ -206,7 +207,7 @@ func (inc *incident) bad() []holdfast.ServiceName {
 func (d *Desk) crowd(t Trouble) *incident {
 	var crowd []*incident
 	for _, inc := range d.Incidents {
-		if inc.audience() == t.audience() && inc.AckedBy == "" && d.now.Boot-inc.Since < Crowded {
+		if inc.audience() == t.audience() && inc.AckedBy == "" && d.held(inc) == "" && d.now.Boot-inc.Since < Crowded {
 			crowd = append(crowd, inc)
 		}
 	}
@@ -296,15 +297,20 @@ func (d *Desk) reopen(inc *incident, t Trouble, news bool, said event.ID) {
 		inc.Step = 0
 	}
 	inc.Round, inc.Heard, inc.Reached = inc.Round+1, false, inc.Reached && inc.Step > 0
-	inc.NextAt = max(d.in(0), inc.LastAt+inc.calm(d.policy(inc).Repeat))
+	inc.NextAt = max(d.in(0), inc.LastAt+d.calm(inc, t))
 }
 
-// calm is how long nobody is told again what comes and goes.
-func (inc *incident) calm(repeat time.Duration) time.Duration {
-	if inc.Urgency == holdfast.Ticket {
+// calm is how long nobody is told again what comes and goes; of what was not bad
+// before they are told sooner.
+func (d *Desk) calm(inc *incident, t Trouble) time.Duration {
+	switch {
+	case !slices.Contains(inc.Gone, t.key()):
+		return Settling
+	case inc.Urgency == holdfast.Ticket:
 		return ReopenFor
+	default:
+		return d.policy(inc).Repeat
 	}
-	return repeat
 }
 
 // add makes a trouble part of an incident; false says that it is one too many to be
@@ -423,6 +429,7 @@ func (d *Desk) elect(inc *incident) {
 			d.admit(t, said)
 		}
 	}
+	d.settle(inc.ID)
 }
 
 // roots are the parts that are told one by one and whose causes are not bad in the
@@ -454,6 +461,8 @@ func (d *Desk) comesOf(t, cause Trouble) bool {
 func (inc *incident) drop(key string) {
 	inc.Where[inc.Parts[key].Service]--
 	delete(inc.Parts, key)
+	inc.Gone = append(slices.DeleteFunc(inc.Gone, func(gone string) bool { return gone == key }), key)
+	inc.Gone = inc.Gone[max(0, len(inc.Gone)-MaxTold):]
 }
 
 // inOrder are the keys of the parts as they came.

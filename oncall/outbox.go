@@ -56,6 +56,8 @@ const (
 	// provider that is restarted is back within them, and one that is gone is not
 	// hammered.
 	firstPause, lastPause = 5 * time.Second, 5 * time.Minute
+	// maxWhy bounds what is repeated of what a provider said.
+	maxWhy = 200
 	// maxAgain is how long a provider may ask to be left alone.
 	maxAgain = time.Hour
 )
@@ -286,7 +288,7 @@ func (d *Desk) takeUndelivered(in event.Undelivered, said event.ID) {
 	m.Attempted, m.Rejected = false, in.Rejected
 	m.Tries++
 	m.NotYet = d.in(max(min(in.Again, maxAgain), pauseAfter(m.Tries)))
-	inc.lose(m, in.Why, said, d.in(0))
+	inc.lose(m, in.Why[:min(len(in.Why), maxWhy)], said, d.in(0))
 	inc.trim()
 }
 
