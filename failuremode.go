@@ -22,6 +22,7 @@ type FailureMode struct {
 	Remedies   []Remedy   `json:"remedies"`             // tried in order; none means a person is the remedy
 	Armed      bool       `json:"armed"`                // may act on what is still alive, not only record that it would have
 	Escalation PolicyName `json:"escalation,omitempty"` // whom it wakes
+	Urgency    Urgency    `json:"urgency,omitempty"`    // empty is Page
 	Runbook    string     `json:"runbook,omitempty"`
 	Drills     []Drill    `json:"drills"`
 	Bounds     Bounds     `json:"bounds"`
