@@ -48,6 +48,7 @@ func below() []floor {
 		// mind
 		{pkg: "detect", house: words("holdfast"), because: "observations in, belief out"},
 		{pkg: "decide", house: words("holdfast", "event"), because: "belief in, decisions out"},
+		{pkg: "promise", house: words("holdfast"), because: "counts in, what is left of a budget and how it burns out"},
 		{pkg: "control", house: words("holdfast", "event", "topology", "detect", "decide"), because: "composes the mind"},
 		// memory
 		{pkg: "journal", house: words("holdfast", "event", "internal/files"), because: "stores entries, knows nothing of what they mean"},
@@ -113,7 +114,7 @@ func top() []floor {
 // pure packages have no clock, no network, no file, no goroutine and no lock:
 // the mind, what it is made of, what it reads, and how that is drawn.
 func pure() []string {
-	return words("holdfast", "mode", "event", "command", "diagnostic", "source", "cutset", "topology", "compose", "kubernetes", "spec", "check", "detect", "decide", "control", "journal/view", "picture", "compare", "budget")
+	return words("holdfast", "mode", "event", "command", "diagnostic", "source", "cutset", "topology", "compose", "kubernetes", "spec", "check", "detect", "decide", "promise", "control", "journal/view", "picture", "compare", "budget")
 }
 
 // banned is what a pure package may not import directly.
