@@ -49,7 +49,7 @@ func below() []floor {
 		{pkg: "detect", house: words("holdfast"), because: "observations in, belief out"},
 		{pkg: "decide", house: words("holdfast", "event"), because: "belief in, decisions out"},
 		{pkg: "promise", house: words("holdfast"), because: "counts in, what is left of a budget and how it burns out"},
-		{pkg: "control", house: words("holdfast", "event", "topology", "detect", "decide"), because: "composes the mind"},
+		{pkg: "control", house: words("holdfast", "event", "topology", "detect", "decide", "promise"), because: "composes the mind"},
 		// memory
 		{pkg: "journal", house: words("holdfast", "event", "internal/files"), because: "stores entries, knows nothing of what they mean"},
 		{pkg: "journal/view", house: words("holdfast", "event", "topology"), because: "folds entries over who needs whom; reads no files itself"},

@@ -39,6 +39,8 @@ func New(writer event.Writer) *Mind {
 		Served:    map[holdfast.ServiceName]bool{},
 		Losses:    map[holdfast.ModeName]*loss{},
 		Overloads: map[holdfast.ModeName]*overload{},
+		Ledgers:   map[holdfast.PromiseName]*ledger{},
+		Lives:     map[string]life{},
 		Proofs:    map[holdfast.ModeName]proof{},
 		Arms:      map[holdfast.ModeName]string{},
 		Leaving:   map[holdfast.ReplicaName]*replica{},

@@ -28,6 +28,8 @@ type state struct {
 	// killed meanwhile takes nothing back: what it told stays until the next one of
 	// its name is overloaded in its turn, and relieved.
 	Overloads map[holdfast.ModeName]*overload       `json:"overloads,omitempty"`
+	Ledgers   map[holdfast.PromiseName]*ledger      `json:"ledgers,omitempty"`
+	Lives     map[string]life                       `json:"lives,omitempty"`  // by gateway and route
 	Bases     map[holdfast.ModeName]holdfast.Digest `json:"bases,omitempty"`  // what a proof would rest on now
 	Proofs    map[holdfast.ModeName]proof           `json:"proofs,omitempty"` // the newest verdicts
 	Arms      map[holdfast.ModeName]string          `json:"arms,omitempty"`   // why not armed, as it was last said; empty: armed

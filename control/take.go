@@ -25,6 +25,8 @@ func (m *Mind) take(in event.Body) {
 		m.takeOverloaded(in)
 	case holdfast.Relieved:
 		m.takeRelieved(in)
+	case holdfast.Counted:
+		m.takeCounted(in)
 	case event.Declared:
 		m.takeDeclared(in)
 	case event.Woken:
@@ -167,6 +169,7 @@ func (m *Mind) takeDeclared(in event.Declared) {
 	before := m.System
 	m.System, m.at = in.System, indexOf(&in.System)
 	m.disown()
+	m.keepLedgers()
 	if !m.Stopping.IsZero() {
 		m.Stopping = event.ID{}
 		for _, r := range m.Replicas { // a stop that was not finished is not waited for

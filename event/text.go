@@ -52,6 +52,8 @@ func textTold(body Body) string {
 		return fmt.Sprintf("overloaded %s by %s, %d refused in %s, up to %s, limit %d", b.Service, b.Gateway, b.Shed, Short(b.After), b.Highest, b.Limit) + colon(b.Detail)
 	case holdfast.Relieved:
 		return fmt.Sprintf("relieved %s by %s, %d refused in %s", b.Service, b.Gateway, b.Shed, Short(b.Lasted))
+	case holdfast.Counted:
+		return textCounted(b)
 	case Declared:
 		return fmt.Sprintf("declared %s with %d services and %d failure modes", b.System.Name, len(b.System.Services), len(b.System.Modes))
 	case Woken:
@@ -106,6 +108,15 @@ func textEjected(b holdfast.Ejected) string {
 		verb = "kept although bad"
 	}
 	return fmt.Sprintf("%s %s by %s, %d left, by %s", verb, b.ID, b.Gateway, b.Remaining, b.Sign) + colon(b.Detail)
+}
+
+func textCounted(b holdfast.Counted) string {
+	var requests, failed uint64
+	for _, r := range b.Routes {
+		requests += r.Requests
+		failed += r.Failed
+	}
+	return fmt.Sprintf("counted by %s: %d requests by %d routes since it began, %d failed", b.Gateway, requests, len(b.Routes), failed)
 }
 
 func drilled(services []holdfast.ServiceName) string {
