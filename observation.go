@@ -89,7 +89,7 @@ type Relieved struct {
 // asked: nothing heard is not the same as nothing asked.
 type Counted struct {
 	Gateway GatewayName  `json:"gateway"`
-	Began   int64        `json:"began"`            // of this life; CLOCK_BOOTTIME, nanoseconds
+	Began   int64        `json:"began"`            // as in GatewayState
 	Routes  []RouteCount `json:"routes,omitempty"` // whose counts are others than those told last
 }
 

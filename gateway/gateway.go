@@ -226,7 +226,7 @@ func (g *Gateway) Exited(p holdfast.Process) {
 func (g *Gateway) State(context.Context) (holdfast.GatewayState, error) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	state := holdfast.GatewayState{Gateway: g.name}
+	state := holdfast.GatewayState{Gateway: g.name, Began: g.began.UnixNano()}
 	if g.held == nil {
 		return state, nil
 	}
