@@ -91,3 +91,15 @@ func (c Channel) Provider() string {
 	}
 	return strings.TrimSuffix(string(c.Kind)+" "+host, " ")
 }
+
+// Secrets looks up what a reference stands for, at every use: a secret that was
+// changed holds at once. Its errors name the reference, never the secret.
+type Secrets func(Secret) (string, error)
+
+// At is a place as it is, looked up where it is a secret.
+func (s Secrets) At(p Place) (string, error) {
+	if hidden, ok := p.Secret(); ok {
+		return s(hidden)
+	}
+	return string(p), nil
+}
