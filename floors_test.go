@@ -49,7 +49,8 @@ func below() []floor {
 		{pkg: "detect", house: words("holdfast"), because: "observations in, belief out"},
 		{pkg: "decide", house: words("holdfast", "event"), because: "belief in, decisions out"},
 		{pkg: "promise", house: words("holdfast"), because: "counts in, what is left of a budget and how it burns out"},
-		{pkg: "control", house: words("holdfast", "event", "topology", "detect", "decide", "promise"), because: "composes the mind"},
+		{pkg: "oncall", house: words("holdfast", "event", "topology"), because: "what is bad in, whom it reaches out; which failures are one incident is a property of who needs whom"},
+		{pkg: "control", house: words("holdfast", "event", "topology", "detect", "decide", "promise", "oncall"), because: "composes the mind"},
 		// memory
 		{pkg: "journal", house: words("holdfast", "event", "internal/files"), because: "stores entries, knows nothing of what they mean"},
 		{pkg: "journal/view", house: words("holdfast", "event", "topology"), because: "folds entries over who needs whom; reads no files itself"},
@@ -84,6 +85,7 @@ func hands() []floor {
 		{pkg: "fault/proxy", house: words("holdfast", "internal/files", "internal/proc", "internal/unixsock"), because: "standard library only: every byte of a private copy goes through it"},
 		{pkg: "fault/faulttest", house: words("holdfast", "fault/flood", "fault/hog", "fault/proxy", "fault/tracer", "internal/proc", "internal/tcp", "internal/unixsock"), because: "the contract of the Fault port, as a test"},
 		{pkg: "internal/post", house: words("holdfast"), because: "a message over HTTP and what its answer means; providers share it and it knows none"},
+		{pkg: "notify", house: words("holdfast", "event", "oncall"), because: "hands over what the mind owes people, through the port"},
 		{pkg: "notify/smtp", house: words("holdfast"), others: words("github.com/wneessen/go-mail"), because: "one provider; the grammar of mail and its logins are the library's"},
 		{pkg: "notify/ntfy", house: words("holdfast", "internal/post"), because: "one provider"},
 		{pkg: "notify/pagerduty", house: words("holdfast", "internal/post"), because: "one provider; a client of their own would bring a command line with it"},
@@ -128,7 +130,7 @@ func top() []floor {
 // pure packages have no clock, no network, no file, no goroutine and no lock:
 // the mind, what it is made of, what it reads, and how that is drawn.
 func pure() []string {
-	return words("holdfast", "mode", "event", "command", "diagnostic", "source", "cutset", "topology", "compose", "kubernetes", "spec", "check", "detect", "decide", "promise", "control", "journal/view", "picture", "compare", "budget")
+	return words("holdfast", "mode", "event", "command", "diagnostic", "source", "cutset", "topology", "compose", "kubernetes", "spec", "check", "detect", "decide", "promise", "oncall", "control", "journal/view", "picture", "compare", "budget")
 }
 
 // banned is what a pure package may not import directly.

@@ -167,13 +167,17 @@ type Opened struct {
 }
 
 // Joined says that something that is bad belongs to an incident that is open.
-// Nobody is paged for it by itself.
+// Nobody is paged for it by itself, unless it leads: then what was bad before fails
+// with it, and the incident is its owner's from now on.
 type Joined struct {
 	Incident holdfast.IncidentID  `json:"incident"`
 	Service  holdfast.ServiceName `json:"service,omitempty"`
 	Mode     holdfast.ModeName    `json:"mode,omitempty"`
 	ID       holdfast.ReplicaID   `json:"id,omitzero"`
 	Promise  holdfast.PromiseName `json:"promise,omitempty"`
+	Leads    bool                 `json:"leads,omitempty"`
+	Owner    holdfast.OwnerName   `json:"owner,omitempty"`
+	Policy   holdfast.PolicyName  `json:"policy,omitempty"`
 	Why      string               `json:"why"`
 }
 
@@ -189,6 +193,16 @@ type Raised struct {
 type Resolved struct {
 	Incident holdfast.IncidentID `json:"incident"`
 	After    time.Duration       `json:"after"` // since it was opened
+	Parts    int                 `json:"parts"` // how many things were bad at a time, at most
+}
+
+// Deferred says that nobody is paged for an incident while another one is open, with
+// which what is bad in it fails; or, where To is empty, that it is paged by itself
+// again.
+type Deferred struct {
+	Incident holdfast.IncidentID `json:"incident"`
+	To       holdfast.IncidentID `json:"to,omitempty"`
+	Why      string              `json:"why"`
 }
 
 // Paged says that a message is to go to somebody. It is recorded before it is sent,
@@ -232,6 +246,7 @@ func (Opened) Kind() string     { return "opened" }
 func (Joined) Kind() string     { return "joined" }
 func (Raised) Kind() string     { return "raised" }
 func (Resolved) Kind() string   { return "resolved" }
+func (Deferred) Kind() string   { return "deferred" }
 func (Paged) Kind() string      { return "paged" }
 func (Superseded) Kind() string { return "superseded" }
 func (Unreached) Kind() string  { return "unreached" }

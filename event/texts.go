@@ -17,11 +17,13 @@ func textOfIncident(body Body) string {
 	case Opened:
 		return join("opened", string(b.Incident), mark(b.Again, "again"), string(b.Severity), string(b.Urgency), "of", about(b.Service, b.Mode, b.ID, b.Promise), "for "+someone(b.Owner)) + colon(b.Why)
 	case Joined:
-		return join("joined", string(b.Incident), "by", about(b.Service, b.Mode, b.ID, b.Promise)) + colon(b.Why)
+		return join("joined", string(b.Incident), "by", about(b.Service, b.Mode, b.ID, b.Promise), mark(b.Leads, "which leads, for "+someone(b.Owner))) + colon(b.Why)
 	case Raised:
 		return join("raised", string(b.Incident), "to", string(b.Severity), string(b.Urgency)) + colon(b.Why)
 	case Resolved:
-		return fmt.Sprintf("resolved %s after %s", b.Incident, Short(b.After))
+		return join("resolved", string(b.Incident), "after", Short(b.After), mark(b.Parts > 1, fmt.Sprintf("of %d parts", b.Parts)))
+	case Deferred:
+		return textDeferred(b)
 	case Acknowledged:
 		return fmt.Sprintf("acknowledged %s by %s, by %s", b.Incident, b.By, b.Via)
 	case Reminded:
@@ -37,6 +39,13 @@ func textOfIncident(body Body) string {
 	default:
 		return textOfMessage(body)
 	}
+}
+
+func textDeferred(b Deferred) string {
+	if b.To == "" {
+		return "deferred " + string(b.Incident) + " no more" + colon(b.Why)
+	}
+	return "deferred " + string(b.Incident) + " to " + string(b.To) + colon(b.Why)
 }
 
 func textClosed(b Closed) string {

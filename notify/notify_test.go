@@ -2,7 +2,6 @@ package notify
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 	"sync"
@@ -113,9 +112,11 @@ func TestToOneAddressOneAtATime(t *testing.T) {
 		w := newWorld(t)
 		defer w.stop()
 		w.takes = time.Second
-		w.want(w.owes(owed("a", "ana"), owed("b", "ana"), owed("c", "ben")), "attempted a", "attempted c")
+		got := w.owes(owed("a", "ana"), owed("b", "ana"), owed("c", "ben"))
+		slices.Sort(got)
+		w.want(got, "attempted a", "attempted c")
 		time.Sleep(time.Second)
-		got := w.hears()
+		got = w.hears()
 		slices.Sort(got)
 		w.want(got, "attempted b", "delivered a in 1s", "delivered c in 1s")
 	})
@@ -200,6 +201,5 @@ func TestWhatIsSupersededIsNotSent(t *testing.T) {
 		w.want(w.owes(owed("a", "ana")))
 		time.Sleep(time.Minute)
 		w.want(w.hears(), "delivered a in 1s")
-		w.fails["x"] = errors.New("x")
 	})
 }
