@@ -153,7 +153,7 @@ func (m *Mind) covers(p holdfast.Promise, c holdfast.RouteCount) bool {
 
 // weighBurning says which rules hold that did not, and which do no longer.
 func (m *Mind) weighBurning(l *ledger, p holdfast.Promise, cause event.ID) {
-	held := map[string]bool{}
+	held, cooled := map[string]bool{}, false
 	for _, b := range l.Book.Burns(p, m.now.Wall) {
 		held[b.Rule.Name] = true
 		if _, before := l.Burning[b.Rule.Name]; !before {
@@ -167,7 +167,11 @@ func (m *Mind) weighBurning(l *ledger, p holdfast.Promise, cause event.ID) {
 		if !held[name] {
 			m.say(cause, event.Cooled{Promise: p.Name, Rule: name, After: max(0, m.now.Boot-l.Burning[name])})
 			delete(l.Burning, name)
+			cooled = true
 		}
+	}
+	if len(l.Burning) > 0 || cooled {
+		m.burns(p, l, cause)
 	}
 }
 

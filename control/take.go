@@ -56,8 +56,9 @@ func (m *Mind) take(in event.Body) {
 		m.takeInspected(in)
 	case event.Proved:
 		m.takeProved(in)
-	default:
-		m.say(event.ID{}, in)
+	default: // what the desk does not take has no consequences
+		id := m.say(event.ID{}, in)
+		m.Desk.Take(m.now, in, id, m.say)
 	}
 }
 
@@ -161,6 +162,7 @@ func (m *Mind) takeAdmitted(in holdfast.Admitted) {
 	m.weighLosses(m.service(r), said)
 	m.startNext(said)
 	m.rolled(r, said)
+	m.notNeeded("", r.id(), said)
 }
 
 func (m *Mind) takeDeclared(in event.Declared) {
@@ -206,6 +208,8 @@ func (m *Mind) takeDeclared(in event.Declared) {
 		}
 	}
 	m.Replicas = kept
+	m.Desk.Declare(m.now, &m.System, said, m.say)
+	m.settleTroubles(said)
 	m.rearm(said)
 	m.beginRoll(outdated, said)
 	m.retry(said)
@@ -262,6 +266,7 @@ func (m *Mind) takeWoken(in event.Woken) {
 	clear(m.Losses)
 	clear(m.Overloads)
 	clear(m.Leaving)
+	m.settleTroubles(said)
 	m.startNext(said)
 }
 

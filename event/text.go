@@ -38,6 +38,8 @@ func Text(body Body) string {
 		return fmt.Sprintf("mitigated %s %s after %s", b.ID, b.Mode, Short(b.After))
 	case Restored:
 		return fmt.Sprintf("restored %s %s after %s", b.ID, b.Mode, Short(b.After))
+	case Exceeded:
+		return fmt.Sprintf("exceeded %s %s: its bound to %s is %s", b.ID, b.Mode, b.Bound, Short(b.Within))
 	case Escalated:
 		return join("escalated", b.ID.String(), string(b.Mode), "to "+someone(b.Owner)) + colon(b.Why)
 	default:
