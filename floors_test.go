@@ -56,7 +56,7 @@ func below() []floor {
 		{pkg: "journal/view", house: words("holdfast", "event", "topology"), because: "folds entries over who needs whom; reads no files itself"},
 		{pkg: "agree", house: words("holdfast", "internal/files"), because: "one holder at a time, by a locked file"},
 		// loop
-		{pkg: "loop", house: words("event", "control", "journal"), because: "asks the mind and records what it says"},
+		{pkg: "loop", house: words("event", "control", "journal", "oncall"), because: "asks the mind and records what it says"},
 	}
 }
 

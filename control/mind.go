@@ -53,6 +53,15 @@ func New(writer event.Writer) *Mind {
 // Owed is what people are to be told, in the order in which it is to be sent.
 func (m *Mind) Owed() []oncall.Owed { return m.Desk.Owed() }
 
+// Tells says whether an entry may change what people are owed.
+func Tells(body event.Body) bool {
+	switch body.(type) {
+	case event.Declared, event.Woken, event.Paged, event.Superseded, event.Attempted, event.Delivered, event.Undelivered:
+		return true
+	}
+	return false
+}
+
 // Restore is a mind as it was when Snapshot was taken.
 func Restore(snapshot []byte) (*Mind, error) {
 	mind := New("")
