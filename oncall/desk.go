@@ -168,7 +168,7 @@ func (d *Desk) Roster(name holdfast.ScheduleName) (Roster, bool) {
 // to happen in five minutes happens in five minutes from now.
 func (d *Desk) begin(now event.At, say Say) {
 	d.now, d.record = now, say
-	if d.Last.BootID == now.BootID || d.Last.Wall.IsZero() {
+	if d.Last.BootID == now.BootID || d.Last.BootID == "" {
 		return
 	}
 	for _, inc := range slices.Concat(d.Incidents, d.Past) {
@@ -203,7 +203,7 @@ func (d *Desk) due(at time.Duration) bool { return at != 0 && at <= max(1, d.now
 func (d *Desk) look() {
 	d.wake = 0
 	for _, inc := range d.Incidents {
-		d.wake = first(d.wake, inc.next())
+		d.wake = first(d.wake, inc.dueNext(), inc.LookAt)
 	}
 	for _, inc := range d.Past {
 		if inc.owes() {

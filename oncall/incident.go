@@ -467,9 +467,9 @@ func incidentOf(key holdfast.MessageKey) holdfast.IncidentID {
 	return holdfast.IncidentID(id)
 }
 
-// next is when something of an incident falls due.
-func (inc *incident) next() time.Duration {
-	next := first(inc.LeadBy, inc.FreeAt, inc.LookAt)
+// dueNext is when something of an incident falls due.
+func (inc *incident) dueNext() time.Duration {
+	next := first(inc.LeadBy, inc.FreeAt)
 	if inc.Held {
 		return next
 	}

@@ -125,25 +125,47 @@ func (l *ladder) above(policy holdfast.EscalationPolicy) (step int, anew bool) {
 	}
 }
 
-// run does what is due of an incident, and tells whether there may be more.
+// run does the one thing of an incident that was due first, and tells whether there
+// may be more. What was due earlier is done earlier also where both are late: a
+// replay, which is not asked in steps that said nothing, comes to the same.
 func (d *Desk) run(inc *incident) bool {
 	d.reholdOne(inc, inc.Cause)
-	switch {
-	case d.due(inc.FreeAt):
-		d.free(inc)
-	case d.due(inc.LeadBy):
-		d.elect(inc)
-	case inc.Held:
-		return false
-	case d.due(inc.AckedUntil):
-		d.remind(inc)
-	case d.due(inc.NextAt): // before the calls, which begin anew with it
-		d.climb(inc)
-	case d.silence(inc), d.tryCalls(inc), d.stranded(inc):
-	default:
+	if !inc.Held && d.stranded(inc) {
+		return true
+	}
+	at := inc.dueNext()
+	if !d.due(at) {
 		return false
 	}
+	switch at {
+	case inc.FreeAt:
+		d.free(inc)
+	case inc.LeadBy:
+		d.elect(inc)
+	case inc.AckedUntil:
+		d.remind(inc)
+	case inc.NextAt: // before the calls, which begin anew with it
+		d.climb(inc)
+	default:
+		d.tryAt(inc, at)
+	}
 	return true
+}
+
+// tryAt tries those whose time has come, and takes for lost what nothing was heard
+// of by then; that is owed all the same.
+func (d *Desk) tryAt(inc *incident, at time.Duration) {
+	for _, c := range inc.Calls {
+		if c.NextAt == at {
+			d.try(inc, c)
+		}
+	}
+	for _, m := range inc.Messages {
+		if m.SilentAt == at {
+			inc.lose(m, "nothing was heard of a message for "+event.Short(silentFor), m.Paged, d.in(0))
+			m.SilentAt = 0
+		}
+	}
 }
 
 // climb takes the next step.
@@ -253,18 +275,6 @@ func several(why []string) string {
 	return strings.Join(why, "; ")
 }
 
-// tryCalls tries the next contact of everybody whose time for it has come.
-func (d *Desk) tryCalls(inc *incident) bool {
-	tried := false
-	for _, c := range inc.Calls {
-		for d.due(c.NextAt) {
-			d.try(inc, c)
-			tried = true
-		}
-	}
-	return tried
-}
-
 // try owes a message to the next contact of a call. What is one address for several,
 // a room where all of them read, is told once in a step.
 func (d *Desk) try(inc *incident, c *call) {
@@ -317,18 +327,6 @@ func (inc *incident) lose(m *message, why string, cause event.ID, now time.Durat
 			c.lose(why, cause, now)
 		}
 	}
-}
-
-// silence takes what nothing has been heard of for lost; it is owed all the same.
-func (d *Desk) silence(inc *incident) bool {
-	some := false
-	for _, m := range inc.Messages {
-		if m.owed() && d.due(m.SilentAt) {
-			inc.lose(m, "nothing was heard of a message for "+event.Short(silentFor), m.Paged, d.in(0))
-			m.SilentAt, some = 0, true
-		}
-	}
-	return some
 }
 
 // quiet ends all that would page somebody of an incident.
