@@ -153,8 +153,8 @@ type running struct {
 
 // settling is how long a peer is given to find its replicas well, once it
 // answers: HAProxy and Caddy begin with all of them in use, Holdfast with those
-// whose first check was good.
-const settling = 2 * time.Second
+// whose first check was good. A race begins with three seconds of its own.
+const settling = time.Second
 
 // start starts a peer, on one processor where only is not empty, and returns when it answers.
 func (p peer) start(ctx context.Context, work string, only []string) (*running, error) {
