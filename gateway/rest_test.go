@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"holdfast"
@@ -161,4 +162,44 @@ func TestAFullDoorPutsNobodyToRest(t *testing.T) {
 	if newRest(d).enter(ours, time.Now().Add(time.Minute)) {
 		t.Error("it did")
 	}
+}
+
+// What is given back is counted, not looked at: a heap is never quite as one left it.
+func TestMemoryIsGivenBackOncePerWave(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := &door{gateway: &Gateway{}, room: make(chan struct{}, 2*wave)}
+		r := newRest(d)
+		come := func(n int) {
+			for range n {
+				ours, theirs := net.Pipe()
+				t.Cleanup(func() { theirs.Close() })
+				d.enter()
+				if !r.enter(ours, time.Now().Add(time.Minute)) {
+					t.Fatal("it was not put to rest")
+				}
+			}
+		}
+		wants := func(sweeping bool, came int) {
+			t.Helper()
+			synctest.Wait()
+			r.mu.Lock()
+			defer r.mu.Unlock()
+			if r.sweeping != sweeping || r.came != came {
+				t.Errorf("sweeping %v after %d, want %v after %d", r.sweeping, r.came, sweeping, came)
+			}
+		}
+		come(wave - 1)
+		wants(false, wave-1)
+		come(1)
+		wants(true, wave)
+		<-time.After(waveTime)
+		wants(true, 0)
+		come(wave - 1)
+		<-time.After(sweepEvery)
+		wants(false, wave-1)
+		r.Close()
+		if len(d.room) != 0 {
+			t.Errorf("%d still have their places", len(d.room))
+		}
+	})
 }

@@ -103,11 +103,21 @@ func bars(all []result) []bar {
 	ours := middle(figures(cpu, holdfastFile, cost))
 	return []bar{
 		{says: "CPU per request, at most 2.2 times HAProxy's", ours: ours, limit: 2.2 * middle(figures(cpu, "haproxy/expert", cost)), unit: "µs"},
-		{says: "CPU per request, below Caddy's", ours: ours, limit: middle(figures(cpu, "caddy/expert", cost)), unit: "µs"},
-		{says: "CPU per request, below Traefik's", ours: ours, limit: middle(figures(cpu, "traefik/expert", cost)), unit: "µs"},
+		{says: "CPU per request, below Caddy's", ours: ours, limit: cheapest(cpu, "caddy", cost), unit: "µs"},
+		{says: "CPU per request, below Traefik's", ours: ours, limit: cheapest(cpu, "traefik", cost), unit: "µs"},
 		{says: fmt.Sprintf("memory with %d connections that wait", held), ours: middle(figures(memory, holdfastFile, waitingMB)), limit: 150, unit: "MB"},
 		{says: "TCP mode, CPU at most 1.3 times HAProxy's", ours: middle(figures(tcp, holdfastFile, cost)), limit: 1.3 * middle(figures(tcp, "haproxy/expert", cost)), unit: "µs"},
 	}
+}
+
+// cheapest is what a peer costs in the configuration that costs least.
+func cheapest(rows []result, peer string, cost func(result) float64) (least float64) {
+	for _, v := range []variant{small, expert} {
+		if one := middle(figures(rows, peer+"/"+string(v), cost)); least == 0 || one > 0 && one < least {
+			least = one
+		}
+	}
+	return least
 }
 
 const holdfastFile = "holdfast/" + string(file)

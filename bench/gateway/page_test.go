@@ -193,3 +193,20 @@ func TestTheMachineIsRead(t *testing.T) {
 		t.Errorf("%+v", s)
 	}
 }
+
+func TestWhatFailedIsTriedOnceMore(t *testing.T) {
+	tries := 0
+	pass := func() error {
+		if tries++; tries == 1 {
+			return os.ErrDeadlineExceeded
+		}
+		return nil
+	}
+	if err := (stage{}).twice(t.Context(), pass); err != nil || tries != 2 {
+		t.Errorf("%d tries: %v", tries, err)
+	}
+	late := stage{wish: wish{within: 1}, began: time.Now().Add(-time.Minute)}
+	if tries = 0; late.twice(t.Context(), pass) == nil || tries != 1 {
+		t.Errorf("after the end: %d tries", tries)
+	}
+}

@@ -6,6 +6,7 @@ import (
 	"embed"
 	"errors"
 	"fmt"
+	"net"
 	"net/http"
 	"os"
 	"os/exec"
@@ -158,6 +159,10 @@ const settling = time.Second
 
 // start starts a peer, on one processor where only is not empty, and returns when it answers.
 func (p peer) start(ctx context.Context, work string, only []string) (*running, error) {
+	if c, err := net.Dial("tcp", published); err == nil {
+		c.Close()
+		return nil, fmt.Errorf("start %s: somebody listens at %s already, and would be measured in its place: end it first", p, published)
+	}
 	dir, err := os.MkdirTemp(work, p.name+"-")
 	if err != nil {
 		return nil, err

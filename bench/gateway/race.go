@@ -35,20 +35,28 @@ type heat struct {
 	fault fault
 }
 
-// race races every peer through every fault. What the machine was too busy for
-// is tried once more.
-func (s stage) race(ctx context.Context) (failed error) {
-	for range 2 {
+// race races every peer through every fault.
+func (s stage) race(ctx context.Context) error {
+	return s.twice(ctx, func() (failed error) {
 		for _, h := range s.heats(peers(s.programs)) {
 			if s.over(ctx) {
-				return failed
+				break
 			}
 			if err := s.run(ctx, h); err != nil {
 				failed = errors.Join(failed, fmt.Errorf("%s, %s, %s: %w", h.peer, h.Method, h.Fault, err))
 			}
 		}
+		return failed
+	})
+}
+
+// twice tries once more what failed, or what the machine was too busy for.
+func (s stage) twice(ctx context.Context, pass func() error) error {
+	failed := pass()
+	if s.over(ctx) {
+		return failed
 	}
-	return failed
+	return pass() // of nothing, when all of it is known
 }
 
 // heats are what is to be raced in this round: in the first, whole rows of the
