@@ -98,6 +98,7 @@ type RoutedService struct {
 	Minimum     int         `json:"minimum"`
 	Healthcheck Healthcheck `json:"healthcheck"`
 	Endpoints   []Endpoint  `json:"endpoints"`
+	Draining    []Draining  `json:"draining,omitempty"`
 	// Elsewhere is set when somebody else runs it: nothing of ours stands in the
 	// way to it but the gateway, also in a private copy.
 	Elsewhere bool `json:"elsewhere,omitempty"`
@@ -113,6 +114,13 @@ type Endpoint struct {
 	Zone    ZoneName  `json:"zone,omitempty"`
 }
 
+// A Draining is an incarnation that is about to be ended: it gets nothing more, and
+// what it has goes on until an instant. A gateway says Drained when nothing is left.
+type Draining struct {
+	Endpoint
+	By int64 `json:"by"` // CLOCK_BOOTTIME, nanoseconds; what has not ended by then is cut off
+}
+
 // A Gateway carries all traffic: published, and between services. It judges
 // replicas by itself and serves on when nobody talks to it.
 //
@@ -121,8 +129,8 @@ type Endpoint struct {
 // older than the one held (the same one again is accepted and changes nothing),
 // and with ErrEmpty when it would take the last replica of a service away that
 // the file still wants. Follow hands over the gateway's verdicts (Admitted,
-// Ejected): first those that hold now, then each change, until ctx ends or the
-// gateway is lost, in which case it returns an error. An ejection that stands is
+// Ejected, Drained): first those that hold now, then each change, until ctx ends or
+// the gateway is lost, in which case it returns an error. An ejection that stands is
 // told again when its evidence becomes another. State says what the gateway
 // believes.
 type Gateway interface {
