@@ -185,6 +185,7 @@ type ServiceState struct {
 	InFlight int         `json:"in_flight"`       // requests and streams
 	Queued   int         `json:"queued"`          // requests that wait for one of these to end
 	Parked   int         `json:"parked"`          // requests that wait for a replica
+	Cut      uint64      `json:"cut,omitempty"`   // requests and streams, ever, whose replica was ended before they had
 	// Overloaded is since when requests are refused, CLOCK_BOOTTIME in nanoseconds;
 	// 0 when none is.
 	Overloaded int64 `json:"overloaded,omitempty"`

@@ -61,6 +61,8 @@ type Gateway struct {
 	stragglers stragglers
 	departure  departure
 	noted      chan struct{}   // asks for the memory to be written; holds one
+	reshaped   chan struct{}   // asks to look at what drains; holds one
+	presence   *presence       // from Run's begin to its end
 	back       *http.Transport // dials trunks; keeps none
 
 	securing sync.Mutex // one reader of certificates at a time
@@ -82,6 +84,7 @@ type identity struct {
 type guarded struct {
 	held      *heldTable // nil until there is one
 	services  map[holdfast.ServiceName]*service
+	drains    drains
 	exited    map[holdfast.ReplicaName]holdfast.Incarnation
 	followers map[*follower]struct{}
 	doors     map[holdfast.ListenerName]*door
@@ -106,6 +109,7 @@ func New(o Options) (*Gateway, error) {
 		alarms:    make(chan struct{}, 1),
 		departure: departure{begun: make(chan struct{})},
 		noted:     make(chan struct{}, 1),
+		reshaped:  make(chan struct{}, 1),
 		back:      newBack(),
 		guarded: guarded{
 			services:  map[holdfast.ServiceName]*service{},
@@ -146,14 +150,17 @@ func (g *Gateway) Run(ctx context.Context) error {
 	g.drain(append(doors, g.end()...))
 	stop()
 	w.group.Wait()
+	g.presence.leave()
 	return nil
 }
 
 // begin starts the checks of every endpoint and the service of every socket.
 func (g *Gateway) begin(w *work) {
+	g.appear()
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.work = w
+	w.group.Go(func() { g.keepDraining(w.ctx) })
 	w.group.Go(func() { g.pulse(w.ctx) })
 	w.group.Go(func() { g.keepMemory(w.ctx) })
 	w.group.Go(func() { g.share(w.ctx) })
@@ -165,6 +172,14 @@ func (g *Gateway) begin(w *work) {
 	}
 	for _, d := range g.doors {
 		g.open(d)
+	}
+}
+
+// appear has the gateways beside this one know of it before it serves.
+func (g *Gateway) appear() {
+	var err error
+	if g.presence, err = appear(g.dir); err != nil {
+		g.log.say("a gateway that serves beside this one does not see what it has in flight: %v", err)
 	}
 }
 

@@ -104,6 +104,7 @@ func emptied(held, next holdfast.RoutingTable) (holdfast.ServiceName, bool) {
 
 // adopt makes the services and routes those of a table. The caller holds mu.
 func (g *Gateway) adopt(table holdfast.RoutingTable, secured map[holdfast.ListenerName]*secured) {
+	g.drains = g.drainsOf(table)
 	services := make(map[holdfast.ServiceName]*service, len(table.Services))
 	for _, routed := range table.Services {
 		s := g.services[routed.Name]
@@ -123,6 +124,10 @@ func (g *Gateway) adopt(table holdfast.RoutingTable, secured map[holdfast.Listen
 	g.bounds.limits.Store(&table.Limits)
 	g.forget(table)
 	g.routing.Store(g.newRouting(table, secured))
+	select {
+	case g.reshaped <- struct{}{}:
+	default:
+	}
 }
 
 // newRouting is a table as requests read it. The caller holds mu.
@@ -164,13 +169,13 @@ func (g *Gateway) reshape(s *service, routed holdfast.RoutedService) {
 		s.endpoints = append(s.endpoints, e)
 		g.startWatch(s, e)
 	}
-	for _, e := range old {
+	g.greet(s)
+	g.settle(s)
+	for _, e := range old { // of whom nobody is picked any more
 		if !slices.Contains(s.endpoints, e) {
 			e.retire()
 		}
 	}
-	g.greet(s)
-	g.settle(s)
 }
 
 // greet judges at once what needs no check: whoever is known to have ended, and
@@ -249,7 +254,11 @@ func validateService(s holdfast.RoutedService) []error {
 		wrong = append(wrong, fmt.Errorf("service %s: protocol %q", s.Name, s.Protocol))
 	}
 	ids := map[holdfast.ReplicaID]bool{}
-	for _, e := range s.Endpoints {
+	all := slices.Clone(s.Endpoints)
+	for _, d := range s.Draining {
+		all = append(all, d.Endpoint)
+	}
+	for _, e := range all {
 		if e.ID.Service != s.Name || e.ID.Ordinal < 1 || ids[e.ID] {
 			wrong = append(wrong, fmt.Errorf("service %s: endpoint %s is not its own, or there twice", s.Name, e.ID))
 		}
