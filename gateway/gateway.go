@@ -213,14 +213,16 @@ func (g *Gateway) drain(doors []*door) {
 }
 
 // Exited takes the keeper's word that a process ended: its incarnation is out
-// at once, even as the last one, and for ever. A process that lives (Exit is
-// nil) says nothing.
+// at once, even as the last one. One that lives (Exit is nil) refutes what is known
+// of it or of later ones: incarnations begin anew in a state directory that lost
+// its memory.
 func (g *Gateway) Exited(p holdfast.Process) {
-	if p.Exit == nil {
-		return
-	}
 	g.mu.Lock()
 	defer g.mu.Unlock()
+	if p.Exit == nil {
+		g.revive(p.ID)
+		return
+	}
 	name := p.ID.Name()
 	if _, known := g.exited[name]; known || len(g.exited) < maxRemembered {
 		g.exited[name] = max(g.exited[name], p.ID.Incarnation)
@@ -232,6 +234,28 @@ func (g *Gateway) Exited(p holdfast.Process) {
 	for _, e := range s.endpoints {
 		if e.ID == p.ID {
 			g.bury(s, e, "the process ended: "+p.Exit.String())
+			g.settle(s)
+		}
+	}
+}
+
+// revive forgets that a living incarnation had ended. What was buried for it is
+// looked at as if it had just come. The caller holds mu.
+func (g *Gateway) revive(id holdfast.ReplicaID) {
+	if last, ended := g.exited[id.Name()]; ended && last >= id.Incarnation {
+		delete(g.exited, id.Name())
+		g.note()
+	}
+	s := g.services[id.Service]
+	if s == nil {
+		return
+	}
+	for i, e := range s.endpoints {
+		if e.ID == id && e.standing == gone {
+			g.log.say("%s lives, and had ended in an earlier life of this system", id)
+			s.endpoints[i] = newEndpoint(s, e.Endpoint)
+			e.retire()
+			g.startWatch(s, s.endpoints[i])
 			g.settle(s)
 		}
 	}

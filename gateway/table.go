@@ -179,12 +179,14 @@ func (g *Gateway) reshape(s *service, routed holdfast.RoutedService) {
 }
 
 // greet judges at once what needs no check: whoever is known to have ended, and
-// whoever needs no check because the file says that running is enough.
+// whoever needs no check because the file says that running is enough. That a later
+// incarnation has ended says nothing: where they begin anew it is the living one
+// that is earlier, and who has ended answers no check.
 func (g *Gateway) greet(s *service) {
 	for _, e := range s.endpoints {
 		last, ended := g.exited[e.ID.Name()]
 		switch {
-		case ended && last >= e.ID.Incarnation:
+		case ended && last == e.ID.Incarnation:
 			g.bury(s, e, "the process had ended before it was routed to")
 		case s.check.Disabled && e.standing != admitted && e.standing != gone:
 			g.admit(e, "running is enough: its health check is disabled")
