@@ -127,6 +127,14 @@ func (g *Gateway) lookAtDrains(at time.Duration) (own shown, empty, more bool) {
 	return own, empty, more
 }
 
+// isDraining says whether a replica that is about to be ended has something in
+// flight.
+func (g *Gateway) isDraining() bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return slices.ContainsFunc(g.drains, func(d *drain) bool { return !d.told })
+}
+
 // isEmpty says whether nothing is in flight that anybody waits for. Who lingers
 // after a lost race is counted after all are: in between nothing new begins. What
 // was cut off may still be on its way to a client that is slow to take it.

@@ -10,6 +10,8 @@ import (
 	"testing"
 	"time"
 
+	"golang.org/x/net/http2"
+
 	"holdfast"
 )
 
@@ -330,4 +332,78 @@ func TestALatePickGoesElsewhere(t *testing.T) {
 			t.Fatalf("%+v", got)
 		}
 	}
+}
+
+// A listener that is taken away while its replicas drain lets go of nobody before
+// they do, and tells who speaks HTTP/2 that its connection ends, also one that asks
+// nothing meanwhile.
+func TestAListenerThatGoesAway(t *testing.T) {
+	release := make(chan struct{})
+	one := newReplica(t, 1, halfway(release))
+	r := newRig(t, tableOf(1, one))
+	r.untilAdmitted(1)
+	answer := r.half(r.client.Do)
+	said := goodbye(t, r.published)
+	table := draining(2, time.Hour, one)
+	table.Services[0].Emptied = true
+	r.apply(table)
+	r.gateway.mu.Lock()
+	r.gateway.shut(r.gateway.doors["catalog:80"], 0)
+	r.gateway.mu.Unlock()
+	until(t, r.gateway, "nobody is accepted", func(holdfast.GatewayState) bool {
+		c, err := net.Dial("tcp", r.published)
+		if err == nil {
+			c.Close()
+		}
+		return err != nil
+	})
+	select {
+	case err := <-said:
+		t.Errorf("a connection is ended while a replica drains: %v", err)
+	default:
+	}
+	close(release)
+	if rest, err := io.ReadAll(answer.Body); string(rest) != "whole" || err != nil {
+		t.Errorf("%q, %v", rest, err)
+	}
+	if err := <-said; err != nil {
+		t.Errorf("who asks nothing is not told to go: %v", err)
+	}
+}
+
+// goodbye opens a connection over HTTP/2, asks nothing, and says whether it is told
+// to go before it ends.
+func goodbye(t *testing.T, address string) <-chan error {
+	t.Helper()
+	conn, err := net.Dial("tcp", address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { conn.Close() })
+	conn.SetDeadline(time.Now().Add(patience))
+	io.WriteString(conn, http2.ClientPreface)
+	frames := http2.NewFramer(conn, conn)
+	frames.WriteSettings()
+	said := make(chan error, 1)
+	settled := make(chan struct{})
+	go func() {
+		for {
+			frame, err := frames.ReadFrame()
+			if err != nil {
+				said <- err
+				return
+			}
+			switch f := frame.(type) {
+			case *http2.SettingsFrame:
+				if f.IsAck() {
+					close(settled)
+				}
+			case *http2.GoAwayFrame:
+				said <- nil
+				return
+			}
+		}
+	}()
+	<-settled
+	return said
 }
