@@ -42,9 +42,9 @@ type door struct {
 
 // Sockets says which sockets to serve: the whole set. What is served under the
 // same name and address already is kept, and the new descriptor closed; what is
-// not named any more stops accepting and finishes what it has within 5 s, or while
-// replicas drain. The gateway owns the sockets it is given. It may be called before Run and while
-// it runs.
+// not named any more stops accepting and finishes what it has within 5 s, or as
+// long as replicas drain. The gateway owns the sockets it is given. It may be
+// called before Run and while it runs.
 func (g *Gateway) Sockets(set []Socket) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
