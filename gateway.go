@@ -3,6 +3,7 @@ package holdfast
 import (
 	"cmp"
 	"context"
+	"slices"
 	"strings"
 	"time"
 )
@@ -105,6 +106,16 @@ type RoutedService struct {
 	// Emptied is set when the file itself took the last replica away. Without
 	// it a gateway refuses a table that empties a service it has replicas for.
 	Emptied bool `json:"emptied,omitempty"`
+}
+
+// Listed are all endpoints that a table names of the service: those in use, and those
+// that drain.
+func (s RoutedService) Listed() []Endpoint {
+	all := slices.Clone(s.Endpoints)
+	for _, d := range s.Draining {
+		all = append(all, d.Endpoint)
+	}
+	return all
 }
 
 // An Endpoint is where one incarnation listens.

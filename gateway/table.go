@@ -256,11 +256,7 @@ func validateService(s holdfast.RoutedService) []error {
 		wrong = append(wrong, fmt.Errorf("service %s: protocol %q", s.Name, s.Protocol))
 	}
 	ids := map[holdfast.ReplicaID]bool{}
-	all := slices.Clone(s.Endpoints)
-	for _, d := range s.Draining {
-		all = append(all, d.Endpoint)
-	}
-	for _, e := range all {
+	for _, e := range s.Listed() {
 		if e.ID.Service != s.Name || e.ID.Ordinal < 1 || ids[e.ID] {
 			wrong = append(wrong, fmt.Errorf("service %s: endpoint %s is not its own, or there twice", s.Name, e.ID))
 		}
