@@ -407,3 +407,37 @@ func goodbye(t *testing.T, address string) <-chan error {
 	<-settled
 	return said
 }
+
+// A connection of a TCP service is a stream, too: it goes on while it may, is cut
+// off after that, and the next one is another replica's.
+func TestConnectionsAreCutOff(t *testing.T) {
+	table := tableOf(1)
+	s := &table.Services[0]
+	s.Protocol = holdfast.TCP
+	for i := range 2 {
+		address, _ := echoAt(t, fmt.Sprint(i+1))
+		s.Endpoints = append(s.Endpoints, holdfast.Endpoint{ID: holdfast.ReplicaID{Service: "catalog", Ordinal: i + 1, Incarnation: 1}, Address: address})
+	}
+	both := s.Endpoints
+	s.Endpoints = both[:1]
+	r := newRig(t, table)
+	r.untilAdmitted(1)
+	told := drained(t, r.gateway)
+	_, in := r.raw()
+	if line, err := in.ReadString('\n'); line != "1\n" {
+		t.Fatalf("%q, %v", line, err)
+	}
+	table.Revision, s.Endpoints = 2, both[1:]
+	s.Draining = []holdfast.Draining{{Endpoint: both[0], By: int64(now() + 200*time.Millisecond)}}
+	r.apply(table)
+	_, other := r.raw()
+	if line, err := other.ReadString('\n'); line != "2\n" {
+		t.Errorf("the next one: %q, %v", line, err)
+	}
+	if d := next(t, told); d.ID != both[0].ID || d.Cut != 1 {
+		t.Errorf("%+v", d)
+	}
+	if _, err := in.ReadByte(); err == nil {
+		t.Error("it is not cut off")
+	}
+}
