@@ -245,6 +245,9 @@ func (m *Mind) removeServices(next holdfast.System) {
 // numbers begin: a million, at a plan per change of a replica.
 const epochRevisions = 1 << 20
 
+// EpochOf is the epoch of the agent that made a plan of a revision.
+func EpochOf(revision uint64) uint64 { return revision / epochRevisions }
+
 // takeWoken makes plans later than any an earlier agent made, even if our
 // memory of them is lost, and begins afresh after a reboot: nothing of the
 // earlier boot runs, and its instants mean nothing by this boot's clock.
