@@ -38,6 +38,8 @@ type door struct {
 	room     chan struct{} // a place for each connection that may be open
 	told     time.Time     // when it was last said that there is none; of the accepting goroutine
 	leaving  atomic.Bool   // every answer asks its client to go
+	full     atomic.Bool   // a connection waits for a place
+	rest     *rest
 }
 
 // Sockets says which sockets to serve: the whole set. What is served under the
@@ -87,6 +89,7 @@ func (g *Gateway) newDoor(socket Socket) *door {
 		tally:    g.tally(holdfast.RouteEntry{Listener: socket.Listener.Name}),
 		room:     make(chan struct{}, g.places),
 	}
+	d.rest = newRest(d)
 	handler := http.Handler(d)
 	if d.listener.Name == holdfast.MetricsListener {
 		handler = d.dismissing(g.metrics())
@@ -121,6 +124,7 @@ func (d *door) dismissing(of http.Handler) http.Handler {
 func (g *Gateway) open(d *door) {
 	if w := g.work; w != nil {
 		w.group.Go(func() { d.server.Serve(d) })
+		w.group.Go(func() { d.server.Serve(d.rest) })
 	}
 }
 
@@ -187,7 +191,13 @@ func (d *door) disguise(c net.Conn) net.Conn {
 	if s := d.gateway.routing.Load().secured[d.listener.Name]; s != nil {
 		return tls.Server(c, s.tls)
 	}
-	return newSieve(c, &d.gateway.bounds.heads)
+	return d.sift(c)
+}
+
+func (d *door) sift(c net.Conn) *sieve {
+	s := newSieve(c, &d.gateway.bounds.heads)
+	s.rest = d.rest
+	return s
 }
 
 // ServeHTTP answers one request.
