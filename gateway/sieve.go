@@ -42,11 +42,15 @@ func (h *heads) give(n int64) { h.bytes.Add(-n) }
 //
 //	head ─▶ body ─▶ head …
 //	     ─▶ chunk size ─▶ chunk ─▶ its end ─▶ chunk size … ─▶ trailer ─▶ head …
-//	     ─▶ unread: TLS, HTTP/2 and what was asked to become a stream
+//	     ─▶ unread: HTTP/2, what was asked to become a stream, and TLS where none is spoken
+//
+// Over TLS it reads what came through the veil, and holds the client to what was
+// agreed on: HTTP/2 or HTTP/1.1. Who speaks the other one is cut off.
 //
 // One goroutine reads at a time.
 type sieve struct {
 	net.Conn
+	veil    *veil // nil in clear text
 	heads   *heads
 	charged atomic.Int64
 	at      passage
@@ -73,8 +77,13 @@ const (
 	inChunk
 	chunkEnd
 	inTrailer
+	atFirst  // over TLS, before the first byte
+	inOpener // of HTTP/2
 	unread
 )
+
+// opener is what HTTP/2 begins with.
+const opener = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
 
 func newSieve(c net.Conn, h *heads) *sieve {
 	return &sieve{Conn: c, heads: h, length: -1}
@@ -128,10 +137,19 @@ func (s *sieve) follow(p []byte) (int, error) {
 		switch {
 		case s.at == unread:
 			return len(p), nil
+		case s.at == atFirst:
+			s.begin()
+			continue
+		case s.at == inOpener:
+			n, err := s.open(p[at:])
+			if at += n; err != nil {
+				return at, err
+			}
+			continue
 		case s.at == inBody || s.at == inChunk:
 			at += s.skip(len(p) - at)
 			continue
-		case s.at == inHead && !s.begun && len(s.line) == 0 && p[at] == 0x16: // a TLS handshake
+		case s.at == inHead && !s.begun && len(s.line) == 0 && p[at] == 0x16: // a TLS handshake, for which net/http has words
 			s.at = unread
 			continue
 		}
@@ -239,10 +257,7 @@ func (s *sieve) headLine(line string) error {
 		return nil // some send one too many after a body, and net/http says whether it may be
 	case !s.begun:
 		s.begun, s.minor = true, strings.HasSuffix(line, " HTTP/1.1") || s.long
-		if line == "PRI * HTTP/2.0" { // no CONNECT is granted, so what follows it is a request
-			s.at = unread
-		}
-		return nil
+		return s.firstLine(line)
 	case line == "":
 		return s.headEnd()
 	case line[0] == ' ' || line[0] == '\t':
@@ -266,6 +281,39 @@ func (s *sieve) headLine(line string) error {
 		s.leaves = s.leaves || !strings.EqualFold(value, "h2c") // which is never granted
 	}
 	return nil
+}
+
+// firstLine leaves HTTP/2 to net/http, where it may begin without an agreement.
+func (s *sieve) firstLine(line string) error {
+	switch {
+	case line != "PRI * HTTP/2.0":
+		return nil
+	case s.veil != nil:
+		return cutOff{why: errNotAgreed}
+	}
+	s.at = unread // no CONNECT is granted, so what follows it is a request
+	return nil
+}
+
+// begin is told what was agreed on.
+func (s *sieve) begin() {
+	if s.at = inHead; s.veil.agreedHTTP2() {
+		s.at = inOpener
+	}
+}
+
+// open lets pass what HTTP/2 begins with, and after it everything: those who
+// agreed on it say nothing else, and without it net/http would read HTTP/1.1.
+func (s *sieve) open(p []byte) (int, error) {
+	rest := opener[s.left:]
+	n := min(len(p), len(rest))
+	if string(p[:n]) != rest[:n] {
+		return 0, cutOff{why: errNotAgreed}
+	}
+	if s.left += int64(n); s.left == int64(len(opener)) {
+		s.at = unread
+	}
+	return n, nil
 }
 
 func (s *sieve) headEnd() error {

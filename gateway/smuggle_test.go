@@ -165,16 +165,28 @@ func badTargets() []attack {
 // Of what can be read in two ways a replica reads nothing; of the rest, what was
 // sent and no more.
 func TestWhatSmugglersAsk(t *testing.T) {
+	t.Run("in clear text", func(t *testing.T) { smuggle(t, (*rig).raw, nil) })
+	t.Run("over TLS", func(t *testing.T) {
+		smuggle(t, func(r *rig) (net.Conn, *bufio.Reader) { return r.rawTLS("http/1.1") }, underTLS(t))
+	})
+	t.Run("over TLS, with nothing agreed", func(t *testing.T) {
+		smuggle(t, func(r *rig) (net.Conn, *bufio.Reader) { return r.rawTLS() }, underTLS(t))
+	})
+}
+
+func smuggle(t *testing.T, dial func(*rig) (net.Conn, *bufio.Reader), over map[holdfast.ListenerName][]holdfast.Certificate) {
 	seen := &witnessed{}
-	r := newRig(t, tableOf(1, newReplica(t, 1, http.HandlerFunc(func(w http.ResponseWriter, q *http.Request) {
+	table := tableOf(1, newReplica(t, 1, http.HandlerFunc(func(w http.ResponseWriter, q *http.Request) {
 		if q.UserAgent() != "holdfast-check" && q.URL.Path != "/control" {
 			seen.ServeHTTP(w, q)
 		}
-	}))))
+	})))
+	table.Secured = over
+	r := newRig(t, table)
 	r.untilAdmitted(1)
 	for _, c := range slices.Concat(goodRequests(), twoFramings(), badLines(), badTargets()) {
 		t.Run(c.name, func(t *testing.T) {
-			client, in := r.raw()
+			client, in := dial(r)
 			io.WriteString(client, c.text)
 			if goesOn := !strings.HasPrefix(c.want, "400") && c.want != "" && c.want != "505"; goesOn {
 				io.WriteString(client, "GET /last HTTP/1.1\r\nHost: shop\r\nConnection: close\r\n\r\n")
@@ -191,8 +203,10 @@ func TestWhatSmugglersAsk(t *testing.T) {
 			if strings.Contains(fmt.Sprint(saw), "/hidden") {
 				t.Errorf("the replica read %q", saw)
 			}
-			if got := r.get("/control"); got.status != http.StatusOK {
-				t.Errorf("another one, meanwhile: %+v", got)
+			other, heard := dial(r)
+			io.WriteString(other, "GET /control HTTP/1.1\r\nHost: shop\r\nConnection: close\r\n\r\n")
+			if got := statuses(heard); got != "200" {
+				t.Errorf("another one, meanwhile: %q", got)
 			}
 		})
 	}
@@ -245,9 +259,21 @@ func TestLongHeadsShareWhatThereIs(t *testing.T) {
 }
 
 func TestWhatALongHeadTookIsGivenBack(t *testing.T) {
-	r := newRig(t, tableOf(1, newReplica(t, 1, named("1"))))
-	r.untilAdmitted(1)
-	client, in := r.raw()
+	for _, over := range []map[holdfast.ListenerName][]holdfast.Certificate{nil, underTLS(t)} {
+		table := tableOf(1, newReplica(t, 1, named("1")))
+		table.Secured = over
+		r := newRig(t, table)
+		r.untilAdmitted(1)
+		dial := r.raw
+		if over != nil {
+			dial = func() (net.Conn, *bufio.Reader) { return r.rawTLS("http/1.1") }
+		}
+		longHeads(t, r, dial)
+	}
+}
+
+func longHeads(t *testing.T, r *rig, dial func() (net.Conn, *bufio.Reader)) {
+	client, in := dial()
 	for range 3 {
 		io.WriteString(client, "GET / HTTP/1.1\r\nHost: shop\r\nX: "+strings.Repeat("y", 40<<10)+"\r\n\r\n")
 		if response, err := http.ReadResponse(in, nil); err != nil || response.StatusCode != http.StatusOK {
@@ -324,7 +350,7 @@ func passOn(t *testing.T, sent *http.Request, body []byte) {
 // What is no handshake takes nothing of what heads may take.
 func TestWhatIsNoTLSIsNotCharged(t *testing.T) {
 	table := tableOf(1, newReplica(t, 1, named("1")))
-	table.Secured = map[holdfast.ListenerName][]holdfast.Certificate{"catalog:80": {certify(t, t.TempDir(), "shop.example")}}
+	table.Secured = underTLS(t)
 	r := newRig(t, table)
 	client, in := r.raw()
 	io.WriteString(client, strings.Repeat("\r\n", 250))
