@@ -42,7 +42,13 @@ func (h *heads) give(n int64) { h.bytes.Add(-n) }
 //
 //	head ─▶ body ─▶ head …
 //	     ─▶ chunk size ─▶ chunk ─▶ its end ─▶ chunk size … ─▶ trailer ─▶ head …
-//	     ─▶ unread: HTTP/2, what was asked to become a stream, and TLS where none is spoken
+//	     ─▶ asked for another protocol ──granted──▶ no longer read through a sieve
+//	                                   ──not granted──▶ head …
+//	     ─▶ unread: HTTP/2, and TLS where none is spoken
+//
+// What comes after one that asks for another protocol is of that protocol or is
+// the next request: it is held back until that is known, but for the one byte by
+// which net/http sees that its client lives.
 //
 // Over TLS it reads what came through the veil, and holds the client to what was
 // agreed on: HTTP/2 or HTTP/1.1. Who speaks the other one is cut off.
@@ -59,6 +65,8 @@ type sieve struct {
 	long    bool   // it is longer than that
 	cr      bool   // its last byte was a carriage return
 	wrong   error
+	held    []byte // read, and not passed yet; not more than net/http reads at once
+	early   []byte // passed without being looked at
 
 	size    int64 // of the present head, as it is charged
 	begun   bool  // its first line was seen
@@ -79,6 +87,7 @@ const (
 	inTrailer
 	atFirst  // over TLS, before the first byte
 	inOpener // of HTTP/2
+	asked    // for another protocol
 	unread
 )
 
@@ -94,18 +103,44 @@ func (s *sieve) Read(p []byte) (int, error) {
 	if s.wrong != nil {
 		return 0, s.wrong
 	}
-	n, err := s.Conn.Read(p)
+	if s.at == asked {
+		p = p[:min(1, len(p))]
+	}
+	n, err := s.fetch(p)
 	if s.at == unread || n == 0 {
+		return n, err
+	}
+	if s.at == asked {
+		s.early = append(s.early, p[:n]...)
 		return n, err
 	}
 	good, wrong := s.follow(p[:n])
 	if wrong == nil {
-		return n, err
+		s.held = append(bytes.Clone(p[good:n]), s.held...)
+		return good, err
 	}
 	if s.wrong = wrong; good == 0 {
 		return 0, wrong
 	}
 	return good, nil
+}
+
+// fetch reads what was held back, and then the connection.
+func (s *sieve) fetch(p []byte) (int, error) {
+	if len(s.held) == 0 {
+		return s.Conn.Read(p)
+	}
+	n := copy(p, s.held)
+	s.held = s.held[n:]
+	return n, nil
+}
+
+// notGranted goes on with requests after one that asked for another protocol.
+func (s *sieve) notGranted() {
+	early := s.early
+	s.early = nil
+	s.next()
+	_, s.wrong = s.follow(early)
 }
 
 // CloseWrite lets net/http end a connection without a reset.
@@ -116,27 +151,33 @@ func (s *sieve) CloseWrite() error {
 	return nil
 }
 
-// watch gives back what a head has taken when its request has ended.
+// watch gives back what a head has taken when its request has ended. A connection
+// that then waits for the next one became no stream.
 func (s *sieve) watch(state http.ConnState) {
+	if state == http.StateIdle && s.at == asked {
+		s.notGranted()
+	}
 	if state == http.StateIdle || state == http.StateClosed || state == http.StateHijacked {
 		s.heads.give(s.charged.Swap(0))
 	}
 }
 
-// unwrapped is the connection below, for a stream.
-func unwrapped(c net.Conn) net.Conn {
+// unwrapped is the connection below, for a stream, and what was held back of it.
+func unwrapped(c net.Conn) (net.Conn, []byte) {
 	if s, ok := c.(*sieve); ok {
-		return s.Conn
+		return s.Conn, s.held
 	}
-	return c
+	return c, nil
 }
 
-// follow says how much of what came may pass.
+// follow says how much of what came may pass now.
 func (s *sieve) follow(p []byte) (int, error) {
 	for at := 0; at < len(p); {
 		switch {
 		case s.at == unread:
 			return len(p), nil
+		case s.at == asked:
+			return at, nil
 		case s.at == atFirst:
 			s.begin()
 			continue
@@ -327,7 +368,7 @@ func (s *sieve) headEnd() error {
 	case s.length > 0:
 		s.at, s.left = inBody, s.length
 	case s.leaves:
-		s.at = unread // what comes next is of the other protocol, if it is granted
+		s.at = asked
 	default:
 		s.next()
 	}
