@@ -93,7 +93,10 @@ func newSite() *site {
 	s := &site{on: make(chan struct{}, 3), ended: make(chan struct{}, 1), done: make(chan struct{})}
 	s.HandleFunc("/{$}", func(w http.ResponseWriter, q *http.Request) { w.Write(page) })
 	s.HandleFunc("/get", s.get)
-	s.HandleFunc("/echo", func(w http.ResponseWriter, q *http.Request) { io.Copy(w, q.Body) })
+	s.HandleFunc("/echo", func(w http.ResponseWriter, q *http.Request) {
+		body, _ := io.ReadAll(q.Body) // net/http drops what was not read when an answer begins
+		w.Write(body)
+	})
 	s.HandleFunc("DELETE /nothing", func(w http.ResponseWriter, q *http.Request) { w.WriteHeader(http.StatusNoContent) })
 	s.HandleFunc("/error", func(w http.ResponseWriter, q *http.Request) {
 		w.WriteHeader(http.StatusTeapot)
