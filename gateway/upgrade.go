@@ -44,6 +44,15 @@ func (x *exchange) upgrade(a *try) {
 	x.gateway.duplex(side{Conn: client, from: from}, side{Conn: a.conn.Conn, from: a.conn.source()})
 }
 
+// requireUpgrade says to what a client has to switch before it is answered: the
+// field is for one connection, and 426 is nothing without it (RFC 9110, 15.5.22).
+func requireUpgrade(h http.Header, to string) {
+	if to != "" && !listed([]string{to}, "h2c") { // which is never granted
+		h.Set("Upgrade", to)
+		h.Add("Connection", "Upgrade")
+	}
+}
+
 // A side is one end of a stream, and what is still to be read from it.
 type side struct {
 	net.Conn

@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"bufio"
+	"bytes"
 	"crypto/rand"
 	"crypto/sha1"
 	"encoding/base64"
@@ -194,6 +195,27 @@ func TestAWebSocketIsCarried(t *testing.T) {
 	})
 }
 
+// Who does not wait until an upgrade is granted loses nothing that was sent.
+func TestFramesThatDoNotWaitAreNotLost(t *testing.T) {
+	upgrading(t, wsEcho, func(t *testing.T, _ *rig, dial func() (net.Conn, *bufio.Reader)) {
+		c, in := dial()
+		var both bytes.Buffer
+		both.WriteString(wsHead)
+		for n := range 3 {
+			wsFrame{op: wsBinary, payload: bytes.Repeat([]byte{byte(n)}, 3000)}.write(&both, true)
+		}
+		c.Write(both.Bytes())
+		if answer, err := http.ReadResponse(in, nil); err != nil || answer.StatusCode != 101 {
+			t.Fatalf("%v %+v", err, answer)
+		}
+		for n := range 3 {
+			if got, err := readFrame(in); err != nil || len(got.payload) != 3000 || got.payload[2999] != byte(n) {
+				t.Errorf("frame %d: %v, %d bytes", n, err, len(got.payload))
+			}
+		}
+	})
+}
+
 // Whose replica dies hears the end when the kernel says it, not when somebody's
 // patience is over.
 func TestAWebSocketEndsWithItsReplica(t *testing.T) {
@@ -213,7 +235,8 @@ func TestAWebSocketEndsWithItsReplica(t *testing.T) {
 func TestARefusedUpgradeIsAnAnswer(t *testing.T) {
 	refuses := func(w http.ResponseWriter, q *http.Request) {
 		if q.Header.Get("Upgrade") != "" {
-			w.Header().Set("Sec-WebSocket-Version", "13")
+			w.Header().Set("Connection", "Upgrade")
+			w.Header().Set("Upgrade", "websocket")
 			w.WriteHeader(http.StatusUpgradeRequired)
 		}
 		io.WriteString(w, "another version")
@@ -229,6 +252,9 @@ func TestARefusedUpgradeIsAnAnswer(t *testing.T) {
 			body, err := io.ReadAll(answer.Body)
 			if answer.StatusCode != want || string(body) != "another version" || err != nil {
 				t.Errorf("%d %q %v, want %d", answer.StatusCode, body, err, want)
+			}
+			if to := answer.Header.Get("Upgrade"); (to == "websocket") != (want == http.StatusUpgradeRequired) {
+				t.Errorf("%d with Upgrade: %q", want, to)
 			}
 		}
 	})

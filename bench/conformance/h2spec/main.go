@@ -62,7 +62,7 @@ func main() {
 }
 
 func run(ctx context.Context) (ours int, err error) {
-	system, err := rig.Start(ctx, file, []string{"./h2spec/page"}, "127.0.0.1:18940", "127.0.0.1:18943")
+	system, err := rig.Start(ctx, file, []string{"./h2spec/page"}, "https://127.0.0.1:18943/")
 	if err != nil {
 		return 0, err
 	}

@@ -13,7 +13,7 @@ import (
 	"errors"
 	"fmt"
 	"math/big"
-	"net"
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -32,7 +32,7 @@ type System struct {
 
 // Start builds the program and the services, which are packages of this module,
 // writes the file and a certificate beside it, and starts what the file says. It
-// waits until each address answers.
+// waits until what each address asks for is answered well.
 func Start(ctx context.Context, file string, services []string, addresses ...string) (*System, error) {
 	dir, err := os.MkdirTemp("", "holdfast-conformance-")
 	if err != nil {
@@ -44,7 +44,7 @@ func Start(ctx context.Context, file string, services []string, addresses ...str
 		return nil, err
 	}
 	for _, address := range addresses {
-		if err := s.reachable(ctx, address); err != nil {
+		if err := s.answers(ctx, address); err != nil {
 			s.End()
 			return nil, err
 		}
@@ -95,19 +95,24 @@ func build(ctx context.Context, where, to, what string) error {
 	return nil
 }
 
-func (s *System) reachable(ctx context.Context, address string) error {
+func (s *System) answers(ctx context.Context, address string) error {
 	bounded, cancel := context.WithTimeout(ctx, Patience)
 	defer cancel()
 	tick := time.NewTicker(100 * time.Millisecond)
 	defer tick.Stop()
+	transport := &http.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: true}}
+	defer transport.CloseIdleConnections()
 	for {
-		if c, err := net.Dial("tcp", address); err == nil {
-			return c.Close()
+		if answer, err := (&http.Client{Transport: transport}).Get(address); err == nil {
+			answer.Body.Close()
+			if answer.StatusCode == http.StatusOK {
+				return nil
+			}
 		}
 		select {
 		case <-bounded.Done():
 			said, _ := os.ReadFile(s.log.Name())
-			return fmt.Errorf("nobody at %s:\n%s", address, said)
+			return fmt.Errorf("no good answer at %s:\n%s", address, said)
 		case <-tick.C:
 		}
 	}

@@ -24,32 +24,16 @@ type edge struct {
 
 func edges(idle time.Duration) []edge {
 	return []edge{
-		{name: "frames before the answer to the upgrade", play: eager},
 		{name: "one direction ends", play: halfClosed},
 		{name: fmt.Sprintf("nothing for %s", idle), play: func(base string) error { return silent(base, idle) }},
 		{name: "CONNECT over HTTP/2 (RFC 8441) is not offered, and refused", play: extended},
 	}
 }
 
-// eager writes the first message together with the request.
-func eager(base string) error {
-	hello := frame{op: text, payload: []byte("early")}
-	s, err := open(base+"/echo", nil, hello, hello)
-	if err != nil {
-		return err
-	}
-	defer s.Close()
-	var h heard
-	if err := s.listen(2, &h); err != nil || h.said[1] != say(text, hello.payload) {
-		return fmt.Errorf("heard %q, %w", h.said, err)
-	}
-	return nil
-}
-
 // halfClosed ends what the client says without a goodbye. The server hears the
 // end, and its own end is heard.
 func halfClosed(base string) error {
-	s, err := open(base+"/echo", nil)
+	s, err := open(base + "/echo")
 	if err != nil {
 		return err
 	}

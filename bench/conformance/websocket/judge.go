@@ -16,7 +16,7 @@ var errLacks = errors.New("the library does not pack messages")
 
 // tell tells a story to an echo, and judges what it says.
 func (c story) tell(address string, l talk.Library) error {
-	s, err := open(address, c.opens)
+	s, err := open(address, c.opens...)
 	if err != nil {
 		return err
 	}

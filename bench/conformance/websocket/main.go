@@ -78,7 +78,8 @@ func fronts(i int, l talk.Library) map[string]string {
 }
 
 func run(ctx context.Context, idle time.Duration, only string) (ours int, err error) {
-	system, err := rig.Start(ctx, file, []string{"./websocket/testee"}, "127.0.0.1:18960", "127.0.0.1:18961", "127.0.0.1:18962", "127.0.0.1:18963")
+	system, err := rig.Start(ctx, file, []string{"./websocket/testee"},
+		"https://127.0.0.1:18960/coder/", "https://127.0.0.1:18960/gorilla/", "https://127.0.0.1:18960/gobwas/")
 	if err != nil {
 		return 0, err
 	}
@@ -142,9 +143,8 @@ func pair(only string) (t tally) {
 	return t
 }
 
-// tryEdges tries them on gobwas, which alone takes frames that come too early.
 func tryEdges(idle time.Duration, only string) (failed int) {
-	for _, base := range []string{"ws://127.0.0.1:18963", "wss://127.0.0.1:18960/gobwas"} {
+	for _, base := range []string{"ws://127.0.0.1:18962", "wss://127.0.0.1:18960/gorilla"} {
 		for _, e := range edges(idle) {
 			if !strings.Contains(e.name, only) {
 				continue

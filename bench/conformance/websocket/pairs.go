@@ -191,6 +191,9 @@ func refused(c talk.Library, url string, status int, body string) error {
 	if answer == nil || answer.StatusCode != status {
 		return fmt.Errorf("%w: %+v", err, answer)
 	}
+	if to := answer.Header.Get("Upgrade"); status == http.StatusUpgradeRequired && to != "websocket" {
+		return fmt.Errorf("it is not said to what to switch: %q", to)
+	}
 	if got, _ := io.ReadAll(answer.Body); string(got) != body {
 		return fmt.Errorf("refused with %q", got)
 	}

@@ -68,9 +68,8 @@ type socket struct {
 	answer *http.Response
 }
 
-// open asks for an upgrade, and does not wait with the first frames until it is
-// granted. An answer other than 101 is no error.
-func open(address string, fields []string, early ...frame) (*socket, error) {
+// open asks for an upgrade. An answer other than 101 is no error.
+func open(address string, fields ...string) (*socket, error) {
 	u, err := url.Parse(address)
 	if err != nil {
 		return nil, err
@@ -88,7 +87,7 @@ func open(address string, fields []string, early ...frame) (*socket, error) {
 	for _, field := range fields {
 		head += field + "\r\n"
 	}
-	io.WriteString(c, head+"\r\n"+string(bytes.Join(all(early...), nil)))
+	io.WriteString(c, head+"\r\n")
 	s := &socket{Conn: c, in: bufio.NewReader(c)}
 	s.answer, err = http.ReadResponse(s.in, nil)
 	if err != nil {
