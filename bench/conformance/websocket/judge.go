@@ -11,8 +11,12 @@ import (
 	"holdfast/bench/conformance/websocket/talk"
 )
 
-// errLacks says that a server does not know what a story is about.
-var errLacks = errors.New("the library does not pack messages")
+type lack string
+
+func (l lack) Error() string { return string(l) }
+
+// errLacks says that a library does not know what a story is about.
+const errLacks = lack("the library does not pack messages")
 
 // tell tells a story to an echo, and judges what it says.
 func (c story) tell(address string, l talk.Library) error {

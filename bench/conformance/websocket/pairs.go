@@ -41,14 +41,18 @@ func scenes() []scene {
 
 // with has a talk.
 func with(c talk.Library, url string, deflate bool, say func(talk.Talker) error, protocols ...string) error {
-	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	return within(patience, c, url, deflate, say, protocols...)
+}
+
+func within(limit time.Duration, c talk.Library, url string, deflate bool, say func(talk.Talker) error, protocols ...string) error {
+	ctx, cancel := context.WithTimeout(context.Background(), limit)
 	defer cancel()
 	t, _, err := c.Dial(ctx, url, protocols, deflate)
 	if err != nil {
 		return err
 	}
 	defer t.Cut()
-	t.Until(time.Now().Add(patience))
+	t.Until(time.Now().Add(limit))
 	return say(t)
 }
 
