@@ -111,11 +111,16 @@ func (s *System) answers(ctx context.Context, address string) error {
 		}
 		select {
 		case <-bounded.Done():
-			said, _ := os.ReadFile(s.log.Name())
-			return fmt.Errorf("no good answer at %s:\n%s", address, said)
+			return fmt.Errorf("no good answer at %s:\n%s", address, s.Said())
 		case <-tick.C:
 		}
 	}
+}
+
+// Said is what the program printed so far.
+func (s *System) Said() string {
+	said, _ := os.ReadFile(s.log.Name())
+	return string(said)
 }
 
 // End stops the system and takes its folder away.

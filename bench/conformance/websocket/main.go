@@ -37,7 +37,9 @@ gateway:
     - {path: /coder, service: coder}
     - {path: /gorilla, service: gorilla}
     - {path: /gobwas, service: gobwas}
+    - {path: /, service: quiet}
 services:
+  quiet: {command: ./testee gorilla, ports: ["18964"]}
   coder: {command: ./testee coder, replicas: 3, ports: ["18961"]}
   gorilla: {command: ./testee gorilla, replicas: 3, ports: ["18962"]}
   gobwas: {command: ./testee gobwas, replicas: 3, ports: ["18963"]}
@@ -79,7 +81,7 @@ func fronts(i int, l talk.Library) map[string]string {
 
 func run(ctx context.Context, idle time.Duration, only string) (ours int, err error) {
 	system, err := rig.Start(ctx, file, []string{"./websocket/testee"},
-		"https://127.0.0.1:18960/coder/", "https://127.0.0.1:18960/gorilla/", "https://127.0.0.1:18960/gobwas/")
+		"https://127.0.0.1:18960/", "https://127.0.0.1:18960/coder/", "https://127.0.0.1:18960/gorilla/", "https://127.0.0.1:18960/gobwas/")
 	if err != nil {
 		return 0, err
 	}
@@ -98,7 +100,10 @@ func run(ctx context.Context, idle time.Duration, only string) (ours int, err er
 	}
 	met := pair(only)
 	fmt.Printf("stories: %s\npairs: %s\n", sum, met)
-	return sum.ours + met.ours + <-quiet, nil
+	if ours = sum.ours + met.ours + <-quiet; ours > 0 {
+		fmt.Printf("what the program said:\n%s", system.Said())
+	}
+	return ours, nil
 }
 
 func tellAll(l talk.Library, base, direct, only string) (t tally) {
@@ -143,8 +148,9 @@ func pair(only string) (t tally) {
 	return t
 }
 
+// tryEdges tries them on a replica that nobody kills meanwhile.
 func tryEdges(idle time.Duration, only string) (failed int) {
-	for _, base := range []string{"ws://127.0.0.1:18962", "wss://127.0.0.1:18960/gorilla"} {
+	for _, base := range []string{"ws://127.0.0.1:18964", "wss://127.0.0.1:18960"} {
 		for _, e := range edges(idle) {
 			if !strings.Contains(e.name, only) {
 				continue
