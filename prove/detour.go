@@ -91,5 +91,5 @@ func (d *drilling) observe(plan *load.Plan) {
 // probeOf asks a struck replica itself.
 func (d *drilling) probeOf(id holdfast.ReplicaID, front string) load.Probe {
 	every := cmp.Or(witnesses()[d.fault.Name()].every, probeEvery)
-	return load.Probe{Name: id.String(), Address: front, Path: "/", Every: every, Timeout: probePatience}
+	return load.Probe{Name: id.String(), Address: front, Path: "/", Protocol: d.service.Protocol, Every: every, Timeout: probePatience}
 }
