@@ -147,6 +147,17 @@ func (b *body) sending() bool {
 	}
 }
 
+// maxHedged is how much of a body is sent to a second replica beside the first:
+// what fits into every window, so that none of them can hold it up. Calls are
+// mostly shorter.
+const maxHedged = 16 << 10
+
+// settled says that all of the body was sent, and is there to be sent again beside
+// it. What is not settled yet may still become so.
+func (b *body) settled() bool {
+	return b.source == nil || b.done != nil && !b.sending() && b.ended.Load() && !b.spilled && len(b.kept) <= maxHedged
+}
+
 // wait waits until nobody sends, or until stop is closed or at is reached, and
 // says whether nobody does. A zero at is never.
 func (b *body) wait(stop <-chan struct{}, at time.Time) bool {

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"golang.org/x/net/http2"
 
@@ -125,6 +126,28 @@ func TestACallThatBreaksOffIsUnavailable(t *testing.T) {
 	if said != "half" || status != rpcUnavailable || text != "catalog-1 broke off" {
 		t.Errorf("%q, %s, %q", said, status, text)
 	}
+}
+
+// A call whose replica is silent is answered by another one, where its edge says
+// that calls may be carried out twice.
+func TestACallIsSentToTwoReplicas(t *testing.T) {
+	silent, well := newH2C(t, 1, newOracle()), newH2C(t, 2, newOracle())
+	table, all := h2cTable(holdfast.GRPC, silent, well), true
+	for i := range table.Routes {
+		table.Routes[i].Idempotent = &all
+	}
+	table.Services[0].Healthcheck.Interval = time.Hour
+	r := newRig(t, table)
+	r.untilAdmitted(2)
+	silent.stop()
+	defer silent.resume()
+	for range 3 {
+		r.onlyTo(silent)
+		if said, status, text, _ := r.call(t, "a message"); said != "a message" || status != "0" {
+			t.Errorf("%q, %s, %q", said, status, text)
+		}
+	}
+	r.until("a second replica was asked beside it", func(s holdfast.GatewayState) bool { return s.Routes[0].Hedged > 0 })
 }
 
 func TestAnErrorOfOursIsOneOfGRPC(t *testing.T) {
