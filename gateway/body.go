@@ -192,6 +192,16 @@ func (b *body) delivered(c *conn) bool {
 	return b.wait(nil, time.Now().Add(lastBytes))
 }
 
+// mayFollow says whether the body can be sent to another replica after a bad answer
+// on c. A stream that was answered before its body was out takes no more of it, and
+// hurts no other: what the client sends next ends the sending, and goes on there.
+func (b *body) mayFollow(c *conn) bool {
+	if b.source == nil || c.stream == nil {
+		return b.delivered(c)
+	}
+	return b.wait(nil, time.Now().Add(lastBytes)) && !b.lost.Load()
+}
+
 // finish makes sure that nobody sends any more. The connection it was sent to
 // and the client's are of no use afterwards if somebody did.
 func (b *body) finish() {

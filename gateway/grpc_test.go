@@ -5,6 +5,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"runtime"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -148,6 +149,41 @@ func TestACallIsSentToTwoReplicas(t *testing.T) {
 		}
 	}
 	r.until("a second replica was asked beside it", func(s holdfast.GatewayState) bool { return s.Routes[0].Hedged > 0 })
+}
+
+// A failure that comes before the message is out is asked of another replica as one
+// that comes after it, with all of the message.
+func TestAnEarlyFailureIsAskedOfAnother(t *testing.T) {
+	bad, good := newOracle(), newOracle()
+	bad.early.Store(true)
+	bad.status.Store(rpcUnavailable)
+	failing, well := newH2C(t, 1, bad), newH2C(t, 2, good)
+	table, all := h2cTable(holdfast.GRPC, failing, well), true
+	for i := range table.Routes {
+		table.Routes[i].Idempotent = &all
+	}
+	r := newRig(t, table)
+	r.untilAdmitted(2)
+	r.onlyTo(failing)
+	f := newFront(t, "", "http", 2)
+	defer f.client.CloseIdleConnections()
+	from, to := io.Pipe()
+	request := f.request(t, r, "POST", from)
+	request.Header.Set("Content-Type", "application/grpc")
+	request.Header.Set("Te", "trailers")
+	go func() {
+		for bad.asked.Load() == 0 {
+			runtime.Gosched()
+		}
+		io.WriteString(to, "a mess")
+		io.WriteString(to, "age")
+		to.Close()
+	}()
+	response := f.do(t, request)
+	body, err := io.ReadAll(response.Body)
+	if status := response.Header.Get("Grpc-Status") + response.Trailer.Get("Grpc-Status"); err != nil || string(body) != "a message" || status != "0" {
+		t.Errorf("%q, status %s, %v", body, status, err)
+	}
 }
 
 func TestAnErrorOfOursIsOneOfGRPC(t *testing.T) {
