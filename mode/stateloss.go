@@ -28,7 +28,7 @@ func StateLoss() Mode {
 		BySession: true,
 		Bounds:    holdfast.Bounds{Restore: 15 * time.Second},
 		Fits: func(s holdfast.Service) bool {
-			return answers(s) && s.Protocol != holdfast.GRPC && s.State == nil && !keepsData(s)
+			return answers(s) && s.Protocol == holdfast.HTTP && s.State == nil && !keepsData(s)
 		},
 	}
 }
