@@ -42,7 +42,8 @@ func TestCallsProve(t *testing.T) {
 	var run report.Run
 	for range 4 {
 		s = h.run("prove", "catalog.crash", "catalog.errors", "cart.errors", "--json")
-		if run = s.document(); !noisy(run) {
+		// A machine so busy that the warden's second is over decides nothing either.
+		if run = s.document(); !noisy(run) && run.Verdict != holdfast.Aborted {
 			break
 		}
 		t.Logf("once more: %s", s.stdout)
