@@ -43,10 +43,11 @@ type admission struct {
 	mu     sync.Mutex
 	limit  limit
 	window window
+	floor  int // that is never gone below
 	slots  slots
 	queue  [ranks][]*ticket // of each rank, the last to come last
 	queued int
-	since  time.Duration // CLOCK_BOOTTIME of when the queue was last empty; 0 while it is
+	since  [ranks]time.Duration // CLOCK_BOOTTIME of when nobody of a rank or a higher one waited; 0 while nobody does
 	overload
 }
 
@@ -54,6 +55,7 @@ type admission struct {
 type ticket struct {
 	ready chan struct{} // closed when it has one, or never gets one
 	slot  *slot
+	began time.Duration // CLOCK_BOOTTIME
 	given bool
 }
 
@@ -125,10 +127,31 @@ func (a *admission) patience(x *exchange, at time.Duration) time.Duration {
 	if x.entry.Timeout > 0 {
 		wait = min(wait, x.entry.Timeout-a.limit.expected())
 	}
-	if x.rank != critical && a.since > 0 && at-a.since > standsAfter {
+	if x.rank != critical && a.stands(x.rank, at) {
 		wait = min(wait, briefQueue)
 	}
 	return wait
+}
+
+// stands says whether a rank's queue only makes answers late. Lower ranks do not
+// count, which always wait while there is an overload. The caller holds mu.
+func (a *admission) stands(r rank, at time.Duration) bool {
+	return a.since[r] > 0 && at-a.since[r] > standsAfter
+}
+
+// note keeps the time from which each rank's queue stands. Nobody is served before
+// the backlog is gone that came before there was a limit: that time is the
+// service's, and no queue's. The caller holds mu.
+func (a *admission) note(at time.Duration) {
+	drains, waiting := a.slots.n > a.limit.most, 0
+	for r := critical; r < rank(ranks); r++ {
+		switch waiting += len(a.queue[r]); {
+		case waiting == 0:
+			a.since[r] = 0
+		case a.since[r] == 0 || drains:
+			a.since[r] = at
+		}
+	}
 }
 
 // join takes the request into the queue. When that is full the last one of the
@@ -138,29 +161,49 @@ func (a *admission) join(x *exchange, wait, at time.Duration) *ticket {
 		a.refuse(x.rank, a.limit.most, at)
 		return nil
 	}
-	if a.queued == 0 {
-		a.since = at
-	}
-	t := &ticket{ready: make(chan struct{}), slot: &x.slot}
+	t := &ticket{ready: make(chan struct{}), slot: &x.slot, began: at}
 	a.queue[x.rank] = append(a.queue[x.rank], t)
 	a.queued++
+	a.note(at)
 	return t
 }
 
-func (a *admission) room() int { return min(max(leastQueue, queueTimes*a.limit.most), mostQueue) }
+// room is how many may wait. A limit on trial refuses nobody if it can: perhaps it
+// is taken back.
+func (a *admission) room() int {
+	if a.limit.trial > 0 {
+		return mostQueue
+	}
+	return min(max(leastQueue, queueTimes*a.limit.most), mostQueue)
+}
+
+// tire refuses who came before his queue stood, is not critical, and would be
+// answered late: others who come now are answered in time. The caller holds mu.
+func (a *admission) tire(at time.Duration) {
+	for r := normal; r < rank(ranks); r++ {
+		for a.stands(r, at) && len(a.queue[r]) > 0 && at-a.queue[r][0].began > standsAfter {
+			a.dismiss(r)
+		}
+	}
+}
 
 // displace refuses the one of the lowest rank that has waited the longest, if it
 // is below another's.
 func (a *admission) displace(by rank) bool {
 	for r := background; r > by; r-- {
 		if len(a.queue[r]) > 0 {
-			t := a.queue[r][0]
-			a.remove(t, r)
-			close(t.ready)
+			a.dismiss(r)
 			return true
 		}
 	}
 	return false
+}
+
+// dismiss refuses the one of a rank that has waited the longest.
+func (a *admission) dismiss(r rank) {
+	t := a.queue[r][0]
+	a.remove(t, r)
+	close(t.ready)
 }
 
 func (a *admission) remove(t *ticket, r rank) {
@@ -169,9 +212,7 @@ func (a *admission) remove(t *ticket, r rank) {
 		return
 	}
 	a.queue[r] = slices.Delete(a.queue[r], i, i+1)
-	if a.queued--; a.queued == 0 {
-		a.since = 0
-	}
+	a.queued--
 }
 
 // collect ends a wait, and says whether it came to a place.
@@ -181,9 +222,11 @@ func (a *admission) collect(x *exchange, t *ticket) bool {
 	if t.given {
 		return true
 	}
+	at := now()
 	a.remove(t, x.rank)
+	a.note(at)
 	if x.r.Context().Err() == nil {
-		a.refuse(x.rank, a.limit.most, now())
+		a.refuse(x.rank, a.limit.most, at)
 	}
 	return false
 }
@@ -193,6 +236,7 @@ func (a *admission) collect(x *exchange, t *ticket) bool {
 // stands: who came first has the least time left, and would be answered too late.
 // The caller holds mu.
 func (a *admission) serve(at time.Duration) {
+	defer a.note(at)
 	for r := critical; r < rank(ranks) && a.queued > 0; {
 		switch {
 		case a.limit.most > 0 && a.slots.n >= a.limit.most:
@@ -202,7 +246,7 @@ func (a *admission) serve(at time.Duration) {
 			continue
 		}
 		t := a.queue[r][0]
-		if at-a.since > standsAfter {
+		if a.stands(r, at) {
 			t = a.queue[r][len(a.queue[r])-1]
 		}
 		a.remove(t, r)
@@ -212,11 +256,11 @@ func (a *admission) serve(at time.Duration) {
 	}
 }
 
-// reset takes the limit away; what is usual is still so.
+// reset takes the limit away.
 func (a *admission) reset() {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	a.limit.most, a.limit.strikes, a.limit.cutFrom = 0, 0, 0
+	a.limit = a.limit.lift()
 	a.serve(now())
 }
 
@@ -239,12 +283,15 @@ func (a *admission) leave(s *slot, e ending) {
 	}
 	switch e {
 	case goodEnd:
-		a.window.add(at - s.began)
+		a.window.add(at-s.began, min(at-s.began, a.turn()))
 	case lapsedEnd:
 		a.window.lapsed++
 	}
 	a.slots.leave(s)
 	s.state = slotLeft
+	if e == goodEnd && a.limit.most == 0 && a.limit.watch(at-s.began, s.ahead, a.slots.n, at, max(1, a.floor)) {
+		a.window.renew(at, true)
+	}
 	if a.queued > 0 {
 		a.serve(at)
 	}
@@ -255,21 +302,31 @@ func (a *admission) leave(s *slot, e ending) {
 func (a *admission) review(at time.Duration, floor int) tidings {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	a.slots.expire(at - max(slotTime, slotTimes*a.limit.usual))
-	if w := &a.window; w.began > 0 && w.full(at) {
+	a.slots.expire(at - a.turn())
+	a.limit = a.limit.follow(a.floor, floor)
+	a.floor = floor
+	switch w := &a.window; {
+	case a.limit.drains(a.slots.n):
+		w.renew(at, true)
+	case w.began > 0 && a.limit.full(w, at):
 		a.limit = a.limit.judge(w, at, a.slots.n, floor)
-		a.window = window{began: at, took: w.took[:0], pressed: a.queued > 0}
+		w.renew(at, a.queued > 0)
 	}
 	if a.limit.most > 0 {
 		a.limit.most = max(a.limit.most, floor)
 	}
+	a.tire(at)
 	a.serve(at)
 	return a.overload.review(at)
 }
 
+// turn is how long a request may wait for its turn. The caller holds mu.
+func (a *admission) turn() time.Duration { return max(slotTime, slotTimes*a.limit.usual) }
+
 // A slot is a request's place.
 type slot struct {
 	began      time.Duration // CLOCK_BOOTTIME
+	ahead      int           // places that were taken then
 	prev, next *slot
 	state      slotState
 }
@@ -290,7 +347,7 @@ type slots struct {
 }
 
 func (l *slots) take(s *slot, at time.Duration) {
-	s.began, s.state, s.prev = at, slotTaken, l.tail
+	s.began, s.ahead, s.state, s.prev = at, l.n, slotTaken, l.tail
 	if l.tail == nil {
 		l.head = s
 	} else {

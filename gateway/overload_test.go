@@ -140,7 +140,7 @@ func TestOverloadIsShedFromBelow(t *testing.T) {
 		t.Errorf("%d were shed with half the load", n)
 	}
 	const counted = 3 * time.Second
-	levels, late := r.overload(time.Second, counted, map[holdfast.Priority]float64{holdfast.Critical: 0.5, holdfast.Normal: 1, holdfast.Sheddable: 1.5})
+	levels, late := r.overload(0, counted, map[holdfast.Priority]float64{holdfast.Critical: 0.5, holdfast.Normal: 1, holdfast.Sheddable: 1.5})
 	offered := 0.0
 	for p, l := range levels {
 		offered += float64(l.sent.Load()) / counted.Seconds()

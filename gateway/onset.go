@@ -1,0 +1,57 @@
+package gateway
+
+import "time"
+
+// The constants of an onset.
+const (
+	onsetAnswers = 8                     // in a row, none of which took half as long as another: with five, held ones look so by chance
+	onsetTime    = 50 * time.Millisecond // and for so long: a pause of a process ends sooner, or answers nothing
+	onsetGrowth  = 2                     // how many times more wait now than were ahead of who is answered
+)
+
+// An onset is how an overload begins. Windows find one when the backlog is as long
+// as a deadline already; an onset is seen by the answers themselves, one after
+// another. Each of them knows how many were ahead of it when it came, and so what
+// the service has done since, and what has come.
+type onset struct {
+	answers int           // in a row
+	began   time.Duration // CLOCK_BOOTTIME of the first
+	longest time.Duration // that one of them took
+}
+
+// watch takes in an answer while there is no limit, and says whether it imposed one:
+// how long it took, how many were ahead of it when it came, how many wait now.
+func (l *limit) watch(took time.Duration, ahead, waiting int, at time.Duration, floor int) (imposed bool) {
+	l.onset = l.onset.see(l, took, ahead, waiting, at)
+	if !l.onset.sure(at) {
+		return false
+	}
+	*l = l.impose(float64(ahead)/took.Seconds(), at, floor)
+	l.onset = onset{}
+	return true
+}
+
+func (o onset) see(l *limit, took time.Duration, ahead, waiting int, at time.Duration) onset {
+	// The order is that of their cost: with no overload the first one mostly decides.
+	if waiting < onsetGrowth*ahead || took < l.queued(queuedTimes) || took.Seconds() < lineShare*o.longest.Seconds() || !l.behind(took, ahead, waiting) {
+		return onset{}
+	}
+	if o.answers == 0 {
+		o.began = at
+	}
+	o.answers++
+	o.longest = max(o.longest, took)
+	return o
+}
+
+func (o onset) sure(at time.Duration) bool {
+	return o.answers >= onsetAnswers && at-o.began >= onsetTime
+}
+
+// behind says whether more wait than the service can use, though those ahead of an
+// answer were answered about as fast as ever. Together with twice as many having
+// come meanwhile that is an overload: where a service merely becomes slower it is
+// one or the other, since who came when few waited saw few answered in all that time.
+func (l *limit) behind(took time.Duration, ahead, waiting int) bool {
+	return l.usual > 0 && float64(ahead) >= took.Seconds()*l.peak/2 && waiting > l.roomy()
+}
