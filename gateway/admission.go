@@ -12,8 +12,10 @@ const (
 	leastQueue  = 64                     // that may wait for a place: a stall of the machine refuses nobody
 	mostQueue   = 1024                   // and at most
 	queueTimes  = 2                      // as many as are given to the service
-	queueTime   = time.Second            // that anybody waits, with a deadline or without
+	queueTime   = time.Second            // that the critical wait, with a deadline or without
+	waitTime    = queueTime / 2          // and the others
 	standsAfter = 100 * time.Millisecond // a queue that has not been empty for so long only makes answers late
+	clearsAfter = time.Second            // and one before which lower ranks give way: what came with the onset is answered by then
 	briefQueue  = 50 * time.Millisecond  // what is then waited by all but the critical
 	// slotTime is how long a request that waits for its first byte takes a place, or
 	// slotTimes as long as is usual: who waits longer does not wait for a turn, but
@@ -67,8 +69,8 @@ func (a *admission) admit(x *exchange) (admitted, waited bool) {
 	if a.window.began == 0 {
 		a.window.began = at
 	}
-	if a.limit.most == 0 || a.queued == 0 && a.slots.n < a.limit.most {
-		a.slots.take(&x.slot, at)
+	if a.free(x.rank) {
+		a.slots.take(&x.slot, x.rank, at)
 		a.mu.Unlock()
 		return true, false
 	}
@@ -89,20 +91,34 @@ func (a *admission) admit(x *exchange) (admitted, waited bool) {
 	return a.collect(x, t), true
 }
 
+// free says whether there is a place for a rank now. Where an overload seems to
+// begin, lower ranks are held while there are higher ones: a moment, in which it is
+// seen whether it does. The caller holds mu.
+func (a *admission) free(r rank) bool {
+	switch {
+	case a.limit.most > 0:
+		return a.queued == 0 && a.slots.n < a.limit.most
+	case a.limit.onset.suspected():
+		return !a.slots.above(r)
+	default:
+		return true
+	}
+}
+
 // spare takes a place that is free now. Who only stands in for another service
 // waits for none: that is for the service's own requests.
-func (a *admission) spare(s *slot) bool {
+func (a *admission) spare(s *slot, r rank) bool {
 	at := now()
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	if a.limit.most > 0 && (a.queued > 0 || a.slots.n >= a.limit.most) {
+	if !a.free(r) {
 		a.window.pressed = true
 		return false
 	}
 	if a.window.began == 0 {
 		a.window.began = at
 	}
-	a.slots.take(s, at)
+	a.slots.take(s, r, at)
 	return true
 }
 
@@ -124,6 +140,9 @@ func (x *exchange) admitted() bool {
 // beside the time that an answer then takes. The caller holds mu.
 func (a *admission) patience(x *exchange, at time.Duration) time.Duration {
 	wait := queueTime
+	if x.rank != critical {
+		wait = waitTime
+	}
 	if x.entry.Timeout > 0 {
 		wait = min(wait, x.entry.Timeout-a.limit.expected())
 	}
@@ -134,9 +153,16 @@ func (a *admission) patience(x *exchange, at time.Duration) time.Duration {
 }
 
 // stands says whether a rank's queue only makes answers late. Lower ranks do not
-// count, which always wait while there is an overload. The caller holds mu.
+// count, which always wait while there is an overload; where they do, they are too
+// many, and the rank itself perhaps is not. The caller holds mu.
 func (a *admission) stands(r rank, at time.Duration) bool {
-	return a.since[r] > 0 && at-a.since[r] > standsAfter
+	after := standsAfter
+	for lower := r + 1; lower < rank(ranks); lower++ {
+		if len(a.queue[lower]) > 0 {
+			after = clearsAfter
+		}
+	}
+	return a.since[r] > 0 && at-a.since[r] > after
 }
 
 // note keeps the time from which each rank's queue stands. Nobody is served before
@@ -168,10 +194,10 @@ func (a *admission) join(x *exchange, wait, at time.Duration) *ticket {
 	return t
 }
 
-// room is how many may wait. A limit on trial refuses nobody if it can: perhaps it
-// is taken back.
+// room is how many may wait. Without a limit, or with one on trial, nobody is refused
+// if it can be helped: perhaps there is no overload.
 func (a *admission) room() int {
-	if a.limit.trial > 0 {
+	if a.limit.most == 0 || a.limit.trial > 0 {
 		return mostQueue
 	}
 	return min(max(leastQueue, queueTimes*a.limit.most), mostQueue)
@@ -239,7 +265,7 @@ func (a *admission) serve(at time.Duration) {
 	defer a.note(at)
 	for r := critical; r < rank(ranks) && a.queued > 0; {
 		switch {
-		case a.limit.most > 0 && a.slots.n >= a.limit.most:
+		case a.limit.most > 0 && a.slots.n >= a.limit.most, a.limit.most == 0 && !a.free(r):
 			return
 		case len(a.queue[r]) == 0:
 			r++
@@ -251,7 +277,7 @@ func (a *admission) serve(at time.Duration) {
 		}
 		a.remove(t, r)
 		t.given = true
-		a.slots.take(t.slot, at)
+		a.slots.take(t.slot, r, at)
 		close(t.ready)
 	}
 }
@@ -289,7 +315,7 @@ func (a *admission) leave(s *slot, e ending) {
 	}
 	a.slots.leave(s)
 	s.state = slotLeft
-	if e == goodEnd && a.limit.most == 0 && a.limit.watch(at-s.began, s.ahead, a.slots.n, at, max(1, a.floor)) {
+	if e == goodEnd && a.limit.most == 0 && a.limit.watch(at-s.began, s.ahead, a.slots.n+a.queued, at, max(1, a.floor)) {
 		a.window.renew(at, true)
 	}
 	if a.queued > 0 {
@@ -304,6 +330,7 @@ func (a *admission) review(at time.Duration, floor int) tidings {
 	defer a.mu.Unlock()
 	a.slots.expire(at - a.turn())
 	a.limit = a.limit.follow(a.floor, floor)
+	a.limit.onset = a.limit.onset.lasting(at)
 	a.floor = floor
 	switch w := &a.window; {
 	case a.limit.drains(a.slots.n):
@@ -326,7 +353,8 @@ func (a *admission) turn() time.Duration { return max(slotTime, slotTimes*a.limi
 // A slot is a request's place.
 type slot struct {
 	began      time.Duration // CLOCK_BOOTTIME
-	ahead      int           // places that were taken then
+	rank       rank
+	ahead      int // places that were taken then
 	prev, next *slot
 	state      slotState
 }
@@ -344,10 +372,21 @@ const (
 type slots struct {
 	head, tail *slot
 	n          int
+	of         [ranks]int
 }
 
-func (l *slots) take(s *slot, at time.Duration) {
-	s.began, s.ahead, s.state, s.prev = at, l.n, slotTaken, l.tail
+// above says whether somebody of a higher rank has a place.
+func (l *slots) above(r rank) bool {
+	for higher := critical; higher < r; higher++ {
+		if l.of[higher] > 0 {
+			return true
+		}
+	}
+	return false
+}
+
+func (l *slots) take(s *slot, r rank, at time.Duration) {
+	s.began, s.rank, s.ahead, s.state, s.prev = at, r, l.n, slotTaken, l.tail
 	if l.tail == nil {
 		l.head = s
 	} else {
@@ -355,6 +394,7 @@ func (l *slots) take(s *slot, at time.Duration) {
 	}
 	l.tail = s
 	l.n++
+	l.of[r]++
 }
 
 func (l *slots) leave(s *slot) {
@@ -373,6 +413,7 @@ func (l *slots) leave(s *slot) {
 	}
 	s.prev, s.next = nil, nil
 	l.n--
+	l.of[s.rank]--
 }
 
 func (l *slots) expire(before time.Duration) {

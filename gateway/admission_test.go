@@ -10,7 +10,7 @@ import (
 func queuedAt(most, taken int) *admission {
 	a := &admission{limit: limit{most: most}}
 	for range taken {
-		a.slots.take(&slot{}, 0)
+		a.slots.take(&slot{}, normal, 0)
 	}
 	return a
 }
@@ -61,8 +61,12 @@ func TestAQueueStandsForItsOwnRankAndThoseBelow(t *testing.T) {
 		t.Error("a background request waits, and the queue stands for others")
 	}
 	x := &exchange{r: httptest.NewRequest("GET", "/", nil), place: place{rank: normal}}
-	if wait := a.patience(x, at); wait != queueTime {
+	if wait := a.patience(x, at); wait != waitTime {
 		t.Errorf("a default request may wait for %s only", wait)
+	}
+	a.join(x, waitTime, at)
+	if later := at + clearsAfter; a.stands(normal, later) || !a.stands(normal, later+1) {
+		t.Error("the default ones do not stand as long as lower ones give way, or for ever")
 	}
 	late := a.arrive(background, at)
 	if a.tire(at); !first.refused() || late.refused() {
@@ -92,6 +96,33 @@ func TestABacklogThatDrainsIsNoQueueThatStands(t *testing.T) {
 	a.slots.expire(at)
 	if a.serve(at); !waits.given {
 		t.Error("there was a place, and nobody got it")
+	}
+}
+
+// Where an overload seems to begin, lower ranks wait for as long as higher ones are
+// there; nobody waits for his like.
+func TestLowerRanksAreHeldUntilItIsClear(t *testing.T) {
+	a := &admission{}
+	high := &slot{}
+	a.slots.take(high, normal, 1)
+	if !a.free(background) {
+		t.Error("held, and nothing speaks for an overload")
+	}
+	a.limit.onset = onset{answers: onsetSuspect, last: 1}
+	if a.free(background) || !a.free(normal) || !a.free(critical) {
+		t.Error("others are held than those of lower ranks")
+	}
+	held := a.arrive(background, 1)
+	if a.serve(1); held.given {
+		t.Error("it was held, and is let in")
+	}
+	a.limit.onset = a.limit.onset.lasting(1 + onsetPause + 1)
+	if a.serve(2); !held.given || a.queued != 0 {
+		t.Error("no overload came, and it waits on")
+	}
+	a.limit.onset = onset{answers: onsetSuspect, last: 1}
+	if a.slots.leave(high); !a.free(background) {
+		t.Error("nobody else is there, and it is held")
 	}
 }
 

@@ -106,11 +106,11 @@ func TestAPace(t *testing.T) {
 func TestALimitedServiceIsNotAskedInstead(t *testing.T) {
 	a := &admission{limit: limit{most: 1}}
 	var first, second slot
-	if !a.spare(&first) || a.spare(&second) {
+	if !a.spare(&first, normal) || a.spare(&second, normal) {
 		t.Fatal("want one place, and only one")
 	}
 	a.leave(&first, goodEnd)
-	if !a.spare(&second) {
+	if !a.spare(&second, normal) {
 		t.Fatal("its place is not given back")
 	}
 }

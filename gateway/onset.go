@@ -4,9 +4,11 @@ import "time"
 
 // The constants of an onset.
 const (
-	onsetAnswers = 8                     // in a row, none of which took half as long as another: with five, held ones look so by chance
-	onsetTime    = 50 * time.Millisecond // and for so long: a pause of a process ends sooner, or answers nothing
-	onsetGrowth  = 2                     // how many times more wait now than were ahead of who is answered
+	onsetAnswers = 8                      // in a row, none of which took half as long as another: with five, held ones look so by chance
+	onsetTime    = 50 * time.Millisecond  // and for so long: a pause of a process ends sooner, or answers nothing
+	onsetPause   = 250 * time.Millisecond // in which no answer comes there is none
+	onsetSuspect = 2                      // answers, from which on lower ranks are held
+	onsetGrowth  = 2                      // how many times more wait now than were ahead of who is answered
 )
 
 // An onset is how an overload begins. Windows find one when the backlog is as long
@@ -16,7 +18,19 @@ const (
 type onset struct {
 	answers int           // in a row
 	began   time.Duration // CLOCK_BOOTTIME of the first
+	last    time.Duration // and of the last
 	longest time.Duration // that one of them took
+}
+
+// suspected says whether one seems to begin.
+func (o *onset) suspected() bool { return o.answers >= onsetSuspect }
+
+// lasting is what is left of an onset: nothing when it has come to no end.
+func (o onset) lasting(at time.Duration) onset {
+	if at-o.last > onsetPause {
+		return onset{}
+	}
+	return o
 }
 
 // watch takes in an answer while there is no limit, and says whether it imposed one:
@@ -32,14 +46,16 @@ func (l *limit) watch(took time.Duration, ahead, waiting int, at time.Duration, 
 }
 
 func (o onset) see(l *limit, took time.Duration, ahead, waiting int, at time.Duration) onset {
-	// The order is that of their cost: with no overload the first one mostly decides.
-	if waiting < onsetGrowth*ahead || took < l.queued(queuedTimes) || took.Seconds() < lineShare*o.longest.Seconds() || !l.behind(took, ahead, waiting) {
+	// It took half as long again as usual. The order is that of their cost: with no
+	// overload the first one mostly decides.
+	if waiting < onsetGrowth*ahead || took < l.usual+l.eased/2 || took.Seconds() < lineShare*o.longest.Seconds() || !l.behind(took, ahead, waiting) {
 		return onset{}
 	}
 	if o.answers == 0 {
 		o.began = at
 	}
 	o.answers++
+	o.last = at
 	o.longest = max(o.longest, took)
 	return o
 }
