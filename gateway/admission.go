@@ -62,8 +62,8 @@ type ticket struct {
 }
 
 // admit takes a place for the request, and waits for one within its deadline. It
-// says whether it has one, and whether it had to wait.
-func (a *admission) admit(x *exchange) (admitted, waited bool) {
+// says whether it has one, and how long it had to wait.
+func (a *admission) admit(x *exchange) (admitted bool, waited time.Duration) {
 	at := now()
 	a.mu.Lock()
 	if a.window.began == 0 {
@@ -72,14 +72,14 @@ func (a *admission) admit(x *exchange) (admitted, waited bool) {
 	if a.free(x.rank) {
 		a.slots.take(&x.slot, x.rank, at)
 		a.mu.Unlock()
-		return true, false
+		return true, 0
 	}
 	a.window.pressed = true
 	wait := a.patience(x, at)
 	t := a.join(x, wait, at)
 	a.mu.Unlock()
 	if t == nil {
-		return false, false
+		return false, 0
 	}
 	timer := time.NewTimer(wait)
 	defer timer.Stop()
@@ -88,7 +88,7 @@ func (a *admission) admit(x *exchange) (admitted, waited bool) {
 	case <-timer.C:
 	case <-x.r.Context().Done():
 	}
-	return a.collect(x, t), true
+	return a.collect(x, t), max(1, now()-at)
 }
 
 // free says whether there is a place for a rank now. Where an overload seems to
@@ -125,12 +125,11 @@ func (a *admission) spare(s *slot, r rank) bool {
 // admitted says whether the request got a place. The wait for one is a part of its
 // time.
 func (x *exchange) admitted() bool {
-	began := now()
 	ok, waited := x.service.admission.admit(x)
-	if waited {
+	if waited > 0 {
 		x.tally.queued.Add(1)
 		if x.entry.Timeout > 0 {
-			x.entry.Timeout = max(x.entry.Timeout-(now()-began), time.Millisecond)
+			x.entry.Timeout = max(x.entry.Timeout-waited, time.Millisecond)
 		}
 	}
 	return ok
