@@ -18,6 +18,7 @@ type modelled struct {
 	limit   limit
 	window  window
 	seen    time.Duration // when it was limited last
+	quick   float64       // the share of requests that need no worker, and take a millisecond
 	refused int
 	good    int
 }
@@ -35,7 +36,7 @@ func (m *modelled) run(random *rand.Rand, from, to time.Duration, perSecond floa
 		m.end(at)
 		for n := perSecond * step.Seconds(); n > 0; n-- {
 			if random.Float64() < n {
-				m.arrive(at)
+				m.arrive(random, at)
 			}
 		}
 		switch {
@@ -67,15 +68,18 @@ func (m *modelled) end(at time.Duration) {
 	}
 }
 
-func (m *modelled) arrive(at time.Duration) {
+func (m *modelled) arrive(random *rand.Rand, at time.Duration) {
 	if m.limit.most > 0 && m.slots >= m.limit.most {
 		m.window.pressed = true
 		m.refused++
 		return
 	}
 	m.slots++
-	begins, takes := at, m.takes(at)
-	if m.workers > 0 {
+	begins, takes, quick := at, m.takes(at), m.quick > 0 && random.Float64() < m.quick
+	if quick {
+		takes = time.Millisecond
+	}
+	if m.workers > 0 && !quick {
 		for len(m.free) < m.workers {
 			m.free = append(m.free, 0)
 		}
@@ -135,20 +139,22 @@ func TestAnOnsetIsSeenBeforeTheBacklogIsTooLong(t *testing.T) {
 		takes        time.Duration
 		varied       bool
 		before, over float64 // shares of its capacity
+		quick        float64
 	}{
-		"busy before":             {workers: 10, takes: 50 * time.Millisecond, before: 0.9, over: 3},
-		"half busy before":        {workers: 10, takes: 50 * time.Millisecond, before: 0.5, over: 3},
-		"hardly asked before":     {workers: 10, takes: 50 * time.Millisecond, before: 0.1, over: 3},
-		"never asked before":      {workers: 10, takes: 50 * time.Millisecond, before: 0, over: 3},
-		"ten times as much":       {workers: 10, takes: 50 * time.Millisecond, before: 0.5, over: 10},
-		"quick":                   {workers: 8, takes: 2 * time.Millisecond, before: 0.5, over: 3},
-		"wide":                    {workers: 100, takes: 10 * time.Millisecond, before: 0.5, over: 3},
-		"each takes its own time": {workers: 10, takes: 50 * time.Millisecond, varied: true, before: 0.5, over: 3},
+		"busy before":                 {workers: 10, takes: 50 * time.Millisecond, before: 0.9, over: 3},
+		"half busy before":            {workers: 10, takes: 50 * time.Millisecond, before: 0.5, over: 3},
+		"hardly asked before":         {workers: 10, takes: 50 * time.Millisecond, before: 0.1, over: 3},
+		"never asked before":          {workers: 10, takes: 50 * time.Millisecond, before: 0, over: 3},
+		"ten times as much":           {workers: 10, takes: 50 * time.Millisecond, before: 0.5, over: 10},
+		"quick":                       {workers: 8, takes: 2 * time.Millisecond, before: 0.5, over: 3},
+		"wide":                        {workers: 100, takes: 10 * time.Millisecond, before: 0.5, over: 3},
+		"one in twenty needs nothing": {workers: 10, takes: 50 * time.Millisecond, before: 0.5, over: 3, quick: 0.05},
+		"each takes its own time":     {workers: 10, takes: 50 * time.Millisecond, varied: true, before: 0.5, over: 3},
 	} {
 		t.Run(name, func(t *testing.T) {
 			for seed := range uint64(10) {
 				random := seeded(seed)
-				m := &modelled{workers: c.workers, takes: always(c.takes)}
+				m := &modelled{workers: c.workers, takes: always(c.takes), quick: c.quick}
 				if c.varied {
 					m.takes = varied(random, c.takes)
 				}

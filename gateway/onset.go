@@ -4,7 +4,8 @@ import "time"
 
 // The constants of an onset.
 const (
-	onsetAnswers = 8                      // in a row, none of which took half as long as another: with five, held ones look so by chance
+	onsetAnswers = 12                     // that speak for it: with eight, held ones do so by chance
+	onsetAgainst = 3                      // of these weighs one that does not: a service has a few answers that need nothing
 	onsetTime    = 50 * time.Millisecond  // and for so long: a pause of a process ends sooner, or answers nothing
 	onsetPause   = 250 * time.Millisecond // in which no answer comes there is none
 	onsetSuspect = 2                      // answers, from which on lower ranks are held
@@ -16,7 +17,7 @@ const (
 // another. Each of them knows how many were ahead of it when it came, and so what
 // the service has done since, and what has come.
 type onset struct {
-	answers int           // in a row
+	answers int           // that speak for it, less what speaks against it
 	began   time.Duration // CLOCK_BOOTTIME of the first
 	last    time.Duration // and of the last
 	longest time.Duration // that one of them took
@@ -49,7 +50,10 @@ func (o onset) see(l *limit, took time.Duration, ahead, waiting int, at time.Dur
 	// It took half as long again as usual. The order is that of their cost: with no
 	// overload the first one mostly decides.
 	if waiting < onsetGrowth*ahead || took < l.usual+l.eased/2 || took.Seconds() < lineShare*o.longest.Seconds() || !l.behind(took, ahead, waiting) {
-		return onset{}
+		if o.answers -= onsetAgainst; o.answers <= 0 {
+			return onset{}
+		}
+		return o
 	}
 	if o.answers == 0 {
 		o.began = at
