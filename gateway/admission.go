@@ -153,8 +153,12 @@ func (a *admission) patience(x *exchange, at time.Duration) time.Duration {
 
 // stands says whether a rank's queue only makes answers late. Lower ranks do not
 // count, which always wait while there is an overload; where they do, they are too
-// many, and the rank itself perhaps is not. The caller holds mu.
+// many, and the rank itself perhaps is not. No queue of a limit on trial does:
+// perhaps there need not be one. The caller holds mu.
 func (a *admission) stands(r rank, at time.Duration) bool {
+	if a.limit.trial > 0 {
+		return false
+	}
 	after := standsAfter
 	for lower := r + 1; lower < rank(ranks); lower++ {
 		if len(a.queue[lower]) > 0 {

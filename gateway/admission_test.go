@@ -135,6 +135,9 @@ func TestALimitOnTrialHasRoom(t *testing.T) {
 			t.Fatal("refused while on trial")
 		}
 	}
+	if at := 1 + 2*standsAfter; a.stands(background, at) {
+		t.Error("its queue stands while on trial")
+	}
 	a.limit.trial = 0
 	if a.arrive(background, 1) != nil {
 		t.Error("let in where the queue is longer than it may be")

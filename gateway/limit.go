@@ -21,6 +21,8 @@ const (
 	lapsedShare    = 0.05
 	lineShare      = 0.5 // of the mean is what the fast ones take where all stand in one line; 0.2 where each waits for an event of its own
 
+	backlogTime = 100 * time.Millisecond // a backlog that is worked off sooner hurts nobody: it may be what came while a machine stood still
+
 	roomTimes  = 2   // how many times what keeps a service busy it is given: with less, it idles between two answers
 	roomBeside = 4   // what a service with few workers needs beside that
 	cutShare   = 0.9 // AIMD's, as in Netflix's limiter
@@ -46,7 +48,7 @@ const (
 //     waits for his own;
 //   - the service answers as much as ever, or half of it (a service that waits for
 //     another one does not);
-//   - more requests wait than twice what keeps it busy;
+//   - more requests wait than twice what keeps it busy, and will for a while;
 //   - and more than Little's law explains: the backlog grows. Where the rate is
 //     what it was and every answer merely takes longer, it does not.
 //
@@ -189,7 +191,7 @@ func (l limit) suspect(w *window, fast time.Duration, rate float64, at time.Dura
 	grows := float64(waiting) > littleTimes*rate*mean
 	lapses := float64(w.lapsed) > lapsedShare*float64(w.answered)
 	inLine := fast.Seconds() > lineShare*mean
-	if !inLine || fast < l.queued(queuedTimes) || rate < l.peak/2 || waiting <= l.roomy() || !grows && !lapses {
+	if !inLine || fast < l.queued(queuedTimes) || rate < l.peak/2 || waiting <= l.roomy() || float64(waiting) < rate*backlogTime.Seconds() || !grows && !lapses {
 		l.strikes = 0
 		return l
 	}

@@ -177,6 +177,31 @@ func TestAnOnsetIsSeenBeforeTheBacklogIsTooLong(t *testing.T) {
 	}
 }
 
+// What a machine that stood still has let come is worked off in a moment.
+func TestABacklogCountsWhenItLasts(t *testing.T) {
+	l := limit{usual: 2 * time.Millisecond, eased: 2 * time.Millisecond, peak: 400}
+	for name, c := range map[string]struct {
+		took           time.Duration
+		ahead, waiting int
+		want           bool
+	}{
+		"100 at 400/s":                      {100 * time.Millisecond, 40, 100, true},
+		"100 at 200/s, half of the usual":   {200 * time.Millisecond, 40, 100, true},
+		"40 at 1000/s are gone in 40 ms":    {10 * time.Millisecond, 10, 40, false},
+		"it has become slower, not fuller":  {200 * time.Millisecond, 39, 100, false},
+		"no more than what keeps it busy":   {200 * time.Millisecond, 80, l.roomy(), false},
+		"and it is busy with one more":      {200 * time.Millisecond, 40, 41, true},
+		"whose answers nobody has seen yet": {100 * time.Millisecond, 0, 100, false},
+	} {
+		if got := l.behind(c.took, c.ahead, c.waiting); got != c.want {
+			t.Errorf("%s: behind: %v", name, got)
+		}
+	}
+	if (&limit{}).behind(time.Second, 100, 1000) {
+		t.Error("behind, and nobody knows what is usual")
+	}
+}
+
 // Whether a backlog grows or a service becomes slower bit by bit cannot be told from
 // the answers. What a limit then costs tells it, and there is none afterwards.
 func TestAFirstLimitThatCostsIsTakenBack(t *testing.T) {
