@@ -15,7 +15,7 @@ func (x *exchange) askInstead() *try {
 	}
 	defer s.leave()
 	var place slot
-	if !s.admission.spare(&place) {
+	if !s.admission.spare(&place, x.rank) {
 		return nil // it has more than enough of its own, and two services would be lost for one
 	}
 	end := unknownEnd

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/http"
 	"strings"
+	"time"
 )
 
 // How often a request is sent again, by the reason. Together with the first one
@@ -269,6 +270,7 @@ func (x *exchange) giveUp(f *failure) {
 // complain answers with an error of our own, unless there is something better to
 // answer in the replicas' place.
 func (x *exchange) complain(status int, code, format string, args ...any) {
+	x.boundUnread()
 	if status >= 500 && x.degrade() {
 		return
 	}
@@ -284,6 +286,18 @@ func (x *exchange) complain(status int, code, format string, args ...any) {
 		return
 	}
 	complain(x.w, status, code, format, args...)
+}
+
+// unreadTime is what a client has for the rest of a body that nobody wants: who has
+// sent it keeps his connection, and nobody holds a place with it.
+const unreadTime = 100 * time.Millisecond
+
+// boundUnread bounds the reading of a body that nobody has begun to read. Before an
+// answer goes out net/http reads up to 256 KiB of one, at the client's pace.
+func (x *exchange) boundUnread() {
+	if x.body.source == nil && x.r.ContentLength != 0 && x.r.ProtoMajor == 1 {
+		http.NewResponseController(x.w).SetReadDeadline(time.Now().Add(unreadTime))
+	}
 }
 
 // closeUnread ends the client's connection after an answer that came before the
