@@ -20,13 +20,14 @@ type place struct {
 	rank   rank
 	slot   slot
 	parkBy time.Duration // CLOCK_BOOTTIME; until when it may wait for a replica, once it does; 0 before
+	again  bool          // what failed last may be tried again, were there somebody to ask
 }
 
-// park waits for a replica where there was nobody to ask, or who was asked refused,
-// and says whether one has come. What was written is not written again, and what
-// is covered does not get here: its caller has an answer at once.
+// park waits for a replica where there was nobody to ask, or who was asked ended,
+// and says whether one has come. What was written waits only if it may be carried
+// out twice, and what is covered does not: its caller has an answer at once.
 func (x *exchange) park(f *failure) bool {
-	if f != nil && f.how != refused || x.message.attempt > x.unwritten {
+	if !x.mayPark(f) {
 		return false
 	}
 	l := x.service.lineup.Load()
@@ -52,6 +53,18 @@ func (x *exchange) park(f *failure) bool {
 	case <-x.r.Context().Done():
 	}
 	return false
+}
+
+// mayPark says whether a request may be sent to whoever comes next.
+func (x *exchange) mayPark(f *failure) bool {
+	switch {
+	case x.covered(), x.message.attempt > x.unwritten && !x.repeats():
+		return false
+	case f == nil || f.how == refused:
+		return true
+	default:
+		return x.again && (f.how == broken || f.how == ejectedIt)
+	}
 }
 
 func (x *exchange) parkUntil(l *lineup) time.Duration {

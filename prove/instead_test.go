@@ -11,6 +11,7 @@ import (
 	"holdfast/event"
 	"holdfast/load"
 	"holdfast/mode"
+	"holdfast/report"
 )
 
 // lost is the loss of catalog, which users come for by a route that declares a
@@ -139,5 +140,27 @@ func TestStakesInALostService(t *testing.T) {
 	}
 	if missed := notTaken([]string{"gateway:8080 shop.example/api", "x"}, []load.Result{{Target: "x", Intended: 5}, {Target: "gateway:8080 shop.example/api", Intended: 20}}, 1, 10); len(missed) != 1 || missed[0] != "gateway:8080 shop.example/api" {
 		t.Errorf("not taken: %q", missed)
+	}
+}
+
+// A verdict on what was bridged by waiting says how many waited, and for how long.
+func TestWhoWaitedIsCounted(t *testing.T) {
+	s := mended().but(func(f *facts) {
+		for i := range f.results[200:210] {
+			f.results[200+i].Ended += int64(time.Duration(i+1) * 30 * time.Millisecond)
+		}
+		for i, n := range []int{3, 5, 15} {
+			f.traffic = append(f.traffic, counted{at: began + time.Duration(i-1)*time.Second, parked: map[holdfast.ServiceName]int{"catalog": n, "cart": 100 * n}})
+		}
+	})
+	if d := judge(s.facts); d.Verdict != holdfast.Pass || d.Waited == nil || *d.Waited != (report.Waited{Requests: 10, P99: 301, Longest: 301}) {
+		t.Errorf("%s %s %+v", d.Verdict, d.Reason, d.Waited)
+	}
+	s.traffic[2] = counted{}
+	if d := judge(s.facts); d.Waited != nil {
+		t.Errorf("nobody answered, and %+v", d.Waited)
+	}
+	if d := judge(mended().facts); d.Waited != nil {
+		t.Errorf("nobody waited, and %+v", d.Waited)
 	}
 }
