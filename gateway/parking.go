@@ -13,6 +13,9 @@ const (
 	// parkShare is how much of its time a request may spend on that: the rest is
 	// for the answer.
 	parkShare = 2
+	// pauseTime is how long the only replica is left alone after it broke a request
+	// off: twice as long as its end takes to be known, at the 99th percentile.
+	pauseTime = 100 * time.Millisecond
 )
 
 // A place is what a request has of its service, and what decides on it.
@@ -53,6 +56,26 @@ func (x *exchange) park(f *failure) bool {
 	case <-x.r.Context().Done():
 	}
 	return false
+}
+
+// pause waits before the only replica is asked once more, and says whether to. It may
+// have ended: whoever stands between it and us may accept, and break off, for it.
+func (x *exchange) pause() bool {
+	if x.covered() {
+		return false
+	}
+	rest := pauseTime
+	if !x.headBy.IsZero() {
+		rest = min(rest, time.Until(x.headBy)/parkShare)
+	}
+	timer := time.NewTimer(rest)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-x.r.Context().Done():
+		return false
+	}
+	return x.service.lineup.Load().trusted
 }
 
 // mayPark says whether a request may be sent to whoever comes next.

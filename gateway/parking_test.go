@@ -1,8 +1,11 @@
 package gateway
 
 import (
+	"bufio"
+	"net"
 	"net/http"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -162,5 +165,33 @@ func TestTheCoveredDoNotWaitForTheLastReplica(t *testing.T) {
 	}
 	if state, _ := r.gateway.State(t.Context()); state.Routes[0].Parked != 0 {
 		t.Errorf("%d waited for the next replica", state.Routes[0].Parked)
+	}
+}
+
+// Who stands between the gateway and the only replica may accept for it when it has
+// ended, and break off: that it has is known a moment later, and waited out.
+func TestWhatBreaksOffBeforeTheEndIsKnownWaits(t *testing.T) {
+	var standing atomic.Pointer[rig]
+	one := scripted(t, func(n int, in *bufio.Reader, c net.Conn) {
+		http.ReadRequest(in)
+		if n == 0 {
+			go standing.Load().gateway.Exited(holdfast.Process{ID: holdfast.ReplicaID{Service: "catalog", Ordinal: 1, Incarnation: 1}, Exit: &holdfast.ExitStatus{Signal: "SIGKILL"}})
+		}
+	})
+	r := newRig(t, tableOf(1, one))
+	standing.Store(r)
+	r.untilAdmitted(1)
+	var asking sync.WaitGroup
+	var got told
+	var err error
+	asking.Go(func() { got, err = r.do("GET", r.published, "/", nil) })
+	r.until("it is parked", func(s holdfast.GatewayState) bool { return s.Services[0].Parked == 1 })
+	next := newReplicaAt(t, holdfast.ReplicaID{Service: "catalog", Ordinal: 1, Incarnation: 2}, "127.0.0.1:0", named("new"))
+	if err := r.gateway.Apply(t.Context(), tableOf(2, next)); err != nil {
+		t.Fatal(err)
+	}
+	asking.Wait()
+	if err != nil || got.status != 200 || got.body != "new" {
+		t.Errorf("%v %+v", err, got)
 	}
 }

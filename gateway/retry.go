@@ -132,8 +132,8 @@ func (x *exchange) next(f *failure) *endpoint {
 		return pickOf(x.service.lineup.Load().usable, []*endpoint{f.endpoint})
 	case f.stale:
 		return f.endpoint // there is no other, and its next connection may be as good as new
-	case f.how == broken:
-		return f.endpoint // there is no other, and if it has ended it refuses, which is waited out
+	case f.how == broken && x.pause():
+		return f.endpoint // there is no other, and if it has ended that is known by now, and waited out
 	case x.unreached != nil && !x.patient:
 		x.patient = true
 		return x.unreached
