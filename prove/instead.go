@@ -171,7 +171,7 @@ func (f facts) instead() []report.Instead {
 		return nil
 	}
 	var all []report.Instead
-	for _, r := range f.whileLost(f.loss.itself) {
+	for _, r := range load.During(f.loss.itself, int64(f.injected), int64(f.ended)) {
 		if !standsIn(r) {
 			continue
 		}

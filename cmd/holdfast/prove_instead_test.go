@@ -63,3 +63,23 @@ func TestALostServiceIsCoveredAsDeclared(t *testing.T) {
 		})
 	}
 }
+
+// The only replica is killed and started anew. Its users wait meanwhile, and none of
+// them gets an error; the verdict says how many waited. On a busy machine some may
+// have waited for too long, which is no fault of what is tested here.
+func TestARestartOfTheOnlyReplicaIsWaitedOut(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t, strings.Replace(catalogAlone(""), "replicas: 2", "replicas: 1", 1))
+	var s said
+	for range 4 {
+		s = h.run("prove", "catalog.crash", "--json", "--seed", "8812")
+		run := s.document()
+		if noisy(run) || len(run.Drills) != 1 {
+			continue
+		}
+		if d := run.Drills[0]; d.Failed == 0 && d.Waited != nil && d.Waited.Requests > 0 && d.Waited.Longest > 0 && (d.Verdict == holdfast.Pass || d.Late > 0) {
+			return
+		}
+	}
+	t.Errorf("in none of four drills were all requests answered that had to wait:\n%s", s.all())
+}
