@@ -112,17 +112,13 @@ func neverTried() rule {
 // untried says why no drill shows a covering at work; empty: one does.
 func (c *judging) untried(v covering) Finding {
 	lost := holdfast.Target{Service: v.lost, Caller: v.caller, Whole: v.caller == ""}
+	f := Finding{Of: v.of, At: v.at, Label: "never tried"}
+	s, on := c.services[v.lost], diagnostic.Tick(string(v.lost))
 	if _, drilled := c.system.Mode(holdfast.NameOf(lost, mode.Loss().Kind)); drilled {
 		return Finding{}
 	}
-	f := Finding{Of: v.of, At: v.at, Label: "never tried"}
-	s, on := c.services[v.lost], diagnostic.Tick(string(v.lost))
 	caller, known := c.services[v.caller]
 	switch {
-	case s.Protocol == holdfast.GRPC:
-		f.Message = v.called() + " is never answered: it does not apply to calls"
-		f.Label, f.Note = "has no effect", "who calls over gRPC gets a status, mostly UNAVAILABLE, whatever is declared: a body that is none of its messages is of no use to it"
-		f.Help = "remove it, and let the caller do without"
 	case s.Manage == holdfast.Observe:
 		f.Message = v.called() + " is never answered: its requests do not pass the gateway"
 		f.Label, f.Note = "has no effect", string(v.lost)+" is only observed"
@@ -136,7 +132,7 @@ func (c *judging) untried(v covering) Finding {
 		f.Note = "whether it works is seen when it is needed, and not before"
 		f.Help = "drill it where " + string(v.caller) + " runs; accept this here"
 	default:
-		f.Message = v.called() + " is in no drill: " + on + " speaks " + string(s.Protocol) + ", and a loss is drilled where HTTP/1.1 is spoken"
+		f.Message = v.called() + " is in no drill: " + on + " speaks " + string(s.Protocol) + ", and a loss is drilled where requests are seen"
 		f.Note = "whether it works is seen when it is needed, and not before"
 		f.Help = "try it by hand: stop all of " + string(v.lost) + " in a copy of this, and ask; then accept this"
 	}

@@ -31,8 +31,9 @@ func Loss() Mode {
 			Impact:   0.001,
 		},
 		FitsEdge: func(_ holdfast.Dependency, on holdfast.Service) bool { return answers(on) },
+		// Calls get a status, whatever is declared.
 		FitsPublished: func(by holdfast.Publishing, s holdfast.Service) bool {
-			return answers(s) && len(by.CoveredTo(s.Name)) > 0
+			return answers(s) && s.Protocol != holdfast.GRPC && len(by.CoveredTo(s.Name)) > 0
 		},
 	}
 }
