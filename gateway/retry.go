@@ -113,9 +113,9 @@ func (x *exchange) answer() (*try, *failure) {
 
 // next is the replica to ask after a failed try, or nil.
 func (x *exchange) next(f *failure) *endpoint {
-	again := x.mayRepeat(f)
+	x.again = x.mayRepeat(f)
 	x.blame(f)
-	if !again {
+	if !x.again {
 		return nil
 	}
 	x.tried = append(x.tried, f.endpoint)
@@ -133,6 +133,8 @@ func (x *exchange) next(f *failure) *endpoint {
 		return pickOf(x.service.lineup.Load().usable, []*endpoint{f.endpoint})
 	case f.stale:
 		return f.endpoint // there is no other, and its next connection may be as good as new
+	case f.how == broken && x.pause():
+		return f.endpoint // there is no other, and if it has ended that is known by now, and waited out
 	case x.unreached != nil && !x.patient:
 		x.patient = true
 		return x.unreached

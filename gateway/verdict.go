@@ -241,6 +241,7 @@ func (g *Gateway) doubt(s *service, e *endpoint, sign holdfast.Sign, detail stri
 		e.stand(kept, detail)
 		e.sign = sign
 		e.checks = e.checks.Forget()
+		e.waits.giveUpCovered() // who waited without a timeout would, for as long as it is silent
 		g.announce(e.verdict(g.name, s))
 	case relative(sign):
 		g.outdone(s, e, sign, detail)
