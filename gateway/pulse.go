@@ -240,7 +240,7 @@ func (e *endpoint) listen(at time.Duration) {
 		e.quiet = e.quiet.Look(0, 0)
 		return
 	}
-	e.quiet = e.quiet.Look(at-oldest, time.Duration(e.heard.Load()))
+	e.quiet = e.quiet.Look(at-oldest, time.Duration(max(e.heard.Load(), e.checkHeard.Load())))
 }
 
 // soSilent is the evidence of silence, as a person reads it.

@@ -72,7 +72,7 @@ func (x *exchange) hedge(t *try) *endpoint {
 	if !urgent && at-t.began < time.Duration(x.service.latency.p95.Load()) {
 		return nil // it may be slow; most of its answers are
 	}
-	e := pickOf(x.service.lineup.Load().usable, append(x.tried, t.endpoint))
+	e := pickOf(x.service.lineup.Load().usable, append(x.tried, t.endpoint), false)
 	if e == nil || e.suspect(at) || !x.another() || !x.paid(x.service.budget.hedge(at, urgent)) {
 		return nil
 	}

@@ -35,7 +35,8 @@ type reputation struct {
 	mean    float64       // seconds
 	failing float64       // share of the recent tries that failed
 
-	cost    atomic.Uint64 // bits of the seconds a request costs there; 0 before the first answer
+	delay   atomic.Uint64 // bits of the seconds a request may take there; 0 before the first answer
+	cost    atomic.Uint64 // bits of those that it costs, failing included; 0 before the first answer
 	typical atomic.Int64  // nanoseconds
 }
 
@@ -65,7 +66,9 @@ func (r *reputation) note(o outcome, at time.Duration) {
 
 // weigh sets what one more request costs. The caller holds mu.
 func (r *reputation) weigh() {
-	r.cost.Store(math.Float64bits(max(r.peak, reputationFloor.Seconds()) * (1 + failureCost*r.failing*r.failing)))
+	delay := max(r.peak, reputationFloor.Seconds())
+	r.delay.Store(math.Float64bits(delay))
+	r.cost.Store(math.Float64bits(delay * (1 + failureCost*r.failing*r.failing)))
 }
 
 // silence is how long not one byte has come from an endpoint although somebody
@@ -73,12 +76,20 @@ func (r *reputation) weigh() {
 // does. A request that takes its time there is no silence while others are
 // answered: else whoever has the youngest long poll would get all the traffic.
 func (e *endpoint) silence(at time.Duration) time.Duration {
+	return min(e.unanswering(at), max(0, at-time.Duration(e.checkHeard.Load())))
+}
+
+// unanswering is how long not one byte of an answer has come, whatever its health
+// checks say: a replica may answer those at once and requests late.
+func (e *endpoint) unanswering(at time.Duration) time.Duration {
 	return min(e.waits.age(at), max(0, at-time.Duration(e.heard.Load())))
 }
 
 // suspect says that an endpoint is silent for longer than it usually is.
-func (e *endpoint) suspect(at time.Duration) bool {
-	return e.silence(at) > max(reputationFloor, suspectTimes*time.Duration(e.reputation.typical.Load()))
+func (e *endpoint) suspect(at time.Duration) bool { return e.silence(at) > e.patience() }
+
+func (e *endpoint) patience() time.Duration {
+	return max(reputationFloor, suspectTimes*time.Duration(e.reputation.typical.Load()))
 }
 
 // cost is what one more request there costs, in seconds, or 0 when nothing is

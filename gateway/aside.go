@@ -1,0 +1,109 @@
+package gateway
+
+import (
+	"math"
+	"math/rand/v2"
+	"slices"
+	"time"
+)
+
+// What is sent once only finds nothing out about a replica but at its user's
+// expense: nobody is asked beside it when it takes long, and nobody after it when
+// it fails. So it is not sent to whoever is slow, is silent, or is on trial, while
+// there is another; requests that are sent again at no cost find out for it.
+const (
+	// asideTime is after how long one is sent there all the same: where all
+	// requests are such, nobody else finds out.
+	asideTime = 5 * time.Second
+	// trialTime follows an ejection by what traffic showed, which no check can
+	// take back. With the least time it is out that makes the 5 s that others
+	// wait before they send anything there again.
+	trialTime = 3 * time.Second
+)
+
+// spared are those of some replicas that a request which is sent once goes to. A
+// moment in which nobody answers is the machine's rather than theirs, and no
+// reason to turn to who has done badly. All of them, when they are all as bad.
+func spared(from []*endpoint, at time.Duration) []*endpoint {
+	least := math.Inf(1)
+	for _, e := range from {
+		if d := e.delay(at); d > 0 {
+			least = min(least, d)
+		}
+	}
+	sound, silent := from, []*endpoint(nil)
+	for _, e := range from {
+		fares := e.fares(least, at)
+		if fares == faresWell {
+			if e.aside.Load() != 0 {
+				e.aside.Store(0)
+			}
+			continue
+		}
+		if e.findsOut(at) {
+			return []*endpoint{e}
+		}
+		sound = without(sound, e)
+		if fares == faresSilent {
+			silent = append(silent, e)
+		}
+	}
+	switch {
+	case len(sound) > 0:
+		return sound
+	case len(silent) > 0:
+		return silent
+	default:
+		return from
+	}
+}
+
+// A faring is how an endpoint fares, for what is sent once.
+type faring int
+
+const (
+	faresWell   faring = iota
+	faresSilent        // it has not answered for a moment
+	faresBadly         // it is silent for longer, slower than another, or on trial
+)
+
+func (e *endpoint) fares(least float64, at time.Duration) faring {
+	silence := e.unanswering(at)
+	switch {
+	case at < time.Duration(e.trial.Load()), silence > max(hedgeCap, e.patience()), e.delay(at) > worse*least:
+		return faresBadly
+	case silence > e.patience():
+		return faresSilent
+	default:
+		return faresWell
+	}
+}
+
+// delay is what a request that is not sent again has to expect by what an
+// endpoint has done, in seconds, or 0 when nothing is known.
+func (e *endpoint) delay(at time.Duration) float64 {
+	peak := math.Float64frombits(e.reputation.delay.Load())
+	if peak == 0 {
+		return 0
+	}
+	return peak * float64(e.inFlight.Load()+1)
+}
+
+// findsOut says whether a request that is sent once is to find out how an
+// endpoint does that stands aside.
+func (e *endpoint) findsOut(at time.Duration) bool {
+	since := e.aside.Load()
+	if since == 0 {
+		e.aside.CompareAndSwap(0, int64(at))
+		return false
+	}
+	if at-time.Duration(since) < asideTime || e.suspect(at) || rand.IntN(byLot) > 0 {
+		return false
+	}
+	return e.aside.CompareAndSwap(since, int64(at))
+}
+
+// without is a list without one of its endpoints. The list is left as it is.
+func without(list []*endpoint, but ...*endpoint) []*endpoint {
+	return slices.DeleteFunc(slices.Clone(list), func(e *endpoint) bool { return slices.Contains(but, e) })
+}

@@ -1,0 +1,158 @@
+package gateway
+
+import (
+	"testing"
+	"time"
+
+	"holdfast"
+)
+
+// once draws often for requests that are sent once, and counts who got them.
+func once(all []*endpoint, draws int) map[*endpoint]int {
+	got := map[*endpoint]int{}
+	for range draws {
+		got[pickOf(all, nil, true)]++
+	}
+	return got
+}
+
+// Whatever makes a replica bad for a request that is sent once: it gets none,
+// whatever the number of replicas is, while there is another.
+func TestWhatIsSentOnceIsKeptFrom(t *testing.T) {
+	for name, spoil := range map[string]func(*endpoint){
+		"who is slow":         func(e *endpoint) { e.reputation.note(outcome{took: time.Second}, now()) },
+		"who was not awaited": func(e *endpoint) { e.reputation.note(outcome{took: time.Second, givenUp: true}, now()) },
+		"who is silent":       func(e *endpoint) { e.waitingSince(100 * time.Millisecond) },
+		"who answers checks only": func(e *endpoint) {
+			e.waitingSince(100 * time.Millisecond)
+			e.checkHeard.Store(int64(now()))
+		},
+		"who is on trial": func(e *endpoint) { e.trial.Store(int64(now() + time.Hour)) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			for n := 1; n <= 5; n++ {
+				for bad := 1; bad <= n; bad++ {
+					all := endpoints(n)
+					for i, e := range all {
+						e.reputation.note(outcome{took: 2 * time.Millisecond}, now())
+						if i < bad {
+							spoil(e)
+						}
+					}
+					got := once(all, 500)
+					for i, e := range all {
+						if i < bad && bad < n && got[e] > 0 || (i >= bad || bad == n) && got[e] == 0 {
+							t.Errorf("%d of %d: number %d got %d of 500", bad, n, i, got[e])
+						}
+					}
+				}
+			}
+		})
+	}
+}
+
+// Where nobody else finds out, one request does, after a time and by lot, and
+// then none for as long again.
+func TestOneRequestFindsOut(t *testing.T) {
+	all := endpoints(3)
+	for _, e := range all {
+		e.reputation.note(outcome{took: 2 * time.Millisecond}, now())
+	}
+	slow := all[0]
+	slow.reputation.note(outcome{took: time.Second}, now())
+	if once(all, 500)[slow] != 0 || slow.aside.Load() == 0 {
+		t.Fatal("it was asked at once, or nobody noted since when it stands aside")
+	}
+	slow.aside.Store(int64(now() - asideTime))
+	if n := once(all, 500)[slow]; n != 1 {
+		t.Errorf("%d requests found out, want 1", n)
+	}
+	slow.waitingSince(time.Minute)
+	slow.aside.Store(int64(now() - asideTime))
+	if n := once(all, 500)[slow]; n != 0 {
+		t.Errorf("%d requests found out that it is silent still", n)
+	}
+}
+
+// Where all fail now and then, or one does, requests that are sent once go there
+// as any other does: it is what failing is told by.
+func TestWhoFailsIsNotKeptFrom(t *testing.T) {
+	all := endpoints(3)
+	for _, e := range all {
+		e.reputation.note(outcome{took: 2 * time.Millisecond}, now())
+	}
+	all[0].reputation.note(outcome{took: 2 * time.Millisecond, failed: true}, now())
+	if n := once(all, 2000)[all[0]]; n < 10 {
+		t.Errorf("it got %d of 2000", n)
+	}
+}
+
+// A rescue is not sent to find something out.
+func TestASecondTryGoesToWhoIsWell(t *testing.T) {
+	all := endpoints(3)
+	for _, e := range all {
+		e.reputation.note(outcome{took: 2 * time.Millisecond}, now())
+	}
+	all[1].reputation.note(outcome{took: time.Second}, now())
+	for range 500 {
+		if pickOf(all, all[:1], false) != all[2] {
+			t.Fatal("it went to the slow one")
+		}
+	}
+}
+
+// Who was put out by its answers passed its checks all along: what is sent once
+// goes elsewhere for a time after its return.
+func TestAReturnFromErrorsIsATrial(t *testing.T) {
+	for sign, trial := range map[holdfast.Sign]bool{holdfast.SignErrors: true, holdfast.SignSlow: true, holdfast.SignMissed: false, holdfast.SignRefused: false} {
+		t.Run(string(sign), func(t *testing.T) {
+			all, r := quiet(t, named("1"), named("2"), named("3"))
+			s, e := r.service(), r.endpoint(all[0])
+			r.gateway.mu.Lock()
+			r.gateway.eject(s, e, sign, "told so by the test")
+			e.held = 0
+			for _, at := range []time.Duration{now(), now() + time.Second} {
+				r.gateway.passed(s, e, sighting{detail: "well", began: at}, at)
+			}
+			r.gateway.settle(s)
+			as := e.standing
+			r.gateway.mu.Unlock()
+			if as != admitted {
+				t.Fatal("it is not back")
+			}
+			got := map[*endpoint]int{}
+			for range 500 {
+				got[s.pick(nil, true)]++
+			}
+			if none := got[e] == 0; none != trial {
+				t.Errorf("it got %d of 500", got[e])
+			}
+			if got := s.pick(nil, false); got == nil {
+				t.Error("nobody was picked")
+			}
+		})
+	}
+}
+
+// A moment in which nobody answers is the machine's: it is no reason to turn to
+// who did badly before. When it lasts, there is nothing left to lose.
+func TestAMomentOfSilenceIsNoReasonToTurnToTheBad(t *testing.T) {
+	for name, spoil := range map[string]func(*endpoint){
+		"slow":     func(e *endpoint) { e.reputation.note(outcome{took: time.Second}, now()) },
+		"on trial": func(e *endpoint) { e.trial.Store(int64(now() + time.Hour)) },
+	} {
+		for silence, wanted := range map[time.Duration]int{hedgeCap / 2: 2, time.Hour: 3} {
+			all, at := endpoints(3), now()
+			for _, e := range all {
+				e.reputation.note(outcome{took: 2 * time.Millisecond}, at)
+			}
+			spoil(all[0])
+			for _, e := range all[1:] {
+				e.waits.begin(&waiter{began: at - silence})
+			}
+			if got := spared(all, at); len(got) != wanted {
+				t.Errorf("%s, the others silent for %s: %d may get it, want %d", name, silence, len(got), wanted)
+			}
+		}
+	}
+}
