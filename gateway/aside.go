@@ -19,6 +19,9 @@ const (
 	// take back. With the least time it is out that makes the 5 s that others
 	// wait before they send anything there again.
 	trialTime = 3 * time.Second
+	// momentTime is for how long a silence may be the machine's, and an answer
+	// that comes after it is not late yet.
+	momentTime = 250 * time.Millisecond
 )
 
 // spared are those of some replicas that a request which is sent once goes to. A
@@ -52,10 +55,20 @@ func spared(from []*endpoint, at time.Duration) []*endpoint {
 	case len(sound) > 0:
 		return sound
 	case len(silent) > 0:
-		return silent
+		return latelyHeard(silent, at)
 	default:
 		return from
 	}
+}
+
+// latelyHeard are those whose silence began last. Where the machine stood still
+// all did at once, and who hangs fell silent before.
+func latelyHeard(all []*endpoint, at time.Duration) []*endpoint {
+	least := momentTime
+	for _, e := range all {
+		least = min(least, e.unanswering(at))
+	}
+	return slices.DeleteFunc(all, func(e *endpoint) bool { return e.unanswering(at) > least+reputationFloor })
 }
 
 // A faring is how an endpoint fares, for what is sent once.
@@ -70,7 +83,7 @@ const (
 func (e *endpoint) fares(least float64, at time.Duration) faring {
 	silence := e.unanswering(at)
 	switch {
-	case at < time.Duration(e.trial.Load()), silence > max(hedgeCap, e.patience()), e.delay(at) > worse*least:
+	case at < time.Duration(e.trial.Load()), silence > max(momentTime, e.patience()), e.delay(at) > worse*least:
 		return faresBadly
 	case silence > e.patience():
 		return faresSilent

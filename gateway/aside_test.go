@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"slices"
 	"testing"
 	"time"
 
@@ -22,9 +23,9 @@ func TestWhatIsSentOnceIsKeptFrom(t *testing.T) {
 	for name, spoil := range map[string]func(*endpoint){
 		"who is slow":         func(e *endpoint) { e.reputation.note(outcome{took: time.Second}, now()) },
 		"who was not awaited": func(e *endpoint) { e.reputation.note(outcome{took: time.Second, givenUp: true}, now()) },
-		"who is silent":       func(e *endpoint) { e.waitingSince(100 * time.Millisecond) },
+		"who is silent":       func(e *endpoint) { e.waitingSince(time.Second) },
 		"who answers checks only": func(e *endpoint) {
-			e.waitingSince(100 * time.Millisecond)
+			e.waitingSince(time.Second)
 			e.checkHeard.Store(int64(now()))
 		},
 		"who is on trial": func(e *endpoint) { e.trial.Store(int64(now() + time.Hour)) },
@@ -141,7 +142,7 @@ func TestAMomentOfSilenceIsNoReasonToTurnToTheBad(t *testing.T) {
 		"slow":     func(e *endpoint) { e.reputation.note(outcome{took: time.Second}, now()) },
 		"on trial": func(e *endpoint) { e.trial.Store(int64(now() + time.Hour)) },
 	} {
-		for silence, wanted := range map[time.Duration]int{hedgeCap / 2: 2, time.Hour: 3} {
+		for silence, wanted := range map[time.Duration]int{momentTime / 2: 2, time.Hour: 3} {
 			all, at := endpoints(3), now()
 			for _, e := range all {
 				e.reputation.note(outcome{took: 2 * time.Millisecond}, at)
@@ -153,6 +154,36 @@ func TestAMomentOfSilenceIsNoReasonToTurnToTheBad(t *testing.T) {
 			if got := spared(all, at); len(got) != wanted {
 				t.Errorf("%s, the others silent for %s: %d may get it, want %d", name, silence, len(got), wanted)
 			}
+		}
+	}
+}
+
+// When all are silent, what is sent once goes to those that fell silent last: the
+// others hang, and the machine stands still for these.
+func TestWhoFellSilentFirstHangs(t *testing.T) {
+	for name, c := range map[string]struct {
+		silent []time.Duration // for how many milliseconds each is
+		sound  []int
+	}{
+		"for longer than a moment":  {silent: []time.Duration{300, 100, 110}, sound: []int{1, 2}},
+		"within a moment":           {silent: []time.Duration{200, 100, 110}, sound: []int{1, 2}},
+		"two of them":               {silent: []time.Duration{200, 240, 110}, sound: []int{2}},
+		"it alone is silent at all": {silent: []time.Duration{100, 0, 0}, sound: []int{1, 2}},
+		"all at once":               {silent: []time.Duration{100, 105, 110}, sound: []int{0, 1, 2}},
+		"all for long":              {silent: []time.Duration{900, 905, 300}, sound: []int{0, 1, 2}},
+	} {
+		all, at := endpoints(len(c.silent)), now()
+		for i, e := range all {
+			if c.silent[i] > 0 {
+				e.waits.begin(&waiter{began: at - c.silent[i]*time.Millisecond})
+			}
+		}
+		var got []int
+		for _, e := range spared(all, at) {
+			got = append(got, slices.Index(all, e))
+		}
+		if !slices.Equal(got, c.sound) {
+			t.Errorf("%s: %v may get it, want %v", name, got, c.sound)
 		}
 	}
 }
