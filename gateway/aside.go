@@ -4,6 +4,7 @@ import (
 	"math"
 	"math/rand/v2"
 	"slices"
+	"sync/atomic"
 	"time"
 )
 
@@ -22,32 +23,31 @@ const (
 	// momentTime is for how long a silence may be the machine's, and an answer
 	// that comes after it is not late yet.
 	momentTime = 250 * time.Millisecond
+	// compared is how many replicas are looked at, drawn where there are more.
+	compared = 16
 )
+
+// A sideline is what keeps requests that are sent once from an endpoint.
+type sideline struct {
+	aside atomic.Int64 // CLOCK_BOOTTIME of since when it stands aside, or of when one last found out, nanoseconds; 0 while it does not
+	trial atomic.Int64 // CLOCK_BOOTTIME until which it is on trial, nanoseconds
+}
 
 // spared are those of some replicas that a request which is sent once goes to. A
 // moment in which nobody answers is the machine's rather than theirs, and no
 // reason to turn to who has done badly. All of them, when they are all as bad.
 func spared(from []*endpoint, at time.Duration) []*endpoint {
-	least := math.Inf(1)
+	from = drawn(from)
+	least := leastDelay(from)
+	sound, silent := make([]*endpoint, 0, len(from)), []*endpoint(nil)
 	for _, e := range from {
-		if d := e.delay(at); d > 0 {
-			least = min(least, d)
-		}
-	}
-	sound, silent := from, []*endpoint(nil)
-	for _, e := range from {
-		fares := e.fares(least, at)
-		if fares == faresWell {
-			if e.aside.Load() != 0 {
-				e.aside.Store(0)
-			}
-			continue
-		}
-		if e.findsOut(at) {
+		switch fares := e.fares(least, at); {
+		case fares == faresWell:
+			e.sideline.comesBack()
+			sound = append(sound, e)
+		case e.findsOut(at):
 			return []*endpoint{e}
-		}
-		sound = without(sound, e)
-		if fares == faresSilent {
+		case fares == faresSilent:
 			silent = append(silent, e)
 		}
 	}
@@ -59,6 +59,29 @@ func spared(from []*endpoint, at time.Duration) []*endpoint {
 	default:
 		return from
 	}
+}
+
+// drawn are so many of some replicas that all can be looked at.
+func drawn(from []*endpoint) []*endpoint {
+	if len(from) <= compared {
+		return from
+	}
+	some := make([]*endpoint, compared)
+	for i := range some {
+		some[i] = from[rand.IntN(len(from))]
+	}
+	return some
+}
+
+// leastDelay is the least of all that are known.
+func leastDelay(all []*endpoint) float64 {
+	least := math.Inf(1)
+	for _, e := range all {
+		if d := e.delay(); d > 0 {
+			least = min(least, d)
+		}
+	}
+	return least
 }
 
 // latelyHeard are those whose silence began last. Where the machine stood still
@@ -83,7 +106,7 @@ const (
 func (e *endpoint) fares(least float64, at time.Duration) faring {
 	silence := e.unanswering(at)
 	switch {
-	case at < time.Duration(e.trial.Load()), silence > max(momentTime, e.patience()), e.delay(at) > worse*least:
+	case at < time.Duration(e.sideline.trial.Load()), silence > max(momentTime, e.patience()), e.delay() > worse*least:
 		return faresBadly
 	case silence > e.patience():
 		return faresSilent
@@ -94,7 +117,7 @@ func (e *endpoint) fares(least float64, at time.Duration) faring {
 
 // delay is what a request that is not sent again has to expect by what an
 // endpoint has done, in seconds, or 0 when nothing is known.
-func (e *endpoint) delay(at time.Duration) float64 {
+func (e *endpoint) delay() float64 {
 	peak := math.Float64frombits(e.reputation.delay.Load())
 	if peak == 0 {
 		return 0
@@ -102,18 +125,25 @@ func (e *endpoint) delay(at time.Duration) float64 {
 	return peak * float64(e.inFlight.Load()+1)
 }
 
+// comesBack ends its standing aside.
+func (s *sideline) comesBack() {
+	if s.aside.Load() != 0 {
+		s.aside.Store(0)
+	}
+}
+
 // findsOut says whether a request that is sent once is to find out how an
 // endpoint does that stands aside.
 func (e *endpoint) findsOut(at time.Duration) bool {
-	since := e.aside.Load()
+	since := e.sideline.aside.Load()
 	if since == 0 {
-		e.aside.CompareAndSwap(0, int64(at))
+		e.sideline.aside.CompareAndSwap(0, int64(at))
 		return false
 	}
 	if at-time.Duration(since) < asideTime || e.suspect(at) || rand.IntN(byLot) > 0 {
 		return false
 	}
-	return e.aside.CompareAndSwap(since, int64(at))
+	return e.sideline.aside.CompareAndSwap(since, int64(at))
 }
 
 // without is a list without one of its endpoints. The list is left as it is.

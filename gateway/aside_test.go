@@ -28,7 +28,7 @@ func TestWhatIsSentOnceIsKeptFrom(t *testing.T) {
 			e.waitingSince(time.Second)
 			e.checkHeard.Store(int64(now()))
 		},
-		"who is on trial": func(e *endpoint) { e.trial.Store(int64(now() + time.Hour)) },
+		"who is on trial": func(e *endpoint) { e.sideline.trial.Store(int64(now() + time.Hour)) },
 	} {
 		t.Run(name, func(t *testing.T) {
 			for n := 1; n <= 5; n++ {
@@ -61,15 +61,15 @@ func TestOneRequestFindsOut(t *testing.T) {
 	}
 	slow := all[0]
 	slow.reputation.note(outcome{took: time.Second}, now())
-	if once(all, 500)[slow] != 0 || slow.aside.Load() == 0 {
+	if once(all, 500)[slow] != 0 || slow.sideline.aside.Load() == 0 {
 		t.Fatal("it was asked at once, or nobody noted since when it stands aside")
 	}
-	slow.aside.Store(int64(now() - asideTime))
+	slow.sideline.aside.Store(int64(now() - asideTime))
 	if n := once(all, 500)[slow]; n != 1 {
 		t.Errorf("%d requests found out, want 1", n)
 	}
 	slow.waitingSince(time.Minute)
-	slow.aside.Store(int64(now() - asideTime))
+	slow.sideline.aside.Store(int64(now() - asideTime))
 	if n := once(all, 500)[slow]; n != 0 {
 		t.Errorf("%d requests found out that it is silent still", n)
 	}
@@ -140,7 +140,7 @@ func TestAReturnFromErrorsIsATrial(t *testing.T) {
 func TestAMomentOfSilenceIsNoReasonToTurnToTheBad(t *testing.T) {
 	for name, spoil := range map[string]func(*endpoint){
 		"slow":     func(e *endpoint) { e.reputation.note(outcome{took: time.Second}, now()) },
-		"on trial": func(e *endpoint) { e.trial.Store(int64(now() + time.Hour)) },
+		"on trial": func(e *endpoint) { e.sideline.trial.Store(int64(now() + time.Hour)) },
 	} {
 		for silence, wanted := range map[time.Duration]int{momentTime / 2: 2, time.Hour: 3} {
 			all, at := endpoints(3), now()
@@ -184,6 +184,20 @@ func TestWhoFellSilentFirstHangs(t *testing.T) {
 		}
 		if !slices.Equal(got, c.sound) {
 			t.Errorf("%s: %v may get it, want %v", name, got, c.sound)
+		}
+	}
+}
+
+// Many replicas are not all looked at, and still none of them is a favourite.
+func TestWhatIsSentOnceHasNoFavourite(t *testing.T) {
+	const draws = 20_000
+	for _, n := range []int{2, 3, compared, 3 * compared} {
+		all := endpoints(n)
+		got, expected := once(all, draws), float64(draws)/float64(n)
+		for i, e := range all {
+			if d := float64(got[e]) - expected; d*d > 36*expected {
+				t.Errorf("%d replicas: number %d got %d, expected %.0f", n, i, got[e], expected)
+			}
 		}
 	}
 }

@@ -98,7 +98,7 @@ func (g *Gateway) passed(s *service, e *endpoint, seen sighting, at time.Duratio
 		}
 		if e.checks.Passes >= 2 {
 			if relative(e.sign) {
-				e.trial.Store(int64(at + trialTime)) // its checks passed all along
+				e.sideline.trial.Store(int64(at + trialTime)) // its checks passed all along
 			}
 			g.admit(e, seen.detail+", twice")
 		}
