@@ -74,8 +74,8 @@ func drawn(from []*endpoint) []*endpoint {
 }
 
 // leastDelay is the least of all that are known.
-func leastDelay(all []*endpoint) float64 {
-	least := math.Inf(1)
+func leastDelay(all []*endpoint) time.Duration {
+	least := time.Duration(math.MaxInt64 / worse)
 	for _, e := range all {
 		if d := e.delay(); d > 0 {
 			least = min(least, d)
@@ -103,7 +103,7 @@ const (
 	faresBadly         // it is silent for longer, slower than another, or on trial
 )
 
-func (e *endpoint) fares(least float64, at time.Duration) faring {
+func (e *endpoint) fares(least, at time.Duration) faring {
 	silence := e.unanswering(at)
 	switch {
 	case at < time.Duration(e.sideline.trial.Load()), silence > max(momentTime, e.patience()), e.delay() > worse*least:
@@ -116,13 +116,9 @@ func (e *endpoint) fares(least float64, at time.Duration) faring {
 }
 
 // delay is what a request that is not sent again has to expect by what an
-// endpoint has done, in seconds, or 0 when nothing is known.
-func (e *endpoint) delay() float64 {
-	peak := math.Float64frombits(e.reputation.delay.Load())
-	if peak == 0 {
-		return 0
-	}
-	return peak * float64(e.inFlight.Load()+1)
+// endpoint has done, or 0 when nothing is known.
+func (e *endpoint) delay() time.Duration {
+	return time.Duration(e.reputation.delay.Load() * (e.inFlight.Load() + 1))
 }
 
 // comesBack ends its standing aside.

@@ -1,7 +1,9 @@
 package gateway
 
 import (
+	"net/http"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -199,5 +201,71 @@ func TestWhatIsSentOnceHasNoFavourite(t *testing.T) {
 				t.Errorf("%d replicas: number %d got %d, expected %.0f", n, i, got[e], expected)
 			}
 		}
+	}
+}
+
+// A replica that is slow makes a POST late now and then, on a machine that stands
+// still meanwhile, and not one in thirty: of 400 that would be 13.
+func TestPostsKeepFromWhoIsSlow(t *testing.T) {
+	slow := http.HandlerFunc(func(_ http.ResponseWriter, q *http.Request) {
+		if q.UserAgent() != "holdfast-check" {
+			<-time.After(time.Second)
+		}
+	})
+	all, r := quiet(t, slow, named("2"), named("3"))
+	began := time.Now()
+	for range 400 {
+		if got, err := r.do("POST", r.published, "/", strings.NewReader("x")); err != nil || got.status != 200 {
+			t.Fatalf("%v %+v", err, got)
+		}
+	}
+	most := 4 + int64(time.Since(began)/asideTime)
+	if n := all[0].served.Load(); n > most {
+		t.Errorf("it was asked %d times, want at most %d", n, most)
+	}
+}
+
+// The same for what may be sent to two: who is silent for a moment and quick goes
+// before who is known to be late, but not before who is not, nor when it is
+// silent for longer.
+func TestAMomentOfSilenceDoesNotMakeTheLateOneBetter(t *testing.T) {
+	for _, c := range []struct {
+		name         string
+		silence      time.Duration
+		quick, other time.Duration // what they took before
+		silentToo    bool          // it may be picked
+	}{
+		{name: "known to be late", silence: momentTime / 2, quick: 2 * time.Millisecond, other: time.Second, silentToo: true},
+		{name: "not known to be late", silence: momentTime / 2, quick: 2 * time.Millisecond, other: momentTime},
+		{name: "the machine made all late", silence: momentTime / 2, quick: 600 * time.Millisecond, other: time.Second},
+		{name: "for longer", silence: 2 * momentTime, quick: 2 * time.Millisecond, other: time.Second},
+	} {
+		all, at := endpoints(2), now()
+		all[0].reputation.note(outcome{took: c.quick}, at)
+		all[1].reputation.note(outcome{took: c.other}, at)
+		all[0].reputation.typical.Store(0)
+		all[0].waits.begin(&waiter{began: at - c.silence})
+		if e := vocal(all[0], all[1], at); e == nil != c.silentToo || e == all[0] {
+			t.Errorf("%s: %v", c.name, e)
+		}
+		if vocal(all[0], all[1], at) != vocal(all[1], all[0], at) {
+			t.Errorf("%s: not the same the other way round", c.name)
+		}
+	}
+}
+
+// Another replica is looked for until the answer is late, and seldom when it is.
+func TestALookForAnotherReplica(t *testing.T) {
+	looks, waited, delay := 0, time.Duration(0), hedgeFloor
+	for ; waited < time.Minute; looks++ {
+		waited += delay
+		next := nextLook(delay, waited)
+		if waited < 2*hedgeCap && next > hedgeCap || next > time.Second {
+			t.Errorf("after %s the next look is in %s", waited, next)
+		}
+		delay = next
+	}
+	if looks > 75 {
+		t.Errorf("%d looks in a minute", looks)
 	}
 }

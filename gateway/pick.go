@@ -57,11 +57,12 @@ func pickOf(from, tried []*endpoint, once bool) *endpoint {
 	if len(from) > 2 && e.suspect(at) {
 		// Both draws fell on silent ones. That is rare, and worth a look at all.
 		calm := slices.DeleteFunc(slices.Clone(from), func(e *endpoint) bool { return e.suspect(at) })
-		if len(calm) > 1 {
-			return pickAt(calm, at)
-		}
-		if len(calm) == 1 {
-			return calm[0]
+		switch len(calm) {
+		case 0:
+		case 1:
+			return better(calm[0], e, at)
+		default:
+			return better(pickAt(calm, at), e, at)
 		}
 	}
 	return e
@@ -86,15 +87,12 @@ func pickAt(from []*endpoint, at time.Duration) *endpoint {
 	return better(from[a], from[b], at)
 }
 
-// better is the one of two to ask: who is not silent, before who costs much
-// less, before who is warm, before who has fewer requests in flight, before whose
-// oldest one has waited much less, before a.
+// better is the one of two to ask: who is not silent, before who costs much less,
+// before who is warm, before who has fewer requests in flight, before whose oldest
+// one has waited much less, before a.
 func better(a, b *endpoint, at time.Duration) *endpoint {
-	if silent := a.suspect(at); silent != b.suspect(at) {
-		if silent {
-			return b
-		}
-		return a
+	if e := vocal(a, b, at); e != nil {
+		return e
 	}
 	if rand.IntN(byLot) > 0 {
 		if e := cheaper(a, b, at); e != nil {
@@ -109,6 +107,24 @@ func better(a, b *endpoint, at time.Duration) *endpoint {
 		return b
 	}
 	return a
+}
+
+// vocal is the one that is not silent, if the other one is. One that has been
+// silent for a moment, which may be the machine's, and is much quicker by what it
+// has done before, will answer sooner than one that is known to be late.
+func vocal(a, b *endpoint, at time.Duration) *endpoint {
+	silent, other := a, b
+	switch {
+	case a.suspect(at) == b.suspect(at):
+		return nil
+	case b.suspect(at):
+		silent, other = b, a
+	}
+	quick, late := silent.reputation.delay.Load(), other.reputation.delay.Load()
+	if silent.silence(at) <= momentTime && late > max(int64(momentTime), worse*quick) {
+		return nil
+	}
+	return other
 }
 
 // cheaper is the one that costs much less, if there is one.

@@ -35,7 +35,7 @@ type reputation struct {
 	mean    float64       // seconds
 	failing float64       // share of the recent tries that failed
 
-	delay   atomic.Uint64 // bits of the seconds a request may take there; 0 before the first answer
+	delay   atomic.Int64  // nanoseconds a request may take there; 0 before the first answer
 	cost    atomic.Uint64 // bits of those that it costs, failing included; 0 before the first answer
 	typical atomic.Int64  // nanoseconds
 }
@@ -67,7 +67,7 @@ func (r *reputation) note(o outcome, at time.Duration) {
 // weigh sets what one more request costs. The caller holds mu.
 func (r *reputation) weigh() {
 	delay := max(r.peak, reputationFloor.Seconds())
-	r.delay.Store(math.Float64bits(delay))
+	r.delay.Store(int64(delay * float64(time.Second)))
 	r.cost.Store(math.Float64bits(delay * (1 + failureCost*r.failing*r.failing)))
 }
 
