@@ -38,7 +38,7 @@ type sideline struct {
 // reason to turn to who has done badly. All of them, when they are all as bad.
 func spared(from []*endpoint, at time.Duration) []*endpoint {
 	from = drawn(from)
-	least := leastDelay(from)
+	least := leastDelay(from, at)
 	sound, silent := make([]*endpoint, 0, len(from)), []*endpoint(nil)
 	for _, e := range from {
 		switch fares := e.fares(least, at); {
@@ -73,11 +73,12 @@ func drawn(from []*endpoint) []*endpoint {
 	return some
 }
 
-// leastDelay is the least of all that are known.
-func leastDelay(all []*endpoint) time.Duration {
+// leastDelay is the least of all that are known. Who is on trial or silent is asked
+// nothing, and what it took before says nothing against the others.
+func leastDelay(all []*endpoint, at time.Duration) time.Duration {
 	least := time.Duration(math.MaxInt64 / worse)
 	for _, e := range all {
-		if d := e.delay(); d > 0 {
+		if d := e.delay(); d > 0 && !e.sideline.onTrial(at) && e.unanswering(at) <= momentTime {
 			least = min(least, d)
 		}
 	}
@@ -106,7 +107,7 @@ const (
 func (e *endpoint) fares(least, at time.Duration) faring {
 	silence := e.unanswering(at)
 	switch {
-	case at < time.Duration(e.sideline.trial.Load()), silence > max(momentTime, e.patience()), e.delay() > worse*least:
+	case e.sideline.onTrial(at), silence > max(momentTime, e.patience()), e.delay() > worse*least:
 		return faresBadly
 	case silence > e.patience():
 		return faresSilent
@@ -120,6 +121,8 @@ func (e *endpoint) fares(least, at time.Duration) faring {
 func (e *endpoint) delay() time.Duration {
 	return time.Duration(e.reputation.delay.Load() * (e.inFlight.Load() + 1))
 }
+
+func (s *sideline) onTrial(at time.Duration) bool { return at < time.Duration(s.trial.Load()) }
 
 // comesBack ends its standing aside.
 func (s *sideline) comesBack() {

@@ -23,14 +23,14 @@ func once(all []*endpoint, draws int) map[*endpoint]int {
 // whatever the number of replicas is, while there is another.
 func TestWhatIsSentOnceIsKeptFrom(t *testing.T) {
 	for name, spoil := range map[string]func(*endpoint){
-		"who is slow":         func(e *endpoint) { e.reputation.note(outcome{took: time.Second}, now()) },
+		"who is slow":         beSlow,
 		"who was not awaited": func(e *endpoint) { e.reputation.note(outcome{took: time.Second, givenUp: true}, now()) },
 		"who is silent":       func(e *endpoint) { e.waitingSince(time.Second) },
 		"who answers checks only": func(e *endpoint) {
 			e.waitingSince(time.Second)
 			e.checkHeard.Store(int64(now()))
 		},
-		"who is on trial": func(e *endpoint) { e.sideline.trial.Store(int64(now() + time.Hour)) },
+		"who is on trial": beTried,
 	} {
 		t.Run(name, func(t *testing.T) {
 			for n := 1; n <= 5; n++ {
@@ -137,28 +137,54 @@ func TestAReturnFromErrorsIsATrial(t *testing.T) {
 	}
 }
 
-// A moment in which nobody answers is the machine's: it is no reason to turn to
-// who did badly before. When it lasts, there is nothing left to lose.
-func TestAMomentOfSilenceIsNoReasonToTurnToTheBad(t *testing.T) {
+// What a replica took before it was put out, or before it fell silent, is no
+// measure for the others.
+func TestWhoIsNotAskedIsNoMeasure(t *testing.T) {
 	for name, spoil := range map[string]func(*endpoint){
-		"slow":     func(e *endpoint) { e.reputation.note(outcome{took: time.Second}, now()) },
-		"on trial": func(e *endpoint) { e.sideline.trial.Store(int64(now() + time.Hour)) },
+		"silent":   func(e *endpoint) { e.waits.begin(&waiter{began: now() - time.Minute}) },
+		"on trial": beTried,
 	} {
-		for silence, wanted := range map[time.Duration]int{momentTime / 2: 2, time.Hour: 3} {
-			all, at := endpoints(3), now()
-			for _, e := range all {
-				e.reputation.note(outcome{took: 2 * time.Millisecond}, at)
-			}
-			spoil(all[0])
-			for _, e := range all[1:] {
-				e.waits.begin(&waiter{began: at - silence})
-			}
-			if got := spared(all, at); len(got) != wanted {
-				t.Errorf("%s, the others silent for %s: %d may get it, want %d", name, silence, len(got), wanted)
-			}
+		all := endpoints(3)
+		for i, e := range all {
+			e.reputation.note(outcome{took: time.Duration(2+90*min(i, 1)) * time.Millisecond}, now())
+		}
+		spoil(all[0])
+		if got := once(all, 500); got[all[0]] > 0 || got[all[1]] == 0 || got[all[2]] == 0 {
+			t.Errorf("%s: it got %d, the others %d and %d", name, got[all[0]], got[all[1]], got[all[2]])
 		}
 	}
 }
+
+// A moment in which nobody answers is the machine's: it is no reason to turn to
+// who did badly before. When it lasts, there is nothing left to lose.
+func TestAMomentOfSilenceIsNoReasonToTurnToTheBad(t *testing.T) {
+	for name, c := range map[string]struct {
+		spoil          func(*endpoint)
+		silence        time.Duration
+		first, another bool // may be asked
+	}{
+		"slow, for a moment":     {spoil: beSlow, silence: momentTime / 2, another: true},
+		"slow, for long":         {spoil: beSlow, silence: time.Hour, first: true},
+		"on trial, for a moment": {spoil: beTried, silence: momentTime / 2, another: true},
+		"on trial, for long":     {spoil: beTried, silence: time.Hour, first: true, another: true},
+	} {
+		all, at := endpoints(3), now()
+		for _, e := range all {
+			e.reputation.note(outcome{took: 2 * time.Millisecond}, at)
+		}
+		c.spoil(all[0])
+		for _, e := range all[1:] {
+			e.waits.begin(&waiter{began: at - c.silence})
+		}
+		got := spared(all, at)
+		if slices.Contains(got, all[0]) != c.first || slices.Contains(got, all[1]) != c.another || slices.Contains(got, all[2]) != c.another {
+			t.Errorf("%s: %d may be asked", name, len(got))
+		}
+	}
+}
+
+func beSlow(e *endpoint)  { e.reputation.note(outcome{took: time.Second}, now()) }
+func beTried(e *endpoint) { e.sideline.trial.Store(int64(now() + time.Hour)) }
 
 // When all are silent, what is sent once goes to those that fell silent last: the
 // others hang, and the machine stands still for these.
