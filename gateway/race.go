@@ -79,7 +79,7 @@ func (x *exchange) hedge(t *try) *endpoint {
 		return nil // it may be slow; most of its answers are
 	}
 	e := pickOf(x.service.lineup.Load().usable, append(x.tried, t.endpoint), false)
-	if e == nil || e.suspect(at) && e.silence(at) > at-t.began || !x.another() || !x.paid(x.service.budget.hedge(at, urgent)) {
+	if e == nil || e.suspect(at) && (!urgent || e.silence(at) > at-t.began) || !x.another() || !x.paid(x.service.budget.hedge(at, urgent)) {
 		return nil
 	}
 	return e
