@@ -30,7 +30,7 @@ func (c *judging) lone(s holdfast.Service, p point) Finding {
 	f := Finding{
 		Of: string(s.Name), At: replicasAt(s), Label: "there is no other to retry on",
 		Message: fmt.Sprintf("%s is a single point of failure: %s with it", diagnostic.Tick(string(s.Name)), c.fails(p.breaks)),
-		Note:    "when it crashes, hangs or is replaced, requests fail until it is back",
+		Note:    "when it crashes, hangs or is replaced, requests wait for a moment and then fail until it is back",
 		Help:    second(s) + c.without(s, p.breaks),
 	}
 	if len(s.URLs) > 0 {

@@ -58,7 +58,7 @@ func unfit() []system {
 	return []system{
 		{
 			name: "one replica", what: "nobody to retry on", drill: "back.crash",
-			file: shop("--ask back", "", "--start-delay 500ms"), says: []string{"back has one replica"},
+			file: shop("--ask back", "", "--start-delay 4s"), says: []string{"back has one replica"},
 		},
 		{
 			name: "no retry", what: "a request that failed is not asked again", drill: "back.errors",
