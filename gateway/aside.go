@@ -117,9 +117,10 @@ func (e *endpoint) fares(least, at time.Duration) faring {
 }
 
 // delay is what a request that is not sent again has to expect by what an
-// endpoint has done, or 0 when nothing is known.
+// endpoint has done, or 0 when nothing is known. It goes by what is usual: after
+// a moment in which the machine stood still the worst is the same for all.
 func (e *endpoint) delay() time.Duration {
-	return time.Duration(e.reputation.delay.Load() * (e.inFlight.Load() + 1))
+	return time.Duration(e.reputation.takes.Load() * (e.inFlight.Load() + 1))
 }
 
 func (s *sideline) onTrial(at time.Duration) bool { return at < time.Duration(s.trial.Load()) }

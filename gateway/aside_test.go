@@ -155,6 +155,25 @@ func TestWhoIsNotAskedIsNoMeasure(t *testing.T) {
 	}
 }
 
+// After a moment in which the machine stood still all have been late once. Who is
+// late always is told from them by what is usual.
+func TestWhoIsLateAlwaysIsToldFromWhoWasOnce(t *testing.T) {
+	all := endpoints(3)
+	for _, took := range []time.Duration{2 * time.Millisecond, 350 * time.Millisecond, 2 * time.Millisecond} {
+		for _, e := range all {
+			e.reputation.note(outcome{took: took}, now())
+		}
+	}
+	beSlow(all[0])
+	beSlow(all[0])
+	for _, e := range all[1:] {
+		e.inFlight.Store(1)
+	}
+	if n := once(all, 500)[all[0]]; n > 0 {
+		t.Errorf("it got %d of 500", n)
+	}
+}
+
 // A moment in which nobody answers is the machine's: it is no reason to turn to
 // who did badly before. When it lasts, there is nothing left to lose.
 func TestAMomentOfSilenceIsNoReasonToTurnToTheBad(t *testing.T) {

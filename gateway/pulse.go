@@ -125,6 +125,7 @@ func (g *Gateway) compare(s *service, at time.Duration) {
 			e.apart = 0
 		case e.apart == 0:
 			e.apart = at
+			e.sideline.trial.Store(int64(at + trialTime)) // five were enough
 			e.nudge()
 		case e.checks.PassedSince(e.apart) || at-e.apart > 2*g.patience(s.check.Timeout):
 			g.outdone(s, e, holdfast.SignErrors, fmt.Sprintf("%d of %d requests failed, %d of %d on the others", mine.Failed, mine.All, theirs.Failed, theirs.All))

@@ -33,9 +33,11 @@ type reputation struct {
 	at      time.Duration // CLOCK_BOOTTIME of the last outcome
 	peak    float64       // seconds: jumps up with a slow answer, decays with time
 	mean    float64       // seconds
+	usual   float64       // seconds: the same, with what was waited for in vain
 	failing float64       // share of the recent tries that failed
 
 	delay   atomic.Int64  // nanoseconds a request may take there; 0 before the first answer
+	takes   atomic.Int64  // and those it usually does
 	cost    atomic.Uint64 // bits of those that it costs, failing included; 0 before the first answer
 	typical atomic.Int64  // nanoseconds
 }
@@ -49,25 +51,32 @@ func (r *reputation) note(o outcome, at time.Duration) {
 	switch {
 	case o.givenUp:
 		r.peak = max(r.peak, took) // a lower bound says only that it is no faster
+		r.usual = max(r.usual, average(r.usual, took))
 	case o.failed:
 		r.peak = max(r.peak, took)
 		r.failing += (1 - r.failing) / recent
 	default:
 		r.peak = max(took, took*(1-old)+r.peak*old)
 		r.failing *= old * (1 - 1.0/recent)
-		if r.mean == 0 {
-			r.mean = took
-		}
-		r.mean += (took - r.mean) / recent
+		r.mean, r.usual = average(r.mean, took), average(r.usual, took)
 		r.typical.Store(int64(r.mean * float64(time.Second)))
 	}
 	r.weigh()
+}
+
+// average is an average with one more in it; 0 is one of nothing.
+func average(of, took float64) float64 {
+	if of == 0 {
+		return took
+	}
+	return of + (took-of)/recent
 }
 
 // weigh sets what one more request costs. The caller holds mu.
 func (r *reputation) weigh() {
 	delay := max(r.peak, reputationFloor.Seconds())
 	r.delay.Store(int64(delay * float64(time.Second)))
+	r.takes.Store(int64(max(r.usual, reputationFloor.Seconds()) * float64(time.Second)))
 	r.cost.Store(math.Float64bits(delay * (1 + failureCost*r.failing*r.failing)))
 }
 
