@@ -23,8 +23,8 @@ const (
 	// its gateway last lived, and how the replicas have done of late.
 	noteAnyway = 10 * time.Second
 	// stale is how long after its gateway last lived a verdict is believed. Those
-	// who were well and those who were not may have changed by then; only an end
-	// is for ever.
+	// who were well and those who were not may have changed by then. An end is for
+	// ever, but not whose it was: see recallFrom.
 	stale = time.Minute
 )
 
@@ -185,21 +185,20 @@ func (g *Gateway) recall() {
 		g.log.say("what the last gateway knew of the replicas is lost: %v", err)
 		return
 	}
-	if m.Boot != proc.BootID() {
-		return
+	if m.Boot != proc.BootID() || m.At > now() {
+		return // by another clock: a boot, or a container with a time of its own
 	}
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.recallFrom(m, now())
 }
 
-// recallFrom is recall at an instant. The caller holds mu.
+// recallFrom is recall at an instant. Who had ended is out, and has the same way
+// back as whoever is: an end that is read from disk is not the kernel's word. Of
+// another life of the system, whose memory was lost while this one was kept, it is
+// told of somebody else of the same name. The keeper soon says which. The caller
+// holds mu.
 func (g *Gateway) recallFrom(m legacy, at time.Duration) {
-	for name, incarnation := range m.Exited {
-		if len(g.exited) < maxRemembered {
-			g.exited[name] = max(g.exited[name], incarnation)
-		}
-	}
 	for _, s := range g.services {
 		for _, r := range m.Records[s.name] {
 			if len(s.records) < maxRecords {
@@ -211,6 +210,10 @@ func (g *Gateway) recallFrom(m legacy, at time.Duration) {
 				if f.Endpoint == e.Endpoint && (at-m.At < stale || f.Standing == standings()[gone]) {
 					e.recall(f)
 				}
+			}
+			if e.standing == gone || m.Exited[e.ID.Name()] == e.ID.Incarnation {
+				e.standing, e.sign = ejected, holdfast.SignRefused
+				e.reason = "its process had ended, as the gateway before this one knew"
 			}
 		}
 		g.greet(s)

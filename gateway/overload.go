@@ -102,6 +102,7 @@ func (s *service) load() holdfast.ServiceState {
 		InFlight:   int(s.inFlight.Load()),
 		Queued:     a.queued,
 		Parked:     int(s.parked.Load()),
+		Cut:        s.cut.Load(),
 		Overloaded: int64(a.first),
 	}
 }

@@ -21,6 +21,7 @@ type service struct {
 	typical   atomic.Int64    // recent median time to the first byte, nanoseconds; 0 while unknown
 	alarms    chan<- struct{} // asks for a review now
 	parked    atomic.Int64    // requests that wait for a replica
+	cut       atomic.Uint64   // requests and streams whose replica ended before they did
 	latency   latency
 	budget    budget
 	admission admission

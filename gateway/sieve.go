@@ -2,11 +2,14 @@ package gateway
 
 import (
 	"bytes"
+	"errors"
 	"io"
 	"net"
 	"net/http"
+	"os"
 	"strings"
 	"sync/atomic"
+	"time"
 )
 
 // What the heads of all requests together may take beyond what is free to each.
@@ -62,6 +65,20 @@ type sieve struct {
 	length  int64 // -1 for none
 	chunked bool
 	leaves  bool // it asks for another protocol
+
+	idleness
+}
+
+// An idleness is what a sieve knows of the time between two requests, in which
+// its connection may go to rest.
+type idleness struct {
+	rest  *rest // nil where there is none
+	ahead bool  // first was read while it was at rest
+	first byte
+	kept  bool        // a request has ended, and net/http says next how long it waits for another
+	until time.Time   // that is; zero while it does not wait
+	ready atomic.Bool // it has waited long enough to be put to rest, where net/http closes it
+	rests atomic.Bool // it was: whoever has a connection after this one, its place is taken
 }
 
 type passage uint8
@@ -85,7 +102,7 @@ func (s *sieve) Read(p []byte) (int, error) {
 	if s.wrong != nil {
 		return 0, s.wrong
 	}
-	n, err := s.Conn.Read(p)
+	n, err := s.receive(p)
 	if s.at == unread || n == 0 {
 		return n, err
 	}
@@ -112,6 +129,53 @@ func (s *sieve) watch(state http.ConnState) {
 	if state == http.StateIdle || state == http.StateClosed || state == http.StateHijacked {
 		s.heads.give(s.charged.Swap(0))
 	}
+	if state == http.StateIdle && s.at != unread && s.rest != nil {
+		s.kept = true
+	}
+}
+
+// receive reads, and notices that a connection has waited for restTime.
+func (s *sieve) receive(p []byte) (int, error) {
+	if s.ahead && len(p) > 0 {
+		s.ahead, p[0] = false, s.first
+		return 1, nil
+	}
+	n, err := s.Conn.Read(p)
+	if n > 0 || s.until.IsZero() || !errors.Is(err, os.ErrDeadlineExceeded) || !time.Now().Before(s.until) {
+		return n, err
+	}
+	if s.at == inHead && s.size == 0 {
+		s.ready.Store(true)
+		return n, err
+	}
+	s.Conn.SetReadDeadline(s.until) // a request has begun to come
+	return s.Conn.Read(p)
+}
+
+// SetReadDeadline lets net/http wait for restTime only between two requests.
+func (s *sieve) SetReadDeadline(at time.Time) error {
+	if s.kept {
+		s.kept, s.until = false, at
+		if soon := time.Now().Add(restTime); soon.Before(at) {
+			at = soon
+		}
+	} else if !s.until.IsZero() { // and while a request is read nothing is written here: two may read
+		s.until = time.Time{}
+	}
+	return s.Conn.SetReadDeadline(at)
+}
+
+// Close puts a connection to rest that net/http gives up only because it has
+// waited, and closes any other.
+func (s *sieve) Close() error {
+	if s.ready.CompareAndSwap(true, false) {
+		s.rests.Store(true)
+		if s.rest.enter(s.Conn, s.until) {
+			return nil
+		}
+		s.rests.Store(false)
+	}
+	return s.Conn.Close()
 }
 
 // unwrapped is the connection below, for a stream.

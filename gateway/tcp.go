@@ -25,6 +25,8 @@ func (d *door) carry(r *route, client net.Conn) {
 		return
 	}
 	defer e.inFlight.Add(-1)
+	e.pool.all.hold(upstream)
+	defer e.pool.all.drop(upstream)
 	defer upstream.Close()
 	d.gateway.duplex(side{Conn: client, from: client}, side{Conn: upstream, from: upstream})
 }
@@ -40,6 +42,11 @@ func (d *door) reach(s *service) (*endpoint, net.Conn) {
 			return nil, nil
 		}
 		e.inFlight.Add(1)
+		if e.isRetired() {
+			e.inFlight.Add(-1)
+			tried = append(tried, e)
+			continue
+		}
 		e.tries.Add(1)
 		upstream, err := dialer.DialContext(context.Background(), "tcp", e.Address)
 		if err == nil {

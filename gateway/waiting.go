@@ -98,15 +98,17 @@ func (w *waits) age(at time.Duration) time.Duration {
 	return max(0, at-began)
 }
 
-// giveUp ends the waits that may be sent again elsewhere.
-func (w *waits) giveUp() {
+// giveUp ends the waits that may be sent again elsewhere, and says how many.
+func (w *waits) giveUp() (n int) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	for one := w.head; one != nil; one = one.next {
 		if one.giveUp != nil {
 			one.giveUp()
+			n++
 		}
 	}
+	return n
 }
 
 // An outcome is how one try ended, as the detectors need it.
