@@ -75,7 +75,7 @@ func below() []floor {
 		{pkg: "fault/flood", house: words("holdfast", "internal/proc", "internal/role"), because: "standard library only: a process of its own, whose load ends with it"},
 		{pkg: "fault/hog", house: words("holdfast", "internal/cgroup", "internal/proc", "internal/role"), others: words("golang.org/x/sys"), because: "a process of its own, whose memory dies with it"},
 		{pkg: "fault/tracer", house: words("holdfast", "internal/proc", "internal/role"), because: "standard library only: it holds a service's every thread"},
-		{pkg: "fault/proxy", house: words("holdfast", "internal/files", "internal/proc", "internal/unixsock"), because: "standard library only: every byte of a private copy goes through it"},
+		{pkg: "fault/proxy", house: words("holdfast", "internal/files", "internal/proc", "internal/unixsock"), others: words("golang.org/x/net/http2/hpack"), because: "every byte of a private copy goes through it; that heads of HTTP/2 are read as their senders mean them is the Go team's work"},
 		{pkg: "fault/faulttest", house: words("holdfast", "fault/flood", "fault/hog", "fault/proxy", "fault/tracer", "internal/proc", "internal/tcp", "internal/unixsock"), because: "the contract of the Fault port, as a test"},
 		{pkg: "warden", house: words("holdfast", "internal/files", "internal/proc"), because: "undoes by name the faults it is handed, and knows none itself"},
 		{pkg: "proof", house: words("holdfast", "command", "mode", "internal/files", "internal/proc"), because: "reads what a verdict was made on and keeps verdicts; prove writes them, the agent arms by them"},

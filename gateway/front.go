@@ -100,6 +100,7 @@ func (g *Gateway) newDoor(socket Socket) *door {
 		IdleTimeout:                  idleTime,
 		MaxHeaderBytes:               maxHeaderBytes,
 		ConnState:                    d.watch,
+		ConnContext:                  lift,
 		Protocols:                    protocols(),
 		HTTP2:                        frontHTTP2(),
 		DisableGeneralOptionsHandler: true, // "OPTIONS *" is for the replica to answer
@@ -185,15 +186,20 @@ func (d *door) Accept() (net.Conn, error) {
 }
 
 // disguise speaks TLS on a connection where the table says so, and sifts what
-// comes on the others. The handshake is net/http's to wait for. Below TLS there is
-// nothing to sift, and what a sieve charged for there nobody would give back.
+// comes. The handshake is waited for by who reads first.
 func (d *door) disguise(c net.Conn) net.Conn {
-	if s := d.gateway.routing.Load().secured[d.listener.Name]; s != nil {
-		return tls.Server(c, s.tls)
+	g := d.gateway
+	s := g.routing.Load().secured[d.listener.Name]
+	if s == nil {
+		return d.sift(c)
 	}
-	return d.sift(c)
+	v := &veil{Conn: tls.Server(c, s.tls), log: g.log, name: string(d.listener.Name)}
+	sifted := newSieve(v, &g.bounds.heads)
+	sifted.veil, sifted.at = v, atFirst
+	return sifted
 }
 
+// sift sifts clear text, which goes to rest when it waits.
 func (d *door) sift(c net.Conn) *sieve {
 	s := newSieve(c, &d.gateway.bounds.heads)
 	s.rest = d.rest
@@ -212,6 +218,7 @@ func (d *door) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if d.leaving.Load() {
 		w.Header().Set("Connection", "close") // over HTTP/2 this is GOAWAY
 	}
+	r.TLS = agreed(r.Context())
 	to, missed := g.match(d.listener.Name, r)
 	x := &exchange{gateway: g, tally: d.tally, w: w, r: r, account: newAccount(r)}
 	if to != nil {

@@ -24,15 +24,15 @@ const (
 )
 
 // mayHedge says whether the request is one of those that may be sent to two
-// replicas at once: it reads, or its edge says that all are as if they did, it
-// carries nothing, and it does not open a stream.
+// replicas at once: it reads and carries nothing, or its edge says that all are as
+// if they did, and it does not open a stream.
 func (x *exchange) mayHedge() bool {
 	m := &x.message
-	reads := m.method == "GET" || m.method == "HEAD" || m.method == "OPTIONS"
+	reads := m.length == 0 && (m.method == "GET" || m.method == "HEAD" || m.method == "OPTIONS")
 	if all := x.entry.Idempotent; all != nil {
 		reads = *all
 	}
-	return reads && m.length == 0 && m.upgrade == "" && len(x.service.lineup.Load().usable) > 1
+	return reads && m.upgrade == "" && len(x.service.lineup.Load().usable) > 1
 }
 
 // hedgeDelay is how long an answer's first byte usually takes at most. A gateway
@@ -57,6 +57,9 @@ func (x *exchange) await(t *try) (*endpoint, error) {
 		_, err := t.conn.in.Peek(1)
 		if err == nil || !errors.Is(err, os.ErrDeadlineExceeded) || t.conn.aborted.Load() || x.late() {
 			return nil, err
+		}
+		if !x.body.settled() {
+			continue // its replica waits for the client
 		}
 		t.endpoint.nudge()
 		if e := x.hedge(t); e != nil {
@@ -156,6 +159,7 @@ func (r *race) ask(e *endpoint) {
 	x.tally.hedged.Add(1)
 	x.tried = append(x.tried, e)
 	t, within := x.begin(e), x.connectTime(e)
+	kept := x.body.kept // all of it; nobody adds to it any more
 	r.enter(t, func() error {
 		c := e.pool.take(time.Now())
 		if c == nil {
@@ -168,8 +172,24 @@ func (r *race) ask(e *endpoint) {
 			e.pool.give(c, time.Now()) // nothing was written to it
 			return errOver
 		}
-		return x.write(t)
+		return x.writeAgain(t, kept)
 	})
+}
+
+// writeAgain sends the request with a body that was kept whole.
+func (x *exchange) writeAgain(t *try, kept []byte) error {
+	if err := x.write(t); err != nil || x.body.source == nil {
+		return err
+	}
+	to := framed{out: t.conn.out, chunked: x.message.length < 0 && t.conn.stream == nil, stream: t.conn.stream}
+	if _, err := to.Write(kept); err != nil {
+		return err
+	}
+	if err := to.end(x.r.Trailer); err != nil {
+		return err
+	}
+	t.endpoint.waits.beginAt(&t.waiter, now(), t.conn.letGo) // all may be repeated, or there were no race
+	return nil
 }
 
 // enter lets a try run: first what is to be done, then the wait for a byte.

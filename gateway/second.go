@@ -25,7 +25,7 @@ func (x *exchange) second(a *try) *endpoint {
 		return nil
 	}
 	a.endpoint.failures.Add(1)
-	if x.late() || a.failedLate() || !x.repeats() || !x.body.delivered(a.conn) || x.body.spilled {
+	if x.late() || a.failedLate() || !x.repeats() || !x.body.mayFollow(a.conn) || x.body.spilled {
 		return nil
 	}
 	tried := append(x.tried, a.endpoint)

@@ -45,6 +45,7 @@ type route struct {
 	address string      // host:port
 	tls     *tls.Config // nil where nothing is secured
 	bare    *Target     // of which nothing is known but what it is told and must say; nil for HTTP
+	only2   bool        // it speaks HTTP/2 and nothing else
 	get     *request    // what a target is asked; nil where sessions ask
 
 	mu      sync.Mutex
@@ -63,6 +64,11 @@ func newRoute(target Target) (*route, error) {
 		return &route{address: at.Host, bare: &target}, nil
 	}
 	r := leadTo(at)
+	r.only2 = target.Protocol == holdfast.H2C || target.Protocol == holdfast.GRPC
+	if target.Protocol == holdfast.GRPC {
+		r.get = newCall(target, at)
+		return r, nil
+	}
 	r.get = (&request{method: http.MethodGet, at: at, header: target.header()}).spell()
 	return r, nil
 }
@@ -92,6 +98,7 @@ type request struct {
 	header []holdfast.Field
 	body   string
 	whole  bool // the answer's body is wanted, and not its beginning only
+	call   bool // of gRPC: its outcome is the status at its end
 
 	once  []byte // as HTTP/1.1, on a connection of its own
 	again []byte // the same on a kept connection
@@ -149,6 +156,7 @@ type answer struct {
 	text     []byte // of the body: all of it up to maxText where the request wants it whole, else its beginning
 	body     string // its beginning where the answer failed, printable
 	protocol string // "h2" where it was asked over that
+	call     string // the status at the end of a call
 	err      error
 }
 
@@ -157,7 +165,7 @@ func (r *route) ask(ctx context.Context, q *request, how manner, deadline time.T
 	if r.bare != nil {
 		return answer{err: r.knock(ctx, deadline)}
 	}
-	if how.second {
+	if how.second || r.only2 {
 		return r.stream(ctx, q, how.fresh, deadline)
 	}
 	conn, err := r.connect(ctx, how.fresh, deadline)
@@ -299,6 +307,10 @@ func (q *request) hear(response *http.Response, scratch []byte) answer {
 	}
 	if _, err := io.CopyBuffer(&begins, response.Body, scratch); err != nil {
 		got.err = step("body", err)
+	}
+	if q.call {
+		got.settle(response)
+		return got
 	}
 	if got.text = begins.text; got.err != nil || got.status >= http.StatusInternalServerError {
 		got.body = head(string(got.text))

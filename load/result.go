@@ -13,6 +13,7 @@ import (
 type Result struct {
 	Target   string `json:"target"`             // of a session's step its name
 	Bare     bool   `json:"bare,omitempty"`     // connected to and told words, not asked over HTTP
+	Call     bool   `json:"call,omitempty"`     // a call of gRPC: it failed where the status at its end says so
 	Fresh    bool   `json:"fresh,omitempty"`    // on a connection of its own
 	Protocol string `json:"protocol,omitempty"` // "h2"; HTTP/1.1 where nothing is said and it is not bare
 
@@ -69,7 +70,9 @@ func (r Result) Asked() string {
 	case r.Session != "":
 		text = r.Target
 	case r.Bare:
-		text = "a connection to " + r.Target
+		return "a connection to " + r.Target
+	case r.Call:
+		return "a call of " + r.Target
 	}
 	if r.Protocol == "h2" {
 		text += " over HTTP/2"

@@ -129,7 +129,7 @@ func remediesFor(service holdfast.Service, all []holdfast.Remedy) []holdfast.Rem
 }
 
 // answers fits every mode that shows in answers: those of a service that we run,
-// that speaks HTTP, and that can be asked.
+// whose requests the gateway sees, and that can be asked.
 func answers(s holdfast.Service) bool {
-	return s.Manage == holdfast.Full && s.Protocol == holdfast.HTTP && !s.Healthcheck.Disabled
+	return s.Manage == holdfast.Full && s.Protocol.Requests() && !s.Healthcheck.Disabled
 }

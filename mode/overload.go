@@ -32,6 +32,6 @@ func Overload() Mode {
 			Restore:  15 * time.Second,
 			Impact:   0.01,
 		},
-		Fits: answers,
+		Fits: func(s holdfast.Service) bool { return answers(s) && s.Protocol != holdfast.GRPC }, // a flood is of pages
 	}
 }

@@ -158,6 +158,16 @@ func (d *drilling) announcement() string {
 	return text
 }
 
+// unshowable says why nobody could see a fault: what it strikes is not touched by
+// the only call that is known of the service.
+func (d *drilling) unshowable() string {
+	onDisk := d.fault.Name() == fault.DiskFull().Name() || d.fault.Name() == fault.DiskSlow().Name()
+	if !onDisk || d.service.Protocol != holdfast.GRPC || d.methodOf() != "" {
+		return ""
+	}
+	return fmt.Sprintf("its health call keeps nothing on a disk, and no other is known; next: route its calls by their path, `gateway: {routes: [{path: /package.Service/Method, service: %s}]}`", d.service.Name)
+}
+
 // errUnfit says that a fault means nothing to the victim.
 type errUnfit string
 
@@ -177,7 +187,7 @@ func (p *proving) prepare(ctx context.Context, mode holdfast.FailureMode, by hol
 	if err := d.choose(ctx); err != nil {
 		return nil, err
 	}
-	if why := fault.Unfit(d.fault, d.victim); why != "" {
+	if why := cmp.Or(fault.Unfit(d.fault, d.victim), d.unshowable()); why != "" {
 		return nil, errUnfit(fmt.Sprintf("%s cannot strike %s: %s", by.Fault, d.victim.ID.Name(), why))
 	}
 	if d.asked, err = p.copy.asking(ctx, p.struck(), sessionsOf(p.o.System, mode)); err != nil {

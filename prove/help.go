@@ -10,6 +10,7 @@ import (
 	"holdfast/event"
 	"holdfast/load"
 	"holdfast/report"
+	"holdfast/topology"
 )
 
 // help says what would have helped, the best first, in the words of the file.
@@ -120,6 +121,9 @@ func (f facts) unrepeated() []holdfast.Target {
 // be.
 func (f facts) helpKey() string {
 	hurt := f.first()
+	if hurt != nil && hurt.Method == "call" {
+		return f.helpCalls(hurt)
+	}
 	if hurt == nil || hurt.Method != "POST" && hurt.Method != "PATCH" || f.service.Replicas == 1 || f.loss != nil {
 		return ""
 	}
@@ -127,6 +131,25 @@ func (f facts) helpKey() string {
 		return "" // what its caller asks of the struck service is not known
 	}
 	return fmt.Sprintf("an Idempotency-Key on %s %s, if it may be carried out twice: without one it is not sent to another replica", hurt.Method, hurt.Route)
+}
+
+// helpCalls: of a call nobody knows whether it may be carried out twice, unless the
+// file says so.
+func (f facts) helpCalls(hurt *report.Hurt) string {
+	if f.service.Replicas == 1 || f.loss != nil || f.system == nil {
+		return ""
+	}
+	for _, route := range topology.Routes(f.system) {
+		if route.Name() != hurt.Route || route.Idempotent != nil || route.Service != f.service.Name {
+			continue
+		}
+		where := "`idempotent: true` of " + hurt.Route
+		if strings.HasPrefix(hurt.Route, string(f.service.Name)+":") { // `ports` say nothing of requests
+			where = fmt.Sprintf("a route under `gateway` in place of `ports` of %s, with `idempotent: true`", f.service.Name)
+		}
+		return where + ", if its calls may be carried out twice: without it what was sent is not asked of another replica"
+	}
+	return ""
 }
 
 // helpLoop: what ends by itself is not mended by starting it.
@@ -200,6 +223,8 @@ func (f facts) helpFallback(d report.Drill) string {
 	switch {
 	case f.loss == nil || f.loss.covered:
 		return ""
+	case f.service.Protocol == holdfast.GRPC && (usersHurt(d) || overContained(f, d) != ""):
+		return fmt.Sprintf("a %s that answers without %s, and `required: false` %s: nothing is answered in the place of a gRPC call", f.loss.edge.Caller, f.loss.edge.Service, need(f.loss.edge))
 	case !f.loss.fatal && usersHurt(d):
 		return fmt.Sprintf("`fallback: {json: …}` %s, or a %s that answers without it, as `required: false` says", need(f.loss.edge), f.loss.edge.Caller)
 	case f.loss.fatal && overContained(f, d) != "":

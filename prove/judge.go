@@ -463,7 +463,7 @@ func (f facts) firstHurt() string {
 // describe is one request that was hurt, as its user saw it.
 func describe(r load.Result) string {
 	text := r.Asked()
-	if r.Status != 0 {
+	if r.Status != 0 && !r.Call {
 		text += fmt.Sprintf(" %d", r.Status)
 	}
 	for _, detail := range []string{r.Error, r.Body} {

@@ -62,8 +62,12 @@ func (d *drilling) choose(ctx context.Context) (err error) {
 }
 
 // spare is the path a fault of answers leaves alone: the health check's, so that
-// only traffic shows it, unless that is what the load asks for, too.
+// only traffic shows it, unless that is what the load asks for, too. Of a gRPC service
+// the load asks for the same, and is told apart there.
 func spare(service holdfast.Service) string {
+	if service.Protocol == holdfast.GRPC {
+		return proxy.HealthCall
+	}
 	if service.Healthcheck.Path == "/" {
 		return ""
 	}

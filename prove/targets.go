@@ -18,6 +18,7 @@ type target struct {
 	host    string // that is asked for; empty: any
 	url     string // where what runs elsewhere is asked itself; empty: by its address
 	bare    bool   // it is connected to, and told words, if any
+	calls   bool   // it is asked by a call of gRPC
 	words   words
 	path    string // empty for /
 	service holdfast.ServiceName
@@ -27,7 +28,7 @@ type target struct {
 	via     string               // of a step: the listener it goes in at
 }
 
-// targets lists the published routes of HTTP services, then the edges that lead
+// targets lists the published routes of services that are asked, then the edges that lead
 // to a struck service, in the order of the file.
 func targets(system *holdfast.System, struck []holdfast.ServiceName, addresses map[holdfast.ListenerName]string) []target {
 	var published, edges []target
@@ -39,7 +40,7 @@ func targets(system *holdfast.System, struck []holdfast.ServiceName, addresses m
 		service, _ := system.Service(route.Service)
 		t := target{
 			name: route.Name(), address: address, host: askedHost(route.Host), path: route.Path, service: route.Service, edge: route.Caller != "",
-			bare: service.Protocol == holdfast.TCP, words: wordsOf(service),
+			bare: service.Protocol == holdfast.TCP, calls: service.Protocol == holdfast.GRPC, words: wordsOf(service),
 		}
 		switch {
 		case !t.edge:
@@ -54,7 +55,7 @@ func targets(system *holdfast.System, struck []holdfast.ServiceName, addresses m
 // spared says why a service gets no load, if it gets none: it cannot be asked, or
 // asking it could reach what is no part of the copy.
 func spared(system *holdfast.System, name holdfast.ServiceName) string {
-	if service, _ := system.Service(name); service.Protocol != holdfast.HTTP && !consented(system, name) {
+	if service, _ := system.Service(name); !service.Protocol.Requests() && !consented(system, name) {
 		return fmt.Sprintf("%s speaks %s, and the load can ask over HTTP only", name, service.Protocol)
 	}
 	for _, other := range system.Services {
