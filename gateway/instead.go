@@ -56,7 +56,7 @@ func (x *exchange) mayDouble() bool {
 // connection has been asked nothing, and the next one is.
 func (x *exchange) oneAnswer() *try {
 	for range maxMoves + 1 {
-		e := x.service.pick(x.tried)
+		e := x.service.pick(x.tried, !x.mayHedge())
 		if e == nil {
 			return nil
 		}

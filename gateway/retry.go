@@ -8,12 +8,12 @@ import (
 )
 
 // How often a request is sent again, by the reason. Together with the first one
-// that is at most six tries and two hedges, and only replicas that refuse
-// connections make it more than three. An edge that says how often by itself
+// that is at most seven tries and two hedges, and only replicas that refuse
+// connections make it more than four. An edge that says how often by itself
 // bounds all of what was written at once, and has no maxRetries.
 const (
 	maxMoves    = 3 // nothing was sent, which is always safe and each refusal ejects; or an ejection gave it up
-	maxRetries  = 1 // it was sent and may be sent again; out of the budget
+	maxRetries  = 2 // it was sent and may be sent again; out of the budget, the second only out of its savings
 	maxRenewals = 1 // a used connection died before a byte came back: more likely its age than its replica
 )
 
@@ -95,7 +95,7 @@ func endingOf(a *try, f *failure) ending {
 // until the failure that was one too many. With neither there was nobody to ask.
 func (x *exchange) answer() (*try, *failure) {
 	var last *failure
-	for e := x.service.pick(nil); e != nil; {
+	for e := x.service.pick(nil, !x.mayHedge()); e != nil; {
 		a, f := x.ask(e)
 		if f == nil {
 			if e = x.second(a); e == nil {
@@ -123,14 +123,14 @@ func (x *exchange) next(f *failure) *endpoint {
 	if f.how == unreachable {
 		x.unreached = f.endpoint
 	}
-	e := x.service.pick(x.tried)
+	e := x.service.pick(x.tried, true)
 	switch {
 	case e != nil:
 		return e
 	case f.how == ejectedIt:
 		// Who was tried before and is trusted now is asked again: nobody has
 		// refused, and to fail helps nobody.
-		return pickOf(x.service.lineup.Load().usable, []*endpoint{f.endpoint})
+		return pickOf(x.service.lineup.Load().usable, []*endpoint{f.endpoint}, true)
 	case f.stale:
 		return f.endpoint // there is no other, and its next connection may be as good as new
 	case f.how == broken && x.pause():
@@ -202,7 +202,8 @@ func (x *exchange) spend(f *failure) bool {
 
 // payRetry takes a retry out of the request's bound and the service's budget.
 func (x *exchange) payRetry() bool {
-	if x.retries++; x.retries > maxRetries && x.entry.Retries == nil {
+	x.retries++
+	if x.entry.Retries == nil && (x.retries > maxRetries || x.retries > 1 && !x.service.budget.saved(now())) {
 		return false
 	}
 	return x.paid(x.service.budget.retry(now()))

@@ -97,6 +97,9 @@ func (g *Gateway) passed(s *service, e *endpoint, seen sighting, at time.Duratio
 			e.checks = e.checks.Forget()
 		}
 		if e.checks.Passes >= 2 {
+			if relative(e.sign) {
+				e.sideline.trial.Store(int64(at + trialTime)) // its checks passed all along
+			}
 			g.admit(e, seen.detail+", twice")
 		}
 	}
