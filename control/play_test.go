@@ -372,6 +372,10 @@ func declareService(sys *holdfast.System, words []string) {
 			kinds = slices.DeleteFunc(mode.Catalogue(), func(m mode.Mode) bool { return m.BySession || m.Named })
 		case "floodable":
 			kinds = append(kinds, mode.Overload())
+		case "published":
+			fallback := &holdfast.Fallback{Stale: 10 * time.Minute}
+			sys.Gateway.Routes = append(sys.Gateway.Routes, holdfast.PublishedRoute{Service: service.Name, Treatment: holdfast.Treatment{Fallback: fallback}})
+			sys.Modes = append(sys.Modes, mode.Loss().OfPublished(service))
 		case "elsewhere":
 			service.Command, service.Manage = "", holdfast.Observe
 		}

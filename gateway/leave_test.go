@@ -189,6 +189,43 @@ func TestWhatIsStaleIsNotBelieved(t *testing.T) {
 	}
 }
 
+// What a service bears is not learned anew by a gateway that is renewed in the middle
+// of an overload.
+func TestWhatAServiceBearsOutlivesTheGateway(t *testing.T) {
+	r := newRig(t, tableOf(1, newReplica(t, 1, named("1"))))
+	r.untilAdmitted(1)
+	r.end()
+	r.gateway.mu.Lock()
+	a := &r.gateway.services["catalog"].admission
+	r.gateway.mu.Unlock()
+	learned := bearing{Usual: 40 * time.Millisecond, Eased: 50 * time.Millisecond, Peak: 100, Most: 14}
+	a.recall(learned, now())
+	r.gateway.writeMemory()
+	for bad := range 4 { // nothing of the kind is believed
+		b := learned
+		[]func(){func() { b.Usual = 0 }, func() { b.Eased = -1 }, func() { b.Peak = 0 }, func() { b.Most = -1 }}[bad]()
+		a.recall(b, now())
+	}
+	if got := a.bearing(); got != learned {
+		t.Errorf("it believed %+v", got)
+	}
+	next := newGateway(t, r.gateway.dir)
+	if got := next.services["catalog"].admission.bearing(); got != learned {
+		t.Errorf("the next gateway begins with %+v, want %+v", got, learned)
+	}
+	m := next.memorize()
+	late := newGateway(t, t.TempDir())
+	if err := late.Apply(t.Context(), next.held.table); err != nil {
+		t.Fatal(err)
+	}
+	late.mu.Lock()
+	defer late.mu.Unlock()
+	late.recallFrom(m, m.At+stale)
+	if got := late.services["catalog"].admission.bearing(); got != (bearing{}) {
+		t.Errorf("after %s it still believes %+v", stale, got)
+	}
+}
+
 // The journal was lost and the gateway's memory was not: incarnations begin anew,
 // and one that ended has the name and the number of one that lives. Nobody takes
 // the one for the other for long, nor tells that the living one has ended.

@@ -48,7 +48,7 @@ func (x *exchange) hedgeDelay() time.Duration {
 // await waits for the first byte of an answer, on the request's own goroutine.
 // It returns another replica when that is to be asked, too.
 func (x *exchange) await(t *try) (*endpoint, error) {
-	for delay := x.hedgeDelay(); ; delay = min(2*delay, time.Second) {
+	for delay := x.hedgeDelay(); ; delay = nextLook(delay, now()-t.began) {
 		until := time.Now().Add(delay)
 		if !x.headBy.IsZero() && x.headBy.Before(until) {
 			until = x.headBy
@@ -68,6 +68,12 @@ func (x *exchange) await(t *try) (*endpoint, error) {
 	}
 }
 
+// nextLook is how long to wait until it is looked anew for another replica: not so
+// long that the answer is late, and in proportion when it is.
+func nextLook(delay, waited time.Duration) time.Duration {
+	return min(2*delay, max(hedgeCap, waited/2), time.Second)
+}
+
 // hedge is the replica to ask beside one that is waited for, or nil.
 func (x *exchange) hedge(t *try) *endpoint {
 	at := now()
@@ -75,8 +81,8 @@ func (x *exchange) hedge(t *try) *endpoint {
 	if !urgent && at-t.began < time.Duration(x.service.latency.p95.Load()) {
 		return nil // it may be slow; most of its answers are
 	}
-	e := pickOf(x.service.lineup.Load().usable, append(x.tried, t.endpoint))
-	if e == nil || e.suspect(at) || !x.another() || !x.paid(x.service.budget.hedge(at, urgent)) {
+	e := pickOf(x.service.lineup.Load().usable, append(x.tried, t.endpoint), false)
+	if e == nil || e.suspect(at) && (!urgent || e.silence(at) > at-t.began) || !x.another() || !x.paid(x.service.budget.hedge(at, urgent)) {
 		return nil
 	}
 	return e

@@ -241,6 +241,8 @@ func validateRoute(entry holdfast.RouteEntry, services map[holdfast.ServiceName]
 		complain("a timeout of %s", entry.Timeout)
 	case entry.Retries != nil && (*entry.Retries < 0 || *entry.Retries > holdfast.MaxRetries):
 		complain("%d second tries, want 0 to %d", *entry.Retries, holdfast.MaxRetries)
+	case entry.Priority != "" && !slices.Contains(holdfast.Priorities(), entry.Priority):
+		complain("priority %q, want one of %v", entry.Priority, holdfast.Priorities())
 	case protocol == holdfast.TCP && (entry.Host != "" || entry.Path != ""):
 		complain("service %s speaks no HTTP, which alone has hosts and paths", entry.Service)
 	}

@@ -37,7 +37,7 @@ func (d *door) reach(s *service) (*endpoint, net.Conn) {
 	var tried []*endpoint
 	dialer := net.Dialer{Timeout: connectTime}
 	for range maxMoves + 1 {
-		e := s.pick(tried)
+		e := s.pick(tried, true)
 		if e == nil {
 			return nil, nil
 		}

@@ -143,7 +143,7 @@ func (x *exchange) begin(e *endpoint) *try {
 	t.endpoint, t.number, t.began, t.repeats = e, x.message.attempt, now(), x.repeats()
 	e.inFlight.Add(1)
 	e.tries.Add(1)
-	t.waiter.began = t.began
+	t.waiter.began, t.waiter.covered = t.began, x.covered()
 	if x.message.length == 0 {
 		e.waits.begin(&t.waiter)
 	}

@@ -19,6 +19,7 @@ type waits struct {
 type waiter struct {
 	began      time.Duration // CLOCK_BOOTTIME
 	giveUp     func()        // ends the wait because its replica was ejected; nil when the request may not be sent again
+	covered    bool          // something else is answered when it is given up
 	prev, next *waiter
 	state      waitState
 }
@@ -109,6 +110,17 @@ func (w *waits) giveUp() (n int) {
 		}
 	}
 	return n
+}
+
+// giveUpCovered ends those of them that something else is answered for.
+func (w *waits) giveUpCovered() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for one := w.head; one != nil; one = one.next {
+		if one.giveUp != nil && one.covered {
+			one.giveUp()
+		}
+	}
 }
 
 // An outcome is how one try ended, as the detectors need it.

@@ -7,6 +7,7 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"hash/fnv"
 	"io"
 	"math"
 	"net"
@@ -29,6 +30,7 @@ const (
 	maxIdle    = 64      // kept connections per target that wait for a request
 	maxBody    = 200     // bytes of a failed answer kept
 	maxError   = 120     // bytes of an error's text
+	maxInstead = 100     // bytes of a degraded answer's mark
 )
 
 // degradedHeader marks an answer that was given in a dependency's place.
@@ -151,7 +153,8 @@ type manner struct {
 // with an error is an answer that broke off.
 type answer struct {
 	status   int
-	degraded bool
+	instead  string // the mark of a degraded one
+	sum      uint64 // of a degraded one's body
 	header   http.Header
 	text     []byte // of the body: all of it up to maxText where the request wants it whole, else its beginning
 	body     string // its beginning where the answer failed, printable
@@ -300,13 +303,20 @@ func (c *connection) exchange(q *request, fresh bool) (got answer, reusable bool
 
 // hear reads an answer to its end.
 func (q *request) hear(response *http.Response, scratch []byte) answer {
-	got := answer{status: response.StatusCode, degraded: response.Header.Get(degradedHeader) != "", header: response.Header}
+	got := answer{status: response.StatusCode, instead: printable(response.Header.Get(degradedHeader), maxInstead), header: response.Header}
 	begins := opening{limit: maxBody}
 	if q.whole {
 		begins.limit = maxText + 1 // one more tells that there is more
 	}
-	if _, err := io.CopyBuffer(&begins, response.Body, scratch); err != nil {
+	sum, body := fnv.New64a(), io.Reader(response.Body)
+	if got.instead != "" {
+		body = io.TeeReader(body, sum)
+	}
+	if _, err := io.CopyBuffer(&begins, body, scratch); err != nil {
 		got.err = step("body", err)
+	}
+	if got.instead != "" {
+		got.sum = sum.Sum64()
 	}
 	if q.call {
 		got.settle(response)

@@ -279,7 +279,8 @@ func (g *generation) deadline(intended int64) (sent time.Duration, deadline time
 // note fills in what came of a request. It failed where there is an error.
 func (g *generation) note(result *Result, sent time.Duration, got answer, err error) {
 	result.Sent, result.Ended = int64(sent), int64(proc.Now())
-	result.Status, result.Degraded, result.Protocol = got.status, got.degraded, got.protocol
+	result.Status, result.Protocol = got.status, got.protocol
+	result.Degraded, result.Instead, result.Sum = got.instead != "", got.instead, got.sum
 	if err != nil {
 		result.Failed, result.Error = true, printable(err.Error(), maxError+len("connect: "))
 	}

@@ -34,7 +34,7 @@ type surroundings struct {
 func (f facts) account(d report.Drill, steps []report.Step, words deed) report.Account {
 	marks := f.marks(d)
 	return report.Account{
-		Live: f.live(), Marks: marks, Steps: steps, First: f.first(), Tolls: tolls(f.judged()),
+		Live: f.live(), Marks: marks, Steps: steps, First: f.first(), Tolls: tolls(f.judged()), Instead: f.instead(), Waited: f.bridged(),
 		Buckets: buckets(f.concerned(), f.injected, f.ended), Timeline: f.timeline(marks, words),
 	}
 }

@@ -2,6 +2,7 @@ package prove
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -239,11 +240,18 @@ func (f facts) helpCopy(d report.Drill) string {
 	if f.system == nil || overFallback(f) == "" {
 		return ""
 	}
-	fallback := dependencyOf(f.system, f.loss.edge).Fallback
-	if fallback == nil || fallback.Body != "" || fallback.File != "" {
-		return ""
+	for _, way := range slices.Sorted(maps.Keys(f.loss.covers)) {
+		by := f.loss.covers[way]
+		if by.Body != "" || by.File != "" || by.Service != "" || f.uncovered(way, by) == "" {
+			continue
+		}
+		where := "the fallback " + need(f.loss.edge)
+		if f.loss.edge.Whole {
+			where = "the route " + way
+		}
+		return "`json` or `file` beside `stale` in " + where + ": where there is no copy of a good answer nothing answers; none is kept of one that is `private`, `no-store`, sets a cookie, or is longer than 64 KiB"
 	}
-	return fmt.Sprintf("`json` or `file` beside `stale` in the fallback %s: where there is no copy of a good answer nothing answers", need(f.loss.edge))
+	return ""
 }
 
 // helpFast: the edge gave up in time and its caller did not.

@@ -42,13 +42,13 @@ func (p *proving) arm(ctx context.Context, fault holdfast.Fault, victim holdfast
 }
 
 // choose finds out whom the fault strikes: one replica, or everything that there
-// is and will be of the service an edge leads to.
+// is and will be of a service.
 func (d *drilling) choose(ctx context.Context) (err error) {
 	d.victim = holdfast.Victim{ID: holdfast.ReplicaID{Service: d.service.Name}}
 	if d.fault.Name() == floods {
 		return d.chooseDoor(ctx)
 	}
-	if !d.mode.Strikes.IsEdge() {
+	if !d.mode.Strikes.TakesAll() {
 		if d.victim, err = d.copy.chronicle.victim(holdfast.NameReplica(d.service.Name, d.next(d.service))); err != nil {
 			return err
 		}

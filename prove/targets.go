@@ -165,6 +165,18 @@ func unreached(system *holdfast.System, all []target, service holdfast.ServiceNa
 	return missed
 }
 
+// notTaken are the targets that no request went to from one instant to another, the
+// second excluded.
+func notTaken(names []string, results []load.Result, from, to time.Duration) []string {
+	taken := map[string]bool{}
+	for _, r := range results {
+		if r.Intended >= int64(from) && r.Intended < int64(to) {
+			taken[r.Target] = true
+		}
+	}
+	return slices.DeleteFunc(slices.Clone(names), func(name string) bool { return taken[name] })
+}
+
 // aside adds to the targets a page of the caller that needs nobody else, where
 // it has one: its health check's, asked for where users ask. Whether the loss of
 // an edge stays where it belongs shows there.
@@ -201,13 +213,16 @@ const (
 // stakes says for each target name what is at stake there when a mode is
 // drilled. One replica is missed by whoever needs its service, by required
 // edges. A whole edge is missed by its caller's users; whoever needs the lost
-// service by other ways too is hurt by definition, and not judged.
+// service by other ways too is hurt by definition, and not judged. A whole service
+// is missed by those who come for it.
 func stakes(system *holdfast.System, all []target, mode holdfast.FailureMode) map[string]stake {
 	at := map[string]stake{}
 	for _, t := range all {
 		switch {
 		case mode.Strikes.IsEdge():
 			at[t.name] = stakeInEdge(system, t, mode.Strikes)
+		case mode.Strikes.Whole:
+			at[t.name] = stakeInService(system, t, mode.Strikes)
 		case needs(system, t.service, mode.Strikes.Service):
 			at[t.name] = feels
 		}
@@ -227,6 +242,21 @@ func stakeInEdge(system *holdfast.System, t target, lost holdfast.Target) stake 
 		return owed
 	case itself && dependency.Fallback == nil:
 		return none // nobody answers there, and the caller says it can do without
+	default:
+		return feels
+	}
+}
+
+// stakeInService: who comes by a covered route gets less, and is not hurt. Whoever
+// else needs what is lost is hurt by definition, or another drill's: that of the
+// edge by which it does.
+func stakeInService(system *holdfast.System, t target, lost holdfast.Target) stake {
+	_, covered := covers(system, lost)[t.name]
+	switch {
+	case covered:
+		return feels
+	case t.service == lost.Service, slices.Contains(topology.Dependents(system, lost.Service), t.service):
+		return none
 	default:
 		return feels
 	}
