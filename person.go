@@ -53,15 +53,25 @@ const (
 type Channel struct {
 	Name ChannelName `json:"name"`
 	Kind ChannelKind `json:"kind"`
-	// Address is a URL, host:port for SMTP, the words of a command joined by spaces;
-	// where it is itself a secret (Slack's webhooks are), Secret holds it and Address
-	// is empty.
-	Address string `json:"address,omitempty"`
+	// Address is a URL, host:port for SMTP, a command. Slack's URL is a secret, and so
+	// may any other be.
+	Address Place  `json:"address,omitempty"`
 	From    string `json:"from,omitempty"` // SMTP: the sender
 	User    string `json:"user,omitempty"` // SMTP
-	Secret  Secret `json:"secret,omitempty"`
-	// Insecure allows a secret to go over a connection that others can read.
-	Insecure bool `json:"insecure,omitempty"`
+	// Secret is SMTP's password, ntfy's token, PagerDuty's routing key, what a webhook
+	// is signed with.
+	Secret Secret `json:"secret,omitempty"`
+	// Dir is the folder a command runs in.
+	Dir string `json:"dir,omitempty"`
+}
+
+// A Place is where something is: as it is written, or a Secret that says it.
+type Place string
+
+// Secret is the reference behind a place; false where it is written out.
+func (p Place) Secret() (Secret, bool) {
+	hidden := strings.HasPrefix(string(p), "env:") || strings.HasPrefix(string(p), "file:")
+	return Secret(p), hidden
 }
 
 // A Secret says where a secret is found, "env:NAME" or "file:/absolute/path", and
@@ -71,13 +81,25 @@ type Secret string
 // Provider is who stands behind a channel, so that it can be told whether two
 // channels fail together: the kind and the host that is spoken to.
 func (c Channel) Provider() string {
-	host := c.Address
+	host := string(c.Address)
 	if _, rest, ok := strings.Cut(host, "://"); ok {
 		host = rest
 	}
 	host, _, _ = strings.Cut(host, "/")
 	if c.Kind == ChannelCommand {
-		host = c.Address
+		host = string(c.Address)
 	}
 	return strings.TrimSuffix(string(c.Kind)+" "+host, " ")
+}
+
+// Secrets looks up what a reference stands for, at every use: a secret that was
+// changed holds at once. Its errors name the reference, never the secret.
+type Secrets func(Secret) (string, error)
+
+// At is a place as it is, looked up where it is a secret.
+func (s Secrets) At(p Place) (string, error) {
+	if hidden, ok := p.Secret(); ok {
+		return s(hidden)
+	}
+	return string(p), nil
 }

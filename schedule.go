@@ -33,7 +33,7 @@ type Rotation struct {
 	Length int          `json:"shift_length"` // days or weeks; at least 1
 	Start  Wall         `json:"start"`        // when the first of People takes over; nobody is on call before
 	People []PersonName `json:"users"`        // at least one
-	// Covers are when the rotation covers at all; none is always.
+	// Covers are when the rotation covers at all; none is always. At most 7.
 	Covers []Cover `json:"restrictions,omitempty"`
 }
 

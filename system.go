@@ -43,12 +43,13 @@ type OnCall struct {
 	// owns them, everybody at once.
 	Standard PolicyName `json:"standard,omitempty"`
 	// Heartbeat is where it is told, once a minute, that an audit of all this has
-	// passed: somebody elsewhere who notices when it is told no more. A URL; empty:
-	// nowhere.
-	Heartbeat string `json:"heartbeat,omitempty"`
-	// Listen is where links to acknowledge lead; nil: this machine.
+	// passed: somebody elsewhere who notices when it is told no more. Empty: nowhere.
+	// Such URLs are secrets as a rule, and then it is a Secret.
+	Heartbeat Place `json:"heartbeat,omitempty"`
+	// Listen is where the links lead by which an incident is acknowledged, and URL how
+	// people come there from where they are. Nil: no message has a link.
 	Listen *Port  `json:"listen,omitempty"`
-	URL    string `json:"url,omitempty"` // by which people reach Listen from where they are
+	URL    string `json:"url,omitempty"`
 }
 
 // Owed are all promises, the one for everything first.

@@ -6,6 +6,7 @@ import (
 	"holdfast"
 	"holdfast/detect"
 	"holdfast/event"
+	"holdfast/oncall"
 )
 
 // state is what a snapshot holds: everything the mind knows.
@@ -28,6 +29,9 @@ type state struct {
 	// killed meanwhile takes nothing back: what it told stays until the next one of
 	// its name is overloaded in its turn, and relieved.
 	Overloads map[holdfast.ModeName]*overload       `json:"overloads,omitempty"`
+	Ledgers   map[holdfast.PromiseName]*ledger      `json:"ledgers,omitempty"`
+	Desk      oncall.Desk                           `json:"desk"`
+	Lives     map[string]life                       `json:"lives,omitempty"`  // by gateway and route
 	Bases     map[holdfast.ModeName]holdfast.Digest `json:"bases,omitempty"`  // what a proof would rest on now
 	Proofs    map[holdfast.ModeName]proof           `json:"proofs,omitempty"` // the newest verdicts
 	Arms      map[holdfast.ModeName]string          `json:"arms,omitempty"`   // why not armed, as it was last said; empty: armed
@@ -78,7 +82,8 @@ type replica struct {
 	Downs    []time.Duration               `json:"downs,omitempty"`    // when it began to fail, lately
 	Failure  *failure                      `json:"failure,omitempty"`
 	Old      *holdfast.Service             `json:"old,omitempty"`      // what it runs with, when the file says something else by now
-	DrainBy  time.Duration                 `json:"drain_by,omitempty"` // when what it has counts as answered
+	DrainBy  time.Duration                 `json:"drain_by,omitempty"` // when what it has counts as answered, whoever says nothing
+	Users    map[holdfast.GatewayName]bool `json:"users,omitempty"`    // while it drains: gateways that may have something in flight there
 
 	queued time.Duration // the deadline under which it stands in the queue
 }
@@ -97,6 +102,8 @@ type failure struct {
 	Believed  bool               `json:"believed"` // of any incarnation
 	Mitigated bool               `json:"mitigated"`
 	Escalated bool               `json:"escalated"`
+	Exceeded  string             `json:"exceeded,omitempty"`   // the bound it was last said to be beyond
+	BoundAt   time.Duration      `json:"bound_at,omitempty"`   // when it is beyond the next one
 	CaptureBy time.Duration      `json:"capture_by,omitempty"` // when evidence that was asked for is not waited for any longer
 	Captured  bool               `json:"captured,omitempty"`
 }
@@ -131,15 +138,18 @@ func (r *replica) withdraw() { r.Admitted, r.Since, r.Kept = nil, 0, false }
 func (r *replica) forget() {
 	r.withdraw()
 	r.Failure, r.Attempts, r.Streak, r.ReadyBy, r.Downs = nil, nil, 0, 0, nil
-	r.DrainBy = 0
+	r.undrain()
 }
+
+// undrain waits for nobody any more.
+func (r *replica) undrain() { r.DrainBy, r.Users = 0, nil }
 
 // deadline is the next instant at which something about the replica falls due,
 // or 0.
 func (r *replica) deadline() time.Duration {
 	next := sooner(r.ReadyBy, r.DrainBy)
 	if f := r.Failure; f != nil {
-		next = sooner(sooner(next, f.ConfirmAt), f.AskAt)
+		next = sooner(sooner(sooner(next, f.ConfirmAt), f.AskAt), f.BoundAt)
 	}
 	return next
 }

@@ -25,6 +25,10 @@ func (m *Mind) take(in event.Body) {
 		m.takeOverloaded(in)
 	case holdfast.Relieved:
 		m.takeRelieved(in)
+	case holdfast.Counted:
+		m.takeCounted(in)
+	case holdfast.Drained:
+		m.takeDrained(in)
 	case event.Declared:
 		m.takeDeclared(in)
 	case event.Woken:
@@ -54,8 +58,9 @@ func (m *Mind) take(in event.Body) {
 		m.takeInspected(in)
 	case event.Proved:
 		m.takeProved(in)
-	default:
-		m.say(event.ID{}, in)
+	default: // what the desk does not take has no consequences
+		id := m.say(event.ID{}, in)
+		m.Desk.Take(m.now, in, id, m.say)
 	}
 }
 
@@ -87,6 +92,9 @@ func (m *Mind) takeStarted(in holdfast.Started) {
 // takeEnd is the kernel's word that an incarnation does not run (any more).
 func (m *Mind) takeEnd(id holdfast.ReplicaID, in event.Body, detail string) {
 	said := m.say(m.cause(id), in)
+	if left := m.Leaving[id.Name()]; left != nil && left.id() == id && left.DrainBy != 0 {
+		m.hasLeft(left)
+	}
 	r := m.find(id)
 	if r != nil && r.Phase != idle && id.Incarnation > r.Want {
 		r.Want = id.Incarnation // our memory was lost: the next one must be later still
@@ -102,7 +110,7 @@ func (m *Mind) takeEnd(id holdfast.ReplicaID, in event.Body, detail string) {
 		m.stopNext()
 		return
 	case r.Phase == draining:
-		m.drained(r)
+		m.drained(r, said)
 		return
 	case m.service(r).Once:
 		m.takeOnceEnd(r, in, detail, said)
@@ -159,6 +167,7 @@ func (m *Mind) takeAdmitted(in holdfast.Admitted) {
 	m.weighLosses(m.service(r), said)
 	m.startNext(said)
 	m.rolled(r, said)
+	m.notNeeded("", r.id(), said)
 }
 
 func (m *Mind) takeDeclared(in event.Declared) {
@@ -167,6 +176,7 @@ func (m *Mind) takeDeclared(in event.Declared) {
 	before := m.System
 	m.System, m.at = in.System, indexOf(&in.System)
 	m.disown()
+	m.keepLedgers()
 	if !m.Stopping.IsZero() {
 		m.Stopping = event.ID{}
 		for _, r := range m.Replicas { // a stop that was not finished is not waited for
@@ -203,6 +213,8 @@ func (m *Mind) takeDeclared(in event.Declared) {
 		}
 	}
 	m.Replicas = kept
+	m.Desk.Declare(m.now, &m.System, said, m.say)
+	m.settleTroubles(said)
 	m.rearm(said)
 	m.beginRoll(outdated, said)
 	m.retry(said)
@@ -240,6 +252,9 @@ func (m *Mind) removeServices(next holdfast.System) {
 // numbers begin: a million, at a plan per change of a replica.
 const epochRevisions = 1 << 20
 
+// EpochOf is the epoch of the agent that made a plan of a revision.
+func EpochOf(revision uint64) uint64 { return revision / epochRevisions }
+
 // takeWoken makes plans later than any an earlier agent made, even if our
 // memory of them is lost, and begins afresh after a reboot: nothing of the
 // earlier boot runs, and its instants mean nothing by this boot's clock.
@@ -259,6 +274,7 @@ func (m *Mind) takeWoken(in event.Woken) {
 	clear(m.Losses)
 	clear(m.Overloads)
 	clear(m.Leaving)
+	m.settleTroubles(said)
 	m.startNext(said)
 }
 

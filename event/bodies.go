@@ -225,6 +225,15 @@ type Restored struct {
 	After time.Duration      `json:"after"` // since the first evidence
 }
 
+// Exceeded says that a failure is outside one of its bounds: users were not whole in
+// time, or the system was not.
+type Exceeded struct {
+	Mode   holdfast.ModeName  `json:"mode"`
+	ID     holdfast.ReplicaID `json:"id"`
+	Bound  string             `json:"bound"` // "mitigate", "restore"
+	Within time.Duration      `json:"within"`
+}
+
 // Escalated says that a person is needed, who, and why. Mode is empty where no
 // failure mode answers for it: what runs once has failed, or a changed file does
 // not work.
@@ -266,6 +275,7 @@ func (Waited) Kind() string    { return "waited" }
 func (Withheld) Kind() string  { return "withheld" }
 func (Mitigated) Kind() string { return "mitigated" }
 func (Restored) Kind() string  { return "restored" }
+func (Exceeded) Kind() string  { return "exceeded" }
 func (Escalated) Kind() string { return "escalated" }
 func (Armed) Kind() string     { return "armed" }
 func (Disarmed) Kind() string  { return "disarmed" }

@@ -131,6 +131,26 @@ func (Undelivered) Kind() string      { return "undelivered" }
 
 // What the mind says of incidents.
 
+// Burned says that the budget of a promise burns so fast that somebody has to know:
+// one of the rules of package promise holds, with the counts it holds by.
+type Burned struct {
+	Promise holdfast.PromiseName `json:"promise"`
+	Rule    string               `json:"rule"` // "2% in 1h"
+	Urgency holdfast.Urgency     `json:"urgency"`
+	Bad     uint64               `json:"bad"` // in the long window
+	All     uint64               `json:"all"`
+	Rate    float64              `json:"rate"` // times faster than evenly
+	// By is what was found to make them bad, the most first, of what is known.
+	By string `json:"by,omitempty"`
+}
+
+// Cooled says that it does no longer.
+type Cooled struct {
+	Promise holdfast.PromiseName `json:"promise"`
+	Rule    string               `json:"rule"`
+	After   time.Duration        `json:"after"`
+}
+
 // Opened says that people are needed, from now on and until Resolved.
 type Opened struct {
 	Incident holdfast.IncidentID  `json:"incident"`
@@ -220,6 +240,8 @@ type Reminded struct {
 	By       string              `json:"by"` // who had acknowledged it
 }
 
+func (Burned) Kind() string     { return "burned" }
+func (Cooled) Kind() string     { return "cooled" }
 func (Opened) Kind() string     { return "opened" }
 func (Joined) Kind() string     { return "joined" }
 func (Raised) Kind() string     { return "raised" }

@@ -38,6 +38,8 @@ func Text(body Body) string {
 		return fmt.Sprintf("mitigated %s %s after %s", b.ID, b.Mode, Short(b.After))
 	case Restored:
 		return fmt.Sprintf("restored %s %s after %s", b.ID, b.Mode, Short(b.After))
+	case Exceeded:
+		return fmt.Sprintf("exceeded %s %s: its bound to %s is %s", b.ID, b.Mode, b.Bound, Short(b.Within))
 	case Escalated:
 		return join("escalated", b.ID.String(), string(b.Mode), "to "+someone(b.Owner)) + colon(b.Why)
 	default:
@@ -52,6 +54,10 @@ func textTold(body Body) string {
 		return fmt.Sprintf("overloaded %s by %s, %d refused in %s, up to %s, limit %d", b.Service, b.Gateway, b.Shed, Short(b.After), b.Highest, b.Limit) + colon(b.Detail)
 	case holdfast.Relieved:
 		return fmt.Sprintf("relieved %s by %s, %d refused in %s", b.Service, b.Gateway, b.Shed, Short(b.Lasted))
+	case holdfast.Counted:
+		return textCounted(b)
+	case holdfast.Drained:
+		return fmt.Sprintf("drained %s by %s after %s", b.ID, b.Gateway, Short(b.Lasted)) + cutOff(b.Cut)
 	case Declared:
 		return fmt.Sprintf("declared %s with %d services and %d failure modes", b.System.Name, len(b.System.Services), len(b.System.Modes))
 	case Woken:
@@ -108,6 +114,15 @@ func textEjected(b holdfast.Ejected) string {
 	return fmt.Sprintf("%s %s by %s, %d left, by %s", verb, b.ID, b.Gateway, b.Remaining, b.Sign) + colon(b.Detail)
 }
 
+func textCounted(b holdfast.Counted) string {
+	var requests, failed uint64
+	for _, r := range b.Routes {
+		requests += r.Requests
+		failed += r.Failed
+	}
+	return fmt.Sprintf("counted by %s: %d requests by %d routes since it began, %d failed", b.Gateway, requests, len(b.Routes), failed)
+}
+
 func drilled(services []holdfast.ServiceName) string {
 	if len(services) == 0 {
 		return "of everything"
@@ -158,6 +173,14 @@ func Few[T any](all []T) string {
 
 func join(words ...string) string {
 	return strings.Join(strings.Fields(strings.Join(words, " ")), " ")
+}
+
+// cutOff says what did not end in time.
+func cutOff(n int) string {
+	if n == 0 {
+		return ""
+	}
+	return fmt.Sprintf(", %d cut off", n)
 }
 
 func colon(detail string) string {

@@ -10,6 +10,10 @@ import (
 // textOfIncident is the text of what is said of incidents, "" of anything else.
 func textOfIncident(body Body) string {
 	switch b := body.(type) {
+	case Burned:
+		return join("burned", promised(b.Promise), b.Rule, string(b.Urgency)) + fmt.Sprintf(": %d of %d bad, %.3g times faster than evenly", b.Bad, b.All, b.Rate) + comma(b.By)
+	case Cooled:
+		return join("cooled", promised(b.Promise), b.Rule, "after "+Short(b.After))
 	case Opened:
 		return join("opened", string(b.Incident), mark(b.Again, "again"), string(b.Severity), string(b.Urgency), "of", about(b.Service, b.Mode, b.ID, b.Promise), "for "+someone(b.Owner)) + colon(b.Why)
 	case Joined:
@@ -75,6 +79,18 @@ func textOfMessage(body Body) string {
 	default:
 		return ""
 	}
+}
+
+// promised names a promise: the one for everything has no name.
+func promised(name holdfast.PromiseName) string {
+	return join("the promise", string(name))
+}
+
+func comma(text string) string {
+	if text == "" {
+		return ""
+	}
+	return ", " + text
 }
 
 // about is what an incident, or a part of it, is about.

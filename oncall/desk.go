@@ -1,6 +1,7 @@
 package oncall
 
 import (
+	"maps"
 	"slices"
 	"time"
 
@@ -237,4 +238,19 @@ func (d *Desk) takeOverridden(in event.Overridden) {
 	d.Overrides = slices.DeleteFunc(d.Overrides, func(o holdfast.Override) bool { return !o.Until.After(d.now.Wall) })
 	d.Overrides = append(d.Overrides, in.Override)
 	d.Overrides = d.Overrides[max(0, len(d.Overrides)-holdfast.MaxOverrides):]
+}
+
+// Troubles are all that is bad and told one by one, incident by incident, in the
+// order in which they came.
+func (d *Desk) Troubles() []Trouble {
+	var all []Trouble
+	for _, inc := range d.Incidents {
+		parts := slices.SortedFunc(maps.Values(inc.Parts), func(a, b part) int { return a.Number - b.Number })
+		for _, p := range parts {
+			if p.Trouble != nil {
+				all = append(all, *p.Trouble)
+			}
+		}
+	}
+	return all
 }

@@ -216,6 +216,8 @@ func (d *Desk) fall(inc *incident, why string, cause event.ID) {
 	switch {
 	case !anew:
 		inc.NextAt = d.in(0)
+	case len(d.system.OnCall.Channels) == 0:
+		inc.NextAt = 0 // nobody can be told by this file, however often it is tried; by another they may
 	case inc.Urgency == holdfast.Ticket:
 		inc.NextAt = 0
 	case inc.Vain:

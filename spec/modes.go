@@ -24,6 +24,7 @@ type override struct {
 	bounds   overlay
 	owner    holdfast.OwnerName
 	escalate holdfast.PolicyName
+	urgency  holdfast.Urgency
 	runbook  string
 	armed    bool
 	faults   []holdfast.FaultName // meant only when said
@@ -53,6 +54,7 @@ func (r *reader) override(of mode.Mode, e source.Entry, can []holdfast.Remedy) o
 		{Name: "bounds", Read: r.bounds(&o.bounds)},
 		{Name: "owner", Read: scalar(r, &o.owner, label[holdfast.OwnerName])},
 		{Name: "escalate", Read: scalar(r, &o.escalate, label[holdfast.PolicyName])},
+		{Name: "urgency", Read: scalar(r, &o.urgency, oneOf(badWord, "an urgency", holdfast.Page, holdfast.Ticket))},
 		{Name: "runbook", Read: scalar(r, &o.runbook, label[string])},
 		{Name: "armed", Read: scalar(r, &o.armed, truth)},
 		{Name: "faults", Read: func(v source.Value) { o.faults = r.faults(v, of) }},
@@ -114,6 +116,9 @@ func (r *reader) remedies(v source.Value, can []holdfast.Remedy) []holdfast.Reme
 // added to another, as a restart to slow. What strikes a dependency is not among
 // them, and is refused in its place.
 func remediesOfService(of mode.Mode) []holdfast.Remedy {
+	if of.FitsPublished != nil {
+		return of.OfPublished(holdfast.Service{}).Remedies
+	}
 	if of.Fits == nil || of.BySession || of.Named {
 		return of.Remedies
 	}
@@ -141,7 +146,7 @@ func remediesOfEdge(d *holdfast.Dependency) func(mode.Mode) []holdfast.Remedy {
 
 // modes are the failure modes of a service and of its dependencies: those of the
 // catalogue that fit, with what the file says put over them.
-func (r *reader) modes(d *draft, drafts []*draft, asked map[holdfast.ServiceName]bool, standard defaults) []holdfast.FailureMode {
+func (r *reader) modes(d *draft, drafts []*draft, asked map[holdfast.ServiceName]bool, published holdfast.Publishing, standard defaults) []holdfast.FailureMode {
 	var all []holdfast.FailureMode
 	for _, m := range mode.Catalogue() {
 		said := saidOf(m, d.overrides)
@@ -153,12 +158,11 @@ func (r *reader) modes(d *draft, drafts []*draft, asked map[holdfast.ServiceName
 			}
 		case strikes(m, d.service, said):
 			all = append(all, r.mode(seenFromOutside(m.Of(d.service), d.service), standard.bounds, d.bounds, said))
+		case m.StrikesPublished(published, d.service):
+			all = append(all, r.mode(m.OfPublished(d.service), standard.bounds, d.bounds, said))
 		case said.at.Line == 0 || d.service.Manage == "":
 		case m.FitsEdge != nil:
-			r.Report(said.at, diagnostic.Problem{
-				Code: unfitMode, Message: diagnostic.Tick(string(m.Kind)) + " strikes a dependency, not a service", Label: m.Title,
-				Help: "write it where the dependency is declared: `depends_on: {other: {failure_modes: {" + string(m.Kind) + ": …}}}`",
-			})
+			r.reportUncovered(m, said, d.service, published)
 		default:
 			r.reportUnfit(m, said, string(d.service.Name), fitting(m, d.service))
 		}
@@ -205,6 +209,24 @@ func saidOf(m mode.Mode, overrides []override) override {
 	return override{}
 }
 
+// reportUncovered: a service is lost as a whole for those who depend on it, and for
+// its users where a route says what they get then.
+func (r *reader) reportUncovered(m mode.Mode, said override, s holdfast.Service, published holdfast.Publishing) {
+	p := diagnostic.Problem{
+		Code: unfitMode, Message: diagnostic.Tick(string(m.Kind)) + " strikes a dependency, not a service", Label: m.Title,
+		Help: "write it where the dependency is declared: `depends_on: {other: {failure_modes: {" + string(m.Kind) + ": …}}}`",
+	}
+	switch {
+	case len(published.CoveredTo(s.Name)) > 0:
+		p.Message = diagnostic.Tick(string(s.Name)) + " cannot be lost on purpose"
+		p.Help = "remove it: only what holdfast runs, speaks HTTP and has a health check can"
+	case len(published.RoutesTo(s.Name)) > 0:
+		p.Message = "nothing says what the users of " + diagnostic.Tick(string(s.Name)) + " get when it is lost"
+		p.Help = "give a route of the gateway that leads to it `stale: 10m`, or a `fallback`; without, all who come fail, and no drill is needed to know it"
+	}
+	r.Report(said.at, p)
+}
+
 func (r *reader) reportUnfit(m mode.Mode, said override, target, help string) {
 	if said.half() {
 		return // which has been reported
@@ -249,7 +271,7 @@ func fittingEdge(m mode.Mode, on holdfast.Service) string {
 // of itself.
 func (r *reader) mode(f holdfast.FailureMode, everywhere, here overlay, said override) holdfast.FailureMode {
 	f.Owner = cmp.Or(said.owner, f.Owner)
-	f.Escalation, f.Runbook, f.Armed = said.escalate, said.runbook, said.armed
+	f.Escalation, f.Urgency, f.Runbook, f.Armed = said.escalate, said.urgency, said.runbook, said.armed
 	for i, fault := range said.faults {
 		if i == 0 {
 			f.Drills = nil

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net/netip"
 	"os"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -29,7 +30,9 @@ import (
 	"holdfast/journal/view"
 	"holdfast/keeper"
 	"holdfast/loop"
+	"holdfast/notify"
 	"holdfast/observe"
+	"holdfast/oncall"
 	"holdfast/topology"
 )
 
@@ -69,10 +72,13 @@ type agent struct {
 	urls      *urls.Driver
 	gateway   holdfast.Gateway
 	proofs    *proofs
+	channels  *channels
+	pager     *notify.Sender
 	stopped   chan struct{} // closed when nothing of the system runs, as was asked
 
 	mu        sync.Mutex
 	status    view.Status
+	incidents view.Incidents
 	listeners []holdfast.Listener
 	declared  holdfast.System // last
 	heard     chan struct{}   // closed, and made anew, when the mind has taken a file over
@@ -82,8 +88,9 @@ type agent struct {
 // memory is what a snapshot holds: the mind, and the view that has to agree
 // with it.
 type memory struct {
-	Mind   json.RawMessage `json:"mind"`
-	Status view.Status     `json:"status"`
+	Mind      json.RawMessage `json:"mind"`
+	Status    view.Status     `json:"status"`
+	Incidents view.Incidents  `json:"incidents,omitzero"`
 }
 
 func newAgent(ctx context.Context, state stateDir, private bool) (*agent, error) {
@@ -119,15 +126,17 @@ func newAgent(ctx context.Context, state stateDir, private bool) (*agent, error)
 	return a, a.relisten(ctx)
 }
 
-// epochSeen is the highest epoch the keeper remembers. It outlives the state
-// directory, where the agreement is written down.
+// epochSeen is the highest epoch others remember: the keeper, which outlives the
+// state directory, where the agreement is written down, and the table the gateway
+// begins with, which is left where somebody removed parts of it. An agent of an
+// earlier epoch would be refused with every plan.
 func epochSeen(ctx context.Context, state stateDir) (uint64, error) {
 	client, err := state.dialKeeper(ctx)
 	if err != nil {
 		return 0, err
 	}
 	defer client.Close()
-	return client.Epoch(), nil
+	return max(client.Epoch(), control.EpochOf(gateway.HeldRevision(state.path("gateway")))), nil
 }
 
 // remember opens the journal and brings the mind back to where it stood.
@@ -151,7 +160,7 @@ func (a *agent) remember() error {
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "agent:", err)
 	}
-	a.mind, a.status = mind, kept.Status
+	a.mind, a.status, a.incidents = mind, kept.Status, kept.Incidents
 	for _, frame := range recovered.Frames {
 		a.said(frame)
 	}
@@ -170,8 +179,11 @@ func readMemory(snapshot []byte) (memory, error) {
 	return kept, nil
 }
 
-// wire makes the loop and the actor.
+// wire makes the loop, the actor and the pager.
 func (a *agent) wire() {
+	a.channels = newChannels(a.declaredChannels)
+	a.pager = notify.New(notify.Options{Notifier: a.channels.of, Compose: a.compose, Tell: a.tell, Now: proc.Now})
+	a.pager.Owe(a.mind.Owed())
 	a.actor = act.New(act.Options{
 		Hands: []act.Hand{
 			{Takes: func(s holdfast.Service) bool { return s.Command != "" }, Driver: a.processes},
@@ -192,7 +204,7 @@ func (a *agent) wire() {
 		Snapshot: func(mind []byte) ([]byte, error) {
 			a.mu.Lock()
 			defer a.mu.Unlock()
-			return json.Marshal(memory{Mind: mind, Status: a.status})
+			return json.Marshal(memory{Mind: mind, Status: a.status, Incidents: a.incidents})
 		},
 		Carry: a.carry,
 		Turn:  func() { _ = a.keeper.Beat() }, // a keeper that is lost is noticed by the driver
@@ -229,6 +241,8 @@ func (a *agent) run(ctx context.Context) error {
 		func(ctx context.Context) error { return observe.Gateway(ctx, a.gateway, a.tell) },
 		func(ctx context.Context) error { return observe.Pauses(ctx, a.state.pauses(), paused, a.tell) },
 		func(ctx context.Context) error { return followDrills(ctx, a.state, drilled, a.tell) },
+		func(ctx context.Context) error { return a.page(ctx) },
+		func(ctx context.Context) error { return observe.Counts(ctx, a.gateway, a.timed, a.tell) },
 		a.proofs.keep,
 		func(ctx context.Context) error { return api.Serve(ctx, listener, a) },
 		a.stay,
@@ -320,6 +334,7 @@ func (a *agent) said(frame event.Frame) {
 	defer a.mu.Unlock()
 	for _, entry := range frame.Entries {
 		a.status.Add(entry)
+		a.incidents.Add(entry)
 		if declared, ok := entry.Body.(event.Declared); ok {
 			a.declared = declared.System
 			close(a.heard)
@@ -331,11 +346,41 @@ func (a *agent) said(frame event.Frame) {
 // carry passes a recorded frame on to those who act on it.
 func (a *agent) carry(c loop.Carried) {
 	a.actor.Carry(c.Frame, c.Plan)
+	if c.Owed != nil {
+		a.pager.Owe(*c.Owed)
+	}
 	for _, entry := range c.Frame.Entries {
 		if _, ok := entry.Body.(event.Stopped); ok {
 			a.stop()
 		}
 	}
+}
+
+// page hands over what people are owed, and lets its connections go at the end. A
+// private copy has nobody to tell: its file names no channel.
+func (a *agent) page(ctx context.Context) error {
+	defer a.channels.close()
+	return a.pager.Run(ctx)
+}
+
+func (a *agent) declaredChannels() []holdfast.Channel {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.declared.OnCall.Channels
+}
+
+// compose writes a message from what is known now.
+func (a *agent) compose(o oncall.Owed) holdfast.Message {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.incidents.Message(o.Paged, time.Now())
+}
+
+// timed tells whether a promise says how long an answer may take.
+func (a *agent) timed() bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return slices.ContainsFunc(a.declared.Owed(), func(p holdfast.Promise) bool { return p.Within > 0 })
 }
 
 func (a *agent) stop() {

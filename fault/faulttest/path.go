@@ -21,6 +21,7 @@ import (
 	"holdfast"
 	"holdfast/fault/proxy"
 	"holdfast/internal/proc"
+	"holdfast/internal/tcp"
 	"holdfast/internal/unixsock"
 )
 
@@ -272,7 +273,10 @@ func Effects() map[holdfast.FaultName]Effect {
 		}),
 		"sever": {Bitten: timesOut, Healed: well, Struck: Service}, // refused at first, and silent soon after
 	}
-	effects["flood"] = Effect{Bitten: visited, Healed: func(v holdfast.Victim) bool { return !visited(v) }, Struck: Door}
+	effects["flood"] = Effect{
+		Bitten: func(v holdfast.Victim) bool { return tcp.Connected(v.Address) },
+		Healed: func(v holdfast.Victim) bool { return !tcp.Connected(v.Address) }, Struck: Door,
+	}
 	maps.Copy(effects, linkEffects())
 	return effects
 }

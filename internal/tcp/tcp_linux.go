@@ -35,6 +35,7 @@ func Resent(conn syscall.Conn) int {
 const (
 	sockDiag         = 4  // NETLINK_SOCK_DIAG
 	sockDiagByFamily = 20 // SOCK_DIAG_BY_FAMILY
+	established      = 1  // TCP_ESTABLISHED
 	synRecv          = 3  // TCP_SYN_RECV
 	requestSize      = 56 // struct inet_diag_req_v2
 	answerSize       = 72 // struct inet_diag_msg
@@ -42,10 +43,16 @@ const (
 
 // HalfOpen tells whether somebody's wish to connect has arrived at an address
 // (IPv4, host:port) and is not a connection: whoever wished has not confirmed the
-// answer, or has not heard it. The kernel is asked for these alone: where there
-// are tens of thousands of other sockets, /proc/net/tcp takes a quarter of a
-// second and leaves some out.
-func HalfOpen(address string) bool {
+// answer, or has not heard it.
+func HalfOpen(address string) bool { return found(address, synRecv) }
+
+// Connected tells whether somebody is connected to an address (IPv4, host:port).
+func Connected(address string) bool { return found(address, established) }
+
+// found tells whether there is a socket of a state at an address. The kernel is asked
+// for these alone: where there are tens of thousands of other sockets,
+// /proc/net/tcp takes a quarter of a second and leaves some out.
+func found(address string, state byte) bool {
 	at, err := netip.ParseAddrPort(address)
 	if err != nil || !at.Addr().Is4() {
 		return false
@@ -58,7 +65,7 @@ func HalfOpen(address string) bool {
 	patience := syscall.Timeval{Sec: 1}
 	err = syscall.SetsockoptTimeval(fd, syscall.SOL_SOCKET, syscall.SO_RCVTIMEO, &patience)
 	if err == nil {
-		err = syscall.Sendto(fd, halfOpenAt(at), 0, &syscall.SockaddrNetlink{Family: syscall.AF_NETLINK})
+		err = syscall.Sendto(fd, question(at, state), 0, &syscall.SockaddrNetlink{Family: syscall.AF_NETLINK})
 	}
 	for buffer := make([]byte, 32<<10); err == nil; {
 		var n int
@@ -73,7 +80,7 @@ func HalfOpen(address string) bool {
 			switch {
 			case m.Header.Type != sockDiagByFamily:
 				return false // it has said all, or an error
-			case isAt(m.Data, at):
+			case isAt(m.Data, at, state):
 				return true
 			}
 		}
@@ -81,8 +88,7 @@ func HalfOpen(address string) bool {
 	return false
 }
 
-// halfOpenAt is the question.
-func halfOpenAt(at netip.AddrPort) []byte {
+func question(at netip.AddrPort, state byte) []byte {
 	order := binary.NativeEndian
 	text := make([]byte, syscall.NLMSG_HDRLEN+requestSize)
 	order.PutUint32(text, uint32(len(text)))
@@ -90,16 +96,16 @@ func halfOpenAt(at netip.AddrPort) []byte {
 	order.PutUint16(text[6:], syscall.NLM_F_REQUEST|syscall.NLM_F_DUMP)
 	body := text[syscall.NLMSG_HDRLEN:]
 	body[0], body[1] = syscall.AF_INET, syscall.IPPROTO_TCP
-	order.PutUint32(body[4:], 1<<synRecv)
+	order.PutUint32(body[4:], 1<<state)
 	binary.BigEndian.PutUint16(body[8:], at.Port())
 	return text
 }
 
-// isAt tells whether an answer is of a socket at an address: the kernel chooses by
-// the port alone.
-func isAt(answer []byte, at netip.AddrPort) bool {
-	const state, port, ip = 1, 4, 8
-	if len(answer) < answerSize || answer[state] != synRecv || binary.BigEndian.Uint16(answer[port:]) != at.Port() {
+// isAt tells whether an answer is of a socket of a state at an address: the kernel
+// chooses by the port alone.
+func isAt(answer []byte, at netip.AddrPort, state byte) bool {
+	const stateAt, port, ip = 1, 4, 8
+	if len(answer) < answerSize || answer[stateAt] != state || binary.BigEndian.Uint16(answer[port:]) != at.Port() {
 		return false
 	}
 	return netip.AddrFrom4([4]byte(answer[ip:])) == at.Addr()

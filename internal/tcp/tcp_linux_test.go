@@ -63,6 +63,27 @@ func TestAWishToConnectThatIsNotConfirmed(t *testing.T) {
 	}
 }
 
+func TestWhoIsConnected(t *testing.T) {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer listener.Close()
+	address := listener.Addr().String()
+	if Connected(address) {
+		t.Error("somebody is connected before anybody was")
+	}
+	conn, err := net.Dial("tcp", address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !Connected(address) {
+		t.Error("nobody is connected, it says")
+	}
+	conn.Close()
+	wait(t, "nobody is connected", func() bool { return !Connected(address) })
+}
+
 func deafen(t *testing.T, conn *net.TCPConn) {
 	t.Helper()
 	raw, err := conn.SyscallConn()

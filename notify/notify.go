@@ -1,0 +1,185 @@
+// Package notify hands over what people are owed: each message to its provider, at
+// least once, the most urgent first, and tells the mind what became of it.
+package notify
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"holdfast"
+	"holdfast/event"
+	"holdfast/oncall"
+)
+
+const (
+	// attempt bounds one handing over. A provider that needs longer is one that does
+	// not answer, and there is another way to somebody.
+	attempt = 20 * time.Second
+	// maxAtOnce bounds those under way together, each to another address.
+	maxAtOnce = 16
+	// maxWhy bounds what is written down of a failure.
+	maxWhy = 400
+)
+
+// Options are what handing over needs. All fields are needed.
+type Options struct {
+	// Notifier is who speaks to a channel; false where the file names none of that
+	// name any more.
+	Notifier func(holdfast.ChannelName) (holdfast.Notifier, bool)
+	// Compose writes a message from what is known now.
+	Compose func(oncall.Owed) holdfast.Message
+	// Tell reports to the mind.
+	Tell func(context.Context, event.Body) error
+	// Now is the boot clock.
+	Now func() time.Duration
+}
+
+// A Sender hands over what it was last told is owed. Owe may be called by one
+// goroutine while Run runs in another.
+type Sender struct {
+	o    Options
+	news chan struct{}
+
+	mu   sync.Mutex
+	owed []oncall.Owed
+}
+
+// New makes a sender; Run runs it.
+func New(o Options) *Sender { return &Sender{o: o, news: make(chan struct{}, 1)} }
+
+// Owe says what is owed now, in the order in which it is to be handed over. It
+// replaces what was owed before, and does not wait.
+func (s *Sender) Owe(owed []oncall.Owed) {
+	s.mu.Lock()
+	s.owed = owed
+	s.mu.Unlock()
+	select {
+	case s.news <- struct{}{}:
+	default:
+	}
+}
+
+// address is where a message goes: to one, one message goes at a time.
+type address struct {
+	via holdfast.ChannelName
+	to  string
+}
+
+// An outcome is a message that was handed over, or was not.
+type outcome struct {
+	at  address
+	key holdfast.MessageKey
+}
+
+// Run hands over until ctx ends, waits for what is under way, and returns ctx's
+// error.
+func (s *Sender) Run(ctx context.Context) error {
+	var under sync.WaitGroup
+	defer under.Wait()
+	done := make(chan outcome, maxAtOnce)
+	busy := map[address]bool{}
+	told := map[holdfast.MessageKey]time.Duration{} // reported to the mind, and not yet taken into account by it
+	for {
+		s.mu.Lock()
+		owed := s.owed
+		s.mu.Unlock()
+		forget(told, owed)
+		rest, waits := s.start(ctx, owed, busy, told, &under, done)
+		var again <-chan time.Time
+		if waits {
+			again = time.After(rest)
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-s.news:
+		case <-again:
+		case o := <-done:
+			delete(busy, o.at)
+			told[o.key] = s.o.Now()
+		}
+	}
+}
+
+// forget drops what the mind owes no more.
+func forget(told map[holdfast.MessageKey]time.Duration, owed []oncall.Owed) {
+	still := map[holdfast.MessageKey]bool{}
+	for _, o := range owed {
+		still[o.Key] = true
+	}
+	for key := range told {
+		if !still[key] {
+			delete(told, key)
+		}
+	}
+}
+
+// start hands over what can be, and says how long it is until something else can, if
+// that is known.
+func (s *Sender) start(ctx context.Context, owed []oncall.Owed, busy map[address]bool, told map[holdfast.MessageKey]time.Duration, under *sync.WaitGroup, done chan<- outcome) (time.Duration, bool) {
+	now := s.o.Now()
+	rest, waits := time.Duration(0), false
+	for _, o := range owed {
+		at := address{via: o.Via, to: o.To}
+		reported, settled := told[o.Key]
+		switch {
+		case len(busy) >= maxAtOnce || busy[at]:
+		case settled && o.NotBefore <= reported: // the mind has not heard of it yet
+		case o.NotBefore > now:
+			if left := o.NotBefore - now; !waits || left < rest {
+				rest, waits = left, true
+			}
+		default:
+			busy[at] = true
+			delete(told, o.Key)
+			under.Go(func() {
+				s.hand(ctx, o)
+				done <- outcome{at: at, key: o.Key}
+			})
+		}
+	}
+	return rest, waits
+}
+
+// hand hands one message over and tells what became of it. What is under way when
+// ctx ends is owed still: nothing is told of it.
+func (s *Sender) hand(ctx context.Context, o oncall.Owed) {
+	if s.o.Tell(ctx, event.Attempted{Key: o.Key}) != nil {
+		return
+	}
+	began := s.o.Now()
+	receipt, err := s.send(ctx, o)
+	if ctx.Err() != nil && err != nil {
+		return
+	}
+	if err == nil {
+		_ = s.o.Tell(ctx, event.Delivered{Key: o.Key, Receipt: receipt, Took: s.o.Now() - began})
+		return
+	}
+	failed := event.Undelivered{Key: o.Key, Why: short(err.Error()), Rejected: errors.Is(err, holdfast.ErrRejected)}
+	var later holdfast.Later
+	if errors.As(err, &later) {
+		failed.Again = later.After
+	}
+	_ = s.o.Tell(ctx, failed)
+}
+
+func (s *Sender) send(ctx context.Context, o oncall.Owed) (string, error) {
+	notifier, ok := s.o.Notifier(o.Via)
+	if !ok {
+		return "", fmt.Errorf("%w: the file names no channel %s", holdfast.ErrRejected, o.Via)
+	}
+	ctx, cancel := context.WithTimeout(ctx, attempt)
+	defer cancel()
+	return notifier.Send(ctx, s.o.Compose(o))
+}
+
+func short(text string) string {
+	if len(text) <= maxWhy {
+		return text
+	}
+	return text[:maxWhy] + "…"
+}
