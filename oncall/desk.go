@@ -73,6 +73,7 @@ func (d *Desk) Declare(now event.At, system *holdfast.System, cause event.ID, sa
 	}
 	for _, inc := range d.Incidents {
 		inc.LeadBy = first(inc.LeadBy, d.in(Settling))
+		d.settle(inc.ID)
 		if inc.stuck() && !inc.Held {
 			inc.NextAt, inc.Next = d.in(0), cause
 		}

@@ -140,22 +140,27 @@ func (d *Desk) holding(key string) *incident {
 	return nil
 }
 
-// home is the open incident that a trouble belongs to: one with which it fails, or
-// whose lead fails with it, of those the oldest. What is bad beside the lead for a
-// reason of its own has its own owner, and belongs there only if they were asked.
+// home is the open incident that a trouble belongs to: one that is bad in the same
+// service, and whose audience is its own; else one with which it fails, or whose lead
+// fails with it. What is bad beside the lead for a reason of its own has its own
+// owner, and belongs there only if they were asked. Of several it is the oldest.
 func (d *Desk) home(t Trouble) *incident {
-	fails := d.kin.Fails(t.Service)
 	for _, is := range []func(*incident) bool{
+		func(inc *incident) bool { return inc.Where[t.Service] > 0 && inc.asked(t) },
 		func(inc *incident) bool { return d.failsWith(inc, t) || d.leads(inc, t) },
-		func(inc *incident) bool {
-			return inc.asked(t) && slices.ContainsFunc(inc.bad(), func(s holdfast.ServiceName) bool { return s == t.Service || fails[s] })
-		},
+		func(inc *incident) bool { return inc.asked(t) && d.feeds(inc, t) },
 	} {
 		if i := slices.IndexFunc(d.Incidents, is); i >= 0 {
 			return d.Incidents[i]
 		}
 	}
 	return d.crowd(t)
+}
+
+// feeds tells whether something that is bad in an incident fails with a trouble.
+func (d *Desk) feeds(inc *incident, t Trouble) bool {
+	fails := d.kin.Fails(t.Service)
+	return slices.ContainsFunc(inc.bad(), func(s holdfast.ServiceName) bool { return fails[s] })
 }
 
 // failsWith tells whether a trouble comes of what is bad in an incident that is open:
@@ -427,9 +432,9 @@ func (d *Desk) elect(inc *incident) {
 		if !inc.asked(t) {
 			inc.drop(t.key())
 			d.admit(t, said)
+			d.settle(inc.ID)
 		}
 	}
-	d.settle(inc.ID)
 }
 
 // roots are the parts that are told one by one and whose causes are not bad in the
