@@ -400,14 +400,15 @@ func (d *Desk) raise(inc *incident, t Trouble, cause event.ID) {
 }
 
 // part ends a part of an incident, and the incident with its last one. What the
-// others are left with once the lead is over is found out when they had time to
-// settle.
+// others are left with, there and in other incidents, is found out when they had time
+// to settle.
 func (d *Desk) part(inc *incident, key string, cause event.ID) {
 	inc.drop(key)
 	if len(inc.Parts) == 0 {
 		d.resolve(inc, cause)
-	} else {
-		inc.LeadBy = first(inc.LeadBy, d.in(Settling))
+	}
+	for _, other := range d.Incidents {
+		other.LeadBy = first(other.LeadBy, d.in(Settling))
 	}
 	d.settle(inc.ID)
 	d.rehold(cause)
