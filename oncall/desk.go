@@ -146,6 +146,9 @@ func (d *Desk) expire() {
 	if !d.due(d.wake) {
 		return
 	}
+	for _, inc := range d.Incidents { // maintenance that is over was over before what else is late
+		d.reholdOne(inc, inc.Cause)
+	}
 	for n := 0; n < maxRuns && slices.ContainsFunc(d.Incidents, d.run); n++ {
 	}
 	d.Maintenance = slices.DeleteFunc(d.Maintenance, func(m maintenance) bool { return d.due(m.EndsAt) })
