@@ -42,7 +42,7 @@ func below() []floor {
 			because: "Compose files that teams have; their grammar is the library's, which is given no file to read, and what hurts is ours to say"},
 		{pkg: "spec", house: words("holdfast", "command", "diagnostic", "mode", "source", "topology"), others: words("github.com/goccy/go-yaml"),
 			because: "values become a system, strictly"},
-		{pkg: "check", house: words("holdfast", "command", "cutset", "diagnostic", "mode", "topology"), because: "judges a system; speaks in paths of the file, and reads none"},
+		{pkg: "check", house: words("holdfast", "command", "cutset", "diagnostic", "mode", "oncall", "promise", "topology"), because: "judges a system; speaks in paths of the file, and reads none; whom a policy reaches and which alerts can come is what the mind goes by"},
 		{pkg: "kubernetes", house: words("diagnostic", "source"),
 			because: "judges objects that a team already has, as they are written; a client of Kubernetes would weigh more than all of this"},
 		// mind
