@@ -50,6 +50,7 @@ func below() []floor {
 		{pkg: "decide", house: words("holdfast", "event"), because: "belief in, decisions out"},
 		{pkg: "promise", house: words("holdfast"), because: "counts in, what is left of a budget and how it burns out"},
 		{pkg: "oncall", house: words("holdfast", "event", "topology"), because: "what is bad in, whom it reaches out; which failures are one incident is a property of who needs whom"},
+		{pkg: "ready", house: words("holdfast", "mode", "oncall", "topology"), because: "a system and what drills showed in, how far it is from being ready out; whom a failure reaches is the mind's to say"},
 		{pkg: "control", house: words("holdfast", "event", "topology", "detect", "decide", "promise", "oncall"), because: "composes the mind"},
 		// memory
 		{pkg: "journal", house: words("holdfast", "event", "internal/files"), because: "stores entries, knows nothing of what they mean"},
@@ -130,7 +131,7 @@ func top() []floor {
 // pure packages have no clock, no network, no file, no goroutine and no lock:
 // the mind, what it is made of, what it reads, and how that is drawn.
 func pure() []string {
-	return words("holdfast", "mode", "event", "command", "diagnostic", "source", "cutset", "topology", "compose", "kubernetes", "spec", "check", "detect", "decide", "promise", "oncall", "control", "journal/view", "picture", "compare", "budget")
+	return words("holdfast", "mode", "event", "command", "diagnostic", "source", "cutset", "topology", "compose", "kubernetes", "spec", "check", "detect", "decide", "promise", "oncall", "ready", "control", "journal/view", "picture", "compare", "budget")
 }
 
 // banned is what a pure package may not import directly.
