@@ -31,7 +31,7 @@ const Ahead = 90 * 24 * time.Hour
 // AudienceOf is the audience of what names a policy, or none, and has an owner, by
 // the schedules from an instant on; at none, whoever they name.
 func AudienceOf(system *holdfast.System, policy holdfast.PolicyName, owner holdfast.OwnerName, from time.Time) Audience {
-	d := &Desk{system: system}
+	d := &Desk{system: *system}
 	a := Audience{Policy: d.policyFor(policy)}
 	if a.Policy == "" {
 		if a.Owner = owner; owner == "" {

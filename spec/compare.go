@@ -57,10 +57,6 @@ func Compare(now, next *holdfast.System) []Change {
 func systemKeys(now, next *holdfast.System) []string {
 	whole := func(s *holdfast.System) any {
 		tree := asTree(holdfast.System{Name: s.Name, Owner: s.Owner, Promise: s.Promise, Promises: s.Promises, People: s.People, Zones: s.Zones, Guardrails: s.Guardrails, Prove: s.Prove, Sessions: s.Sessions, Attested: s.Attested}).(map[string]any)
-		called := s.OnCall
-		tree["people"], tree["channels"], tree["schedules"] = asTree(called.People), asTree(called.Channels), asTree(called.Schedules)
-		tree["escalation_policies"], tree["escalate"] = asTree(called.Policies), asTree(called.Standard)
-		tree["on_call"] = asTree(holdfast.OnCall{Heartbeat: called.Heartbeat, Listen: called.Listen, URL: called.URL})
 		tree["gateway"] = asTree(s.Gateway)
 		tree["drills"] = map[string]any{"load": asTree(s.Load)}
 		return tree
