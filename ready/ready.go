@@ -187,9 +187,9 @@ func unreached(a oncall.Audience) *Lack {
 	lack := Lack{Rung: Escalatable}
 	switch providers := a.Providers(); {
 	case of == "":
-		lack.Why, lack.Next = "there is nobody to tell", "write `owner: …`, and in `people` and `channels` how its people are reached"
+		lack.Why, lack.Next = "there is nobody to tell", "write `owner: …`, who belongs to it in `owners`, and how they are reached in `people` and `channels`"
 	case len(a.People) == 0 && !pager:
-		lack.Why, lack.Next = "nobody of "+of+" can be told"+because(a.Silent), "write `people` with `contacts`, and `channels`"
+		lack.Why, lack.Next = "nobody of "+of+" can be told"+because(a.Silent), "write who belongs to it in `owners`, and how they are reached in `people` and `channels`"
 	case len(a.People) == 1 && !pager:
 		lack.Why, lack.Next = "one person is reached, "+string(a.People[0])+because(a.Silent), "name a second one who may be woken: `"+of+"` tells nobody else"
 	case len(providers) < 2:
