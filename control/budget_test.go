@@ -16,6 +16,7 @@ func TestBudgetsAreKept(t *testing.T) {
 	declared := system(t, "storefront*2")
 	declared.Promises = []holdfast.Promise{
 		{Name: "all", Target: 0.999, Window: 28 * 24 * time.Hour},
+		{Name: "root", Route: "/", Target: 0.99, Window: 28 * 24 * time.Hour},
 		{Name: "checkout", Route: "/checkout", Target: 0.99, Window: 28 * 24 * time.Hour},
 	}
 	at := func(d time.Duration) event.At { return event.At{Wall: wall().Add(d), Boot: d, BootID: "b"} }
@@ -40,9 +41,12 @@ func TestBudgetsAreKept(t *testing.T) {
 	}
 	for what, m := range map[string]*Mind{"as it is": mind, "read back": again} {
 		all := m.Budgets(at(2 * time.Minute).Wall)
-		whole, checkout := all[0], all[1]
+		whole, root, checkout := all[0], all[1], all[2]
 		if whole.Seen.All != 200_000 || whole.Seen.Bad != 50 || math.Abs(whole.Left-0.75) > 1e-9 || math.Abs(whole.Minutes-0.75*0.001*28*24*60) > 1e-6 || whole.Age != time.Minute || whole.By[unnamed]+whole.By["storefront.crash"] != 50 {
 			t.Errorf("%s: %+v", what, whole)
+		}
+		if root.Seen != whole.Seen {
+			t.Errorf("%s: what is below / is everything: %+v", what, root)
 		}
 		if !checkout.Quiet || checkout.Promise.Name != "checkout" {
 			t.Errorf("%s: a path that no route is for was counted: %+v", what, checkout)

@@ -54,7 +54,7 @@ type Attested struct {
 
 // Of is the readiness of a system.
 func Of(system *holdfast.System, facts Facts) Report {
-	l := looking{system: system, facts: facts, audiences: map[[2]string]told{}}
+	l := looking{system: system, facts: facts, services: servicesOf(system), audiences: map[[2]string]told{}}
 	report := Report{System: system.Name, At: facts.Now, Rung: Fresh, Attested: []Attested{}, Services: []Service{}}
 	modes := map[holdfast.ServiceName][]Mode{}
 	for _, m := range system.Modes {
@@ -88,7 +88,17 @@ func Of(system *holdfast.System, facts Facts) Report {
 type looking struct {
 	system    *holdfast.System
 	facts     Facts
+	services  map[holdfast.ServiceName]holdfast.Service
 	audiences map[[2]string]told // by policy and owner: many modes have the same
+}
+
+// servicesOf are a system's services by name: it may have thousands.
+func servicesOf(system *holdfast.System) map[holdfast.ServiceName]holdfast.Service {
+	all := map[holdfast.ServiceName]holdfast.Service{}
+	for _, s := range system.Services {
+		all[s.Name] = s
+	}
+	return all
 }
 
 // told is an audience, and what it lacks; nil is nothing.
@@ -132,7 +142,7 @@ func unseen(m holdfast.FailureMode) *Lack {
 
 // unmended lets a person be the remedy where it is written down what they do.
 func (l *looking) unmended(m holdfast.FailureMode) *Lack {
-	s, _ := l.system.Service(m.Strikes.Service)
+	s := l.services[m.Strikes.Service]
 	can := slices.ContainsFunc(m.Remedies, func(r holdfast.Remedy) bool {
 		return (r != holdfast.RemedyRestart || s.Manage == holdfast.Full) && (r != holdfast.RemedyEject || s.Manage != holdfast.Observe)
 	})

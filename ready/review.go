@@ -15,7 +15,7 @@ import (
 // Markdown is a report as an operational readiness review asks for it: a row for
 // every way in which every component and dependency fails.
 func (r Report) Markdown(system *holdfast.System) string {
-	v := review{system: system, kin: topology.KinOf(system)}
+	v := review{services: servicesOf(system), kin: topology.KinOf(system)}
 	var b strings.Builder
 	fmt.Fprintf(&b, "# %s: operational readiness, %s\n\n", r.System, r.At.UTC().Format(time.DateOnly))
 	fmt.Fprintf(&b, "The system is **%s**%s. Rungs: declared, owned, detected, remediated, escalatable, drilled, fresh; a service\nstands where the lowest of its failure modes does. Drills: %s.\n\n", r.Rung, r.missing(), r.drills())
@@ -68,18 +68,18 @@ func orNone(text string) string {
 
 // A review is a system while it is written about.
 type review struct {
-	system *holdfast.System
-	kin    topology.Kin
+	services map[holdfast.ServiceName]holdfast.Service
+	kin      topology.Kin
 }
 
 // spared tells whether enough replicas are left of a service when one fails.
 func (v review) spared(m holdfast.FailureMode) bool {
-	s, _ := v.system.Service(m.Strikes.Service)
+	s := v.services[m.Strikes.Service]
 	return s.Replicas > s.Minimum
 }
 
 func (v review) edge(m holdfast.FailureMode) holdfast.Dependency {
-	caller, _ := v.system.Service(m.Strikes.Caller)
+	caller := v.services[m.Strikes.Caller]
 	i := slices.IndexFunc(caller.DependsOn, func(d holdfast.Dependency) bool { return d.On == m.Strikes.Service })
 	if i < 0 {
 		return holdfast.Dependency{}
@@ -122,13 +122,13 @@ func routes(d holdfast.Dependency) string {
 // radius is what fails with what is struck.
 func (v review) radius(m holdfast.FailureMode) string {
 	of := m.Strikes.Service
-	switch s, _ := v.system.Service(of); {
+	switch {
 	case m.Strikes.IsEdge() && !topology.Weighs(v.edge(m)):
 		return string(m.Strikes.Caller) + ", degraded"
 	case m.Strikes.IsEdge():
 		of = m.Strikes.Caller
 	case v.spared(m):
-		return fmt.Sprintf("one replica of %d", s.Replicas)
+		return fmt.Sprintf("one replica of %d", v.services[of].Replicas)
 	}
 	all := []string{string(of)}
 	for _, name := range slices.Sorted(maps.Keys(v.kin.Fails(of))) {
