@@ -5,7 +5,10 @@ import (
 	"testing"
 	"time"
 
+	"holdfast"
 	"holdfast/api"
+	"holdfast/control"
+	"holdfast/event"
 )
 
 func TestBudgetsAreShownWithTheirArithmetic(t *testing.T) {
@@ -27,5 +30,32 @@ budget   fast 99%: 100% left, 0.4 requests or 6h43m12s with nothing answered; 1%
 `
 	if out.String() != want {
 		t.Errorf("got\n%s, want\n%s", out.String(), want)
+	}
+}
+
+// What the mind books is seen at once, and a promise that is made anew is, too.
+func TestTheAgentLooksIntoTheBooks(t *testing.T) {
+	a := &agent{mind: control.New(writer), heard: make(chan struct{})}
+	began := time.Date(2026, 11, 23, 0, 0, 0, 0, time.UTC)
+	hear := func(at time.Duration, in event.Body) []api.Budget {
+		now := event.At{Wall: began.Add(at), Boot: at, BootID: "b"}
+		a.said(event.Frame{At: now, Input: true, Entries: a.mind.Step(now, in)})
+		return a.budgetsNow()
+	}
+	system := holdfast.System{
+		Name: "shop", Promise: &holdfast.Promise{Target: 0.999, Window: 28 * 24 * time.Hour},
+		Services: []holdfast.Service{{Name: "web", Command: "./web", Manage: holdfast.Full, Replicas: 1, Minimum: 1}},
+	}
+	if all := hear(0, event.Declared{System: system}); len(all) != 1 || !all[0].Quiet {
+		t.Errorf("once it is declared: %+v", all)
+	}
+	counted := holdfast.Counted{Gateway: "g", Routes: []holdfast.RouteCount{{Route: "web:8080", Service: "web", Requests: 1000, Failed: 2}}}
+	all := hear(time.Minute, counted)
+	if len(all) != 1 || all[0].Requests != 1000 || all[0].Bad != 2 || all[0].Quiet || all[0].Left > -0.9 {
+		t.Errorf("once it is counted: %+v", all)
+	}
+	system.Promises = []holdfast.Promise{{Name: "more", Target: 0.9, Window: 28 * 24 * time.Hour}}
+	if all := hear(2*time.Minute, event.Declared{System: system}); len(all) != 2 || all[0].Bad != 2 || !all[1].Quiet {
+		t.Errorf("with another promise: %+v", all)
 	}
 }
