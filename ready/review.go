@@ -30,7 +30,7 @@ func (r Report) Markdown(system *holdfast.System) string {
 	for _, s := range r.Services {
 		for _, m := range s.Modes {
 			d := m.declared
-			row(&b, d.Strikes.String(), string(d.Kind), v.impact(d), v.radius(d), noticed(d), mended(d), v.retries(d), orNone(string(m.Owner)), orNone(m.Told), m.Shown.cell(), m.Rung.String())
+			row(&b, d.Strikes.String(), string(d.Kind), v.impact(d), v.radius(d), noticed(d), mended(d), v.retries(d), orNone(string(m.Owner)), m.told(), m.Shown.cell(), m.Rung.String())
 		}
 	}
 	b.WriteString("\n## Said by people\n\n")
@@ -64,6 +64,14 @@ func orNone(text string) string {
 		return "–"
 	}
 	return text
+}
+
+// told says beside whom a mode is told to that this may reach nobody.
+func (m Mode) told() string {
+	if m.Told != "" && slices.ContainsFunc(m.Lacks, func(l Lack) bool { return l.Rung == Escalatable }) {
+		return m.Told + ", not surely"
+	}
+	return orNone(m.Told)
 }
 
 // A review is a system while it is written about.
