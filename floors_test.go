@@ -93,6 +93,8 @@ func hands() []floor {
 		{pkg: "notify/slack", house: words("holdfast", "internal/post"), because: "one provider"},
 		{pkg: "notify/webhook", house: words("holdfast", "internal/post"), because: "one provider: a program of somebody's own"},
 		{pkg: "notify/command", house: words("holdfast", "command"), because: "one provider: a program on this machine, written as a service's command is"},
+		{pkg: "acknowledge", house: words("holdfast", "event", "internal/files"), because: "a page for people outside; what is open, and who says it is acknowledged, is handed in"},
+		{pkg: "heartbeat", because: "audits what it is handed, and beats; what is audited is the business of who knows it"},
 		{pkg: "notify/notifytest", house: words("holdfast"), because: "the contract of the Notifier port, as a test"},
 		{pkg: "warden", house: words("holdfast", "internal/files", "internal/proc"), because: "undoes by name the faults it is handed, and knows none itself"},
 		{pkg: "proof", house: words("holdfast", "command", "mode", "internal/files", "internal/proc"), because: "reads what a verdict was made on and keeps verdicts; prove writes them, the agent arms by them"},
