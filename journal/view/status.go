@@ -24,7 +24,8 @@ type Status struct {
 	Services []ServiceStatus     `json:"services"`           // in the order of the file
 	Failures []Failure           `json:"failures"`           // open ones, oldest first
 	Pauses   []Pause             `json:"pauses"`
-	Arms     []Arm               `json:"arms"` // of modes with a remedy that ends living processes, as they were first said
+	Arms     []Arm               `json:"arms"`              // of modes with a remedy that ends living processes, as they were first said
+	Unwoken  string              `json:"unwoken,omitempty"` // why whoever should be woken may not be, as the last audit found
 }
 
 // An Arm says whether a failure mode's remedies may end a living process, and
@@ -142,6 +143,8 @@ func (s *Status) Add(e event.Entry) {
 		}
 	case event.Stopped:
 		s.Stopped = true
+	case event.Audited:
+		s.Unwoken = b.Why
 	case holdfast.Started, holdfast.NotStarted, holdfast.Exited, holdfast.Ejected, holdfast.Admitted:
 		s.observe(e.At, b)
 	default:
