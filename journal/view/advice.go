@@ -12,7 +12,7 @@ import (
 
 // next is what to do now, in the order in which it is to be done: take it, look, mend.
 func (i *Incident) next(m *memory) []string {
-	steps := []string{"holdfast ack " + string(i.ID) + "   (so that nobody else is woken)"}
+	steps := []string{"holdfast ack " + string(i.ID) + "   # so that nobody else is woken"}
 	if i.By != "" {
 		steps = []string{i.By + " has it; holdfast incidents show " + string(i.ID)}
 	}
@@ -34,7 +34,7 @@ func (i *Incident) advice(m *memory) []string {
 		}
 	}
 	steps := p.byKind(m)
-	if len(i.Changes) > 0 && p.Facts.Kind != "loss" && p.Facts.Kind != "partition" {
+	if changed := slices.ContainsFunc(i.Changes, func(r Row) bool { return r.Kind == (event.Declared{}).Kind() || r.Kind == (event.Woken{}).Kind() }); changed && p.Facts.Kind != "partition" {
 		steps = append(steps, "if what was changed lately may be it: put the file, or the program, back and holdfast reload")
 	}
 	return steps
@@ -58,17 +58,17 @@ func (p Part) unblock(h Held, m *memory) []string {
 	end := p.end(m)
 	switch h.Guardrail {
 	case holdfast.RailPause:
-		return []string{"ask who paused, and why: " + cmp.Or(pausedBy(m), "it is not recorded"), "holdfast resume " + m.pausedScope(p.Service) + "   (it is mended by itself then)"}
+		return []string{"ask who paused, and why: " + cmp.Or(pausedBy(m), "it is not recorded"), "holdfast resume " + m.pausedScope(p.Service) + "   # it is mended by itself then"}
 	case holdfast.RailAttempts:
-		return []string{logs + "   (why it ends: restarting it does not help)", "mend the cause (its input, its disk, what it needs, the last change), then holdfast reload; one more attempt is made whenever the budget has room"}
+		return []string{logs + "   # why it ends: restarting it does not help", "mend the cause (its input, its disk, what it needs, the last change), then holdfast reload; one more attempt is made whenever the budget has room"}
 	case holdfast.RailShadow:
-		return []string{logs, end, "by day: holdfast prove FILE " + string(p.Mode) + "   (once it passes, this is done without you)"}
+		return []string{logs, end, "by day: holdfast prove FILE " + string(p.Mode) + "   # once it passes, this is done without you"}
 	case holdfast.RailUnavailable, holdfast.RailZone:
-		return []string{"holdfast status " + string(p.Service) + "   (bring back first what is out already)", end}
+		return []string{"holdfast status " + string(p.Service) + "   # bring back first what is out already", end}
 	case holdfast.RailEverything, holdfast.RailMass:
 		return []string{"ask it as a user would, from elsewhere: if it answers, it is our sight that fails", "holdfast doctor; look at what all of them share: disk, memory, network, a dependency, the last change", logs}
 	case holdfast.RailEvidence:
-		return []string{logs + "   (is it stuck, or only slow?)", end}
+		return []string{logs + "   # is it stuck, or only slow?", end}
 	case holdfast.RailDependency:
 		return []string{"look at what it needs first, it is only the symptom: " + h.Why, "holdfast status; it is looked at again when that serves"}
 	case holdfast.RailFlapping:
@@ -90,8 +90,8 @@ func (p Part) logs() string {
 
 // end is how a person ends a replica, which then is started again at once.
 func (p Part) end(m *memory) string {
-	if pid := m.Pids[p.ID.Name()]; pid > 0 {
-		return fmt.Sprintf("kill -KILL %d   (if it is stuck: %s is started again at once)", pid, p.ID.Name())
+	if pid := m.Alive[p.ID.Name()].Pid; pid > 0 {
+		return fmt.Sprintf("kill -KILL %d   # if it is stuck: %s is started again at once", pid, p.ID.Name())
 	}
 	return "end its process by hand if it is stuck (holdfast status --json names the pid): it is started again at once"
 }
@@ -100,15 +100,15 @@ func (p Part) end(m *memory) string {
 func (p Part) byKind(m *memory) []string {
 	switch p.Facts.Kind {
 	case "crash":
-		return []string{p.logs() + "   (why it ends)", "holdfast status " + string(p.Service)}
+		return []string{p.logs() + "   # why it ends", "holdfast status " + string(p.Service)}
 	case "hang":
 		return []string{"read the evidence, then " + p.logs(), p.end(m)}
 	case "slow":
 		return []string{"holdfast status " + string(p.Service) + "; " + p.logs(), "compare it with its peers: load on its machine, its disk, what it alone waits for", p.end(m)}
 	case "errors":
-		return []string{p.logs() + "   (which error, and since when)", "if every replica of " + string(p.Service) + " answers so, it is the release or what it needs, not the replica"}
+		return []string{p.logs() + "   # which error, and since when", "if every replica of " + string(p.Service) + " answers so, it is the release or what it needs, not the replica"}
 	case "partition":
-		return []string{"holdfast doctor; can its address be reached from here? It runs: do not restart it for a broken link", p.logs() + "   (does it miss us, too?)"}
+		return []string{"holdfast doctor; can its address be reached from here? It runs: do not restart it for a broken link", p.logs() + "   # does it miss us, too?"}
 	case "overload":
 		return []string{"who asks so much? holdfast events; stop it, or", "raise replicas: of " + string(p.Service) + " in the file, then holdfast reload"}
 	case "loss":
@@ -133,13 +133,13 @@ func (p Part) callers() string {
 func (p Part) byNobody() []string {
 	switch {
 	case p.Facts.Kind != "": // a role's
-		return []string{"holdfast status   (does it answer? the keeper starts what ended again)", "read .holdfast/logs: agent.log, gateway.log, keeper.log", "what is served goes on; if it does not: holdfast up FILE takes over what runs"}
+		return []string{"holdfast status   # does it answer? the keeper starts what ended again", "read .holdfast/logs: agent.log, gateway.log, keeper.log", "what is served goes on; if it does not: holdfast up FILE takes over what runs"}
 	case p.Mode == "" && p.ID.Ordinal == 0:
-		return []string{"holdfast status; holdfast events   (what fails of what it rests on?)", "if nothing is known to fail: read the logs of " + cmp.Or(string(p.Service), "what is published") + ", ask it as a user would, look at the last change"}
+		return []string{"holdfast status; holdfast events   # what fails of what it rests on?", "if nothing is known to fail: read the logs of " + cmp.Or(string(p.Service), "what is published") + ", ask it as a user would, look at the last change"}
 	case strings.Contains(p.Why, "since the file was changed"):
-		return []string{p.logs() + "   (why the new one does not get ready)", "put the file back as it was, then holdfast reload: those that still run as before keep serving"}
+		return []string{p.logs() + "   # why the new one does not get ready", "put the file back as it was, then holdfast reload: those that still run as before keep serving"}
 	default:
-		return []string{p.logs() + "   (why it failed)", "mend it, then holdfast reload: it is run once more"}
+		return []string{p.logs() + "   # why it failed", "mend it, then holdfast reload: it is run once more"}
 	}
 }
 

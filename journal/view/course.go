@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"holdfast"
@@ -122,9 +123,9 @@ func turnOfHand(e event.Entry) (struck, turn) {
 			c.became(b.ID, fmt.Sprintf("it ended again: %s after %s", b.Status, event.Short(b.Ran)))
 		}
 	case holdfast.Admitted:
-		return of(b.ID), func(c *Course) { c.became(b.ID, "it answers again"); c.Out = nil }
+		return of(b.ID), func(c *Course) { c.became(b.ID, "it answers again") }
 	case holdfast.Ejected:
-		return of(b.ID), func(c *Course) { c.Out = &Out{At: e.At.Wall, Gateway: b.Gateway, Left: b.Remaining, Kept: b.Kept} }
+		return of(b.ID), func(c *Course) { c.eject(Out{At: e.At.Wall, Gateway: b.Gateway, Left: b.Remaining, Kept: b.Kept}) }
 	default:
 		return nil, nil
 	}
@@ -150,6 +151,9 @@ func captured(b event.Captured) string {
 // detect begins a failure, or the next one of the same kind soon after.
 func (c *Course) detect(at time.Time, b event.Detected) {
 	if c.Since.IsZero() || !c.Restored.IsZero() {
+		if c.Out != nil && c.Out.At.Before(c.Restored) {
+			c.Out = nil
+		}
 		c.Since, c.Detected = at.Add(-b.After), at
 	}
 	c.Times++
@@ -159,6 +163,13 @@ func (c *Course) detect(at time.Time, b event.Detected) {
 		c.Sign += ": " + b.Detail
 	}
 	c.became(b.ID, "it failed again: "+c.Sign)
+}
+
+// eject keeps the first time of a failure: to be taken out again is no news.
+func (c *Course) eject(o Out) {
+	if c.Out == nil || c.Out.Kept || !c.Restored.IsZero() {
+		c.Out = &o
+	}
 }
 
 func (c *Course) try(t Try) {
@@ -195,6 +206,14 @@ func (c *Course) withhold(h Held) {
 		return
 	}
 	c.Withheld = last(append(c.Withheld, h), maxHeld)
+}
+
+// detail is the sign without its name, as the reasons of others quote it.
+func (c Course) detail() string {
+	if _, detail, ok := strings.Cut(c.Sign, ": "); ok {
+		return detail
+	}
+	return c.Sign
 }
 
 // copy is a course that is changed by itself from now on.

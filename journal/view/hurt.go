@@ -196,17 +196,17 @@ func (i *Incident) needing(file *holdfast.System) func(Count) bool {
 }
 
 // sentence is what users see, with numbers.
-func (h Hurt) sentence(now time.Time) string {
+func (h Hurt) sentence() string {
 	sum := h.all()
 	switch {
 	case sum.Asked == 0:
-		return fmt.Sprintf("No request was counted since %s: nobody asked, or it is not counted yet (every %s).", clock(h.Since), event.Short(countSpan))
+		return fmt.Sprintf("No request has been counted since %s: nobody asked, or the count is to come (every %s).", clock(h.Since), event.Short(countSpan))
 	case sum.Failed == 0:
 		return fmt.Sprintf("No request failed: %d were answered since %s%s.", sum.Asked, clock(h.Since), degraded(sum))
 	}
 	text := fmt.Sprintf("%d of %d requests failed since %s (%s)%s", sum.Failed, sum.Asked, clock(cmp.Or(h.First, h.Since)), percent(sum.Failed, sum.Asked), degraded(sum))
 	if l := h.Last; l.Asked > 0 && l.Asked < sum.Asked {
-		text += fmt.Sprintf("; of the last %d, %d", l.Asked, l.Failed)
+		text += fmt.Sprintf("; %d of the last %d", l.Failed, l.Asked)
 	}
 	if where := h.where(); where != "" {
 		text += "; " + where
@@ -221,6 +221,9 @@ func (h Hurt) where() string {
 	var words []string
 	for _, c := range hit[:min(3, len(hit))] {
 		words = append(words, fmt.Sprintf("%d at %s", c.Failed, string(c.Service)+c.Path))
+	}
+	if len(hit) == 1 {
+		return "all at " + string(hit[0].Service) + hit[0].Path
 	}
 	if len(hit) > 3 {
 		words = append(words, fmt.Sprintf("and at %d more routes", len(hit)-3))

@@ -36,6 +36,7 @@ func newNight(t *testing.T) *night {
 	n.say(event.Declared{System: bazaar("./catalog")})
 	for k, id := range ids("storefront-1#1", "storefront-2#1", "catalog-1#1", "catalog-2#1", "cart-1#1") {
 		n.say(holdfast.Started{ID: id, Address: "127.0.0.1:20001", Pid: 4000 + k})
+		n.say(holdfast.Admitted{Gateway: "gateway-1", ID: id})
 	}
 	n.now = dusk - 17*time.Minute
 	n.say(event.Declared{System: bazaar("./catalog --cache")})
@@ -64,8 +65,10 @@ func bazaar(catalog string) holdfast.System {
 		{Name: "migrate", Owner: "catalog-team", Command: "./migrate", Replicas: 1, Once: true},
 	}
 	for k := range system.Services {
+		system.Services[k].Manage, system.Services[k].Protocol = holdfast.Full, holdfast.HTTP
+	}
+	for k := range system.Services {
 		service := &system.Services[k]
-		service.Manage, service.Protocol = holdfast.Full, holdfast.HTTP
 		for _, m := range mode.Catalogue() {
 			if m.Strikes(*service) {
 				f := m.Of(*service)

@@ -24,8 +24,8 @@ const (
 	// day fails at the first full hour of the evening.
 	maxChanges    = 50
 	changedLately = 8 * time.Hour
-	// maxPids bounds the processes that are known by their number.
-	maxPids = 20000
+	// maxAlive bounds the replicas of which it is known whether they are in use.
+	maxAlive = 20000
 )
 
 // A memory is what has to be known before an incident opens so that it can be told.
@@ -40,7 +40,7 @@ type memory struct {
 	Burning map[holdfast.PromiseName]event.Burned `json:"burning,omitempty"`
 	Changes []Row                                 `json:"changes,omitempty"`
 	Recent  []event.Entry                         `json:"recent,omitempty"`
-	Pids    map[holdfast.ReplicaName]int          `json:"pids,omitempty"`
+	Alive   map[holdfast.ReplicaName]alive        `json:"alive,omitempty"`
 	Lives   map[string]life                       `json:"lives,omitempty"`
 	Counts  []Count                               `json:"counts,omitempty"` // of the last minutes
 }
@@ -50,7 +50,7 @@ func (m *memory) seen(seq uint64) {
 	if m.From == 0 {
 		m.From = seq
 		m.Drills, m.Burning = map[holdfast.ModeName]event.Proved{}, map[holdfast.PromiseName]event.Burned{}
-		m.Pids, m.Lives = map[holdfast.ReplicaName]int{}, map[string]life{}
+		m.Alive, m.Lives = map[holdfast.ReplicaName]alive{}, map[string]life{}
 	}
 	m.mend()
 }
@@ -63,8 +63,8 @@ func (m *memory) mend() {
 	if m.Burning == nil {
 		m.Burning = map[holdfast.PromiseName]event.Burned{}
 	}
-	if m.Pids == nil {
-		m.Pids = map[holdfast.ReplicaName]int{}
+	if m.Alive == nil {
+		m.Alive = map[holdfast.ReplicaName]alive{}
 	}
 	if m.Lives == nil {
 		m.Lives = map[string]life{}
@@ -83,15 +83,10 @@ func (m *memory) follow(e event.Entry, others func(func(holdfast.ModeName, holdf
 		m.Burning[b.Promise] = b
 	case event.Cooled:
 		delete(m.Burning, b.Promise)
-	case holdfast.Started:
-		if len(m.Pids) < maxPids {
-			m.Pids[b.ID.Name()] = b.Pid
-		}
-	case holdfast.Exited:
-		delete(m.Pids, b.ID.Name())
 	case event.Detected:
 		m.fails(e.At.Wall, b)
 	}
+	m.live(e.Body)
 	is, turn := turnOf(e)
 	if is == nil {
 		return
@@ -102,6 +97,60 @@ func (m *memory) follow(e event.Entry, others func(func(holdfast.ModeName, holdf
 		}
 	}
 	others(is, turn)
+}
+
+// An alive is a replica that was started and has not ended.
+type alive struct {
+	Pid  int  `json:"pid,omitempty"`
+	Used bool `json:"used,omitempty"` // by a gateway
+}
+
+// live follows which replicas are there, and in use.
+func (m *memory) live(body event.Body) {
+	id, concerns := event.Concerns(body)
+	if !concerns || id.Ordinal == 0 {
+		return
+	}
+	now, known := m.Alive[id.Name()]
+	switch b := body.(type) {
+	case holdfast.Started:
+		now.Pid = b.Pid
+	case holdfast.Admitted:
+		now.Used = true
+	case holdfast.Ejected:
+		now.Used = b.Kept
+	case holdfast.Exited:
+		delete(m.Alive, id.Name())
+		return
+	default:
+		return
+	}
+	if known || len(m.Alive) < maxAlive {
+		m.Alive[id.Name()] = now
+	}
+}
+
+// inUse says how many replicas of some services are in use, "" where nothing is known
+// of them.
+func (m *memory) inUse(services []holdfast.ServiceName) string {
+	var words []string
+	for _, name := range services {
+		service, ok := m.File.Service(name)
+		if !ok || service.Once || service.Manage == holdfast.Observe || service.Healthcheck.Disabled {
+			continue
+		}
+		used := 0
+		for n := 1; n <= service.Replicas; n++ {
+			if m.Alive[holdfast.ReplicaID{Service: name, Ordinal: n}.Name()].Used {
+				used++
+			}
+		}
+		words = append(words, fmt.Sprintf("%d of %d of %s", used, service.Replicas, name))
+	}
+	if len(words) == 0 {
+		return ""
+	}
+	return "Replicas in use now: " + event.Few(words) + "."
 }
 
 // fails begins to follow a failure, and forgets what has been over for a while.

@@ -18,7 +18,7 @@ func severe(s holdfast.Severity) string {
 	case holdfast.SEV2:
 		return "a promise burns, or what others need is gone"
 	case holdfast.SEV3:
-		return "users need not see it yet: what holds them up is thinner than declared"
+		return "few users see it, if any: what holds them up is thinner than declared"
 	default:
 		return "it can wait until morning"
 	}
@@ -36,7 +36,7 @@ func (s *Incidents) Message(p event.Paged, at time.Time) holdfast.Message {
 	m.Subject = cut(strings.Join(strings.Fields(i.subject(s.System, p)), " "), holdfast.MaxSubject)
 	switch p.Purpose {
 	case holdfast.Acknowledge:
-		m.Body = cut(i.taken(at), holdfast.MaxBody)
+		m.Body = cut(i.taken(), holdfast.MaxBody)
 	case holdfast.Resolve:
 		m.Body = cut(i.over(at), holdfast.MaxBody)
 	default:
@@ -87,9 +87,9 @@ func (p Part) name() string {
 }
 
 // taken says that somebody has it, so that the others may sleep.
-func (i *Incident) taken(at time.Time) string {
+func (i *Incident) taken() string {
 	return join(i.drillLine(),
-		fmt.Sprintf("%s has taken incident %s after %s. You need do nothing.", cmp.Or(i.By, "Somebody"), i.ID, event.Short(at.Sub(i.Opened))),
+		fmt.Sprintf("%s has taken incident %s after %s. You need do nothing.", cmp.Or(i.By, "Somebody"), i.ID, event.Short(i.At(event.MomentAcknowledged).Sub(i.Opened))),
 		"It is still bad: "+i.lead().name()+".",
 		"If it is not over in "+event.Short(holdfast.AcknowledgedFor)+", it is paged anew.",
 		"SHOW: holdfast incidents show "+string(i.ID))
@@ -100,7 +100,7 @@ func (i *Incident) over(at time.Time) string {
 	resolved := cmp.Or(i.Resolved, at)
 	lines := []string{i.drillLine(),
 		fmt.Sprintf("Incident %s is over after %s, at %s UTC: all that was bad in it serves again.", i.ID, event.Short(resolved.Sub(i.Opened)), clock(resolved)),
-		i.Hurt.sentence(at)}
+		i.Hurt.sentence()}
 	if by := i.lead().mended(); by != "" {
 		lines = append(lines, "WHAT MENDED IT: "+by)
 	}
@@ -144,23 +144,44 @@ func (i *Incident) pageOf(m *memory, at time.Time, most int) string {
 	sections := []string{
 		join(i.drillLine(), fmt.Sprintf("%s of %s, opened %s UTC, %s ago. %s: %s.",
 			i.ID, cmp.Or(string(m.File.Name), "the system"), i.Opened.UTC().Format("Mon 2 Jan 15:04:05"), event.Short(at.Sub(i.Opened)), i.Severity, severe(i.Severity))),
-		section("USERS SEE", append([]string{i.Hurt.sentence(at)}, i.burning(most)...)...),
+		section("USERS SEE", append([]string{i.Hurt.sentence(), m.inUse(i.services(m))}, i.burning(most)...)...),
 		section("WHAT FAILS", i.fails(most)...),
 		section("TRIED", lead.tried(most)...),
 		section("WITHHELD", i.withheld(most)...),
 		section("LAST DRILL", lead.drilled(at)),
 		section("CHANGED LATELY", i.changed(most)...),
-		section("RUNBOOK", cmp.Or(lead.Facts.Runbook, "none is declared"+runbookHint(lead))),
+		section("RUNBOOK", cmp.Or(lead.Facts.Runbook, "none is declared"+lead.runbookHint())),
 		section("NEXT", i.next(m)...),
 	}
 	return strings.Join(slices.DeleteFunc(sections, func(s string) bool { return s == "" }), "\n\n")
 }
 
-func runbookHint(p Part) string {
-	if p.Facts.Kind == "" {
+// runbookHint says where one is to be named, of what the file can say something.
+func (p Part) runbookHint() string {
+	if p.Facts.Kind == "" || p.Service == "" {
 		return ""
 	}
-	return fmt.Sprintf("; this kind: docs/modes/%s.md", p.Facts.Kind)
+	return fmt.Sprintf("; what you do tonight is one: failure_modes: {%s: {runbook: …}}", p.Facts.Kind)
+}
+
+// services are those that an incident is about, and the published ones that need them.
+func (i *Incident) services(m *memory) []holdfast.ServiceName {
+	var all []holdfast.ServiceName
+	add := func(name holdfast.ServiceName) {
+		if name != "" && !slices.Contains(all, name) {
+			all = append(all, name)
+		}
+	}
+	for _, p := range i.Parts {
+		add(cmp.Or(p.ID.Service, p.Service))
+	}
+	need := i.needing(&m.File)
+	for _, service := range m.File.Services {
+		if m.File.Publishes(service) && need(Count{Service: service.Name}) {
+			add(service.Name)
+		}
+	}
+	return all
 }
 
 func section(head string, lines ...string) string {
@@ -185,7 +206,7 @@ func (i *Incident) fails(most int) []string {
 		what += " since " + clock(p.Course.Since)
 	}
 	lines := []string{what + ". " + capital(p.Why) + ".", "owner: " + cmp.Or(string(i.Owner), "nobody")}
-	if p.Course.Sign != "" && !strings.Contains(p.Why, p.Course.Sign) {
+	if p.Course.Sign != "" && !strings.Contains(p.Why, p.Course.detail()) {
 		lines = append(lines, "noticed by "+p.Course.Sign)
 	}
 	if p.Course.Evidence != "" {
@@ -317,7 +338,7 @@ func (h Held) text() string {
 func (p Part) drilled(at time.Time) string {
 	switch {
 	case p.Facts.Kind == "" && p.Mode == "":
-		return "none: no declared mode, so no drill. holdfast incidents show proposes one."
+		return "none: no declared mode, so no drill. By day, holdfast incidents show proposes one."
 	case p.Drilled == nil:
 		return "never: nobody has seen " + string(p.Mode) + " mended." + p.Facts.bounds()
 	}
@@ -366,13 +387,10 @@ func (f Facts) bounds() string {
 	return " Its bounds: " + strings.Join(words, ", ") + "."
 }
 
-// changed is what was changed on purpose in the hours before, the latest first.
+// changed is what was changed on purpose in the hours before, the latest last.
 func (i *Incident) changed(most int) []string {
 	var lines []string
-	for _, r := range slices.Backward(i.Changes) {
-		if len(lines) == most {
-			break
-		}
+	for _, r := range last(i.Changes, most) {
 		lines = append(lines, fmt.Sprintf("%s before: %s", ago(i.Opened.Sub(r.Wall)), r.Text))
 	}
 	if len(lines) == 0 {

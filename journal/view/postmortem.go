@@ -44,8 +44,8 @@ func (i *Incident) overview() string {
 	if !i.Resolved.IsZero() {
 		lasted = "lasted " + event.Short(i.Resolved.Sub(i.Opened))
 	}
-	text := fmt.Sprintf("On %s %s failed. The incident %s. It was %s: %s. Owner: %s.\n\n%s\n",
-		i.Opened.UTC().Format("Monday 2 January 2006 at 15:04:05"), p.name(), lasted, i.Severity, severe(i.Severity), cmp.Or(string(i.Owner), "nobody"), i.Hurt.sentence(i.Opened))
+	text := fmt.Sprintf("On %s people were needed for %s. The incident %s. It was %s: %s. Owner: %s.\n\n%s\n",
+		i.Opened.UTC().Format("Monday 2 January 2006 at 15:04:05"), p.name(), lasted, i.Severity, severe(i.Severity), cmp.Or(string(i.Owner), "nobody"), i.Hurt.sentence())
 	if i.Drill {
 		text = event.DrillWord + ": a live drill was under way of what failed.\n\n" + text
 	}
@@ -106,7 +106,7 @@ func (i *Incident) impact() string {
 		}
 		fmt.Fprintln(&out)
 	}
-	fmt.Fprintln(&out, i.Hurt.sentence(i.Opened))
+	fmt.Fprintln(&out, i.Hurt.sentence())
 	if d, ok := i.between(event.MomentImpact, event.MomentMitigated); ok {
 		fmt.Fprintf(&out, "\nFrom when the impact began until users were whole: %s.\n", event.Short(d))
 	}

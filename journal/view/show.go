@@ -23,7 +23,7 @@ func (s *Incidents) Show(id holdfast.IncidentID) (string, bool) {
 	fmt.Fprintf(&out, "%s %s: %s\n", i.news(), i.ID, strings.Join(strings.Fields(i.subject(s.System, event.Paged{})), " "))
 	fmt.Fprintf(&out, "%s. %s: %s.\n\n", i.state(), i.Severity, severe(i.Severity))
 	for _, text := range []string{
-		section("WHAT USERS SAW", append([]string{i.Hurt.sentence(i.Opened)}, i.burning(maxParts)...)...),
+		section("WHAT USERS SAW", append([]string{i.Hurt.sentence()}, i.burning(maxParts)...)...),
 		section("WHAT FAILED", i.fails(maxParts)...),
 		section("TRIED", i.allTried()...),
 		section("WITHHELD", i.withheld(maxParts)...),
@@ -200,7 +200,12 @@ const maxReceipt = 80
 // timeline is every entry that tells of an incident, with its number and its cause's.
 func (i *Incident) timeline() string {
 	var out strings.Builder
+	day := i.firstRow().UTC().Format(time.DateOnly)
 	for k, row := range i.Story {
+		if on := row.Wall.UTC().Format(time.DateOnly); on != day {
+			day = on
+			fmt.Fprintf(&out, "      %s\n", day)
+		}
 		if k == storyBegin && i.Left > 0 {
 			fmt.Fprintf(&out, "      … %d entries left out …\n", i.Left)
 		}
