@@ -53,7 +53,7 @@ func below() []floor {
 		{pkg: "control", house: words("holdfast", "event", "topology", "detect", "decide", "promise", "oncall"), because: "composes the mind"},
 		// memory
 		{pkg: "journal", house: words("holdfast", "event", "internal/files"), because: "stores entries, knows nothing of what they mean"},
-		{pkg: "journal/view", house: words("holdfast", "event", "topology"), because: "folds entries over who needs whom; reads no files itself"},
+		{pkg: "journal/view", house: words("holdfast", "event", "mode", "topology"), because: "folds entries over who needs whom, and says of a failure what kind it is; reads no files itself"},
 		{pkg: "agree", house: words("holdfast", "internal/files"), because: "one holder at a time, by a locked file"},
 		// loop
 		{pkg: "loop", house: words("event", "control", "journal", "oncall"), because: "asks the mind and records what it says"},

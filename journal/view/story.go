@@ -1,0 +1,181 @@
+package view
+
+import (
+	"slices"
+	"strings"
+
+	"holdfast"
+	"holdfast/event"
+)
+
+const (
+	// maxStory bounds the entries that are kept of one incident: its beginning and its
+	// latest, since what is between repeats itself.
+	maxStory   = 400
+	storyBegin = 100
+)
+
+// tell adds an entry to the stories it belongs to, and keeps it for those that are
+// yet to be opened.
+func (s *Incidents) tell(e event.Entry) {
+	if quiet(e.Body) {
+		return
+	}
+	named := incidentIn(e.Body)
+	for k := range s.All {
+		i := &s.All[k]
+		if i.ID == named || named == "" && i.Resolved.IsZero() && i.tellsOf(e) {
+			i.add(e)
+		}
+	}
+	if _, heavy := e.Body.(event.Declared); !heavy {
+		s.Memory.Recent = last(append(s.Memory.Recent, e), maxRecent)
+	}
+}
+
+// quiet tells of what is recorded for machines: it would fill every story.
+func quiet(body event.Body) bool {
+	switch body.(type) {
+	case holdfast.Counted, event.Inspected, event.Proved, event.Armed, event.Disarmed, event.Began, event.GuardsReset:
+		return true
+	default:
+		return false
+	}
+}
+
+// incidentIn is the incident that a body names.
+func incidentIn(body event.Body) holdfast.IncidentID {
+	switch b := body.(type) {
+	case event.Opened:
+		return b.Incident
+	case event.Joined:
+		return b.Incident
+	case event.Raised:
+		return b.Incident
+	case event.Resolved:
+		return b.Incident
+	case event.Deferred:
+		return b.Incident
+	case event.Acknowledged:
+		return b.Incident
+	case event.Reminded:
+		return b.Incident
+	case event.Noted:
+		return b.Incident
+	case event.Amended:
+		return b.Incident
+	case event.Promised:
+		return b.Incident
+	case event.Closed:
+		return b.Incident
+	case event.Unreached:
+		return b.Incident
+	default:
+		return incidentOf(keyIn(body))
+	}
+}
+
+func keyIn(body event.Body) holdfast.MessageKey {
+	switch b := body.(type) {
+	case event.Paged:
+		return b.Key
+	case event.Attempted:
+		return b.Key
+	case event.Delivered:
+		return b.Key
+	case event.Undelivered:
+		return b.Key
+	case event.Superseded:
+		return b.Key
+	default:
+		return ""
+	}
+}
+
+// incidentOf is the incident that a message is about: its key begins with it.
+func incidentOf(key holdfast.MessageKey) holdfast.IncidentID {
+	id, _, _ := strings.Cut(string(key), "/")
+	return holdfast.IncidentID(id)
+}
+
+// tellsOf tells whether an entry that names no incident belongs to one: it is about
+// what is bad in it, is what people did meanwhile, or came of what was decided in it.
+func (i *Incident) tellsOf(e event.Entry) bool {
+	switch b := e.Body.(type) {
+	case event.Declared, event.Paused, event.Resumed, event.StopRequested, event.Stopped, event.Woken, event.MaintenanceBegan, event.MaintenanceEnded:
+		return true
+	case event.Burned:
+		return slices.ContainsFunc(i.Parts, func(p Part) bool { return p.Target > 0 && p.Promise == b.Promise })
+	case event.Cooled:
+		return slices.ContainsFunc(i.Parts, func(p Part) bool { return p.Target > 0 && p.Promise == b.Promise })
+	case event.Done:
+		return i.decided(b.Action)
+	case event.Failed:
+		return i.decided(b.Action)
+	case holdfast.Overloaded:
+		return slices.ContainsFunc(i.Parts, func(p Part) bool { return p.Service == b.Service })
+	case holdfast.Relieved:
+		return slices.ContainsFunc(i.Parts, func(p Part) bool { return p.Service == b.Service })
+	}
+	id, concerns := event.Concerns(e.Body)
+	return concerns && slices.ContainsFunc(i.Parts, func(p Part) bool {
+		return p.ID.Service == id.Service && id.Service != "" && (p.ID.Ordinal == id.Ordinal || p.ID.Ordinal == 0 || id.Ordinal == 0)
+	})
+}
+
+func (i *Incident) decided(action event.ID) bool {
+	return slices.ContainsFunc(i.Story, func(r Row) bool { return r.ID == action })
+}
+
+// recall tells the beginning of an incident from the latest entries: what caused it,
+// and what was said since the first evidence of what is bad in it.
+func (i *Incident) recall(opened event.Entry, recent []event.Entry) {
+	caused := map[event.ID]bool{}
+	for cause, k := opened.Cause, len(recent)-1; k >= 0; k-- {
+		if recent[k].ID == cause {
+			caused[cause] = true
+			cause = recent[k].Cause
+		}
+	}
+	since := i.Moments[event.MomentImpact]
+	for _, e := range recent {
+		old := e.At.Wall.Before(since)
+		if !quiet(e.Body) && incidentIn(e.Body) == "" && (!old && i.tellsOf(e) || caused[e.ID] && !ordinary(e.Body, old)) {
+			i.add(e)
+		}
+	}
+}
+
+// ordinary tells of how something began that failed much later: a replica that fails
+// was started once, which is the cause of everything and explains nothing.
+func ordinary(body event.Body, old bool) bool {
+	switch body.(type) {
+	case holdfast.Started, holdfast.Admitted, event.Decided, event.Outdated:
+		return old
+	default:
+		return false
+	}
+}
+
+// add puts an entry into the story.
+func (i *Incident) add(e event.Entry) {
+	var timeline Timeline
+	row := timeline.Add(e)
+	switch e.Body.(type) {
+	case holdfast.Ejected:
+		row.Mark = Bad
+	case event.Done:
+		if k := slices.IndexFunc(i.Story, func(r Row) bool { return r.ID == e.Body.(event.Done).Action }); k >= 0 {
+			row.Subject = i.Story[k].Subject
+		}
+	case event.Failed:
+		if k := slices.IndexFunc(i.Story, func(r Row) bool { return r.ID == e.Body.(event.Failed).Action }); k >= 0 {
+			row.Subject = i.Story[k].Subject
+		}
+	}
+	i.Story = append(i.Story, row)
+	if len(i.Story) > maxStory {
+		i.Story = slices.Delete(i.Story, storyBegin, storyBegin+1)
+		i.Left++
+	}
+}
