@@ -25,7 +25,7 @@ func TestAMessageIsLateAMinuteAfterItCouldHaveGone(t *testing.T) {
 	late(62*time.Second, true)
 	o.owe([]oncall.Owed{owed(0)}, 62*time.Second) // something else changed
 	late(62*time.Second, true)
-	o.owe([]oncall.Owed{owed(5*time.Minute)}, 62*time.Second) // it failed, and its provider asks to wait
+	o.owe([]oncall.Owed{owed(5 * time.Minute)}, 62*time.Second) // it failed, and its provider asks to wait
 	late(6*time.Minute, false)
 	late(6*time.Minute+time.Second, true)
 	o.owe(nil, 7*time.Minute)

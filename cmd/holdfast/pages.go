@@ -13,10 +13,21 @@ import (
 	"holdfast/journal/view"
 )
 
-// Incidents implements api.Agent.
+// Incidents implements api.Agent. What is not asked for is not copied: the loop waits
+// for its views meanwhile.
 func (a *agent) Incidents(_ context.Context, id holdfast.IncidentID) (view.Incidents, bool) {
 	a.mu.Lock()
-	text, err := json.Marshal(a.incidents)
+	asked := view.Incidents{System: a.incidents.System}
+	for _, one := range a.incidents.All {
+		switch id {
+		case "":
+			one.Story = nil
+			asked.All = append(asked.All, one)
+		case one.ID:
+			asked.All, asked.Memory = []view.Incident{one}, a.incidents.Memory
+		}
+	}
+	text, err := json.Marshal(asked)
 	a.mu.Unlock()
 	if err != nil {
 		panic("holdfast: the incidents cannot be written: " + err.Error())
@@ -25,14 +36,7 @@ func (a *agent) Incidents(_ context.Context, id holdfast.IncidentID) (view.Incid
 	if err := json.Unmarshal(text, &copied); err != nil {
 		panic("holdfast: the incidents cannot be read back: " + err.Error())
 	}
-	if id == "" {
-		for i := range copied.All {
-			copied.All[i].Story = nil
-		}
-		return copied, true
-	}
-	copied.All = slices.DeleteFunc(copied.All, func(i view.Incident) bool { return i.ID != id })
-	return copied, len(copied.All) > 0
+	return copied, id == "" || len(copied.All) > 0
 }
 
 // Duty implements api.Agent.

@@ -22,15 +22,15 @@ const maxMaintenance = 100
 func (d *Duty) Add(e event.Entry) {
 	switch b := e.Body.(type) {
 	case event.Overridden:
-		d.Overrides = last(append(d.At(e.At.Wall).Overrides, b.Override), holdfast.MaxOverrides)
+		d.Overrides = newest(append(d.At(e.At.Wall).Overrides, b.Override), holdfast.MaxOverrides)
 	case event.MaintenanceBegan:
-		d.Maintenance = last(append(d.At(e.At.Wall).Maintenance, b), maxMaintenance)
+		d.Maintenance = newest(append(d.At(e.At.Wall).Maintenance, b), maxMaintenance)
 	case event.MaintenanceEnded:
 		d.Maintenance = nil
 	}
 }
 
-func last[T any](all []T, most int) []T { return all[max(0, len(all)-most):] }
+func newest[T any](all []T, most int) []T { return all[max(0, len(all)-most):] }
 
 // At is what is not over at an instant.
 func (d *Duty) At(now time.Time) Duty {
