@@ -145,21 +145,42 @@ func TestPartsOfAClaimDoNotRunTogether(t *testing.T) {
 
 func TestTheKeyIsMadeOnceAndKeptToItsOwner(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "acknowledge.key")
-	first, err := KeptKey(path)
+	first, err := KeyAt(path)()
 	if err != nil || first == (Key{}) {
 		t.Fatalf("the key is %v, %v", first, err)
 	}
 	if info, err := os.Stat(path); err != nil || info.Mode().Perm() != 0o600 {
 		t.Errorf("others may read it: %v, %v", info.Mode(), err)
 	}
-	if again, err := KeptKey(path); err != nil || again != first {
+	if again, err := KeyAt(path)(); err != nil || again != first {
 		t.Errorf("it is another one now: %v", err)
 	}
 	if err := os.WriteFile(path, []byte("torn"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if anew, err := KeptKey(path); err != nil || anew == first || anew == (Key{}) {
+	if anew, err := KeyAt(path)(); err != nil || anew == first || anew == (Key{}) {
 		t.Errorf("what is torn is believed: %v", err)
+	}
+}
+
+// The first page goes to several at once, each with a link.
+func TestAllWhoAskForTheFirstKeyGetOne(t *testing.T) {
+	ask := KeyAt(filepath.Join(t.TempDir(), "acknowledge.key"))
+	keys := make(chan Key)
+	for range 8 {
+		go func() {
+			key, err := ask()
+			if err != nil {
+				t.Error(err)
+			}
+			keys <- key
+		}()
+	}
+	first := <-keys
+	for range 7 {
+		if key := <-keys; key != first || key == (Key{}) {
+			t.Error("two keys were made")
+		}
 	}
 }
 

@@ -14,6 +14,7 @@ import (
 	"os"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"holdfast"
@@ -28,10 +29,29 @@ const LinkFor = 24 * time.Hour
 // file and this process.
 type Key [32]byte
 
-// KeptKey is the key in a file that only its owner may read, made anew where there
+// KeyAt is a key that is kept in a file, read or made when it is first needed. It may
+// be asked for by several at once: all get the same.
+func KeyAt(path string) func() (Key, error) {
+	var mu sync.Mutex
+	var kept *Key
+	return func() (Key, error) {
+		mu.Lock()
+		defer mu.Unlock()
+		if kept != nil {
+			return *kept, nil
+		}
+		key, err := keptKey(path)
+		if err == nil {
+			kept = &key
+		}
+		return key, err
+	}
+}
+
+// keptKey is the key in a file that only its owner may read, made anew where there
 // is none, or none that is whole: then the links that were sent are good for nothing,
 // and the next page brings another.
-func KeptKey(path string) (Key, error) {
+func keptKey(path string) (Key, error) {
 	var key Key
 	kept, err := os.ReadFile(path)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {

@@ -37,8 +37,7 @@ type pager struct {
 }
 
 func newPager(a *agent) *pager {
-	p := &pager{agent: a, channels: newChannels(func() []holdfast.Channel { return a.inForce().OnCall.Channels })}
-	p.key = func() (acknowledge.Key, error) { return acknowledge.KeptKey(a.state.path("acknowledge.key")) }
+	p := &pager{agent: a, channels: newChannels(func() []holdfast.Channel { return a.inForce().OnCall.Channels }), key: acknowledge.KeyAt(a.state.path("acknowledge.key"))}
 	p.sender = notify.New(notify.Options{Notifier: p.channels.of, Compose: p.compose, Tell: a.tell, Now: proc.Now})
 	p.page = acknowledge.NewServer(acknowledge.Page(acknowledge.Options{
 		Key: p.key, Look: p.look, Now: time.Now,

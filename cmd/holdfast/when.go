@@ -19,10 +19,13 @@ func readTime(text string, now time.Time) (time.Time, error) {
 			return time.Date(now.Year(), now.Month(), now.Day(), t.Hour(), t.Minute(), t.Second(), 0, now.Location()), nil
 		}
 	}
-	if d, err := time.ParseDuration(strings.TrimPrefix(text, "+")); err == nil {
+	length, past := strings.CutSuffix(strings.TrimPrefix(text, "+"), " ago")
+	if d, err := time.ParseDuration(length); err == nil && past {
+		return now.Add(-d), nil
+	} else if err == nil {
 		return now.Add(d), nil
 	}
-	return time.Time{}, exit(exitUsage, fmt.Errorf("%q is no time\n  next: write 2026-11-27 18:00, 18:00 of today, or 90m from now", text))
+	return time.Time{}, exit(exitUsage, fmt.Errorf("%q is no time\n  next: write 2026-11-27 18:00, 18:00 for today, 90m for from now, or \"90m ago\"", text))
 }
 
 // ahead is readTime for what has to lie ahead: 07:00 said in the evening is tomorrow's.
