@@ -362,3 +362,24 @@ func (s *system) toldOnce(o *outside) {
 		s.Errorf("ana is told %q, want that it began and that it is over", titles)
 	}
 }
+
+// The page of people has one whole file, and nothing is wrong with it.
+func TestThePageOfPeopleHasAFileThatIsGood(t *testing.T) {
+	t.Parallel()
+	page, err := os.ReadFile("../../docs/oncall.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, rest, _ := strings.Cut(string(page), "```yaml\n")
+	file, _, whole := strings.Cut(rest, "```")
+	if !whole {
+		t.Fatal("there is no file")
+	}
+	h := newHouse(t, file)
+	h.environ = []string{"NTFY_TOKEN=x", "MAIL_PASSWORD=x", "SLACK_URL=https://hooks.slack.com/x", "HEARTBEAT_URL=https://hc-ping.com/x"}
+	h.write("storefront", "#!/bin/sh\n")
+	if err := os.Chmod(filepath.Join(h.dir, "storefront"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	h.run("check").exits(0)
+}
