@@ -7,6 +7,7 @@ import (
 	"net/http/httptest"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -32,8 +33,9 @@ func (o *outside) RoundTrip(r *http.Request) (*http.Response, error) {
 	return w.Result(), nil
 }
 
-// A stage runs audits in a bubble of time.
+// A stage runs audits in a bubble of time. The test holds it while no time passes.
 type stage struct {
+	sync.Mutex
 	outside
 	wrong map[string]error
 	none  bool
@@ -45,18 +47,31 @@ func (s *stage) run(t *testing.T) {
 	s.status = 200
 	s.wrong = map[string]error{}
 	check := func(name string) Check {
-		return Check{Name: name, Passes: func(context.Context) error { return s.wrong[name] }}
+		return Check{Name: name, Passes: func(context.Context) error {
+			s.Lock()
+			defer s.Unlock()
+			return s.wrong[name]
+		}}
 	}
+	s.Lock()
 	go func() {
 		_ = Run(t.Context(), Options{
 			Checks: func() []Check {
+				s.Lock()
+				defer s.Unlock()
 				if s.none {
 					return nil
 				}
 				return []Check{check("loop"), check("outbox")}
 			},
-			Beat: func(ctx context.Context) error { return Beat(ctx, s, secret) },
+			Beat: func(ctx context.Context) error {
+				s.Lock()
+				defer s.Unlock()
+				return Beat(ctx, s, secret)
+			},
 			Found: func(f Finding, anew bool) {
+				s.Lock()
+				defer s.Unlock()
 				s.last = f
 				if anew {
 					s.said = append(s.said, f)
@@ -64,6 +79,12 @@ func (s *stage) run(t *testing.T) {
 			},
 		})
 	}()
+}
+
+func (s *stage) passes(d time.Duration) {
+	s.Unlock()
+	defer s.Lock()
+	passes(d)
 }
 
 func passes(d time.Duration) {
@@ -76,14 +97,15 @@ func TestItBeatsOnceAMinuteAndOnlyWhileEverythingPasses(t *testing.T) {
 		s := &stage{}
 		began := time.Now()
 		s.run(t)
-		passes(10 * time.Second)
-		passes(2 * time.Minute)
+		defer s.Unlock()
+		s.passes(10 * time.Second)
+		s.passes(2 * time.Minute)
 		if want := []time.Time{began.Add(10 * time.Second), began.Add(70 * time.Second), began.Add(130 * time.Second)}; !slices.Equal(s.beats, want) {
 			t.Fatalf("it beat at %v, want %v", s.beats, want)
 		}
 		s.wrong["outbox"] = errors.New("3 messages are late")
 		s.wrong["loop"] = errors.New("the loop is stuck")
-		passes(5 * time.Minute)
+		s.passes(5 * time.Minute)
 		if len(s.beats) != 3 {
 			t.Errorf("it beat %d times although two checks failed", len(s.beats)-3)
 		}
@@ -91,17 +113,17 @@ func TestItBeatsOnceAMinuteAndOnlyWhileEverythingPasses(t *testing.T) {
 			t.Errorf("it says %v, want both reasons, once", s.said)
 		}
 		delete(s.wrong, "loop")
-		passes(2 * time.Minute)
+		s.passes(2 * time.Minute)
 		if len(s.said) != 2 || !slices.Equal(s.said[1].Failed, []string{"outbox"}) || len(s.beats) != 3 {
 			t.Errorf("it says %v and beat %d times", s.said, len(s.beats))
 		}
 		delete(s.wrong, "outbox")
-		passes(time.Minute)
+		s.passes(time.Minute)
 		if len(s.said) != 3 || s.said[2].Why != "" || len(s.beats) != 4 {
 			t.Errorf("all is well again: it says %v and beat %d times", s.said, len(s.beats))
 		}
 		s.none = true
-		passes(5 * time.Minute)
+		s.passes(5 * time.Minute)
 		if len(s.beats) != 4 {
 			t.Error("it beats although there is nothing to audit")
 		}
@@ -112,15 +134,16 @@ func TestABeatThatIsNotTakenIsSaidWithoutItsAddress(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := &stage{}
 		s.run(t)
+		defer s.Unlock()
 		s.status = 301
-		passes(11 * time.Second)
+		s.passes(11 * time.Second)
 		if len(s.said) != 1 || !strings.Contains(s.said[0].Why, "the heartbeat is not taken: 301") || len(s.beats) != 1 {
 			t.Errorf("of a redirection it says %v, after %d requests", s.said, len(s.beats))
 		}
 		s.status = 500
-		passes(time.Minute)
+		s.passes(time.Minute)
 		s.fails = errors.New("connection refused")
-		passes(time.Minute)
+		s.passes(time.Minute)
 		if len(s.said) != 1 || s.last.Why != "the heartbeat does not arrive: connection refused" {
 			t.Errorf("it says %v, and last %q", s.said, s.last.Why)
 		}
@@ -136,19 +159,19 @@ func TestABeatThatIsNotTakenIsSaidWithoutItsAddress(t *testing.T) {
 // A check that does not return is a check that failed: the audit goes on.
 func TestACheckThatHangsFails(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		var found []Finding
+		found := make(chan Finding, 2)
 		go func() {
 			_ = Run(t.Context(), Options{
 				Checks: func() []Check {
 					return []Check{{Name: "journal", Passes: func(ctx context.Context) error { <-ctx.Done(); return ctx.Err() }}}
 				},
 				Beat:  func(context.Context) error { t.Error("it beats"); return nil },
-				Found: func(f Finding, _ bool) { found = append(found, f) },
+				Found: func(f Finding, _ bool) { found <- f },
 			})
 		}()
 		passes(10*time.Second + within)
-		if len(found) != 1 || !slices.Equal(found[0].Failed, []string{"journal"}) {
-			t.Errorf("it found %v", found)
+		if f := <-found; !slices.Equal(f.Failed, []string{"journal"}) {
+			t.Errorf("it found %v", f)
 		}
 	})
 }

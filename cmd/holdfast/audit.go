@@ -61,6 +61,7 @@ func (a *agent) audited(clocks *heartbeat.Clocks) []heartbeat.Check {
 		{Name: "journal", Passes: a.journalTakes},
 		{Name: "outbox", Passes: func(context.Context) error { return a.pager.outbox.late(proc.Now()) }},
 		{Name: "policies", Passes: func(context.Context) error { return a.policiesReach(&system) }},
+		{Name: "links", Passes: func(context.Context) error { return a.linksLead() }},
 		{Name: "clocks", Passes: clocks.Passes},
 	}
 }
@@ -91,6 +92,21 @@ func (a *agent) policiesReach(system *holdfast.System) error {
 	a.mu.Unlock()
 	if why := oncall.Unreachable(system, overrides, now); len(why) > 0 {
 		return errors.New(strings.Join(why, "; "))
+	}
+	return nil
+}
+
+// linksLead opens what the links lead to where it is not open: somebody else may have
+// had the address when this agent started. A file that is just being declared does so
+// itself.
+func (a *agent) linksLead() error {
+	if !a.declaring.TryLock() {
+		return nil
+	}
+	defer a.declaring.Unlock()
+	system := a.inForce()
+	if err := a.pager.listen(&system); err != nil {
+		return fmt.Errorf("the links in messages lead nowhere: %w", err)
 	}
 	return nil
 }

@@ -1,10 +1,13 @@
 package main
 
 import (
+	"strings"
 	"testing"
 	"time"
 
+	"holdfast/api"
 	"holdfast/event"
+	"holdfast/journal/view"
 	"holdfast/oncall"
 )
 
@@ -30,4 +33,21 @@ func TestAMessageIsLateAMinuteAfterItCouldHaveGone(t *testing.T) {
 	late(6*time.Minute+time.Second, true)
 	o.owe(nil, 7*time.Minute)
 	late(time.Hour, false)
+}
+
+// Whoever asks is told that an audit failed, until one passes.
+func TestTheStatusSaysThatWhoeverShouldBeWokenMayNotBe(t *testing.T) {
+	var now view.Status
+	says := func(seq uint64, in event.Audited) string {
+		var out strings.Builder
+		now.Add(event.Entry{ID: event.ID{Writer: "agent", Seq: seq}, Body: in})
+		printStatus(&out, api.Status{System: "shop", View: now})
+		return out.String()
+	}
+	if text := says(1, event.Audited{Why: "nobody is on call by nights"}); !strings.Contains(text, "MAY NOT BE: nobody is on call by nights\n  next: ") {
+		t.Errorf("the status says\n%s", text)
+	}
+	if text := says(2, event.Audited{}); strings.Contains(text, "pager") {
+		t.Errorf("all is well, and the status says\n%s", text)
+	}
 }
