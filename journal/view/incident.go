@@ -181,6 +181,7 @@ func (s *Incidents) open(e event.Entry, b event.Opened) {
 	part := s.Memory.part(joined)
 	if i := s.Find(b.Incident); i != nil {
 		i.Resolved, i.Closed = time.Time{}, nil
+		delete(i.Moments, event.MomentRestored)
 		i.Reopened++
 		i.join(part, joined)
 		return
