@@ -241,7 +241,7 @@ func (i *Incident) join(p Part, b event.Joined) {
 
 // same tells whether two parts are one thing, whichever life of a replica it is.
 func (p Part) same(o Part) bool {
-	return p.Service == o.Service && p.Mode == o.Mode && p.ID.Name() == o.ID.Name() && p.Promise == o.Promise
+	return p.Service == o.Service && p.Mode == o.Mode && one(p.ID, o.ID) && p.Promise == o.Promise
 }
 
 // lead is the part that is taken for the cause of the others.

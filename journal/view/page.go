@@ -308,7 +308,7 @@ func (p Part) whyNothing() string {
 	case len(p.Course.Withheld) > 0:
 		return "what is declared is withheld, see below"
 	default:
-		return "none of " + named(p.Facts.Remedies) + " was due yet"
+		return "of " + named(p.Facts.Remedies) + " nothing is recorded"
 	}
 }
 

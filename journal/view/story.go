@@ -3,6 +3,7 @@ package view
 import (
 	"slices"
 	"strings"
+	"time"
 
 	"holdfast"
 	"holdfast/event"
@@ -13,6 +14,9 @@ const (
 	// latest, since what is between repeats itself.
 	maxStory   = 400
 	storyBegin = 100
+	// ledTo is what is told from before the first evidence: gateways see a little before
+	// the mind believes.
+	ledTo = 2 * time.Second
 )
 
 // tell adds an entry to the stories it belongs to, and keeps it for those that are
@@ -138,6 +142,10 @@ func (i *Incident) recall(opened event.Entry, recent []event.Entry) {
 		}
 	}
 	since := i.Moments[event.MomentImpact]
+	if evidence := i.lead().Course.Since; !evidence.IsZero() && evidence.Before(since) {
+		since = evidence
+	}
+	since = since.Add(-ledTo)
 	for _, e := range recent {
 		old := e.At.Wall.Before(since)
 		if !quiet(e.Body) && incidentIn(e.Body) == "" && (!old && i.tellsOf(e) || caused[e.ID] && !ordinary(e.Body, old)) {
