@@ -121,7 +121,11 @@ func (s *Incidents) Add(e event.Entry) {
 	case event.Opened:
 		s.open(e, b)
 	case event.Joined:
-		s.change(b.Incident, func(i *Incident) { i.join(s.Memory.part(b), b) })
+		s.change(b.Incident, func(i *Incident) {
+			part := s.Memory.part(b)
+			i.join(part, b)
+			i.catchUp(part, s.Memory.Recent)
+		})
 	case holdfast.Counted:
 		s.count(e.At.Wall, b)
 	default:
