@@ -28,6 +28,9 @@ func (i *Incident) next(m *memory) []string {
 // the remedy was applied after that.
 func (i *Incident) advice(m *memory) []string {
 	p := i.lead()
+	if !p.overAt().IsZero() {
+		return []string{"holdfast status   # what it began with serves again; mend what is still bad, if it does not mend itself"}
+	}
 	if h, ok := p.Course.forbidden(); ok {
 		if steps := p.unblock(h, m); steps != nil {
 			return steps

@@ -78,7 +78,7 @@ func TestWhatIsKeptIsBounded(t *testing.T) {
 	n := newNight(t)
 	n.crashLoop()
 	id := ids("catalog-2#5")[0]
-	for k := range 3000 {
+	for k := range 2100 { // beyond every bound
 		n.quick = true
 		n.later(time.Second)
 		n.say(holdfast.Exited{ID: id, Status: holdfast.ExitStatus{Code: 1}, Ran: time.Second})
@@ -103,8 +103,8 @@ func TestWhatIsKeptIsBounded(t *testing.T) {
 			t.Errorf("%d %s are kept, at most %d may be", is[0], what, is[1])
 		}
 	}
-	if i.More != 3000+1-maxParts {
-		t.Errorf("%d parts beyond those that are kept, want %d", i.More, 3000+1-maxParts)
+	if i.More != 2100+1-maxParts {
+		t.Errorf("%d parts beyond those that are kept, want %d", i.More, 2100+1-maxParts)
 	}
 	page := n.page(holdfast.Trigger)
 	if !strings.Contains(page, "NEXT") || !strings.Contains(page, "holdfast ack "+incidentID) {
@@ -150,5 +150,71 @@ func TestAmendedMomentsKeepTheOriginal(t *testing.T) {
 	n.say(event.Amended{Incident: incidentID, Moment: event.MomentImpact, To: people, By: "ana", Why: "seen by a customer"})
 	if !i.At(event.MomentImpact).Equal(people) || !i.Moments[event.MomentImpact].Equal(data) {
 		t.Errorf("impact at %s, by the data %s", i.At(event.MomentImpact), i.Moments[event.MomentImpact])
+	}
+}
+
+// A part that joins brings its own beginning with it: what was tried for it before it
+// was known to belong to the incident is told, in its place.
+func TestWhatJoinsIsToldFromItsBeginning(t *testing.T) {
+	n := newNight(t)
+	other := ids("cart-1#1")[0]
+	n.say(holdfast.Exited{ID: other, Status: holdfast.ExitStatus{Code: 2}, Ran: time.Second})
+	n.detected("cart.crash", other, holdfast.SignExit, "exit 2 after 1s")
+	restarted := n.restart("cart.crash", other, 1)
+	n.crashLoop()
+	n.say(event.Joined{Incident: incidentID, Service: "cart", Mode: "cart.crash", ID: restarted, Why: "it has been out for 1m"})
+	i := n.incidents.Find(incidentID)
+	var last uint64
+	exits := 0
+	for _, row := range i.Story {
+		if row.ID.Seq <= last {
+			t.Fatalf("%d is told after %d", row.ID.Seq, last)
+		}
+		last = row.ID.Seq
+		if strings.HasPrefix(row.Text, "exited cart-1#1") {
+			exits++
+		}
+	}
+	if exits != 1 {
+		t.Errorf("the exit of what joined is told %d times:\n%s", exits, i.timeline())
+	}
+	if page := n.page(holdfast.Trigger); !strings.Contains(page, "restart cart-1#2, attempt 1 of 5: was carried out") {
+		t.Errorf("the page does not say what was tried for what joined:\n%s", page)
+	}
+}
+
+// What began an incident serves again, and something else is still bad: nobody is told
+// to kill what was mended.
+func TestAPageAfterWhatLedIsOver(t *testing.T) {
+	n := newNight(t)
+	n.crashLoop()
+	n.say(event.Joined{Incident: incidentID, Service: "cart", Mode: "cart.crash", ID: ids("cart-1#1")[0], Why: "it ended"})
+	n.say(event.Restored{Mode: "catalog.crash", ID: ids("catalog-2#5")[0]})
+	page := n.page(holdfast.Trigger)
+	if !strings.Contains(page, "It serves again since") || strings.Contains(page, "kill -KILL") || strings.Contains(page, "holdfast logs") {
+		t.Errorf("got\n%s", page)
+	}
+}
+
+// Users are hurt from the first count in which a request failed, and what a replica did
+// before that hurt nobody.
+func TestImpactBeginsWithTheFirstFailedRequest(t *testing.T) {
+	n := newNight(t)
+	n.one("slow", holdfast.SignSlow, "p90 of 900ms", "", "")
+	i := n.incidents.Find(incidentID)
+	if want := i.Hurt.First; want.IsZero() || !i.Moments[event.MomentImpact].Equal(want) {
+		t.Errorf("impact at %s, the first failed request at %s", i.Moments[event.MomentImpact], want)
+	}
+	later := newNight(t)
+	later.crashWhilePaused()
+	i = later.incidents.Find(incidentID)
+	evidence := i.lead().Course.Since
+	if !i.Moments[event.MomentImpact].Equal(evidence) {
+		t.Errorf("nobody was hurt, and the impact began at %s, not with the first evidence at %s", i.Moments[event.MomentImpact], evidence)
+	}
+	later.later(20 * time.Second)
+	later.counts(2100, 3)
+	if want := later.incidents.Find(incidentID).Hurt.First; !i.Moments[event.MomentImpact].Equal(want) || want.IsZero() {
+		t.Errorf("requests failed later, and the impact began at %s, not at %s", i.Moments[event.MomentImpact], want)
 	}
 }
