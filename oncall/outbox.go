@@ -213,13 +213,23 @@ func (d *Desk) tell(inc *incident, purpose holdfast.Purpose, cause event.ID, wan
 	}
 }
 
-// remember keeps who got a Trigger, each place once.
+// remember keeps who got a Trigger, each place once, and its last one.
 func (inc *incident) remember(m *message) {
-	if i := slices.IndexFunc(inc.Told, func(t told) bool { return t.same(m.address) }); i >= 0 {
-		inc.Told[i] = told{address: m.address, Step: m.Step, Round: m.Round, Over: inc.Told[i].Over}
+	if t := inc.toldAt(m.address); t != nil {
+		if cmp.Or(cmp.Compare(m.Round, t.Round), cmp.Compare(m.Step, t.Step)) > 0 {
+			*t = told{address: m.address, Step: m.Step, Round: m.Round, Over: t.Over}
+		}
 		return
 	}
 	inc.Told = append(inc.Told, told{address: m.address, Step: m.Step, Round: m.Round})
+}
+
+// toldAt is what is known of an address, nil if nothing is.
+func (inc *incident) toldAt(a address) *told {
+	if i := slices.IndexFunc(inc.Told, func(t told) bool { return t.same(a) }); i >= 0 {
+		return &inc.Told[i]
+	}
+	return nil
 }
 
 // takeBack is for what is open again: who was not yet told that it is over is not
@@ -228,10 +238,8 @@ func (d *Desk) takeBack(inc *incident, cause event.ID) {
 	for _, m := range slices.Clone(inc.Messages) {
 		if m.owed() {
 			d.supersede(inc, m, cause, "it is bad again")
-			for i := range inc.Told {
-				if inc.Told[i].same(m.address) {
-					inc.Told[i].Over = false
-				}
+			if t := inc.toldAt(m.address); t != nil {
+				t.Over = false
 			}
 		}
 	}
@@ -260,6 +268,7 @@ func (d *Desk) takeDelivered(in event.Delivered, said event.ID) {
 		return
 	}
 	inc.Round++ // it may be said a second time, and is another message
+	inc.toldAt(m.address).Over = false
 	d.tell(inc, follows, said, func(a address) bool { return a.same(m.address) })
 }
 
