@@ -69,7 +69,7 @@ func (p Part) unblock(h Held, m *memory) []string {
 	case holdfast.RailUnavailable, holdfast.RailZone:
 		return []string{"holdfast status " + string(p.Service) + "   # bring back first what is out already", end}
 	case holdfast.RailEverything, holdfast.RailMass:
-		return []string{"ask it as a user would, from elsewhere: if it answers, it is our sight that fails", "holdfast doctor; look at what all of them share: disk, memory, network, a dependency, the last change", logs}
+		return []string{"ask it as a user would, from elsewhere: if it answers, it is our sight that fails", "holdfast doctor; look at what all of them share: disk, memory, network, a dependency, the last change", logs, end}
 	case holdfast.RailEvidence:
 		return []string{logs + "   # is it stuck, or only slow?", end}
 	case holdfast.RailDependency:
