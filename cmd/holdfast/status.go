@@ -67,6 +67,9 @@ func printStatus(out io.Writer, status api.Status) {
 		fmt.Fprintf(table, "%s\t%d/%d\t%s\t%s\n", service.Name, service.Admitted, service.Declared, stateOfService(v, service), cmp.Or(string(service.Owner), "–"))
 	}
 	table.Flush()
+	for _, incident := range v.Incidents {
+		fmt.Fprintln(out, "incident", incident.Line(time.Local))
+	}
 	for _, pause := range v.Pauses {
 		fmt.Fprintf(out, "paused   %s, by %s: no remedy is carried out; holdfast resume ends it\n", everythingOr(pause.Service), pause.By)
 	}

@@ -28,6 +28,9 @@ func (i *Incident) next(m *memory) []string {
 // the remedy was applied after that.
 func (i *Incident) advice(m *memory) []string {
 	p := i.lead()
+	if !p.overAt().IsZero() {
+		return []string{"holdfast status   # what it began with serves again; mend what is still bad, if it does not mend itself"}
+	}
 	if h, ok := p.Course.forbidden(); ok {
 		if steps := p.unblock(h, m); steps != nil {
 			return steps
@@ -66,7 +69,7 @@ func (p Part) unblock(h Held, m *memory) []string {
 	case holdfast.RailUnavailable, holdfast.RailZone:
 		return []string{"holdfast status " + string(p.Service) + "   # bring back first what is out already", end}
 	case holdfast.RailEverything, holdfast.RailMass:
-		return []string{"ask it as a user would, from elsewhere: if it answers, it is our sight that fails", "holdfast doctor; look at what all of them share: disk, memory, network, a dependency, the last change", logs}
+		return []string{"ask it as a user would, from elsewhere: if it answers, it is our sight that fails", "holdfast doctor; look at what all of them share: disk, memory, network, a dependency, the last change", logs, end}
 	case holdfast.RailEvidence:
 		return []string{logs + "   # is it stuck, or only slow?", end}
 	case holdfast.RailDependency:

@@ -132,12 +132,15 @@ func turnOfHand(e event.Entry) (struck, turn) {
 }
 
 func in(mode holdfast.ModeName, id holdfast.ReplicaID) struck {
-	return func(m holdfast.ModeName, o holdfast.ReplicaID) bool { return m == mode && o.Name() == id.Name() }
+	return func(m holdfast.ModeName, o holdfast.ReplicaID) bool { return m == mode && one(o, id) }
 }
 
 func of(id holdfast.ReplicaID) struck {
-	return func(_ holdfast.ModeName, o holdfast.ReplicaID) bool { return o.Ordinal > 0 && o.Name() == id.Name() }
+	return func(_ holdfast.ModeName, o holdfast.ReplicaID) bool { return o.Ordinal > 0 && one(o, id) }
 }
+
+// one tells whether two lives are of one replica, or two edges lead to one service.
+func one(a, b holdfast.ReplicaID) bool { return a.Service == b.Service && a.Ordinal == b.Ordinal }
 
 func everything(holdfast.ModeName, holdfast.ReplicaID) bool { return true }
 

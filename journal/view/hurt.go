@@ -45,9 +45,10 @@ type Count struct {
 // Hurt is what users saw while an incident was open, of all routes that need what is
 // bad in it.
 type Hurt struct {
-	Since  time.Time `json:"since,omitzero"` // from when on it is counted
-	First  time.Time `json:"first,omitzero"` // when a request failed first, to within one count
-	Last   Count     `json:"last,omitzero"`  // the latest counts that came together
+	Since  time.Time `json:"since,omitzero"`  // from when on it is counted
+	Before Count     `json:"before,omitzero"` // what was asked in the minutes before, since Before.At
+	First  time.Time `json:"first,omitzero"`  // when a request failed first, to within one count
+	Last   Count     `json:"last,omitzero"`   // the latest counts that came together
 	Routes []Count   `json:"routes,omitempty"`
 }
 
@@ -130,7 +131,21 @@ func (m *memory) hurt(i *Incident, since time.Time) Hurt {
 		}
 	}
 	h := Hurt{Since: since}
-	h.add(slices.DeleteFunc(slices.Clone(m.Counts), func(c Count) bool { return !c.At.After(since) }), need)
+	var during []Count
+	for _, c := range m.Counts {
+		switch {
+		case c.At.After(since):
+			during = append(during, c)
+		case need(c):
+			at := h.Before.At
+			if at.IsZero() {
+				at = c.At.Add(-countSpan)
+			}
+			h.Before = h.Before.plus(c)
+			h.Before.At = at
+		}
+	}
+	h.add(during, need)
 	return h
 }
 
@@ -200,7 +215,7 @@ func (h Hurt) sentence() string {
 	sum := h.all()
 	switch {
 	case sum.Asked == 0:
-		return fmt.Sprintf("No request has been counted since %s: nobody asked, or the count is to come (every %s).", clock(h.Since), event.Short(countSpan))
+		return fmt.Sprintf("Of what is asked since %s no count has come yet (one comes every %s)%s.", clock(h.Since), event.Short(countSpan), h.before())
 	case sum.Failed == 0:
 		return fmt.Sprintf("No request failed: %d were answered since %s%s.", sum.Asked, clock(h.Since), degraded(sum))
 	}
@@ -212,6 +227,20 @@ func (h Hurt) sentence() string {
 		text += "; " + where
 	}
 	return text + "."
+}
+
+// before is what comes as a rule by the routes that need what is bad.
+func (h Hurt) before() string {
+	b := h.Before
+	over := h.Since.Sub(b.At)
+	if b.Asked == 0 || over < time.Second {
+		return "; nothing was asked before"
+	}
+	rate := fmt.Sprintf("%.1f", float64(b.Asked)/over.Seconds())
+	if whole := b.Asked / uint64(over.Seconds()); whole >= 10 {
+		rate = fmt.Sprint(whole)
+	}
+	return fmt.Sprintf("; in the %s before, %s requests a second needed it, and %d of %d failed", ago(over), rate, b.Failed, b.Asked)
 }
 
 // where says which routes it is, the worst first.

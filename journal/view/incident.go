@@ -121,7 +121,11 @@ func (s *Incidents) Add(e event.Entry) {
 	case event.Opened:
 		s.open(e, b)
 	case event.Joined:
-		s.change(b.Incident, func(i *Incident) { i.join(s.Memory.part(b), b) })
+		s.change(b.Incident, func(i *Incident) {
+			part := s.Memory.part(b)
+			i.join(part, b)
+			i.catchUp(part, s.Memory.Recent)
+		})
 	case holdfast.Counted:
 		s.count(e.At.Wall, b)
 	default:
@@ -181,6 +185,7 @@ func (s *Incidents) open(e event.Entry, b event.Opened) {
 	part := s.Memory.part(joined)
 	if i := s.Find(b.Incident); i != nil {
 		i.Resolved, i.Closed = time.Time{}, nil
+		delete(i.Moments, event.MomentRestored)
 		i.Reopened++
 		i.join(part, joined)
 		return
@@ -240,7 +245,7 @@ func (i *Incident) join(p Part, b event.Joined) {
 
 // same tells whether two parts are one thing, whichever life of a replica it is.
 func (p Part) same(o Part) bool {
-	return p.Service == o.Service && p.Mode == o.Mode && p.ID.Name() == o.ID.Name() && p.Promise == o.Promise
+	return p.Service == o.Service && p.Mode == o.Mode && one(p.ID, o.ID) && p.Promise == o.Promise
 }
 
 // lead is the part that is taken for the cause of the others.

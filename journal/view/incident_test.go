@@ -24,6 +24,8 @@ type night struct {
 	drill     bool
 	incidents Incidents
 	stored    Incidents
+	keep      *[]event.Entry // where entries are kept as well
+	quick     bool           // without a snapshot after every entry
 }
 
 const dusk = 3*time.Hour + 12*time.Minute
@@ -107,6 +109,12 @@ func (n *night) say(body event.Body) event.ID {
 		e.Cause = event.ID{Writer: "agent", Seq: n.seq - 1}
 	}
 	n.incidents.Add(e)
+	if n.keep != nil {
+		*n.keep = append(*n.keep, e)
+	}
+	if n.quick {
+		return e.ID
+	}
 	n.stored.Add(e)
 	data, err := json.Marshal(n.stored)
 	if err != nil {

@@ -103,6 +103,7 @@ func (m *memory) follow(e event.Entry, others func(func(holdfast.ModeName, holdf
 type alive struct {
 	Pid  int  `json:"pid,omitempty"`
 	Used bool `json:"used,omitempty"` // by a gateway
+	Kept bool `json:"kept,omitempty"` // although it is bad
 }
 
 // live follows which replicas are there, and in use.
@@ -116,9 +117,9 @@ func (m *memory) live(body event.Body) {
 	case holdfast.Started:
 		now.Pid = b.Pid
 	case holdfast.Admitted:
-		now.Used = true
+		now.Used, now.Kept = true, false
 	case holdfast.Ejected:
-		now.Used = b.Kept
+		now.Used, now.Kept = b.Kept, b.Kept
 	case holdfast.Exited:
 		delete(m.Alive, id.Name())
 		return
@@ -139,18 +140,32 @@ func (m *memory) inUse(services []holdfast.ServiceName) string {
 		if !ok || service.Once || service.Manage == holdfast.Observe || service.Healthcheck.Disabled {
 			continue
 		}
-		used := 0
-		for n := 1; n <= service.Replicas; n++ {
-			if m.Alive[holdfast.ReplicaID{Service: name, Ordinal: n}.Name()].Used {
-				used++
-			}
-		}
-		words = append(words, fmt.Sprintf("%d of %d of %s", used, service.Replicas, name))
+		words = append(words, m.used(service))
 	}
 	if len(words) == 0 {
 		return ""
 	}
 	return "Replicas in use now: " + event.Few(words) + "."
+}
+
+// used says how many replicas of one service are, and which of them only because there
+// is no better one.
+func (m *memory) used(service holdfast.Service) string {
+	used, kept := 0, 0
+	for n := 1; n <= service.Replicas; n++ {
+		one := m.Alive[holdfast.ReplicaID{Service: service.Name, Ordinal: n}.Name()]
+		if one.Used {
+			used++
+		}
+		if one.Kept {
+			kept++
+		}
+	}
+	text := fmt.Sprintf("%d of %d of %s", used, service.Replicas, service.Name)
+	if kept > 0 {
+		text += fmt.Sprintf(" (%d bad, and kept for want of better ones)", kept)
+	}
+	return text
 }
 
 // fails begins to follow a failure, and forgets what has been over for a while.

@@ -146,7 +146,7 @@ func (i *Incident) pageOf(m *memory, at time.Time, most int) string {
 			i.ID, cmp.Or(string(m.File.Name), "the system"), i.Opened.UTC().Format("Mon 2 Jan 15:04:05"), event.Short(at.Sub(i.Opened)), i.Severity, severe(i.Severity))),
 		section("USERS SEE", append([]string{i.Hurt.sentence(), m.inUse(i.services(m))}, i.burning(most)...)...),
 		section("WHAT FAILS", i.fails(most)...),
-		section("TRIED", lead.tried(most)...),
+		section("TRIED", append(lead.tried(most), i.triedBeside(most)...)...),
 		section("WITHHELD", i.withheld(most)...),
 		section("LAST DRILL", lead.drilled(at)),
 		section("CHANGED LATELY", i.changed(most)...),
@@ -209,17 +209,30 @@ func (i *Incident) fails(most int) []string {
 	if p.Course.Sign != "" && !strings.Contains(p.Why, p.Course.detail()) {
 		lines = append(lines, "noticed by "+p.Course.Sign)
 	}
+	if at := p.overAt(); !at.IsZero() && i.Resolved.IsZero() {
+		lines = append(lines, "It serves again since "+clock(at)+"; the incident is open for what is with it.")
+	}
 	if p.Course.Evidence != "" {
 		lines = append(lines, "evidence: "+p.Course.Evidence)
 	}
 	others := slices.Delete(slices.Clone(i.Parts), min(i.Lead, len(i.Parts)), min(i.Lead+1, len(i.Parts)))
 	for _, o := range others[:min(most, len(others))] {
-		lines = append(lines, "with it: "+o.name()+": "+o.Why)
+		lines = append(lines, "with it"+o.overWord()+": "+o.name()+": "+o.Why)
 	}
 	if more := len(others) + i.More - min(most, len(others)); more > 0 {
 		lines = append(lines, fmt.Sprintf("with it: %d more", more))
 	}
 	return lines
+}
+
+// overAt is since when a part is not bad any more, zero while it is.
+func (p Part) overAt() time.Time { return cmp.Or(p.Cooled, p.Course.Restored) }
+
+func (p Part) overWord() string {
+	if at := p.overAt(); !at.IsZero() {
+		return ", over since " + clock(at)
+	}
+	return ""
 }
 
 // burning is what is left to say of promises.
@@ -258,6 +271,17 @@ func (p Part) tried(most int) []string {
 	}
 	if len(lines) == 0 {
 		return []string{"nothing: " + p.whyNothing()}
+	}
+	return lines
+}
+
+// triedBeside is the last remedy for each of the other parts.
+func (i *Incident) triedBeside(most int) []string {
+	var lines []string
+	for k, p := range i.Parts {
+		if n := len(p.Course.Tries); k != i.Lead && n > 0 && len(lines) < most {
+			lines = append(lines, p.Course.Tries[n-1].text())
+		}
 	}
 	return lines
 }
@@ -308,7 +332,7 @@ func (p Part) whyNothing() string {
 	case len(p.Course.Withheld) > 0:
 		return "what is declared is withheld, see below"
 	default:
-		return "none of " + named(p.Facts.Remedies) + " was due yet"
+		return "of " + named(p.Facts.Remedies) + " nothing is recorded"
 	}
 }
 

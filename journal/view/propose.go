@@ -25,7 +25,7 @@ func (s *Incidents) propose(i *Incident) string {
 	}
 	var out strings.Builder
 	fmt.Fprintf(&out, "  The stanza (who answers, and how it is made to happen on purpose):\n\n%s\n", i.stanza(service, kind))
-	if declared, _ := file.Service(service); declared.Once {
+	if runsOnce(file, service) {
 		fmt.Fprintf(&out, "  %s runs once, to its end, and what runs once is drilled by nothing yet. Until it is:\n  have its failure tested where it is built, and close the incident with a waiver that ends.\n\n", service)
 	} else {
 		fmt.Fprintf(&out, "  The drill, once the hooks make it happen:\n\n    holdfast prove FILE %s\n\n", holdfast.NameOf(holdfast.Target{Service: service}, kind))
@@ -88,8 +88,11 @@ const maxPlay = 20
 func (i *Incident) play(file *holdfast.System) string {
 	var out strings.Builder
 	fmt.Fprintf(&out, "    # %s: %s. As it was on %s, times from ten seconds before.\n", i.ID, cut(strings.Join(strings.Fields(i.lead().Why), " "), maxLine), i.Opened.UTC().Format(time.DateOnly))
-	fmt.Fprintf(&out, "    declare %s\n    settle\n", declaration(file))
-	lives := map[string]int{}
+	begins, lives := "settle", map[string]int{}
+	if id := i.lead().ID; runsOnce(file, id.Service) { // nothing is settled by what must not end well
+		begins = fmt.Sprintf("started %s 127.0.0.1:20001", sinceFirst(id.String(), lives))
+	}
+	fmt.Fprintf(&out, "    declare %s\n    %s\n", declaration(file), begins)
 	written := 0
 	began := i.firstRow().Add(-10 * time.Second)
 	for _, row := range i.Story {
@@ -106,6 +109,11 @@ func (i *Incident) play(file *holdfast.System) string {
 	}
 	fmt.Fprintln(&out, "    ----")
 	return out.String()
+}
+
+func runsOnce(file *holdfast.System, name holdfast.ServiceName) bool {
+	service, _ := file.Service(name)
+	return service.Once
 }
 
 func (i *Incident) firstRow() time.Time {

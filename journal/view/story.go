@@ -1,8 +1,10 @@
 package view
 
 import (
+	"cmp"
 	"slices"
 	"strings"
+	"time"
 
 	"holdfast"
 	"holdfast/event"
@@ -13,6 +15,9 @@ const (
 	// latest, since what is between repeats itself.
 	maxStory   = 400
 	storyBegin = 100
+	// ledTo is what is told from before the first evidence: gateways see a little before
+	// the mind believes.
+	ledTo = 2 * time.Second
 )
 
 // tell adds an entry to the stories it belongs to, and keeps it for those that are
@@ -109,9 +114,9 @@ func (i *Incident) tellsOf(e event.Entry) bool {
 	case event.Cooled:
 		return slices.ContainsFunc(i.Parts, func(p Part) bool { return p.Target > 0 && p.Promise == b.Promise })
 	case event.Done:
-		return i.decided(b.Action)
+		return i.tells(b.Action)
 	case event.Failed:
-		return i.decided(b.Action)
+		return i.tells(b.Action)
 	case holdfast.Overloaded:
 		return slices.ContainsFunc(i.Parts, func(p Part) bool { return p.Service == b.Service })
 	case holdfast.Relieved:
@@ -123,8 +128,9 @@ func (i *Incident) tellsOf(e event.Entry) bool {
 	})
 }
 
-func (i *Incident) decided(action event.ID) bool {
-	return slices.ContainsFunc(i.Story, func(r Row) bool { return r.ID == action })
+// tells whether an entry is in the story.
+func (i *Incident) tells(id event.ID) bool {
+	return slices.ContainsFunc(i.Story, func(r Row) bool { return r.ID == id })
 }
 
 // recall tells the beginning of an incident from the latest entries: what caused it,
@@ -138,11 +144,33 @@ func (i *Incident) recall(opened event.Entry, recent []event.Entry) {
 		}
 	}
 	since := i.Moments[event.MomentImpact]
+	if evidence := i.lead().Course.Since; !evidence.IsZero() && evidence.Before(since) {
+		since = evidence
+	}
+	since = since.Add(-ledTo)
 	for _, e := range recent {
 		old := e.At.Wall.Before(since)
 		if !quiet(e.Body) && incidentIn(e.Body) == "" && (!old && i.tellsOf(e) || caused[e.ID] && !ordinary(e.Body, old)) {
 			i.add(e)
 		}
+	}
+}
+
+// catchUp tells what became of a part before it was known to be one.
+func (i *Incident) catchUp(p Part, recent []event.Entry) {
+	if p.Course.Since.IsZero() {
+		return
+	}
+	alone := Incident{Parts: []Part{p}}
+	since, before := p.Course.Since.Add(-ledTo), len(i.Story)
+	for _, e := range recent {
+		named := quiet(e.Body) || incidentIn(e.Body) != ""
+		if !named && !e.At.Wall.Before(since) && alone.tellsOf(e) && !i.tells(e.ID) {
+			i.add(e)
+		}
+	}
+	if len(i.Story) > before {
+		slices.SortStableFunc(i.Story, func(a, b Row) int { return cmp.Compare(a.ID.Seq, b.ID.Seq) })
 	}
 }
 
