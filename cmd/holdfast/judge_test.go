@@ -11,12 +11,12 @@ import (
 	"holdfast/proof"
 )
 
-// What cannot be meant is refused, and says why; what can is not.
-func TestWhatPeopleCannotMeanIsRefused(t *testing.T) {
+// judging knows an incident that is open, one that is over and one that is closed, and
+// of three modes one that passed its drill and one that failed it.
+func judging() judgement {
 	now := time.Date(2026, 11, 27, 12, 0, 0, 0, time.UTC)
-	later, past := now.Add(time.Hour), now.Add(-time.Hour)
-	far := now.AddDate(2, 0, 0)
-	j := judgement{
+	past := now.Add(-time.Hour)
+	return judgement{
 		now: now,
 		system: &holdfast.System{
 			Services: []holdfast.Service{{Name: "cart"}},
@@ -28,6 +28,13 @@ func TestWhatPeopleCannotMeanIsRefused(t *testing.T) {
 		}},
 		verdicts: map[holdfast.ModeName]proof.Kept{"cart.crash": {Verdict: holdfast.Pass}, "cart.hang": {Verdict: holdfast.Fail, At: past}},
 	}
+}
+
+// What cannot be meant is refused, and says why; what can is not.
+func TestWhatPeopleCannotMeanIsRefused(t *testing.T) {
+	j := judging()
+	now := j.now
+	later, past, far := now.Add(time.Hour), now.Add(-time.Hour), now.AddDate(2, 0, 0)
 	waived := func(w event.Waiver) event.Closed {
 		w.Owner, w.Reason = "web", "moving"
 		return event.Closed{Incident: "over", By: "ana", Waiver: &w}
