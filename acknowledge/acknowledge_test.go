@@ -25,6 +25,7 @@ type desk struct {
 	what  Incident
 	known bool
 	fails error
+	ends  bool // when somebody acknowledges and it fails
 	told  []event.Acknowledged
 }
 
@@ -41,6 +42,7 @@ func (d *desk) page() http.Handler {
 		Look: func(holdfast.IncidentID) (Incident, bool) { return d.what, d.known },
 		Acknowledge: func(_ context.Context, in event.Acknowledged) error {
 			if d.fails != nil {
+				d.what.Over = d.ends
 				return d.fails
 			}
 			d.told = append(d.told, in)
@@ -132,6 +134,8 @@ func TestWhatIsNotRecordedIsNotClaimed(t *testing.T) {
 	d := newDesk(t)
 	d.fails = errors.New("no")
 	d.says(d.asks("POST", d.link()), 503, "It could not be recorded", 0)
+	d.ends = true
+	d.says(d.asks("POST", d.link()), 410, "It is over", 0)
 }
 
 // Two claims whose parts only join up to the same text are not one.

@@ -83,7 +83,7 @@ func (o Options) claimed(r *http.Request, claim Claim) sheet {
 	case !known:
 		return sheet{Status: http.StatusGone, Title: "Incident " + string(claim.Incident) + " is not known here any more", Text: nothingChanged}
 	case what.Over:
-		return sheet{Status: http.StatusGone, Title: "It is over", Text: nothingChanged + "Nobody is needed for it any more.", What: what}
+		return over(what)
 	case what.By == claim.By:
 		return sheet{Status: http.StatusOK, Title: "You have it", Text: "The others may sleep. It is yours until it is over, or paged anew.", What: what}
 	case what.By != "":
@@ -92,10 +92,17 @@ func (o Options) claimed(r *http.Request, claim Claim) sheet {
 		return sheet{Status: http.StatusOK, Title: "Nobody has it yet", What: what, Button: true, By: claim.By}
 	}
 	if o.Acknowledge(r.Context(), event.Acknowledged{Incident: claim.Incident, By: claim.By, Via: "link"}) != nil {
+		if what, known = o.Look(claim.Incident); known && what.Over { // in this very moment
+			return over(what)
+		}
 		return failed()
 	}
 	what.By = claim.By
 	return sheet{Status: http.StatusOK, Title: "You have it", Text: "The others are told. It is yours until it is over, or paged anew.", What: what}
+}
+
+func over(what Incident) sheet {
+	return sheet{Status: http.StatusGone, Title: "It is over", Text: nothingChanged + "Nobody is needed for it any more.", What: what}
 }
 
 func failed() sheet {

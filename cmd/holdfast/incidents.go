@@ -139,7 +139,7 @@ func ackCommand() *cobra.Command {
 				}
 			}
 			in := event.Acknowledged{Incident: id, By: *by, Via: "command line"}
-			return say(ctx, client, c.OutOrStdout(), *asJSON, in, fmt.Sprintf("%s has %s: the others are told, and it is paged anew if it is still bad in %s", in.By, id, event.Short(holdfast.AcknowledgedFor)))
+			return say(ctx, client, c.OutOrStdout(), *asJSON, in, fmt.Sprintf("%s has %s: the others may sleep", in.By, id))
 		})
 	}
 	return c
