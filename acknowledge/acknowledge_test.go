@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -226,7 +227,18 @@ func TestAServerListensWhereItIsToldAndNowhereInTheEnd(t *testing.T) {
 	if err := s.Listen("192.0.2.1:1"); err == nil || !answers(s.Address()) {
 		t.Errorf("an address that is not ours: %v, and it listens at %q", err, s.Address())
 	}
-	last := s.Address()
+	_, port, _ := net.SplitHostPort(s.Address())
+	must(s.Listen(":" + port)) // more than before, and itself in the way
+	if !answers("127.0.0.1:" + port) {
+		t.Errorf("nobody answers at %s", s.Address())
+	}
+	taken, err := net.Listen("tcp", "127.0.0.1:0")
+	must(err)
+	defer taken.Close()
+	if err := s.Listen(taken.Addr().String()); err == nil || !answers("127.0.0.1:"+port) {
+		t.Errorf("an address that somebody has: %v, and it listens at %q", err, s.Address())
+	}
+	last := "127.0.0.1:" + port
 	cancel()
 	if err := <-ended; !errors.Is(err, context.Canceled) || s.Address() != "" || answers(last) {
 		t.Errorf("it ended with %v and listens at %q", err, s.Address())

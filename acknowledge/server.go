@@ -2,9 +2,11 @@ package acknowledge
 
 import (
 	"context"
+	"errors"
 	"net"
 	"net/http"
 	"sync"
+	"syscall"
 	"time"
 )
 
@@ -44,23 +46,48 @@ func (s *Server) Listen(address string) error {
 	if address == s.address {
 		return nil
 	}
-	var listener net.Listener
-	if address != "" {
-		opened, err := net.Listen("tcp", address)
-		if err != nil {
-			return err
-		}
-		listener = &bounded{Listener: opened, room: make(chan struct{}, maxVisitors), closed: make(chan struct{})}
-	}
-	if s.listener != nil {
+	next, err := open(address)
+	if errors.Is(err, syscall.EADDRINUSE) && s.listener != nil {
+		next, err = s.instead(address)
+	} else if err == nil && s.listener != nil {
 		s.listener.Close()
 	}
-	s.address, s.listener = address, listener
+	if err != nil {
+		return err
+	}
+	s.address, s.listener = address, next
 	select {
 	case s.news <- struct{}{}:
 	default:
 	}
 	return nil
+}
+
+// instead opens an address that the one before may be in the way of, as ":9443" includes
+// "127.0.0.1:9443". Where it is not, the one before is opened again.
+func (s *Server) instead(address string) (net.Listener, error) {
+	s.listener.Close()
+	next, err := open(address)
+	if err == nil {
+		return next, nil
+	}
+	before, lost := open(s.address)
+	if s.listener = before; lost != nil {
+		s.address = ""
+	}
+	return nil, err
+}
+
+// open listens at an address; nil is nowhere.
+func open(address string) (net.Listener, error) {
+	if address == "" {
+		return nil, nil
+	}
+	opened, err := net.Listen("tcp", address)
+	if err != nil {
+		return nil, err
+	}
+	return &bounded{Listener: opened, room: make(chan struct{}, maxVisitors), closed: make(chan struct{})}, nil
 }
 
 // Address is where it listens, empty is nowhere.
