@@ -121,7 +121,7 @@ type Proved struct {
 }
 
 // Showed is what was measured in that drill, for whom the same failure wakes later.
-// A time that is 0 was never reached, or is not known.
+// A time that is negative was never reached; users who were never hurt were whole in 0.
 type Showed struct {
 	Fault    holdfast.FaultName `json:"fault,omitempty"`
 	Detect   time.Duration      `json:"detect,omitempty"`

@@ -106,7 +106,7 @@ func (p *proofs) look(ctx, within context.Context) error {
 func showed(k proof.Kept) event.Showed {
 	reached := func(d *time.Duration) time.Duration {
 		if d == nil {
-			return 0
+			return -1
 		}
 		return *d
 	}

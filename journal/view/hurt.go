@@ -19,6 +19,8 @@ const (
 	maxCounts     = 2000
 	// countSpan is what one count covers, as observe asks for them.
 	countSpan = 15 * time.Second
+	// lastCount is how long after an incident a count may come that tells of its end.
+	lastCount = countSpan + 2*time.Second
 	// maxHurtRoutes bounds what is told route by route.
 	maxHurtRoutes = 16
 	maxLives      = 4 * holdfast.MaxRoutes
@@ -60,7 +62,7 @@ func (s *Incidents) count(at time.Time, in holdfast.Counted) {
 	m.Counts = last(append(m.Counts, fresh...), maxCounts)
 	for k := range s.All {
 		i := &s.All[k]
-		if !i.Resolved.IsZero() {
+		if !i.Resolved.IsZero() && at.Sub(i.Resolved) > lastCount {
 			continue
 		}
 		i.Hurt.Last = Count{}
@@ -210,7 +212,18 @@ func (i *Incident) needing(file *holdfast.System) func(Count) bool {
 	return func(c Count) bool { return everything || fails[c.Service] }
 }
 
-// sentence is what users see, with numbers.
+// users is what users see, or saw, in one sentence with numbers.
+func (i *Incident) users() string {
+	h := i.Hurt
+	if !i.Resolved.IsZero() {
+		h.Last = Count{}
+		if h.all().Asked == 0 {
+			return fmt.Sprintf("No request was counted from %s to %s.", clock(h.Since), clock(i.Resolved))
+		}
+	}
+	return h.sentence()
+}
+
 func (h Hurt) sentence() string {
 	sum := h.all()
 	switch {

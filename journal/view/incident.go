@@ -70,6 +70,7 @@ type Part struct {
 	Why     string               `json:"why"`
 	Facts   Facts                `json:"facts,omitzero"`
 	Drilled *event.Proved        `json:"drilled,omitempty"` // the newest verdict before it
+	Stale   bool                 `json:"stale,omitempty"`   // which rests on another state of the file or the program
 	Course  Course               `json:"course,omitzero"`
 	Burned  *event.Burned        `json:"burned,omitempty"` // the last word of its budget
 	Cooled  time.Time            `json:"cooled,omitzero"`

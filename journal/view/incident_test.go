@@ -49,8 +49,9 @@ func newNight(t *testing.T) *night {
 		}})
 	}
 	n.say(event.Proved{Basis: event.Basis{Mode: "catalog.errors", On: "d"}, Verdict: holdfast.Fail, At: midnight().Add(-20 * time.Hour), Showed: event.Showed{
-		Fault: "errors", Detect: 2 * time.Second, Sent: 600, Hurt: 31, Reason: "31 of 600 requests hurt, its bound is 0.5%",
+		Fault: "errors", Detect: 2 * time.Second, Mitigate: -1, Restore: -1, Sent: 600, Hurt: 31, Reason: "31 of 600 requests hurt, its bound is 0.5%",
 	}})
+	n.say(event.Inspected{Bases: []event.Basis{{Mode: "catalog.crash", On: "d"}, {Mode: "catalog.hang", On: "e"}}})
 	n.now = dusk
 	n.counts(2000, 0)
 	return n

@@ -36,6 +36,7 @@ type memory struct {
 	File    holdfast.System                       `json:"file,omitzero"`
 	Version string                                `json:"version,omitempty"`
 	Drills  map[holdfast.ModeName]event.Proved    `json:"drills,omitempty"`
+	Bases   []event.Basis                         `json:"bases,omitempty"` // what a drill would rest on now
 	Failing []failing                             `json:"failing,omitempty"`
 	Burning map[holdfast.PromiseName]event.Burned `json:"burning,omitempty"`
 	Changes []Row                                 `json:"changes,omitempty"`
@@ -79,6 +80,8 @@ func (m *memory) follow(e event.Entry, others func(func(holdfast.ModeName, holdf
 		m.File = b.System
 	case event.Proved:
 		m.Drills[b.Mode] = b
+	case event.Inspected:
+		m.Bases = b.Bases
 	case event.Burned:
 		m.Burning[b.Promise] = b
 	case event.Cooled:
@@ -195,6 +198,7 @@ func (m *memory) part(b event.Joined) Part {
 	}
 	if proved, ok := m.Drills[b.Mode]; ok && b.Mode != "" {
 		p.Drilled = &proved
+		p.Stale = slices.ContainsFunc(m.Bases, func(now event.Basis) bool { return now.Mode == b.Mode && now.On != proved.On })
 	}
 	p.Facts = m.facts(b.Mode)
 	for _, promise := range m.File.Owed() {

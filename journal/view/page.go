@@ -100,7 +100,7 @@ func (i *Incident) over(at time.Time) string {
 	resolved := cmp.Or(i.Resolved, at)
 	lines := []string{i.drillLine(),
 		fmt.Sprintf("Incident %s is over after %s, at %s UTC: all that was bad in it serves again.", i.ID, event.Short(resolved.Sub(i.Opened)), clock(resolved)),
-		i.Hurt.sentence()}
+		i.users()}
 	if by := i.lead().mended(); by != "" {
 		lines = append(lines, "WHAT MENDED IT: "+by)
 	}
@@ -143,8 +143,8 @@ func (i *Incident) pageOf(m *memory, at time.Time, most int) string {
 	lead := i.lead()
 	sections := []string{
 		join(i.drillLine(), fmt.Sprintf("%s of %s, opened %s UTC, %s ago. %s: %s.",
-			i.ID, cmp.Or(string(m.File.Name), "the system"), i.Opened.UTC().Format("Mon 2 Jan 15:04:05"), event.Short(at.Sub(i.Opened)), i.Severity, severe(i.Severity))),
-		section("USERS SEE", append([]string{i.Hurt.sentence(), m.inUse(i.services(m))}, i.burning(most)...)...),
+			i.ID, cmp.Or(string(m.File.Name), "the system"), i.Opened.UTC().Format("Mon 2 Jan 15:04:05"), ago(at.Sub(i.Opened)), i.Severity, severe(i.Severity))),
+		section("USERS SEE", append([]string{i.users(), m.inUse(i.services(m))}, i.burning(most)...)...),
 		section("WHAT FAILS", i.fails(most)...),
 		section("TRIED", append(lead.tried(most), i.triedBeside(most)...)...),
 		section("WITHHELD", i.withheld(most)...),
@@ -367,7 +367,11 @@ func (p Part) drilled(at time.Time) string {
 		return "never: nobody has seen " + string(p.Mode) + " mended." + p.Facts.bounds()
 	}
 	d := p.Drilled
-	text := fmt.Sprintf("%s on %s, %s before: %s.", d.Verdict, d.At.UTC().Format(time.DateOnly), ago(at.Sub(d.At)), showed(d.Showed))
+	stale := ""
+	if p.Stale {
+		stale = " (the file, or the program, has changed since)"
+	}
+	text := fmt.Sprintf("%s on %s, %s before%s: %s.", d.Verdict, d.At.UTC().Format(time.DateOnly), ago(at.Sub(d.At)), stale, showed(d.Showed))
 	if d.Verdict != holdfast.Pass && d.Showed.Reason != "" {
 		text += " " + capital(d.Showed.Reason) + "."
 	}
@@ -379,10 +383,14 @@ func showed(s event.Showed) string {
 		return "what it did then is not kept"
 	}
 	reached := func(d time.Duration) string {
-		if d == 0 {
+		switch {
+		case d < 0:
 			return "never"
+		case d == 0:
+			return "at once"
+		default:
+			return "in " + event.Short(d)
 		}
-		return "in " + event.Short(d)
 	}
 	text := fmt.Sprintf("noticed %s, users whole %s, all back %s, %d of %d requests hurt", reached(s.Detect), reached(s.Mitigate), reached(s.Restore), s.Hurt, s.Sent)
 	if s.Fault != "" {
@@ -432,8 +440,10 @@ func ago(d time.Duration) string {
 		return fmt.Sprintf("%d hours", int(d/time.Hour))
 	case d >= 2*time.Minute:
 		return fmt.Sprintf("%d minutes", int(d/time.Minute))
+	case d < time.Second:
+		return "a moment"
 	default:
-		return event.Short(max(0, d))
+		return event.Short(d)
 	}
 }
 

@@ -20,7 +20,7 @@ func (s *Incidents) Postmortem(id holdfast.IncidentID) (string, bool) {
 		return "", false
 	}
 	var out strings.Builder
-	fmt.Fprintf(&out, "# %s: %s\n\n", i.ID, strings.Join(strings.Fields(i.drillWord()+" "+string(i.Severity)+" "+string(s.System)+": "+i.what()), " "))
+	fmt.Fprintf(&out, "# %s\n\n", i.title(s.System))
 	fmt.Fprintf(&out, "Filled in from the journal. What begins with **?** is for people to answer. Times are UTC.\n\n")
 	for _, part := range []struct{ head, text string }{
 		{"Overview", i.overview()},
@@ -45,7 +45,7 @@ func (i *Incident) overview() string {
 		lasted = "lasted " + event.Short(i.Resolved.Sub(i.Opened))
 	}
 	text := fmt.Sprintf("On %s people were needed for %s. The incident %s. It was %s: %s. Owner: %s.\n\n%s\n",
-		i.Opened.UTC().Format("Monday 2 January 2006 at 15:04:05"), p.name(), lasted, i.Severity, severe(i.Severity), cmp.Or(string(i.Owner), "nobody"), i.Hurt.sentence())
+		i.Opened.UTC().Format("Monday 2 January 2006 at 15:04:05"), p.name(), lasted, i.Severity, severe(i.Severity), cmp.Or(string(i.Owner), "nobody"), i.users())
 	if i.Drill {
 		text = event.DrillWord + ": a live drill was under way of what failed.\n\n" + text
 	}
@@ -106,7 +106,7 @@ func (i *Incident) impact() string {
 		}
 		fmt.Fprintln(&out)
 	}
-	fmt.Fprintln(&out, i.Hurt.sentence())
+	fmt.Fprintln(&out, i.users())
 	if d, ok := i.between(event.MomentImpact, event.MomentMitigated); ok {
 		fmt.Fprintf(&out, "\nFrom when the impact began until users were whole: %s.\n", event.Short(d))
 	}

@@ -20,10 +20,10 @@ func (s *Incidents) Show(id holdfast.IncidentID) (string, bool) {
 		return "", false
 	}
 	var out strings.Builder
-	fmt.Fprintf(&out, "%s %s: %s\n", i.news(), i.ID, strings.Join(strings.Fields(i.subject(s.System, event.Paged{})), " "))
+	fmt.Fprintf(&out, "%s %s\n", i.news(), i.title(s.System))
 	fmt.Fprintf(&out, "%s. %s: %s.\n\n", i.state(), i.Severity, severe(i.Severity))
 	for _, text := range []string{
-		section("WHAT USERS SAW", append([]string{i.Hurt.sentence()}, i.burning(maxParts)...)...),
+		section("WHAT USERS SAW", append([]string{i.users()}, i.burning(maxParts)...)...),
 		section("WHAT FAILED", i.fails(maxParts)...),
 		section("TRIED", i.allTried()...),
 		section("WITHHELD", i.withheld(maxParts)...),
@@ -44,6 +44,11 @@ func (i *Incident) news() Mark {
 		return Bad
 	}
 	return Good
+}
+
+// title is an incident in one line, by its name.
+func (i *Incident) title(system holdfast.SystemName) string {
+	return fmt.Sprintf("%s: %s %s: %s", i.ID, strings.TrimSpace(i.drillWord()+" "+string(i.Severity)), system, i.what())
 }
 
 // state is where an incident stands, in a few words.

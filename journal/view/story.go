@@ -178,7 +178,7 @@ func (i *Incident) catchUp(p Part, recent []event.Entry) {
 // was started once, which is the cause of everything and explains nothing.
 func ordinary(body event.Body, old bool) bool {
 	switch body.(type) {
-	case holdfast.Started, holdfast.Admitted, event.Decided, event.Outdated:
+	case holdfast.Started, holdfast.Admitted, holdfast.Drained, event.Decided, event.Outdated:
 		return old
 	default:
 		return false
