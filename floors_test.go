@@ -54,7 +54,7 @@ func below() []floor {
 		{pkg: "control", house: words("holdfast", "event", "topology", "detect", "decide", "promise", "oncall"), because: "composes the mind"},
 		// memory
 		{pkg: "journal", house: words("holdfast", "event", "internal/files"), because: "stores entries, knows nothing of what they mean"},
-		{pkg: "journal/view", house: words("holdfast", "event", "topology"), because: "folds entries over who needs whom; reads no files itself"},
+		{pkg: "journal/view", house: words("holdfast", "event", "mode", "topology"), because: "folds entries over who needs whom, and says of a failure what kind it is; reads no files itself"},
 		{pkg: "agree", house: words("holdfast", "internal/files"), because: "one holder at a time, by a locked file"},
 		// loop
 		{pkg: "loop", house: words("event", "control", "journal", "oncall"), because: "asks the mind and records what it says"},
@@ -94,6 +94,8 @@ func hands() []floor {
 		{pkg: "notify/slack", house: words("holdfast", "internal/post"), because: "one provider"},
 		{pkg: "notify/webhook", house: words("holdfast", "internal/post"), because: "one provider: a program of somebody's own"},
 		{pkg: "notify/command", house: words("holdfast", "command"), because: "one provider: a program on this machine, written as a service's command is"},
+		{pkg: "acknowledge", house: words("holdfast", "event", "internal/files"), because: "a page for people outside; what is open, and who says it is acknowledged, is handed in"},
+		{pkg: "heartbeat", because: "audits what it is handed, and beats; what is audited is the business of who knows it"},
 		{pkg: "notify/notifytest", house: words("holdfast"), because: "the contract of the Notifier port, as a test"},
 		{pkg: "warden", house: words("holdfast", "internal/files", "internal/proc"), because: "undoes by name the faults it is handed, and knows none itself"},
 		{pkg: "proof", house: words("holdfast", "command", "mode", "internal/files", "internal/proc"), because: "reads what a verdict was made on and keeps verdicts; prove writes them, the agent arms by them"},

@@ -117,6 +117,19 @@ type Proved struct {
 	Basis
 	Verdict holdfast.Verdict `json:"verdict"`
 	At      time.Time        `json:"at"`
+	Showed  Showed           `json:"showed,omitzero"`
+}
+
+// Showed is what was measured in that drill, for whom the same failure wakes later.
+// A time that is negative was never reached; users who were never hurt were whole in 0.
+type Showed struct {
+	Fault    holdfast.FaultName `json:"fault,omitempty"`
+	Detect   time.Duration      `json:"detect,omitempty"`
+	Mitigate time.Duration      `json:"mitigate,omitempty"`
+	Restore  time.Duration      `json:"restore,omitempty"`
+	Sent     int                `json:"sent,omitempty"` // requests that needed the target during the fault
+	Hurt     int                `json:"hurt,omitempty"` // of those, failed or late
+	Reason   string             `json:"reason,omitempty"`
 }
 
 func (Captured) Kind() string      { return "captured" }

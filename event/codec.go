@@ -22,7 +22,7 @@ func kinds() []Body {
 		holdfast.Counted{}, Burned{}, Cooled{}, Exceeded{},
 		Opened{}, Joined{}, Raised{}, Resolved{}, Acknowledged{}, Reminded{}, Noted{}, Amended{}, Promised{}, Closed{},
 		Paged{}, Attempted{}, Delivered{}, Undelivered{}, Superseded{}, Unreached{}, Overridden{}, MaintenanceBegan{}, MaintenanceEnded{},
-		Deferred{},
+		Deferred{}, Audited{},
 	}
 }
 

@@ -117,6 +117,13 @@ type Undelivered struct {
 	Again    time.Duration `json:"again,omitempty"` // when the provider says it may be tried again, from now
 }
 
+// Audited says that an audit of all that wakes people found something wrong, or,
+// with nothing in Why, that it passes again. It is said when it changes.
+type Audited struct {
+	Why string `json:"why,omitempty"` // without a secret
+}
+
+func (Audited) Kind() string          { return "audited" }
 func (Acknowledged) Kind() string     { return "acknowledged" }
 func (Noted) Kind() string            { return "noted" }
 func (Amended) Kind() string          { return "amended" }

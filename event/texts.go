@@ -76,9 +76,18 @@ func textOfMessage(body Body) string {
 		return join("maintenance began", drilled(b.Services), "until", b.Until.UTC().Format(time.RFC3339), "by", b.By) + colon(b.Why)
 	case MaintenanceEnded:
 		return "maintenance ended by " + b.By
+	case Audited:
+		return textAudited(b)
 	default:
 		return ""
 	}
+}
+
+func textAudited(b Audited) string {
+	if b.Why == "" {
+		return "audited: whoever should be woken would be, again"
+	}
+	return "audited: whoever should be woken may not be" + colon(b.Why)
 }
 
 // promised names a promise: the one for everything has no name.

@@ -45,6 +45,8 @@ services:
 		"what is promised":   {old: "owner: us", new: "owner: us\npromises: {all: {target: 99%, within: 1s}}", want: "changed : promises"},
 		"what users do":      {old: "owner: us", new: "owner: us\nsessions: {look: {steps: [{get: /}]}}", want: "changed : sessions"},
 		"how it is asked of": {old: "owner: us", new: "owner: us\ndrills: {load: {rate: 50/s}}", want: "changed : drills.load.rate"},
+		"who is told":        {old: "owner: us", new: "owner: us\npeople: {ana: {contacts: [{via: bell}]}}\nchannels: {bell: {command: ring}}", want: "changed : channels.bell people.ana"},
+		"where links lead":   {old: "owner: us", new: "owner: us\non_call: {listen: \":9443\", url: \"https://ops.example.com\"}", want: "changed : on_call.listen on_call.url"},
 		"by what it fails":   {old: "./ads,", new: "./ads, failure_modes: {errors: {faults: [reset]}},", want: "changed ads: failure_modes.errors"},
 		"a service more":     {old: "  ads:", new: "  cart: {command: ./cart, replicas: 2}\n  ads:", want: "added cart"},
 		"a service renamed":  {old: "  ads:", new: "  adverts:", want: ""},

@@ -19,6 +19,7 @@ type calling struct {
 	members  []referral // of rotations, to people
 	told     []telling  // by policies
 	standard diagnostic.Place
+	listen   diagnostic.Place
 }
 
 // A referral is a name where something else is meant by it.
@@ -266,7 +267,7 @@ func (r *reader) onCall(c *calling) func(source.Value) {
 		var url holdfast.Place
 		written := r.Keys(v, "being on call", []source.Key{
 			{Name: "heartbeat", Read: r.place(&c.Heartbeat)},
-			{Name: "listen", Read: optional(r, &c.Listen, port)},
+			{Name: "listen", Read: func(v source.Value) { optional(r, &c.Listen, port)(v); c.listen = v.At }},
 			{Name: "url", Read: r.place(&url)},
 		})
 		c.URL = strings.TrimSuffix(string(url), "/")

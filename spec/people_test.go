@@ -1,10 +1,12 @@
 package spec
 
 import (
+	"strings"
 	"testing"
 	"time"
 
 	"holdfast"
+	"holdfast/source"
 
 	"github.com/google/go-cmp/cmp"
 )
@@ -51,5 +53,26 @@ func TestWhoIsToldIsRead(t *testing.T) {
 	mode, _ := system.Mode("web.crash")
 	if mode.Escalation != "web" || mode.Urgency != holdfast.Ticket {
 		t.Errorf("web.crash wakes %q by %q", mode.Escalation, mode.Urgency)
+	}
+}
+
+// Links lead where nobody else is published.
+func TestLinksHaveAPortOfTheirOwn(t *testing.T) {
+	const file = `name: shop
+owner: us
+on_call: {listen: "8080", url: "https://ops.example.com"}
+services:
+  web: {command: ./web, replicas: 2, ports: ["8080"]}
+`
+	for old, want := range map[string]string{"": "port 8080 is taken by `web`", `listen: "8080"`: ""} {
+		text := strings.Replace(file, old, `listen: "9443"`, min(1, len(old)))
+		_, problems := Read(source.File{Name: "holdfast.yaml", Text: []byte(text), Dir: "/srv/shop"}, environ())
+		var said []string
+		for _, p := range problems {
+			said = append(said, p.Message)
+		}
+		if got := strings.Join(said, "; "); got != want {
+			t.Errorf("it says %q, want %q", got, want)
+		}
 	}
 }

@@ -104,7 +104,7 @@ func (r *reader) system(root ast.Node) *holdfast.System {
 		{Name: "services", Read: func(v source.Value) { drafts = r.services(v, system, standard) }},
 	})
 	r.reportMissing(written, top)
-	r.relate(drafts, published)
+	r.relate(drafts, published, called)
 	system.Gateway = published.Publishing
 	system.Prove = r.relateConsent(system.Prove, allowed, drafts)
 	system.Sessions = r.relateSessions(scripts, drafts, system.Prove, system.Gateway)

@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -30,9 +31,7 @@ import (
 	"holdfast/journal/view"
 	"holdfast/keeper"
 	"holdfast/loop"
-	"holdfast/notify"
 	"holdfast/observe"
-	"holdfast/oncall"
 	"holdfast/topology"
 )
 
@@ -72,13 +71,14 @@ type agent struct {
 	urls      *urls.Driver
 	gateway   holdfast.Gateway
 	proofs    *proofs
-	channels  *channels
-	pager     *notify.Sender
+	pager     *pager
+	turned    atomic.Int64  // when the loop last did, by the boot clock
 	stopped   chan struct{} // closed when nothing of the system runs, as was asked
 
 	mu        sync.Mutex
 	status    view.Status
 	incidents view.Incidents
+	duty      view.Duty
 	listeners []holdfast.Listener
 	declared  holdfast.System  // last
 	budgets   []control.Budget // as of the last count
@@ -92,6 +92,7 @@ type memory struct {
 	Mind      json.RawMessage `json:"mind"`
 	Status    view.Status     `json:"status"`
 	Incidents view.Incidents  `json:"incidents,omitzero"`
+	Duty      view.Duty       `json:"duty,omitzero"`
 }
 
 func newAgent(ctx context.Context, state stateDir, private bool) (*agent, error) {
@@ -161,7 +162,7 @@ func (a *agent) remember() error {
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "agent:", err)
 	}
-	a.mind, a.status, a.incidents = mind, kept.Status, kept.Incidents
+	a.mind, a.status, a.incidents, a.duty = mind, kept.Status, kept.Incidents, kept.Duty
 	for _, frame := range recovered.Frames {
 		a.said(frame)
 	}
@@ -183,9 +184,8 @@ func readMemory(snapshot []byte) (memory, error) {
 
 // wire makes the loop, the actor and the pager.
 func (a *agent) wire() {
-	a.channels = newChannels(a.declaredChannels)
-	a.pager = notify.New(notify.Options{Notifier: a.channels.of, Compose: a.compose, Tell: a.tell, Now: proc.Now})
-	a.pager.Owe(a.mind.Owed())
+	a.pager = newPager(a)
+	a.pager.owe(a.mind.Owed())
 	a.actor = act.New(act.Options{
 		Hands: []act.Hand{
 			{Takes: func(s holdfast.Service) bool { return s.Command != "" }, Driver: a.processes},
@@ -206,10 +206,13 @@ func (a *agent) wire() {
 		Snapshot: func(mind []byte) ([]byte, error) {
 			a.mu.Lock()
 			defer a.mu.Unlock()
-			return json.Marshal(memory{Mind: mind, Status: a.status, Incidents: a.incidents})
+			return json.Marshal(memory{Mind: mind, Status: a.status, Incidents: a.incidents, Duty: a.duty})
 		},
 		Carry: a.carry,
-		Turn:  func() { _ = a.keeper.Beat() }, // a keeper that is lost is noticed by the driver
+		Turn: func() {
+			a.turned.Store(int64(proc.Now()))
+			_ = a.keeper.Beat() // a keeper that is lost is noticed by the driver
+		},
 	})
 }
 
@@ -243,7 +246,8 @@ func (a *agent) run(ctx context.Context) error {
 		func(ctx context.Context) error { return observe.Gateway(ctx, a.gateway, a.tell) },
 		func(ctx context.Context) error { return observe.Pauses(ctx, a.state.pauses(), paused, a.tell) },
 		func(ctx context.Context) error { return followDrills(ctx, a.state, drilled, a.tell) },
-		func(ctx context.Context) error { return a.page(ctx) },
+		a.pager.run,
+		a.audit,
 		func(ctx context.Context) error { return observe.Counts(ctx, a.gateway, a.timed, a.tell) },
 		a.proofs.keep,
 		func(ctx context.Context) error { return api.Serve(ctx, listener, a) },
@@ -338,6 +342,7 @@ func (a *agent) said(frame event.Frame) {
 		a.status.Add(entry)
 		a.incidents.Add(entry)
 		a.budget(entry)
+		a.duty.Add(entry)
 		if declared, ok := entry.Body.(event.Declared); ok {
 			a.declared = declared.System
 			close(a.heard)
@@ -359,33 +364,13 @@ func (a *agent) budget(entry event.Entry) {
 func (a *agent) carry(c loop.Carried) {
 	a.actor.Carry(c.Frame, c.Plan)
 	if c.Owed != nil {
-		a.pager.Owe(*c.Owed)
+		a.pager.owe(*c.Owed)
 	}
 	for _, entry := range c.Frame.Entries {
 		if _, ok := entry.Body.(event.Stopped); ok {
 			a.stop()
 		}
 	}
-}
-
-// page hands over what people are owed, and lets its connections go at the end. A
-// private copy has nobody to tell: its file names no channel.
-func (a *agent) page(ctx context.Context) error {
-	defer a.channels.close()
-	return a.pager.Run(ctx)
-}
-
-func (a *agent) declaredChannels() []holdfast.Channel {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	return a.declared.OnCall.Channels
-}
-
-// compose writes a message from what is known now.
-func (a *agent) compose(o oncall.Owed) holdfast.Message {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	return a.incidents.Message(o.Paged, time.Now())
 }
 
 // timed tells whether a promise says how long an answer may take.
@@ -421,6 +406,9 @@ func (a *agent) relisten(ctx context.Context) error {
 		return nil
 	}
 	a.listeners = listeners
+	if err := a.pager.listen(&system); err != nil {
+		fmt.Fprintln(os.Stderr, "agent: listen:", err)
+	}
 	return nil
 }
 

@@ -1,14 +1,21 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
 	"os"
 	"strings"
 	"sync"
+	"time"
 
 	"holdfast"
+	"holdfast/acknowledge"
+	"holdfast/event"
+	"holdfast/internal/proc"
+	"holdfast/journal/view"
+	"holdfast/notify"
 	"holdfast/notify/alertmanager"
 	bell "holdfast/notify/command"
 	"holdfast/notify/ntfy"
@@ -16,7 +23,111 @@ import (
 	"holdfast/notify/slack"
 	"holdfast/notify/smtp"
 	"holdfast/notify/webhook"
+	"holdfast/oncall"
 )
+
+// A pager is what of an agent reaches people, and how they answer.
+type pager struct {
+	agent    *agent
+	channels *channels
+	sender   *notify.Sender
+	page     *acknowledge.Server
+	key      func() (acknowledge.Key, error)
+	outbox   outbox
+}
+
+func newPager(a *agent) *pager {
+	p := &pager{agent: a, channels: newChannels(func() []holdfast.Channel { return a.inForce().OnCall.Channels }), key: acknowledge.KeyAt(a.state.path("acknowledge.key"))}
+	p.sender = notify.New(notify.Options{Notifier: p.channels.of, Compose: p.compose, Tell: a.tell, Now: proc.Now})
+	p.page = acknowledge.NewServer(acknowledge.Page(acknowledge.Options{
+		Key: p.key, Look: p.look, Now: time.Now,
+		Acknowledge: func(ctx context.Context, in event.Acknowledged) error { return a.Tell(ctx, in) },
+	}))
+	return p
+}
+
+// run hands over what people are owed and serves the page by which they answer, and
+// lets its connections go at the end. A private copy has nobody to tell: its file
+// names no channel, and nowhere to listen.
+func (p *pager) run(ctx context.Context) error {
+	defer p.channels.close()
+	return together(ctx, p.sender.Run, p.page.Run)
+}
+
+// owe says what is owed now.
+func (p *pager) owe(owed []oncall.Owed) {
+	p.outbox.owe(owed, proc.Now())
+	p.sender.Owe(owed)
+}
+
+// listen has the page served where a file says, if it does.
+func (p *pager) listen(system *holdfast.System) error {
+	if system.OnCall.Listen == nil || p.agent.private {
+		return p.page.Listen("")
+	}
+	return p.page.Listen(system.OnCall.Listen.String())
+}
+
+// compose writes a message from what is known now. One that wakes somebody has the
+// link by which they say that they have it.
+func (p *pager) compose(o oncall.Owed) holdfast.Message {
+	now := time.Now()
+	m := p.agent.message(o.Paged, now)
+	on := p.agent.inForce().OnCall
+	if o.Purpose != holdfast.Trigger || on.Listen == nil || on.URL == "" {
+		return m
+	}
+	base, err := holdfast.Secrets(secret).At(holdfast.Place(on.URL))
+	if err == nil {
+		var key acknowledge.Key
+		if key, err = p.key(); err == nil {
+			claim := acknowledge.Claim{Incident: o.Incident, By: addressee(o.Paged), Until: now.Add(acknowledge.LinkFor)}
+			m.Links = append([]holdfast.Link{{Text: "Acknowledge", URL: key.Link(base, claim)}}, m.Links...)
+		}
+	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "agent: a page goes without a link:", err)
+	}
+	return m
+}
+
+// addressee is who acknowledges with the link in a message.
+func addressee(p event.Paged) string {
+	if p.Person == "" {
+		return "somebody at " + string(p.Via)
+	}
+	return string(p.Person)
+}
+
+// look is an incident as the page shows it.
+func (p *pager) look(id holdfast.IncidentID) (acknowledge.Incident, bool) {
+	found, known := p.agent.incident(id)
+	if !known {
+		return acknowledge.Incident{}, false
+	}
+	m := p.agent.message(event.Paged{Incident: id, Purpose: holdfast.Trigger, Urgency: found.Urgency}, time.Now())
+	return acknowledge.Incident{Subject: m.Subject, Body: m.Body, By: found.By, Over: !found.Resolved.IsZero()}, true
+}
+
+// message is what is sent of an incident, or shown of it, now.
+func (a *agent) message(p event.Paged, now time.Time) holdfast.Message {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.incidents.Message(p, now)
+}
+
+// incident is a copy of one, without its story.
+func (a *agent) incident(id holdfast.IncidentID) (view.Incident, bool) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	found := a.incidents.Find(id)
+	if found == nil {
+		return view.Incident{}, false
+	}
+	copied := *found
+	copied.Story = nil
+	return copied, true
+}
 
 // channels are the notifiers of the file in force, made when they are first needed.
 // They may be asked by several at once.

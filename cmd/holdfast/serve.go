@@ -89,6 +89,9 @@ func (a *agent) Declare(ctx context.Context, file api.File) error {
 	if err != nil {
 		return err
 	}
+	if err := a.pager.listen(system); err != nil {
+		return &api.Problem{Code: api.AddressTaken, Message: err.Error(), Hint: "end what listens there, or have `on_call` listen elsewhere in " + file.Name}
+	}
 	a.mu.Lock()
 	a.listeners = listeners
 	a.mu.Unlock()
@@ -215,14 +218,20 @@ func movable(s holdfast.Service) bool {
 
 // Tell implements api.Agent. What is held against replicas is held in two places:
 // the mind has budgets and back-offs, the gateway hold-downs and what it knows of
-// flapping.
+// flapping. What people say is judged before, and recorded when Tell returns.
 func (a *agent) Tell(ctx context.Context, in event.Body) error {
 	if _, is := in.(event.GuardsReset); is && a.private {
 		if err := gateway.Dial(a.state.gatewaySocket()).ResetGuards(ctx); err != nil {
 			return err
 		}
 	}
-	return a.tell(ctx, in)
+	if !saidByPeople(in) {
+		return a.tell(ctx, in)
+	}
+	if err := a.judge(in); err != nil {
+		return err
+	}
+	return a.sayForGood(ctx, in)
 }
 
 // Private implements api.Agent.
