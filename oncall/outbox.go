@@ -38,6 +38,7 @@ type message struct {
 	address
 	Paged     event.ID      `json:"paged"` // the entry
 	Attempted bool          `json:"attempted,omitempty"`
+	Unsure    bool          `json:"unsure,omitempty"`  // an earlier try may have arrived
 	Tries     int           `json:"tries,omitempty"`   // that failed
 	NotYet    time.Duration `json:"not_yet,omitempty"` // before which it is not tried again
 	SilentAt  time.Duration `json:"silent_at,omitempty"`
@@ -260,6 +261,11 @@ func (d *Desk) takeDelivered(in event.Delivered, said event.ID) {
 		return
 	}
 	inc.Round++ // it may be said a second time, and is another message
+	for i := range inc.Told {
+		if inc.Told[i].same(m.address) {
+			inc.Told[i].Over = false // what they were told came before this
+		}
+	}
 	d.tell(inc, follows, said, func(a address) bool { return a.same(m.address) })
 }
 
@@ -270,11 +276,15 @@ func (d *Desk) takeUndelivered(in event.Undelivered, said event.ID) {
 	switch {
 	case m == nil:
 		return
+	case m.Void && in.Unsure:
+		d.takeDelivered(event.Delivered{Key: in.Key}, said) // whoever may have got it is told the rest
+		return
 	case m.Void:
 		inc.settle(m)
 		return
 	}
-	m.Attempted, m.Rejected = false, in.Rejected
+	m.Unsure = m.Unsure || in.Unsure
+	m.Attempted, m.Rejected = m.Unsure, in.Rejected
 	m.Tries++
 	m.NotYet = d.in(max(min(in.Again, maxAgain), pauseAfter(m.Tries)))
 	inc.lose(m, in.Why, said, d.in(0))
