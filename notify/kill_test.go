@@ -8,6 +8,7 @@ import (
 	"math/rand/v2"
 	"net"
 	"os"
+	"slices"
 	"strconv"
 	"sync"
 	"sync/atomic"
@@ -207,6 +208,7 @@ func (w *realm) now() event.At {
 
 // A disk is what a kill leaves.
 type disk struct {
+	full     bool // it takes nothing
 	mu       sync.Mutex
 	all      []event.Frame // of all times
 	snapshot []byte
@@ -385,16 +387,21 @@ func (l *life) writes(ctx context.Context) {
 			if !wait(ctx, time.Duration(l.slow.IntN(5_000))*time.Microsecond) || !l.step() {
 				return
 			}
-			if o.snapshot != nil {
+			switch {
+			case l.disk.full:
+			case o.snapshot != nil:
 				l.disk.cut(o.snapshot)
+			default:
+				l.disk.write(o.frame)
+			}
+			if o.snapshot != nil {
 				continue
 			}
-			l.disk.write(o.frame)
 			if !l.step() {
 				return
 			}
 			select {
-			case l.out <- journal.Commit{Frame: o.frame, Recorded: true}:
+			case l.out <- journal.Commit{Frame: o.frame, Recorded: !l.disk.full}:
 			case <-ctx.Done():
 				return
 			}
@@ -542,4 +549,30 @@ func (p *provider) first() (message, bool) {
 		return message{}, false
 	}
 	return p.shown[0], true
+}
+
+// A disk that is full takes nothing, and keeps nobody asleep: what cannot be recorded
+// is handed over all the same, once.
+func TestAFullDiskKeepsNobodyAsleep(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newRealm(t, 0)
+		w.ackAfter, w.stepAt, w.provider.honours, w.provider.outages = 0, 0, false, nil
+		w.facts = slices.Concat([]fact{{body: event.Declared{System: town()}}}, up(0, "catalog", 1), up(0, "cart", 1))
+		w.facts = append(w.facts, fact{at: time.Second, body: holdfast.Exited{ID: replica("catalog", 1), Status: holdfast.ExitStatus{Signal: "SIGKILL"}}})
+		w.facts = append(w.facts, up(40*time.Second, "catalog", 2)...)
+		w.disk.full = true
+		newLife(w, 0).run(5 * time.Minute)
+		var shown []string
+		for _, m := range w.provider.shown {
+			shown = append(shown, string(m.Key))
+		}
+		slices.Sort(shown)
+		want := []string{
+			"20000101-2/0.2/ana/mail/resolve", "20000101-2/0.2/ana/push/resolve",
+			"20000101-2/1.2/ana/mail/trigger", "20000101-2/1.2/ana/push/trigger",
+		}
+		if !slices.Equal(shown, want) || len(w.disk.all) > 0 {
+			t.Errorf("shown were %q, want %q", shown, want)
+		}
+	})
 }

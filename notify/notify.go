@@ -200,6 +200,9 @@ func (s *Sender) attempted(ctx context.Context, h handover) bool {
 	}
 	select {
 	case goes := <-h.goes:
+		if !goes {
+			_ = s.o.Tell(ctx, event.Undelivered{Key: h.Key, Why: "it was not owed any more, and not sent"})
+		}
 		return goes
 	case <-time.After(patience):
 		return true

@@ -261,7 +261,7 @@ func TestWhatIsOverBeforeItIsSentIsNotSent(t *testing.T) {
 		defer w.stop()
 		w.deaf = true
 		w.want(w.owes(owed("a", "ana")), "attempted a")
-		w.want(w.owes())
+		w.want(w.owes(), "undelivered a: it was not owed any more, and not sent")
 		time.Sleep(time.Minute)
 		w.want(w.hears())
 	})

@@ -231,13 +231,14 @@ func (d *Desk) lately(t Trouble) *incident {
 // stayed open: so flapping is paged as often as staying bad is, and climbs as high.
 // Who had acknowledged it was told that it is over, and is told again.
 func (d *Desk) reopen(inc *incident, t Trouble, said event.ID) {
+	nobody := len(inc.Told) == 0 // nothing arrived: there is nobody to be left in peace
 	d.takeBack(inc, said)
 	d.recapture(inc.ID)
 	raised := worse(inc.Severity, t.Severity) != inc.Severity || urgent(inc.Urgency, t.Urgency) != inc.Urgency
 	inc.Severity, inc.Urgency = worse(inc.Severity, t.Severity), urgent(inc.Urgency, t.Urgency)
 	news := inc.asks(t)
 	switch {
-	case inc.LastAt == 0:
+	case inc.LastAt == 0 || nobody:
 		d.start(inc)
 		return
 	case raised || news:

@@ -132,6 +132,7 @@ type told struct {
 	Step  int  `json:"step"`
 	Round int  `json:"round"`
 	Over  bool `json:"over,omitempty"` // and was told, or is to be, that it is over
+	Sure  bool `json:"sure,omitempty"` // it arrived, or may have; else it is under way
 }
 
 // sent is the message of a call's step that went to the same place.
@@ -202,7 +203,7 @@ func (d *Desk) tell(inc *incident, purpose holdfast.Purpose, cause event.ID, wan
 	if purpose == holdfast.Resolve {
 		for _, m := range inc.Messages {
 			if m.Purpose == holdfast.Trigger && m.Attempted {
-				inc.remember(m)
+				inc.remember(m, m.Unsure)
 			}
 		}
 	}
@@ -215,12 +216,30 @@ func (d *Desk) tell(inc *incident, purpose holdfast.Purpose, cause event.ID, wan
 }
 
 // remember keeps who got a Trigger, each place once.
-func (inc *incident) remember(m *message) {
+func (inc *incident) remember(m *message, sure bool) {
+	now := told{address: m.address, Step: m.Step, Round: m.Round, Sure: sure}
 	if i := slices.IndexFunc(inc.Told, func(t told) bool { return t.same(m.address) }); i >= 0 {
-		inc.Told[i] = told{address: m.address, Step: m.Step, Round: m.Round, Over: inc.Told[i].Over}
+		now.Over, now.Sure = inc.Told[i].Over, sure || inc.Told[i].Sure
+		inc.Told[i] = now
 		return
 	}
-	inc.Told = append(inc.Told, told{address: m.address, Step: m.Step, Round: m.Round})
+	inc.Told = append(inc.Told, now)
+}
+
+// unsent takes back that a message that was under way may have arrived: it did not,
+// and where nothing else did, nobody is told the rest.
+func (d *Desk) unsent(inc *incident, m *message, cause event.ID) {
+	inc.settle(m)
+	i := slices.IndexFunc(inc.Told, func(t told) bool { return t.same(m.address) && !t.Sure })
+	if m.Unsure || i < 0 {
+		return
+	}
+	inc.Told = slices.Delete(inc.Told, i, i+1)
+	for _, rest := range slices.Clone(inc.Messages) {
+		if rest.owed() && rest.same(m.address) && !rest.Attempted && rest.Purpose != holdfast.Trigger {
+			d.supersede(inc, rest, cause, "nothing was said there before")
+		}
+	}
 }
 
 // takeBack is for what is open again: who was not yet told that it is over is not
@@ -250,7 +269,7 @@ func (d *Desk) takeDelivered(in event.Delivered, said event.ID) {
 	if m.Purpose != holdfast.Trigger {
 		return
 	}
-	inc.remember(m)
+	inc.remember(m, true)
 	inc.Heard = inc.Heard || m.Round == inc.Round
 	follows := holdfast.Acknowledge
 	if inc.over() {
@@ -280,7 +299,7 @@ func (d *Desk) takeUndelivered(in event.Undelivered, said event.ID) {
 		d.takeDelivered(event.Delivered{Key: in.Key}, said) // whoever may have got it is told the rest
 		return
 	case m.Void:
-		inc.settle(m)
+		d.unsent(inc, m, said)
 		return
 	}
 	m.Unsure = m.Unsure || in.Unsure
