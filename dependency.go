@@ -36,8 +36,8 @@ type Repetition struct {
 	// included that are made beside a replica that is late. What counts is what
 	// was written: a connection that is refused, or never comes about, has carried
 	// nothing, and the request goes to another replica also with 0, which says that
-	// no byte of a request is ever written twice. Nil is one after a failure, and
-	// up to two beside a replica that is late.
+	// no byte of a request is ever written twice. Nil is one after a failure, a
+	// second one while few fail, and up to two beside a replica that is late.
 	Retries *int `json:"retries,omitempty"`
 	// Idempotent says that any request may be carried out twice, as a GET may, or,
 	// with false, that none may, not even a GET. Nil is by method, and by an

@@ -29,12 +29,14 @@ type FailureMode struct {
 }
 
 // A Target is what a failure mode strikes: one replica of Service; when Caller is
-// set, the whole dependency edge from Caller to Service; when Role is set, a
-// process of Holdfast itself, and neither of the others is. It is a struct
-// because zones are targets too, once their drills exist.
+// set, the whole dependency edge from Caller to Service; when Whole is set, all
+// of Service for those who come from outside; when Role is set, a process of
+// Holdfast itself, and none of the others is. It is a struct because zones are
+// targets too, once their drills exist.
 type Target struct {
 	Service ServiceName `json:"service"`
 	Caller  ServiceName `json:"caller,omitempty"`
+	Whole   bool        `json:"whole,omitempty"`
 	Role    Role        `json:"role,omitempty"`
 }
 
@@ -50,6 +52,9 @@ const (
 
 // IsEdge says that a whole dependency is struck and not one replica.
 func (t Target) IsEdge() bool { return t.Caller != "" }
+
+// TakesAll says that every replica of the service is struck, not one of them.
+func (t Target) TakesAll() bool { return t.Whole || t.IsEdge() }
 
 // String is the target as it begins a mode's name: "catalog",
 // "storefront/catalog" for an edge, "holdfast" for Holdfast itself.

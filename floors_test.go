@@ -82,7 +82,7 @@ func hands() []floor {
 		{pkg: "fault/flood", house: words("holdfast", "internal/proc", "internal/role"), because: "standard library only: a process of its own, whose load ends with it"},
 		{pkg: "fault/hog", house: words("holdfast", "internal/cgroup", "internal/proc", "internal/role"), others: words("golang.org/x/sys"), because: "a process of its own, whose memory dies with it"},
 		{pkg: "fault/tracer", house: words("holdfast", "internal/proc", "internal/role"), because: "standard library only: it holds a service's every thread"},
-		{pkg: "fault/proxy", house: words("holdfast", "internal/files", "internal/proc", "internal/unixsock"), because: "standard library only: every byte of a private copy goes through it"},
+		{pkg: "fault/proxy", house: words("holdfast", "internal/files", "internal/proc", "internal/unixsock"), others: words("golang.org/x/net/http2/hpack"), because: "every byte of a private copy goes through it; that heads of HTTP/2 are read as their senders mean them is the Go team's work"},
 		{pkg: "fault/faulttest", house: words("holdfast", "fault/flood", "fault/hog", "fault/proxy", "fault/tracer", "internal/proc", "internal/tcp", "internal/unixsock"), because: "the contract of the Fault port, as a test"},
 		{pkg: "internal/post", house: words("holdfast"), because: "a message over HTTP and what its answer means; providers share it and it knows none"},
 		{pkg: "notify", house: words("holdfast", "event", "oncall"), because: "hands over what the mind owes people, through the port"},

@@ -3,6 +3,7 @@ package holdfast
 import (
 	"cmp"
 	"context"
+	"slices"
 	"strings"
 	"time"
 )
@@ -98,6 +99,7 @@ type RoutedService struct {
 	Minimum     int         `json:"minimum"`
 	Healthcheck Healthcheck `json:"healthcheck"`
 	Endpoints   []Endpoint  `json:"endpoints"`
+	Draining    []Draining  `json:"draining,omitempty"`
 	// Elsewhere is set when somebody else runs it: nothing of ours stands in the
 	// way to it but the gateway, also in a private copy.
 	Elsewhere bool `json:"elsewhere,omitempty"`
@@ -106,11 +108,28 @@ type RoutedService struct {
 	Emptied bool `json:"emptied,omitempty"`
 }
 
+// Listed are all endpoints that a table names of the service: those in use, and those
+// that drain.
+func (s RoutedService) Listed() []Endpoint {
+	all := slices.Clone(s.Endpoints)
+	for _, d := range s.Draining {
+		all = append(all, d.Endpoint)
+	}
+	return all
+}
+
 // An Endpoint is where one incarnation listens.
 type Endpoint struct {
 	ID      ReplicaID `json:"id"`
 	Address string    `json:"address"`
 	Zone    ZoneName  `json:"zone,omitempty"`
+}
+
+// A Draining is an incarnation that is about to be ended: it gets nothing more, and
+// what it has goes on until an instant. A gateway says Drained when nothing is left.
+type Draining struct {
+	Endpoint
+	By int64 `json:"by"` // CLOCK_BOOTTIME, nanoseconds; what has not ended by then is cut off
 }
 
 // A Gateway carries all traffic: published, and between services. It judges
@@ -121,8 +140,8 @@ type Endpoint struct {
 // older than the one held (the same one again is accepted and changes nothing),
 // and with ErrEmpty when it would take the last replica of a service away that
 // the file still wants. Follow hands over the gateway's verdicts (Admitted,
-// Ejected): first those that hold now, then each change, until ctx ends or the
-// gateway is lost, in which case it returns an error. An ejection that stands is
+// Ejected, Drained): first those that hold now, then each change, until ctx ends or
+// the gateway is lost, in which case it returns an error. An ejection that stands is
 // told again when its evidence becomes another. State says what the gateway
 // believes.
 type Gateway interface {
@@ -180,6 +199,7 @@ type ServiceState struct {
 	InFlight int         `json:"in_flight"`       // requests and streams
 	Queued   int         `json:"queued"`          // requests that wait for one of these to end
 	Parked   int         `json:"parked"`          // requests that wait for a replica
+	Cut      uint64      `json:"cut,omitempty"`   // requests and streams, ever, whose replica was ended before they had
 	// Overloaded is since when requests are refused, CLOCK_BOOTTIME in nanoseconds;
 	// 0 when none is.
 	Overloaded int64 `json:"overloaded,omitempty"`

@@ -107,6 +107,16 @@ type RouteCount struct {
 	Waits []uint64 `json:"waits,omitempty"`
 }
 
+// Drained says that nothing of an incarnation that the table has draining is in
+// flight any more, at this gateway or another one of the same directory: nobody is
+// hurt when it ends. It is said once, and said again to who begins to follow.
+type Drained struct {
+	Gateway GatewayName   `json:"gateway"`
+	ID      ReplicaID     `json:"id"`
+	Lasted  time.Duration `json:"lasted"`        // since the gateway was told
+	Cut     int           `json:"cut,omitempty"` // requests and streams that had not ended in time and were cut off
+}
+
 func (Started) Kind() string    { return "started" }
 func (NotStarted) Kind() string { return "not-started" }
 func (Exited) Kind() string     { return "exited" }
@@ -115,6 +125,7 @@ func (Admitted) Kind() string   { return "admitted" }
 func (Overloaded) Kind() string { return "overloaded" }
 func (Relieved) Kind() string   { return "relieved" }
 func (Counted) Kind() string    { return "counted" }
+func (Drained) Kind() string    { return "drained" }
 
 // An ExitStatus is how a process ended. Exactly one of the three is meant:
 // Unknown when it was not our child and the kernel does not tell, Signal when

@@ -72,6 +72,12 @@ func (p Publishing) RoutesTo(service ServiceName) []PublishedRoute {
 	return all
 }
 
+// CoveredTo are those of them that something else is answered at when the service
+// is lost.
+func (p Publishing) CoveredTo(service ServiceName) []PublishedRoute {
+	return slices.DeleteFunc(p.RoutesTo(service), func(r PublishedRoute) bool { return r.Fallback == nil })
+}
+
 // A Certificate is a chain and its key, in files that are read again when they
 // change. Neither is ever part of a system that is written down.
 type Certificate struct {

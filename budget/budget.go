@@ -151,7 +151,7 @@ func (c Costs) Of(mode holdfast.FailureMode, by holdfast.Drill) time.Duration {
 	switch {
 	case was:
 		return known
-	case mode.Strikes.IsEdge():
+	case mode.Strikes.TakesAll():
 		return edgeUnknown
 	case mode.Kind == "crash":
 		return crashUnknown

@@ -339,6 +339,10 @@ func anyFile(luck *rand.Rand) string {
 		var needs []string
 		for j := i + 1; j < 12; j++ {
 			if luck.IntN(4) == 0 {
+				if j < 11 && luck.IntN(6) == 0 {
+					needs = append(needs, fmt.Sprintf("s%d: {fallback: {service: s%d}}", j, j+1+luck.IntN(11-j)))
+					continue
+				}
 				needs = append(needs, fmt.Sprintf("s%d: %s", j, pick("", "{required: false}", "{fallback: {json: {}}}", "{fallback: {stale: 1m}}", "{for: [/buy]}", "{timeout: 5s}", "{retries: 2, idempotent: false}")))
 			}
 		}

@@ -15,7 +15,7 @@ func onlyCopies() rule {
 			var all []Finding
 			for _, s := range c.system.Services {
 				for _, d := range s.DependsOn {
-					if f := d.Fallback; f != nil && f.Stale > 0 && f.Body == "" && f.File == "" {
+					if f := d.Fallback; f != nil && f.Stale > 0 && f.Body == "" && f.File == "" && f.Service == "" {
 						all = append(all, uncopied(holdfast.Edge{From: s.Name, To: d.On}))
 					}
 				}

@@ -21,7 +21,7 @@ func farHealth() rule {
 			var unsaid []holdfast.Service
 			for _, s := range c.system.Services {
 				h := s.Healthcheck
-				if s.Protocol != holdfast.HTTP || h.Disabled || s.Once {
+				if s.Protocol != holdfast.HTTP && s.Protocol != holdfast.H2C || h.Disabled || s.Once {
 					continue
 				}
 				switch named := c.namedBy(s); {

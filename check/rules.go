@@ -15,7 +15,7 @@ type rule struct {
 func rules() []rule {
 	return []rule{
 		lonePoint(), sharedPoint(), impossiblePromise(), zonePoint(), spareReplica(), evenVotes(), smallCapacity(), riskPairs(),
-		nesting(), amplification(), vainRetries(), heavyNeed(), onlyCopies(), farHealth(), missingFallback(), missingCertificate(),
+		nesting(), amplification(), vainRetries(), heavyNeed(), onlyCopies(), farHealth(), missingFallback(), missingCertificate(), commonCause(), neverTried(),
 		noBackup(), noTakeover(), hiddenState(),
 		unowned(), nobodyThere(), helpless(), worsening(), impossibleBound(), undrilled(), outdated(), failing(), unseen(), lateWithoutTraffic(),
 	}

@@ -31,12 +31,7 @@ func sharedPoint() rule {
 }
 
 func (c *judging) shared(p point) Finding {
-	var by []holdfast.Service
-	for _, s := range c.system.Services {
-		if c.takes(p.breaks, s.Name) && slices.Contains(s.Shares, holdfast.CauseName(p.Name)) {
-			by = append(by, s)
-		}
-	}
+	by := c.sharing(p)
 	f := Finding{
 		Of: p.Name, At: at(by[0].Name, "shares", p.Name), Label: "all of " + diagnostic.Tick(string(by[0].Name)) + " fails with it",
 		Message: fmt.Sprintf("%s is a single point of failure: %s with it", diagnostic.Tick(p.Name), c.fails(p.breaks)),
@@ -50,6 +45,24 @@ func (c *judging) shared(p point) Finding {
 		f.Also = append(f.Also, Point{At: at(other.Name, "shares", p.Name), Label: "and so does " + diagnostic.Tick(string(other.Name))})
 	}
 	return f
+}
+
+// sharing are the services that fail with a cause, of those that its promises take;
+// where none of these does, those that stand in for each other do.
+func (c *judging) sharing(p point) []holdfast.Service {
+	var by, any []holdfast.Service
+	for _, s := range c.system.Services {
+		if !slices.Contains(s.Shares, holdfast.CauseName(p.Name)) {
+			continue
+		}
+		if any = append(any, s); c.takes(p.breaks, s.Name) {
+			by = append(by, s)
+		}
+	}
+	if len(by) == 0 {
+		return any
+	}
+	return by
 }
 
 // onHost are the services that lose more than they may with a machine, though

@@ -8,7 +8,7 @@ type index struct {
 	services map[holdfast.ServiceName]int
 	modes    map[holdfast.ModeName]int
 	replicas map[holdfast.ServiceName][]int // failure modes that strike a replica of the service
-	edges    map[holdfast.ServiceName][]int // failure modes that strike an edge to the service
+	edges    map[holdfast.ServiceName][]int // failure modes that strike all of the service, for who depends on it or for its users
 }
 
 func indexOf(system *holdfast.System) index {
@@ -22,7 +22,7 @@ func indexOf(system *holdfast.System) index {
 	for i, mode := range system.Modes {
 		at.modes[mode.Name] = i
 		of := at.replicas
-		if mode.Strikes.IsEdge() {
+		if mode.Strikes.TakesAll() {
 			of = at.edges
 		}
 		of[mode.Strikes.Service] = append(of[mode.Strikes.Service], i)

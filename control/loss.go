@@ -11,10 +11,10 @@ import (
 	"holdfast/event"
 )
 
-// A loss is an open interval in which no replica of a dependency answers, for
-// one edge that leads to it: from the first moment until it is cleared or the
-// dependency is whole. Replicas fail beside it, each in its own mode; the loss
-// is what their callers have.
+// A loss is an open interval in which no replica of a service answers, for one edge
+// that leads to it, or for its users: from the first moment until it is cleared or
+// the service is whole. Replicas fail beside it, each in its own mode; the loss is
+// what those have who ask them.
 type loss struct {
 	Mode      holdfast.ModeName    `json:"mode"`
 	Service   holdfast.ServiceName `json:"service"`
@@ -34,7 +34,7 @@ func (l *loss) queuedFor() *time.Duration { return &l.queued }
 func (l *loss) id() holdfast.ReplicaID    { return holdfast.ReplicaID{Service: l.Service} }
 func (l *loss) believed() bool            { return l.Case.Conviction == detect.Belief }
 
-// weighLosses looks at the edges to a service after one of its replicas came or
+// weighLosses looks at the ways to a service after one of its replicas came or
 // went. A service that never answered is starting, not lost.
 func (m *Mind) weighLosses(service holdfast.Service, cause event.ID) {
 	answering := m.answering(service)

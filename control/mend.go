@@ -227,7 +227,7 @@ func (m *Mind) readmitted(r *replica, cause event.ID) {
 func (m *Mind) expire(r *replica) {
 	now := m.now.Boot
 	if r.DrainBy != 0 && r.DrainBy <= now {
-		m.drained(r)
+		m.drained(r, m.drainedSince(r))
 	}
 	if r.ReadyBy != 0 && r.ReadyBy <= now {
 		r.ReadyBy = 0

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"holdfast"
 	"holdfast/event"
@@ -49,7 +50,10 @@ func TestAServiceTheFileDroppedIsEmptiedByItsWord(t *testing.T) {
 	if len(services) != 2 || services[1].Name != "ads" || !services[1].Emptied || len(stage.mind.Plan().Desired.Replicas) != 3 {
 		t.Fatalf("services %+v", services)
 	}
-	stage.play(t, "at 1s wait")
+	if d := services[1].Draining; len(services[1].Endpoints) != 0 || len(d) != 1 || d[0].Address != "127.0.0.1:20001" || d[0].By != int64(10*time.Second) {
+		t.Fatalf("it leaves, and gateways are told %+v", services[1])
+	}
+	stage.play(t, "at 1s drained ads-1#1")
 	if left := stage.mind.Plan().Desired.Replicas; len(left) != 2 {
 		t.Fatalf("after it has answered what it had, desired are %+v", left)
 	}
@@ -81,9 +85,11 @@ func TestANeedTakenAwayStaysUntilItsCallersAreReplaced(t *testing.T) {
 		runs, routed bool
 	}{
 		{line: "at 10s declare web*2", runs: true, routed: true},
-		{line: "at 11s settle", runs: true, routed: true},
-		{line: "at 12s settle", runs: true}, // the last one was started anew
-		{line: "at 13s wait"},
+		{line: "at 11s drained web-1#1", runs: true, routed: true},
+		{line: "settle", runs: true, routed: true},
+		{line: "at 12s drained web-2#1", runs: true},
+		{line: "settle", runs: true}, // the last one was started anew
+		{line: "at 13s drained ads-1#1"},
 	} {
 		stage.play(t, c.line)
 		plan := stage.mind.Plan()
@@ -101,15 +107,16 @@ func TestADrainingReplicaIsNotListedUnlessItIsNeeded(t *testing.T) {
 	for _, c := range []struct {
 		line string
 		want string
+		ends string // draining, and until when
 	}{
 		{line: "declare catalog*2"},
 		{line: "settle", want: "catalog-1#1 catalog-2#1"},
-		{line: "at 10s declare catalog*2 as v2", want: "catalog-2#1"},
+		{line: "at 10s declare catalog*2 as v2", want: "catalog-2#1", ends: "catalog-1#1 20s"},
 		{line: "at 10.5s exited catalog-2#1 SIGKILL", want: "catalog-1#1 catalog-2#1"},
 		{line: "admitted catalog-1#1", want: "catalog-1#1 catalog-2#1"},
 		{line: "started catalog-2#3 127.0.0.1:20002", want: "catalog-1#1 catalog-2#3"},
-		{line: "admitted catalog-2#3", want: "catalog-2#3"},
-		{line: "at 12s wait", want: "catalog-2#3"},
+		{line: "admitted catalog-2#3", want: "catalog-2#3", ends: "catalog-1#1 20.5s"},
+		{line: "at 12s drained catalog-1#1", want: "catalog-2#3"},
 		{line: "started catalog-1#2 127.0.0.1:20001", want: "catalog-1#2 catalog-2#3"},
 	} {
 		stage.play(t, c.line)
@@ -119,6 +126,13 @@ func TestADrainingReplicaIsNotListedUnlessItIsNeeded(t *testing.T) {
 		}
 		if got := strings.Join(listed, " "); got != c.want {
 			t.Errorf("%s: listed are %q, want %q", c.line, got, c.want)
+		}
+		ends := ""
+		for _, d := range stage.mind.Plan().Table.Services[0].Draining {
+			ends += d.ID.String() + " " + time.Duration(d.By).String()
+		}
+		if ends != c.ends {
+			t.Errorf("%s: draining are %q, want %q", c.line, ends, c.ends)
 		}
 	}
 }

@@ -207,11 +207,17 @@ func (s *stage) input(t *testing.T, words []string) event.Body {
 	case "exited":
 		return holdfast.Exited{ID: id(), Status: status(rest), Ran: s.now}
 	case "admitted":
-		return holdfast.Admitted{Gateway: "gateway-1", ID: id()}
+		return holdfast.Admitted{Gateway: gatewayOf(words), ID: id()}
 	case "ejected", "kept":
 		return holdfast.Ejected{Gateway: "gateway-1", ID: id(), Sign: holdfast.Sign(rest), Remaining: 1, Kept: words[0] == "kept"}
 	case "overloaded": // overloaded catalog background by gateway-2
 		return holdfast.Overloaded{Gateway: gatewayOf(words), Service: holdfast.ServiceName(words[1]), Highest: holdfast.Priority(words[2]), Shed: 40, Limit: 8, After: time.Second}
+	case "drained": // drained catalog-1#1 cut 2 by gateway-2
+		cut := 0
+		if len(words) > 3 && words[2] == "cut" {
+			cut, _ = strconv.Atoi(words[3])
+		}
+		return holdfast.Drained{Gateway: gatewayOf(words), ID: id(), Lasted: 10 * time.Millisecond, Cut: cut}
 	case "relieved":
 		return holdfast.Relieved{Gateway: gatewayOf(words), Service: holdfast.ServiceName(words[1]), Shed: 400, Lasted: 5 * time.Second}
 	case "paused":
@@ -331,7 +337,7 @@ func declareService(sys *holdfast.System, words []string) {
 	replicas, _ := strconv.Atoi(count)
 	service := holdfast.Service{
 		Name: holdfast.ServiceName(name), Owner: "web", Command: "./" + name, Manage: holdfast.Full, Protocol: holdfast.HTTP,
-		Replicas: replicas, Minimum: max(1, replicas-1), Healthcheck: holdfast.Healthcheck{StartPeriod: 30 * time.Second},
+		Replicas: replicas, Minimum: max(1, replicas-1), StopGrace: 10 * time.Second, Healthcheck: holdfast.Healthcheck{StartPeriod: 30 * time.Second},
 	}
 	kinds, put := []mode.Mode{mode.Crash()}, []func(*holdfast.FailureMode){}
 	for i := 1; i < len(words); i++ {
@@ -366,6 +372,10 @@ func declareService(sys *holdfast.System, words []string) {
 			kinds = slices.DeleteFunc(mode.Catalogue(), func(m mode.Mode) bool { return m.BySession || m.Named })
 		case "floodable":
 			kinds = append(kinds, mode.Overload())
+		case "published":
+			fallback := &holdfast.Fallback{Stale: 10 * time.Minute}
+			sys.Gateway.Routes = append(sys.Gateway.Routes, holdfast.PublishedRoute{Service: service.Name, Treatment: holdfast.Treatment{Fallback: fallback}})
+			sys.Modes = append(sys.Modes, mode.Loss().OfPublished(service))
 		case "elsewhere":
 			service.Command, service.Manage = "", holdfast.Observe
 		}

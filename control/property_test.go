@@ -2,6 +2,7 @@ package control
 
 import (
 	"reflect"
+	"slices"
 	"testing"
 	"time"
 
@@ -59,6 +60,11 @@ func (w *world) something() event.Body {
 			possible = append(possible, holdfast.Started{ID: id, Address: "127.0.0.1:1"}, holdfast.NotStarted{ID: id, Reason: "x"})
 		}
 	}
+	for _, routed := range w.mind.Plan().Table.Services {
+		for _, d := range routed.Draining {
+			possible = append(possible, holdfast.Drained{Gateway: "g", ID: d.ID})
+		}
+	}
 	possible = append(possible, event.Paused{By: "ana"}, event.Resumed{By: "ana"}, event.Woken{}, event.GuardsReset{By: "ana"})
 	for _, file := range []string{
 		"storefront*2 needs catalog; catalog*3; cart*1; guardrails 3 per 10m",
@@ -88,6 +94,7 @@ func (w *world) step(in event.Body) {
 		w.t.Fatalf("written down and read back, the mind says\n%v\ninstead of\n%v", said, twin)
 	}
 	w.check(said)
+	w.checkDraining()
 	snapshot, err := w.mind.Snapshot()
 	if err != nil {
 		w.t.Fatal(err)
@@ -125,6 +132,25 @@ func (w *world) check(said []event.Entry) {
 	}
 	if due, ok := w.mind.Wake(); ok && due <= w.now {
 		w.t.Fatalf("wants to be woken at %v although it is %v", due, w.now)
+	}
+}
+
+// checkDraining: what gateways are to see the end of gets nothing more, and is not
+// ended before. When a stop was asked for nobody waits.
+func (w *world) checkDraining() {
+	plan := w.mind.Plan()
+	for _, routed := range plan.Table.Services {
+		for _, d := range routed.Draining {
+			if slices.Contains(routed.Endpoints, d.Endpoint) {
+				w.t.Fatalf("%s drains and is in use", d.ID)
+			}
+			if !slices.ContainsFunc(plan.Desired.Replicas, func(r holdfast.DesiredReplica) bool { return r.ID == d.ID }) {
+				w.t.Fatalf("%s drains and is to be ended", d.ID)
+			}
+			if time.Duration(d.By) <= w.now-drainLate {
+				w.t.Fatalf("%s drains until %v, and it is %v", d.ID, time.Duration(d.By), w.now)
+			}
+		}
 	}
 }
 

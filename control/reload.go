@@ -10,11 +10,15 @@ import (
 	"holdfast/topology"
 )
 
-// drainFor is how long a replica that is about to be ended keeps answering what
-// it has, with nothing new coming: long enough for a gateway to take the table
-// over and for nearly every request to be answered. What takes longer has the
-// replica's own stop grace.
-const drainFor = time.Second
+// A replica that is about to be ended keeps answering what it has, with nothing new
+// coming, until every gateway that used it has told that this is over. What takes
+// longer than its service's stop_grace_period the gateways cut off: that is how
+// long the file lets go on what is under way when a replica has to end.
+//
+// drainLate is how much longer the mind waits for their word: a gateway that is
+// killed meanwhile comes back within it, and of one that is lost for good nothing
+// is in flight any more.
+const drainLate = time.Second
 
 // A roll is the replacement, one at a time, of the replicas whose definition the
 // file has changed. The next one waits until the last is admitted; a replacement
@@ -124,10 +128,34 @@ func (m *Mind) replace(r *replica, cause event.ID) {
 		return
 	}
 	m.Roll.Cause = m.say(cause, event.Decided{Do: event.ActDrain, Level: holdfast.Local, ID: r.id()})
+	used := r.Admitted
 	r.withdraw()
 	r.Failure = nil
-	r.DrainBy = m.now.Boot + drainFor
+	m.drain(r, used, m.service(r))
 	m.enter(r, draining)
+}
+
+// drain waits for the gateways that use a replica, as long as its service says.
+func (m *Mind) drain(r *replica, used map[holdfast.GatewayName]bool, service holdfast.Service) {
+	r.Users, r.DrainBy = used, m.now.Boot+service.StopGrace+drainLate
+}
+
+// takeDrained goes on when the last gateway has told that nobody is hurt by it.
+func (m *Mind) takeDrained(in holdfast.Drained) {
+	name := in.ID.Name()
+	r := m.Replicas[name]
+	if left := m.Leaving[name]; left != nil {
+		r = left
+	}
+	if r == nil || r.id() != in.ID || r.DrainBy == 0 {
+		m.say(event.ID{}, in)
+		return
+	}
+	said := m.say(m.drainedSince(r), in)
+	if delete(r.Users, in.Gateway); len(r.Users) == 0 {
+		m.touched = append(m.touched, r)
+		m.drained(r, said)
+	}
 }
 
 // renew wants the next incarnation, by what the file says now: an open failure
@@ -149,7 +177,7 @@ func (m *Mind) freshen(r *replica) {
 		m.Roll.Left--
 		m.release(m.Roll.Cause)
 	}
-	r.DrainBy = 0
+	r.undrain()
 }
 
 // undrain takes a replica back into use that was about to be replaced, when the
@@ -160,24 +188,44 @@ func (m *Mind) undrain(service holdfast.Service) {
 	if r == nil || r.Service != service.Name || r.Phase != draining || m.answering(service) > 0 {
 		return
 	}
-	m.Roll.Replica, r.DrainBy = "", 0
+	m.Roll.Replica = ""
+	r.undrain()
 	m.enter(r, running)
 }
 
+// drainedSince is the decision to take a replica out of use.
+func (m *Mind) drainedSince(r *replica) event.ID {
+	if r.Phase == draining {
+		return m.Roll.Cause
+	}
+	return r.Began
+}
+
 // drained ends what was taken out of use.
-func (m *Mind) drained(r *replica) {
-	r.DrainBy = 0
+func (m *Mind) drained(r *replica, cause event.ID) {
+	r.undrain()
 	switch r.Phase {
 	case draining:
 		r.Endpoint = holdfast.Endpoint{} // others are listed: nobody is to ask here until the next one is there
+		m.Roll.Cause = cause
 		m.renew(r)
 	case leaving:
-		if name := r.id().Name(); m.Leaving[name] == r {
-			delete(m.Leaving, name)
-			m.say(r.Began, event.Decided{Do: event.ActStop, Level: holdfast.Local, ID: r.id()})
+		if m.hasLeft(r) {
+			m.say(cause, event.Decided{Do: event.ActStop, Level: holdfast.Local, ID: r.id()})
 		}
-		m.state.Revision++
 	}
+}
+
+// hasLeft forgets a replica that the file no longer names, if it is not forgotten
+// yet.
+func (m *Mind) hasLeft(r *replica) bool {
+	name := r.id().Name()
+	if m.Leaving[name] != r {
+		return false
+	}
+	delete(m.Leaving, name)
+	m.state.Revision++
+	return true
 }
 
 // rolled follows a replica being admitted.
@@ -209,7 +257,10 @@ func (m *Mind) planLeaving(plan *Plan) {
 	for _, name := range slices.Sorted(maps.Keys(m.Leaving)) {
 		r := m.Leaving[name]
 		plan.Desired.Replicas = append(plan.Desired.Replicas, holdfast.DesiredReplica{ID: r.id(), Service: *r.Old})
-		if _, named := m.named(r.Service); named || r.DrainBy != 0 {
+		if r.DrainBy != 0 {
+			continue
+		}
+		if _, named := m.named(r.Service); named {
 			continue
 		}
 		if held[r.Service] == nil {
@@ -226,12 +277,38 @@ func (m *Mind) planLeaving(plan *Plan) {
 		}
 		plan.Table.Services = append(plan.Table.Services, routed)
 	}
+	m.planDraining(plan)
 	if m.Roll.Left == 0 {
 		return
 	}
 	for _, service := range m.System.Services {
 		m.peers(service, func(r *replica) { m.planOldEdges(plan, r, held) })
 	}
+}
+
+// planDraining tells gateways of what they are to see the end of.
+func (m *Mind) planDraining(plan *Plan) {
+	for i := range plan.Table.Services {
+		routed := &plan.Table.Services[i]
+		if service, named := m.named(routed.Name); named {
+			m.peers(service, func(r *replica) { routed.Draining = append(routed.Draining, r.drain()...) })
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(m.Leaving)) {
+		r := m.Leaving[name]
+		of := func(s holdfast.RoutedService) bool { return s.Name == r.Service }
+		if i := slices.IndexFunc(plan.Table.Services, of); i >= 0 {
+			plan.Table.Services[i].Draining = append(plan.Table.Services[i].Draining, r.drain()...)
+		}
+	}
+}
+
+// drain is the replica as gateways are told of it while it drains.
+func (r *replica) drain() []holdfast.Draining {
+	if r.DrainBy == 0 {
+		return nil
+	}
+	return []holdfast.Draining{{Endpoint: r.Endpoint, By: int64(r.DrainBy - drainLate)}}
 }
 
 // planOldEdges keeps the routes that a replica was started with.
@@ -267,7 +344,7 @@ func (m *Mind) release(cause event.ID) {
 		r := m.Leaving[name]
 		if r.DrainBy == 0 && !m.isHeld(r.Service) {
 			r.Began = m.say(cause, event.Decided{Do: event.ActDrain, Level: holdfast.Local, ID: r.id()})
-			r.DrainBy = m.now.Boot + drainFor
+			m.drain(r, r.Users, *r.Old)
 			m.due.push(r)
 			m.state.Revision++
 		}
@@ -277,11 +354,15 @@ func (m *Mind) release(cause event.ID) {
 // leave keeps a replica that the file no longer names until what it has is
 // answered. before is what the file said of it.
 func (m *Mind) leave(r *replica, before holdfast.Service) {
-	name, serves := r.id().Name(), r.admitted() && before.Manage == holdfast.Full
+	name, serves, used := r.id().Name(), r.admitted() && before.Manage == holdfast.Full, r.Admitted
+	if r.Phase == draining {
+		serves, used = true, r.Users
+	}
 	r.forget() // nothing about it falls due any more
 	if !serves {
 		return
 	}
+	r.Users = used
 	if r.Old == nil {
 		r.Old = &before
 	}

@@ -82,7 +82,8 @@ type replica struct {
 	Downs    []time.Duration               `json:"downs,omitempty"`    // when it began to fail, lately
 	Failure  *failure                      `json:"failure,omitempty"`
 	Old      *holdfast.Service             `json:"old,omitempty"`      // what it runs with, when the file says something else by now
-	DrainBy  time.Duration                 `json:"drain_by,omitempty"` // when what it has counts as answered
+	DrainBy  time.Duration                 `json:"drain_by,omitempty"` // when what it has counts as answered, whoever says nothing
+	Users    map[holdfast.GatewayName]bool `json:"users,omitempty"`    // while it drains: gateways that may have something in flight there
 
 	queued time.Duration // the deadline under which it stands in the queue
 }
@@ -137,8 +138,11 @@ func (r *replica) withdraw() { r.Admitted, r.Since, r.Kept = nil, 0, false }
 func (r *replica) forget() {
 	r.withdraw()
 	r.Failure, r.Attempts, r.Streak, r.ReadyBy, r.Downs = nil, nil, 0, 0, nil
-	r.DrainBy = 0
+	r.undrain()
 }
+
+// undrain waits for nobody any more.
+func (r *replica) undrain() { r.DrainBy, r.Users = 0, nil }
 
 // deadline is the next instant at which something about the replica falls due,
 // or 0.

@@ -27,6 +27,8 @@ func (m *Mind) take(in event.Body) {
 		m.takeRelieved(in)
 	case holdfast.Counted:
 		m.takeCounted(in)
+	case holdfast.Drained:
+		m.takeDrained(in)
 	case event.Declared:
 		m.takeDeclared(in)
 	case event.Woken:
@@ -90,6 +92,9 @@ func (m *Mind) takeStarted(in holdfast.Started) {
 // takeEnd is the kernel's word that an incarnation does not run (any more).
 func (m *Mind) takeEnd(id holdfast.ReplicaID, in event.Body, detail string) {
 	said := m.say(m.cause(id), in)
+	if left := m.Leaving[id.Name()]; left != nil && left.id() == id && left.DrainBy != 0 {
+		m.hasLeft(left)
+	}
 	r := m.find(id)
 	if r != nil && r.Phase != idle && id.Incarnation > r.Want {
 		r.Want = id.Incarnation // our memory was lost: the next one must be later still
@@ -105,7 +110,7 @@ func (m *Mind) takeEnd(id holdfast.ReplicaID, in event.Body, detail string) {
 		m.stopNext()
 		return
 	case r.Phase == draining:
-		m.drained(r)
+		m.drained(r, said)
 		return
 	case m.service(r).Once:
 		m.takeOnceEnd(r, in, detail, said)
@@ -246,6 +251,9 @@ func (m *Mind) removeServices(next holdfast.System) {
 // epochRevisions is how many plans one agent can make before the next one's
 // numbers begin: a million, at a plan per change of a replica.
 const epochRevisions = 1 << 20
+
+// EpochOf is the epoch of the agent that made a plan of a revision.
+func EpochOf(revision uint64) uint64 { return revision / epochRevisions }
 
 // takeWoken makes plans later than any an earlier agent made, even if our
 // memory of them is lost, and begins afresh after a reboot: nothing of the

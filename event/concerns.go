@@ -15,6 +15,8 @@ func Concerns(body Body) (holdfast.ReplicaID, bool) {
 		return b.ID, true
 	case holdfast.Admitted:
 		return b.ID, true
+	case holdfast.Drained:
+		return b.ID, true
 	case FaultInjected:
 		return b.ID, true
 	case FaultRemoved:

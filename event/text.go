@@ -56,6 +56,8 @@ func textTold(body Body) string {
 		return fmt.Sprintf("relieved %s by %s, %d refused in %s", b.Service, b.Gateway, b.Shed, Short(b.Lasted))
 	case holdfast.Counted:
 		return textCounted(b)
+	case holdfast.Drained:
+		return fmt.Sprintf("drained %s by %s after %s", b.ID, b.Gateway, Short(b.Lasted)) + cutOff(b.Cut)
 	case Declared:
 		return fmt.Sprintf("declared %s with %d services and %d failure modes", b.System.Name, len(b.System.Services), len(b.System.Modes))
 	case Woken:
@@ -171,6 +173,14 @@ func Few[T any](all []T) string {
 
 func join(words ...string) string {
 	return strings.Join(strings.Fields(strings.Join(words, " ")), " ")
+}
+
+// cutOff says what did not end in time.
+func cutOff(n int) string {
+	if n == 0 {
+		return ""
+	}
+	return fmt.Sprintf(", %d cut off", n)
 }
 
 func colon(detail string) string {

@@ -12,8 +12,10 @@ const (
 	leastQueue  = 64                     // that may wait for a place: a stall of the machine refuses nobody
 	mostQueue   = 1024                   // and at most
 	queueTimes  = 2                      // as many as are given to the service
-	queueTime   = time.Second            // that anybody waits, with a deadline or without
+	queueTime   = time.Second            // that the critical wait, with a deadline or without
+	waitTime    = queueTime / 2          // and the others
 	standsAfter = 100 * time.Millisecond // a queue that has not been empty for so long only makes answers late
+	clearsAfter = time.Second            // and one before which lower ranks give way: what came with the onset is answered by then
 	briefQueue  = 50 * time.Millisecond  // what is then waited by all but the critical
 	// slotTime is how long a request that waits for its first byte takes a place, or
 	// slotTimes as long as is usual: who waits longer does not wait for a turn, but
@@ -43,10 +45,11 @@ type admission struct {
 	mu     sync.Mutex
 	limit  limit
 	window window
+	floor  int // that is never gone below
 	slots  slots
 	queue  [ranks][]*ticket // of each rank, the last to come last
 	queued int
-	since  time.Duration // CLOCK_BOOTTIME of when the queue was last empty; 0 while it is
+	since  [ranks]time.Duration // CLOCK_BOOTTIME of when nobody of a rank or a higher one waited; 0 while nobody does
 	overload
 }
 
@@ -54,28 +57,29 @@ type admission struct {
 type ticket struct {
 	ready chan struct{} // closed when it has one, or never gets one
 	slot  *slot
+	began time.Duration // CLOCK_BOOTTIME
 	given bool
 }
 
 // admit takes a place for the request, and waits for one within its deadline. It
-// says whether it has one, and whether it had to wait.
-func (a *admission) admit(x *exchange) (admitted, waited bool) {
+// says whether it has one, and how long it had to wait.
+func (a *admission) admit(x *exchange) (admitted bool, waited time.Duration) {
 	at := now()
 	a.mu.Lock()
 	if a.window.began == 0 {
 		a.window.began = at
 	}
-	if a.limit.most == 0 || a.queued == 0 && a.slots.n < a.limit.most {
-		a.slots.take(&x.slot, at)
+	if a.free(x.rank) {
+		a.slots.take(&x.slot, x.rank, at)
 		a.mu.Unlock()
-		return true, false
+		return true, 0
 	}
 	a.window.pressed = true
 	wait := a.patience(x, at)
 	t := a.join(x, wait, at)
 	a.mu.Unlock()
 	if t == nil {
-		return false, false
+		return false, 0
 	}
 	timer := time.NewTimer(wait)
 	defer timer.Stop()
@@ -84,35 +88,48 @@ func (a *admission) admit(x *exchange) (admitted, waited bool) {
 	case <-timer.C:
 	case <-x.r.Context().Done():
 	}
-	return a.collect(x, t), true
+	return a.collect(x, t), max(1, now()-at)
+}
+
+// free says whether there is a place for a rank now. Where an overload seems to
+// begin, lower ranks are held while there are higher ones: a moment, in which it is
+// seen whether it does. The caller holds mu.
+func (a *admission) free(r rank) bool {
+	switch {
+	case a.limit.most > 0:
+		return a.queued == 0 && a.slots.n < a.limit.most
+	case a.limit.onset.suspected():
+		return !a.slots.above(r)
+	default:
+		return true
+	}
 }
 
 // spare takes a place that is free now. Who only stands in for another service
 // waits for none: that is for the service's own requests.
-func (a *admission) spare(s *slot) bool {
+func (a *admission) spare(s *slot, r rank) bool {
 	at := now()
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	if a.limit.most > 0 && (a.queued > 0 || a.slots.n >= a.limit.most) {
+	if !a.free(r) {
 		a.window.pressed = true
 		return false
 	}
 	if a.window.began == 0 {
 		a.window.began = at
 	}
-	a.slots.take(s, at)
+	a.slots.take(s, r, at)
 	return true
 }
 
 // admitted says whether the request got a place. The wait for one is a part of its
 // time.
 func (x *exchange) admitted() bool {
-	began := now()
 	ok, waited := x.service.admission.admit(x)
-	if waited {
+	if waited > 0 {
 		x.tally.queued.Add(1)
 		if x.entry.Timeout > 0 {
-			x.entry.Timeout = max(x.entry.Timeout-(now()-began), time.Millisecond)
+			x.entry.Timeout = max(x.entry.Timeout-waited, time.Millisecond)
 		}
 	}
 	return ok
@@ -122,13 +139,48 @@ func (x *exchange) admitted() bool {
 // beside the time that an answer then takes. The caller holds mu.
 func (a *admission) patience(x *exchange, at time.Duration) time.Duration {
 	wait := queueTime
+	if x.rank != critical {
+		wait = waitTime
+	}
 	if x.entry.Timeout > 0 {
 		wait = min(wait, x.entry.Timeout-a.limit.expected())
 	}
-	if x.rank != critical && a.since > 0 && at-a.since > standsAfter {
+	if x.rank != critical && a.stands(x.rank, at) {
 		wait = min(wait, briefQueue)
 	}
 	return wait
+}
+
+// stands says whether a rank's queue only makes answers late. Lower ranks do not
+// count, which always wait while there is an overload; where they do, they are too
+// many, and the rank itself perhaps is not. No queue of a limit on trial does:
+// perhaps there need not be one. The caller holds mu.
+func (a *admission) stands(r rank, at time.Duration) bool {
+	if a.limit.trial > 0 {
+		return false
+	}
+	after := standsAfter
+	for lower := r + 1; lower < rank(ranks); lower++ {
+		if len(a.queue[lower]) > 0 {
+			after = clearsAfter
+		}
+	}
+	return a.since[r] > 0 && at-a.since[r] > after
+}
+
+// note keeps the time from which each rank's queue stands. Nobody is served before
+// the backlog is gone that came before there was a limit: that time is the
+// service's, and no queue's. The caller holds mu.
+func (a *admission) note(at time.Duration) {
+	drains, waiting := a.slots.n > a.limit.most, 0
+	for r := critical; r < rank(ranks); r++ {
+		switch waiting += len(a.queue[r]); {
+		case waiting == 0:
+			a.since[r] = 0
+		case a.since[r] == 0 || drains:
+			a.since[r] = at
+		}
+	}
 }
 
 // join takes the request into the queue. When that is full the last one of the
@@ -138,29 +190,49 @@ func (a *admission) join(x *exchange, wait, at time.Duration) *ticket {
 		a.refuse(x.rank, a.limit.most, at)
 		return nil
 	}
-	if a.queued == 0 {
-		a.since = at
-	}
-	t := &ticket{ready: make(chan struct{}), slot: &x.slot}
+	t := &ticket{ready: make(chan struct{}), slot: &x.slot, began: at}
 	a.queue[x.rank] = append(a.queue[x.rank], t)
 	a.queued++
+	a.note(at)
 	return t
 }
 
-func (a *admission) room() int { return min(max(leastQueue, queueTimes*a.limit.most), mostQueue) }
+// room is how many may wait. Without a limit, or with one on trial, nobody is refused
+// if it can be helped: perhaps there is no overload.
+func (a *admission) room() int {
+	if a.limit.most == 0 || a.limit.trial > 0 {
+		return mostQueue
+	}
+	return min(max(leastQueue, queueTimes*a.limit.most), mostQueue)
+}
+
+// tire refuses who came before his queue stood, is not critical, and would be
+// answered late: others who come now are answered in time. The caller holds mu.
+func (a *admission) tire(at time.Duration) {
+	for r := normal; r < rank(ranks); r++ {
+		for a.stands(r, at) && len(a.queue[r]) > 0 && at-a.queue[r][0].began > standsAfter {
+			a.dismiss(r)
+		}
+	}
+}
 
 // displace refuses the one of the lowest rank that has waited the longest, if it
 // is below another's.
 func (a *admission) displace(by rank) bool {
 	for r := background; r > by; r-- {
 		if len(a.queue[r]) > 0 {
-			t := a.queue[r][0]
-			a.remove(t, r)
-			close(t.ready)
+			a.dismiss(r)
 			return true
 		}
 	}
 	return false
+}
+
+// dismiss refuses the one of a rank that has waited the longest.
+func (a *admission) dismiss(r rank) {
+	t := a.queue[r][0]
+	a.remove(t, r)
+	close(t.ready)
 }
 
 func (a *admission) remove(t *ticket, r rank) {
@@ -169,9 +241,7 @@ func (a *admission) remove(t *ticket, r rank) {
 		return
 	}
 	a.queue[r] = slices.Delete(a.queue[r], i, i+1)
-	if a.queued--; a.queued == 0 {
-		a.since = 0
-	}
+	a.queued--
 }
 
 // collect ends a wait, and says whether it came to a place.
@@ -181,9 +251,11 @@ func (a *admission) collect(x *exchange, t *ticket) bool {
 	if t.given {
 		return true
 	}
+	at := now()
 	a.remove(t, x.rank)
+	a.note(at)
 	if x.r.Context().Err() == nil {
-		a.refuse(x.rank, a.limit.most, now())
+		a.refuse(x.rank, a.limit.most, at)
 	}
 	return false
 }
@@ -193,30 +265,31 @@ func (a *admission) collect(x *exchange, t *ticket) bool {
 // stands: who came first has the least time left, and would be answered too late.
 // The caller holds mu.
 func (a *admission) serve(at time.Duration) {
+	defer a.note(at)
 	for r := critical; r < rank(ranks) && a.queued > 0; {
 		switch {
-		case a.limit.most > 0 && a.slots.n >= a.limit.most:
+		case a.limit.most > 0 && a.slots.n >= a.limit.most, a.limit.most == 0 && !a.free(r):
 			return
 		case len(a.queue[r]) == 0:
 			r++
 			continue
 		}
 		t := a.queue[r][0]
-		if at-a.since > standsAfter {
+		if a.stands(r, at) {
 			t = a.queue[r][len(a.queue[r])-1]
 		}
 		a.remove(t, r)
 		t.given = true
-		a.slots.take(t.slot, at)
+		a.slots.take(t.slot, r, at)
 		close(t.ready)
 	}
 }
 
-// reset takes the limit away; what is usual is still so.
+// reset takes the limit away.
 func (a *admission) reset() {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	a.limit.most, a.limit.strikes, a.limit.cutFrom = 0, 0, 0
+	a.limit = a.limit.lift()
 	a.serve(now())
 }
 
@@ -239,12 +312,15 @@ func (a *admission) leave(s *slot, e ending) {
 	}
 	switch e {
 	case goodEnd:
-		a.window.add(at - s.began)
+		a.window.add(at-s.began, min(at-s.began, a.turn()))
 	case lapsedEnd:
 		a.window.lapsed++
 	}
 	a.slots.leave(s)
 	s.state = slotLeft
+	if e == goodEnd && a.limit.most == 0 && a.limit.watch(at-s.began, s.ahead, a.slots.n+a.queued, at, max(1, a.floor)) {
+		a.window.renew(at, true)
+	}
 	if a.queued > 0 {
 		a.serve(at)
 	}
@@ -255,21 +331,33 @@ func (a *admission) leave(s *slot, e ending) {
 func (a *admission) review(at time.Duration, floor int) tidings {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	a.slots.expire(at - max(slotTime, slotTimes*a.limit.usual))
-	if w := &a.window; w.began > 0 && w.full(at) {
+	a.slots.expire(at - a.turn())
+	a.limit = a.limit.follow(a.floor, floor)
+	a.limit.onset = a.limit.onset.lasting(at)
+	a.floor = floor
+	switch w := &a.window; {
+	case a.limit.drains(a.slots.n):
+		w.renew(at, true)
+	case w.began > 0 && a.limit.full(w, at):
 		a.limit = a.limit.judge(w, at, a.slots.n, floor)
-		a.window = window{began: at, took: w.took[:0], pressed: a.queued > 0}
+		w.renew(at, a.queued > 0)
 	}
 	if a.limit.most > 0 {
 		a.limit.most = max(a.limit.most, floor)
 	}
+	a.tire(at)
 	a.serve(at)
 	return a.overload.review(at)
 }
 
+// turn is how long a request may wait for its turn. The caller holds mu.
+func (a *admission) turn() time.Duration { return max(slotTime, slotTimes*a.limit.usual) }
+
 // A slot is a request's place.
 type slot struct {
 	began      time.Duration // CLOCK_BOOTTIME
+	rank       rank
+	ahead      int // places that were taken then
 	prev, next *slot
 	state      slotState
 }
@@ -287,10 +375,21 @@ const (
 type slots struct {
 	head, tail *slot
 	n          int
+	of         [ranks]int
 }
 
-func (l *slots) take(s *slot, at time.Duration) {
-	s.began, s.state, s.prev = at, slotTaken, l.tail
+// above says whether somebody of a higher rank has a place.
+func (l *slots) above(r rank) bool {
+	for higher := critical; higher < r; higher++ {
+		if l.of[higher] > 0 {
+			return true
+		}
+	}
+	return false
+}
+
+func (l *slots) take(s *slot, r rank, at time.Duration) {
+	s.began, s.rank, s.ahead, s.state, s.prev = at, r, l.n, slotTaken, l.tail
 	if l.tail == nil {
 		l.head = s
 	} else {
@@ -298,6 +397,7 @@ func (l *slots) take(s *slot, at time.Duration) {
 	}
 	l.tail = s
 	l.n++
+	l.of[r]++
 }
 
 func (l *slots) leave(s *slot) {
@@ -316,6 +416,7 @@ func (l *slots) leave(s *slot) {
 	}
 	s.prev, s.next = nil, nil
 	l.n--
+	l.of[s.rank]--
 }
 
 func (l *slots) expire(before time.Duration) {

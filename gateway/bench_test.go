@@ -6,6 +6,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"net/http/httputil"
 	"net/url"
 	"testing"
@@ -65,6 +66,18 @@ func benchmarkGet(b *testing.B, address string) {
 			b.Fatal(err)
 		}
 		io.Copy(io.Discard, response.Body)
+	}
+}
+
+// BenchmarkAdmission is what a place costs where there are enough.
+func BenchmarkAdmission(b *testing.B) {
+	a := &admission{}
+	x := &exchange{r: httptest.NewRequest("GET", "/", nil), place: place{rank: normal}}
+	b.ReportAllocs()
+	for b.Loop() {
+		x.slot = slot{}
+		a.admit(x)
+		a.leave(&x.slot, goodEnd)
 	}
 }
 

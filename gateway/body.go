@@ -147,6 +147,17 @@ func (b *body) sending() bool {
 	}
 }
 
+// maxHedged is how much of a body is sent to a second replica beside the first:
+// what fits into every window, so that none of them can hold it up. Calls are
+// mostly shorter.
+const maxHedged = 16 << 10
+
+// settled says that all of the body was sent, and is there to be sent again beside
+// it. What is not settled yet may still become so.
+func (b *body) settled() bool {
+	return b.source == nil || b.done != nil && !b.sending() && b.ended.Load() && !b.spilled && len(b.kept) <= maxHedged
+}
+
 // wait waits until nobody sends, or until stop is closed or at is reached, and
 // says whether nobody does. A zero at is never.
 func (b *body) wait(stop <-chan struct{}, at time.Time) bool {
@@ -179,6 +190,16 @@ func (b *body) delivered(c *conn) bool {
 		return false
 	}
 	return b.wait(nil, time.Now().Add(lastBytes))
+}
+
+// mayFollow says whether the body can be sent to another replica after a bad answer
+// on c. A stream that was answered before its body was out takes no more of it, and
+// hurts no other: what the client sends next ends the sending, and goes on there.
+func (b *body) mayFollow(c *conn) bool {
+	if b.source == nil || c.stream == nil {
+		return b.delivered(c)
+	}
+	return b.wait(nil, time.Now().Add(lastBytes)) && !b.lost.Load()
 }
 
 // finish makes sure that nobody sends any more. The connection it was sent to

@@ -51,6 +51,16 @@ func (b *budget) retry(at time.Duration) bool {
 	return true
 }
 
+// saved says whether there is more for retries than the reserve. Where few fail,
+// two in a row are bad luck, and there is; where many do it is spent at once, and
+// a third try would be as vain as the second.
+func (b *budget) saved(at time.Duration) bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.settle(at)
+	return b.retries >= reserve+1
+}
+
 // hedge takes one hedge out, if there is one. Only an urgent one, because its
 // replica has fallen silent, may touch the reserve.
 func (b *budget) hedge(at time.Duration, urgent bool) bool {

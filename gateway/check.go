@@ -277,7 +277,7 @@ func timedOut(err error) bool {
 // connection, which no stopped process brings about.
 func (q *inquiry) hear(err error) {
 	if q.conn != nil && (q.conn.received > 0 || err != nil && !timedOut(err)) {
-		q.endpoint.heard.Store(int64(now()))
+		q.endpoint.checkHeard.Store(int64(now()))
 	}
 }
 

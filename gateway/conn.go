@@ -39,7 +39,8 @@ const (
 // body may be written by another goroutine than the one that reads the answer.
 type conn struct {
 	net.Conn
-	stream    *stream // of a trunk, that it is the dress of; nil for a connection that is one
+	stream    *stream      // of a trunk, that it is the dress of; nil for a connection that is one
+	among     *connections // that it is closed with; nil for a stream, and for a check
 	raw       syscall.RawConn
 	in        *bufio.Reader
 	out       *bufio.Writer
@@ -174,7 +175,12 @@ func (c *conn) abort() {
 	c.SetDeadline(time.Unix(1, 0))
 }
 
-func (c *conn) close() { c.Conn.Close() }
+func (c *conn) close() {
+	if c.among != nil {
+		c.among.drop(c.Conn)
+	}
+	c.Conn.Close()
+}
 
 // readHead reads the next head. What it returns is valid until the next call.
 func (c *conn) readHead() (head, error) {

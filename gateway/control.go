@@ -180,6 +180,8 @@ func (l observed) observation() (holdfast.Observation, error) {
 		return decoded[holdfast.Overloaded](l.Body)
 	case holdfast.Relieved{}.Kind():
 		return decoded[holdfast.Relieved](l.Body)
+	case holdfast.Drained{}.Kind():
+		return decoded[holdfast.Drained](l.Body)
 	default:
 		return nil, fmt.Errorf("the gateway told of %q: of another version?", l.Kind)
 	}

@@ -21,7 +21,9 @@ type sealed struct {
 	Table    json.RawMessage `json:"table"`
 }
 
-func (g *Gateway) tablePath() string { return filepath.Join(g.dir, "table.json") }
+func (g *Gateway) tablePath() string { return tablePath(g.dir) }
+
+func tablePath(dir string) string { return filepath.Join(dir, "table.json") }
 
 // save writes the table in force, unless it is there already. The caller holds
 // applying, so what is held cannot be exchanged meanwhile.
@@ -68,6 +70,16 @@ func (g *Gateway) restore() {
 	defer g.mu.Unlock()
 	g.held = held
 	g.adopt(held.table, secured)
+}
+
+// HeldRevision is that of the table which a gateway of this directory begins with, or
+// 0 when there is none to be read. It takes no older one.
+func HeldRevision(dir string) uint64 {
+	held, err := readSealed(tablePath(dir))
+	if err != nil {
+		return 0
+	}
+	return held.table.Revision
 }
 
 func readSealed(path string) (*heldTable, error) {

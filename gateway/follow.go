@@ -71,6 +71,11 @@ func (g *Gateway) subscribe() (*follower, []holdfast.Observation) {
 			standing = append(standing, g.overloaded(s))
 		}
 	}
+	for _, d := range g.drains {
+		if d.told {
+			standing = append(standing, d.verdict(g.name))
+		}
+	}
 	return f, standing
 }
 
@@ -108,6 +113,8 @@ func spoken(o holdfast.Observation) string {
 			return "kept " + o.ID.String() + ", the last: " + o.Detail
 		}
 		return "ejected " + o.ID.String() + ": " + o.Detail
+	case holdfast.Drained:
+		return fmt.Sprintf("drained %s after %s; %d cut off", o.ID, o.Lasted.Round(time.Millisecond), o.Cut)
 	case holdfast.Overloaded:
 		return fmt.Sprintf("overloaded %s: %d requests refused in %s, up to %s; it is given %d at once", o.Service, o.Shed, o.After.Round(time.Millisecond), o.Highest, o.Limit)
 	case holdfast.Relieved:

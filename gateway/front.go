@@ -17,6 +17,7 @@ import (
 const (
 	headerTime     = 10 * time.Second // for a client to send a request's header
 	idleTime       = 75 * time.Second // between two requests of one connection
+	goAwayTime     = 2 * time.Second  // for a client over HTTP/2 to hear that its connection ends; net/http closes it a second after
 	maxHeaderBytes = 64 << 10
 )
 
@@ -37,13 +38,15 @@ type door struct {
 	room     chan struct{} // a place for each connection that may be open
 	told     time.Time     // when it was last said that there is none; of the accepting goroutine
 	leaving  atomic.Bool   // every answer asks its client to go
+	full     atomic.Bool   // a connection waits for a place
+	rest     *rest
 }
 
 // Sockets says which sockets to serve: the whole set. What is served under the
 // same name and address already is kept, and the new descriptor closed; what is
-// not named any more stops accepting and finishes what it has within 5 s. The
-// gateway owns the sockets it is given. It may be called before Run and while
-// it runs.
+// not named any more stops accepting and finishes what it has within 5 s, or as
+// long as replicas drain. The gateway owns the sockets it is given. It may be
+// called before Run and while it runs.
 func (g *Gateway) Sockets(set []Socket) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -64,7 +67,7 @@ func (g *Gateway) Sockets(set []Socket) {
 			continue
 		}
 		if old != nil {
-			g.shut(old)
+			g.shut(old, drainTime)
 		}
 		d := g.newDoor(socket)
 		g.doors[d.listener.Name] = d
@@ -73,7 +76,7 @@ func (g *Gateway) Sockets(set []Socket) {
 	for name, d := range g.doors {
 		if !wanted[name] {
 			delete(g.doors, name)
-			g.shut(d)
+			g.shut(d, drainTime)
 		}
 	}
 }
@@ -86,6 +89,7 @@ func (g *Gateway) newDoor(socket Socket) *door {
 		tally:    g.tally(holdfast.RouteEntry{Listener: socket.Listener.Name}),
 		room:     make(chan struct{}, g.places),
 	}
+	d.rest = newRest(d)
 	handler := http.Handler(d)
 	if d.listener.Name == holdfast.MetricsListener {
 		handler = d.dismissing(g.metrics())
@@ -96,6 +100,7 @@ func (g *Gateway) newDoor(socket Socket) *door {
 		IdleTimeout:                  idleTime,
 		MaxHeaderBytes:               maxHeaderBytes,
 		ConnState:                    d.watch,
+		ConnContext:                  lift,
 		Protocols:                    protocols(),
 		HTTP2:                        frontHTTP2(),
 		DisableGeneralOptionsHandler: true, // "OPTIONS *" is for the replica to answer
@@ -120,21 +125,25 @@ func (d *door) dismissing(of http.Handler) http.Handler {
 func (g *Gateway) open(d *door) {
 	if w := g.work; w != nil {
 		w.group.Go(func() { d.server.Serve(d) })
+		w.group.Go(func() { d.server.Serve(d.rest) })
 	}
 }
 
-// shut ends a door without waiting for it here. The caller holds mu.
-func (g *Gateway) shut(d *door) {
+// shut ends a door without waiting for it here. Its requests have a time to end,
+// and that of replicas that leave with it: what a replica is still let to answer
+// must have a way to its client. The caller holds mu.
+func (g *Gateway) shut(d *door, within time.Duration) {
 	w := g.work
 	if w == nil {
 		d.Listener.Close()
 		return
 	}
 	w.group.Go(func() {
-		bounded, cancel := context.WithTimeout(w.ctx, drainTime)
-		defer cancel()
 		d.dismiss()
-		d.empty(bounded)
+		until := time.Now().Add(within)
+		d.empty(w.ctx, func() bool { return time.Now().Before(until) || g.isDraining() })
+		bounded, cancel := context.WithTimeout(w.ctx, goAwayTime)
+		defer cancel()
 		d.close(bounded)
 	})
 }
@@ -177,13 +186,24 @@ func (d *door) Accept() (net.Conn, error) {
 }
 
 // disguise speaks TLS on a connection where the table says so, and sifts what
-// comes on the others. The handshake is net/http's to wait for. Below TLS there is
-// nothing to sift, and what a sieve charged for there nobody would give back.
+// comes. The handshake is waited for by who reads first.
 func (d *door) disguise(c net.Conn) net.Conn {
-	if s := d.gateway.routing.Load().secured[d.listener.Name]; s != nil {
-		return tls.Server(c, s.tls)
+	g := d.gateway
+	s := g.routing.Load().secured[d.listener.Name]
+	if s == nil {
+		return d.sift(c)
 	}
-	return newSieve(c, &d.gateway.bounds.heads)
+	v := &veil{Conn: tls.Server(c, s.tls), log: g.log, name: string(d.listener.Name)}
+	sifted := newSieve(v, &g.bounds.heads)
+	sifted.veil, sifted.at = v, atFirst
+	return sifted
+}
+
+// sift sifts clear text, which goes to rest when it waits.
+func (d *door) sift(c net.Conn) *sieve {
+	s := newSieve(c, &d.gateway.bounds.heads)
+	s.rest = d.rest
+	return s
 }
 
 // ServeHTTP answers one request.
@@ -198,6 +218,7 @@ func (d *door) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if d.leaving.Load() {
 		w.Header().Set("Connection", "close") // over HTTP/2 this is GOAWAY
 	}
+	r.TLS = agreed(r.Context())
 	to, missed := g.match(d.listener.Name, r)
 	x := &exchange{gateway: g, tally: d.tally, w: w, r: r, account: newAccount(r)}
 	if to != nil {

@@ -61,6 +61,8 @@ type Gateway struct {
 	stragglers stragglers
 	departure  departure
 	noted      chan struct{}   // asks for the memory to be written; holds one
+	reshaped   chan struct{}   // asks to look at what drains; holds one
+	presence   *presence       // from Run's begin to its end
 	back       *http.Transport // dials trunks; keeps none
 
 	securing sync.Mutex // one reader of certificates at a time
@@ -82,6 +84,7 @@ type identity struct {
 type guarded struct {
 	held      *heldTable // nil until there is one
 	services  map[holdfast.ServiceName]*service
+	drains    drains
 	exited    map[holdfast.ReplicaName]holdfast.Incarnation
 	followers map[*follower]struct{}
 	doors     map[holdfast.ListenerName]*door
@@ -106,6 +109,7 @@ func New(o Options) (*Gateway, error) {
 		alarms:    make(chan struct{}, 1),
 		departure: departure{begun: make(chan struct{})},
 		noted:     make(chan struct{}, 1),
+		reshaped:  make(chan struct{}, 1),
 		back:      newBack(),
 		guarded: guarded{
 			services:  map[holdfast.ServiceName]*service{},
@@ -146,14 +150,17 @@ func (g *Gateway) Run(ctx context.Context) error {
 	g.drain(append(doors, g.end()...))
 	stop()
 	w.group.Wait()
+	g.presence.leave()
 	return nil
 }
 
 // begin starts the checks of every endpoint and the service of every socket.
 func (g *Gateway) begin(w *work) {
+	g.appear()
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.work = w
+	w.group.Go(func() { g.keepDraining(w.ctx) })
 	w.group.Go(func() { g.pulse(w.ctx) })
 	w.group.Go(func() { g.keepMemory(w.ctx) })
 	w.group.Go(func() { g.share(w.ctx) })
@@ -165,6 +172,14 @@ func (g *Gateway) begin(w *work) {
 	}
 	for _, d := range g.doors {
 		g.open(d)
+	}
+}
+
+// appear has the gateways beside this one know of it before it serves.
+func (g *Gateway) appear() {
+	var err error
+	if g.presence, err = appear(g.dir); err != nil {
+		g.log.say("a gateway that serves beside this one does not see what it has in flight: %v", err)
 	}
 }
 
@@ -198,14 +213,16 @@ func (g *Gateway) drain(doors []*door) {
 }
 
 // Exited takes the keeper's word that a process ended: its incarnation is out
-// at once, even as the last one, and for ever. A process that lives (Exit is
-// nil) says nothing.
+// at once, even as the last one. One that lives (Exit is nil) refutes what is known
+// of it or of later ones: incarnations begin anew in a state directory that lost
+// its memory.
 func (g *Gateway) Exited(p holdfast.Process) {
-	if p.Exit == nil {
-		return
-	}
 	g.mu.Lock()
 	defer g.mu.Unlock()
+	if p.Exit == nil {
+		g.revive(p.ID)
+		return
+	}
 	name := p.ID.Name()
 	if _, known := g.exited[name]; known || len(g.exited) < maxRemembered {
 		g.exited[name] = max(g.exited[name], p.ID.Incarnation)
@@ -217,6 +234,28 @@ func (g *Gateway) Exited(p holdfast.Process) {
 	for _, e := range s.endpoints {
 		if e.ID == p.ID {
 			g.bury(s, e, "the process ended: "+p.Exit.String())
+			g.settle(s)
+		}
+	}
+}
+
+// revive forgets that a living incarnation had ended. What was buried for it is
+// looked at as if it had just come. The caller holds mu.
+func (g *Gateway) revive(id holdfast.ReplicaID) {
+	if last, ended := g.exited[id.Name()]; ended && last >= id.Incarnation {
+		delete(g.exited, id.Name())
+		g.note()
+	}
+	s := g.services[id.Service]
+	if s == nil {
+		return
+	}
+	for i, e := range s.endpoints {
+		if e.ID == id && e.standing == gone {
+			g.log.say("%s lives, and had ended in an earlier life of this system", id)
+			s.endpoints[i] = newEndpoint(s, e.Endpoint)
+			e.retire()
+			g.startWatch(s, s.endpoints[i])
 			g.settle(s)
 		}
 	}

@@ -5,9 +5,11 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"runtime"
 	"strings"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"golang.org/x/net/http2"
 
@@ -124,6 +126,63 @@ func TestACallThatBreaksOffIsUnavailable(t *testing.T) {
 	said, status, text, _ := r.call(t, "half")
 	if said != "half" || status != rpcUnavailable || text != "catalog-1 broke off" {
 		t.Errorf("%q, %s, %q", said, status, text)
+	}
+}
+
+// A call whose replica is silent is answered by another one, where its edge says
+// that calls may be carried out twice.
+func TestACallIsSentToTwoReplicas(t *testing.T) {
+	silent, well := newH2C(t, 1, newOracle()), newH2C(t, 2, newOracle())
+	table, all := h2cTable(holdfast.GRPC, silent, well), true
+	for i := range table.Routes {
+		table.Routes[i].Idempotent = &all
+	}
+	table.Services[0].Healthcheck.Interval = time.Hour
+	r := newRig(t, table)
+	r.untilAdmitted(2)
+	silent.stop()
+	defer silent.resume()
+	for range 3 {
+		r.onlyTo(silent)
+		if said, status, text, _ := r.call(t, "a message"); said != "a message" || status != "0" {
+			t.Errorf("%q, %s, %q", said, status, text)
+		}
+	}
+	r.until("a second replica was asked beside it", func(s holdfast.GatewayState) bool { return s.Routes[0].Hedged > 0 })
+}
+
+// A failure that comes before the message is out is asked of another replica as one
+// that comes after it, with all of the message.
+func TestAnEarlyFailureIsAskedOfAnother(t *testing.T) {
+	bad, good := newOracle(), newOracle()
+	bad.early.Store(true)
+	bad.status.Store(rpcUnavailable)
+	failing, well := newH2C(t, 1, bad), newH2C(t, 2, good)
+	table, all := h2cTable(holdfast.GRPC, failing, well), true
+	for i := range table.Routes {
+		table.Routes[i].Idempotent = &all
+	}
+	r := newRig(t, table)
+	r.untilAdmitted(2)
+	r.onlyTo(failing)
+	f := newFront(t, "", "http", 2)
+	defer f.client.CloseIdleConnections()
+	from, to := io.Pipe()
+	request := f.request(t, r, "POST", from)
+	request.Header.Set("Content-Type", "application/grpc")
+	request.Header.Set("Te", "trailers")
+	go func() {
+		for bad.asked.Load() == 0 {
+			runtime.Gosched()
+		}
+		io.WriteString(to, "a mess")
+		io.WriteString(to, "age")
+		to.Close()
+	}()
+	response := f.do(t, request)
+	body, err := io.ReadAll(response.Body)
+	if status := response.Header.Get("Grpc-Status") + response.Trailer.Get("Grpc-Status"); err != nil || string(body) != "a message" || status != "0" {
+		t.Errorf("%q, status %s, %v", body, status, err)
 	}
 }
 

@@ -56,6 +56,9 @@ func TestErrorsWaitForACheck(t *testing.T) {
 	if first.standing != admitted {
 		t.Fatalf("ejected by %s before any check", first.sign)
 	}
+	if got := once(s.endpoints, 100); got[first] > 0 {
+		t.Errorf("%d of 100 requests that are sent once went there meanwhile", got[first])
+	}
 	for range s.check.Retries {
 		g.judge(s, first, sighting{sign: holdfast.SignUnreachable, detail: "connect: no answer in time"})
 	}

@@ -15,7 +15,7 @@ func (x *exchange) askInstead() *try {
 	}
 	defer s.leave()
 	var place slot
-	if !s.admission.spare(&place) {
+	if !s.admission.spare(&place, x.rank) {
 		return nil // it has more than enough of its own, and two services would be lost for one
 	}
 	end := unknownEnd
@@ -56,7 +56,7 @@ func (x *exchange) mayDouble() bool {
 // connection has been asked nothing, and the next one is.
 func (x *exchange) oneAnswer() *try {
 	for range maxMoves + 1 {
-		e := x.service.pick(x.tried)
+		e := x.service.pick(x.tried, !x.mayHedge())
 		if e == nil {
 			return nil
 		}

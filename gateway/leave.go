@@ -69,7 +69,7 @@ func (g *Gateway) linger(ctx context.Context, doors []*door) {
 		d.dismiss()
 	}
 	for _, d := range doors {
-		d.empty(bounded)
+		d.empty(bounded, func() bool { return true })
 	}
 }
 
@@ -79,11 +79,11 @@ func (d *door) dismiss() {
 	d.Listener.Close()
 }
 
-// empty waits until ctx ends for the connections to go.
-func (d *door) empty(ctx context.Context) {
+// empty waits for the connections to go, until ctx ends and while it is worth it.
+func (d *door) empty(ctx context.Context, while func() bool) {
 	tick := time.NewTicker(lookAgain)
 	defer tick.Stop()
-	for len(d.room) > 0 {
+	for len(d.room) > 0 && while() {
 		select {
 		case <-ctx.Done():
 			return
@@ -92,8 +92,8 @@ func (d *door) empty(ctx context.Context) {
 	}
 }
 
-// shareEvery is how often the table on disk is looked at: well within the second
-// that a replica which is taken out of use goes on answering.
+// shareEvery is how often the table on disk is looked at. While two gateways serve,
+// a replica that leaves use is waited for at least as long: see presence.
 const shareEvery = 250 * time.Millisecond
 
 // share takes up newer tables from disk until ctx ends. Two gateways share the

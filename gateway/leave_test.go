@@ -3,6 +3,7 @@ package gateway
 import (
 	"bufio"
 	"context"
+	"encoding/json"
 	"fmt"
 	"io"
 	"net"
@@ -134,7 +135,7 @@ func TestHealthOutlivesTheGateway(t *testing.T) {
 	for i, want := range []struct {
 		admitted bool
 		sign     holdfast.Sign
-	}{{true, ""}, {false, holdfast.SignRefused}, {false, holdfast.SignExit}} {
+	}{{true, ""}, {false, holdfast.SignRefused}, {false, holdfast.SignRefused}} {
 		if e := state.Endpoints[i]; e.Admitted != want.admitted || e.Sign != want.sign {
 			t.Errorf("%s: admitted %v, %q (%s); want %v, %q", e.ID, e.Admitted, e.Sign, e.Reason, want.admitted, want.sign)
 		}
@@ -181,10 +182,109 @@ func TestWhatIsStaleIsNotBelieved(t *testing.T) {
 		g.mu.Lock()
 		g.recallFrom(m, m.At+c.after)
 		all := g.services["catalog"].endpoints
-		if all[0].standing != c.want || all[1].standing != gone {
-			t.Errorf("after %s: %d and %d, want %d and that an end is for ever (%d)", c.after, all[0].standing, all[1].standing, c.want, gone)
+		if all[0].standing != c.want || all[1].standing != ejected {
+			t.Errorf("after %s: %d and %d, want %d and that an end does not fade (%d)", c.after, all[0].standing, all[1].standing, c.want, ejected)
 		}
 		g.mu.Unlock()
+	}
+}
+
+// What a service bears is not learned anew by a gateway that is renewed in the middle
+// of an overload.
+func TestWhatAServiceBearsOutlivesTheGateway(t *testing.T) {
+	r := newRig(t, tableOf(1, newReplica(t, 1, named("1"))))
+	r.untilAdmitted(1)
+	r.end()
+	r.gateway.mu.Lock()
+	a := &r.gateway.services["catalog"].admission
+	r.gateway.mu.Unlock()
+	learned := bearing{Usual: 40 * time.Millisecond, Eased: 50 * time.Millisecond, Peak: 100, Most: 14}
+	a.recall(learned, now())
+	r.gateway.writeMemory()
+	for bad := range 4 { // nothing of the kind is believed
+		b := learned
+		[]func(){func() { b.Usual = 0 }, func() { b.Eased = -1 }, func() { b.Peak = 0 }, func() { b.Most = -1 }}[bad]()
+		a.recall(b, now())
+	}
+	if got := a.bearing(); got != learned {
+		t.Errorf("it believed %+v", got)
+	}
+	next := newGateway(t, r.gateway.dir)
+	if got := next.services["catalog"].admission.bearing(); got != learned {
+		t.Errorf("the next gateway begins with %+v, want %+v", got, learned)
+	}
+	m := next.memorize()
+	late := newGateway(t, t.TempDir())
+	if err := late.Apply(t.Context(), next.held.table); err != nil {
+		t.Fatal(err)
+	}
+	late.mu.Lock()
+	defer late.mu.Unlock()
+	late.recallFrom(m, m.At+stale)
+	if got := late.services["catalog"].admission.bearing(); got != (bearing{}) {
+		t.Errorf("after %s it still believes %+v", stale, got)
+	}
+}
+
+// The journal was lost and the gateway's memory was not: incarnations begin anew,
+// and one that ended has the name and the number of one that lives. Nobody takes
+// the one for the other for long, nor tells that the living one has ended.
+func TestALivingReplicaIsNotTakenForOneThatEnded(t *testing.T) {
+	one, other := newReplica(t, 1, named("1")), newReplica(t, 2, named("2"))
+	r := newRig(t, tableOf(1, one, other))
+	r.untilAdmitted(2)
+	r.gateway.Exited(one.exited())
+	later := other.exited()
+	later.ID.Incarnation = 7
+	r.gateway.Exited(later)
+	r.gateway.writeMemory()
+	r.end()
+
+	g := newGateway(t, r.gateway.dir)
+	run(t, g)
+	seen := watched{seen: make(chan holdfast.Observation, 100)}
+	ctx, stop := context.WithCancel(t.Context())
+	done := make(chan struct{})
+	go func() { defer close(done); g.Follow(ctx, func(o holdfast.Observation) { seen.seen <- o }) }()
+	defer func() { stop(); <-done }()
+	until(t, g, "both are in use", func(s holdfast.GatewayState) bool { return admittedIn(s) == 2 })
+	for len(seen.seen) > 0 {
+		if e, is := (<-seen.seen).(holdfast.Ejected); is && e.Sign == holdfast.SignExit {
+			t.Errorf("who follows is told that it has ended: %+v", e)
+		}
+	}
+	// Neither does a gateway that lived through it keep what it knows of the dead.
+	g.Exited(one.exited())
+	until(t, g, "the keeper's word counts", func(s holdfast.GatewayState) bool { return admittedIn(s) == 1 })
+	g.Exited(holdfast.Process{ID: one.id})
+	until(t, g, "the keeper's word that it lives counts, too", func(s holdfast.GatewayState) bool { return admittedIn(s) == 2 })
+	if err := g.Apply(t.Context(), tableOf(2, other)); err != nil {
+		t.Fatal(err)
+	}
+	if err := g.Apply(t.Context(), tableOf(3, one, other)); err != nil {
+		t.Fatal(err)
+	}
+	until(t, g, "it is not remembered as one that ended", func(s holdfast.GatewayState) bool { return admittedIn(s) == 2 })
+}
+
+// Instants of another clock mean nothing: a replica would be held out for as long
+// as the clocks are apart.
+func TestAMemoryOfAnotherClockIsNone(t *testing.T) {
+	r := newRig(t, tableOf(1, newReplica(t, 1, named("1"))))
+	r.untilAdmitted(1)
+	r.end()
+	m := r.gateway.memorize()
+	m.At = now() + time.Hour
+	m.Facts[0].Standing, m.Facts[0].Held = "ejected", now()+time.Hour
+	text, err := json.Marshal(m)
+	if err == nil {
+		err = os.WriteFile(r.gateway.memoryPath(), text, 0o600)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	if e := newGateway(t, r.gateway.dir).services["catalog"].endpoints[0]; e.standing != unknown || e.held != 0 {
+		t.Errorf("standing %d, held until %s", e.standing, e.held)
 	}
 }
 

@@ -1,8 +1,10 @@
 package gateway
 
 import (
+	"bufio"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"strings"
 	"testing"
@@ -103,14 +105,47 @@ func TestAPace(t *testing.T) {
 }
 
 // Who has more than enough of its own does not stand in for another service.
+// Who is refused and sends his body at leisure is told so all the same, and let go;
+// who has sent it keeps his connection.
+func TestARefusalDoesNotWaitForTheBody(t *testing.T) {
+	r := newRig(t, tableOf(1, newReplica(t, 1, named("1"))))
+	r.untilAdmitted(1)
+	c, err := net.Dial("tcp", r.edge)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	c.SetDeadline(time.Now().Add(patience))
+	in := bufio.NewReader(c)
+	refused := func(body string) *http.Response {
+		t.Helper()
+		fmt.Fprintf(c, "POST / HTTP/1.1\r\nHost: shop\r\n%s: 0s\r\nContent-Length: 1000\r\n\r\n%s", timeoutField, body)
+		response, err := http.ReadResponse(in, nil)
+		if err != nil || response.StatusCode != http.StatusGatewayTimeout {
+			t.Fatalf("%v %+v", err, response)
+		}
+		io.Copy(io.Discard, response.Body)
+		return response
+	}
+	if refused(strings.Repeat("x", 1000)).Close {
+		t.Error("it sent all, and lost its connection")
+	}
+	if !refused("begun").Close {
+		t.Error("it is still to send the rest")
+	}
+	if _, err := in.ReadByte(); err != io.EOF {
+		t.Errorf("the connection is open: %v", err)
+	}
+}
+
 func TestALimitedServiceIsNotAskedInstead(t *testing.T) {
 	a := &admission{limit: limit{most: 1}}
 	var first, second slot
-	if !a.spare(&first) || a.spare(&second) {
+	if !a.spare(&first, normal) || a.spare(&second, normal) {
 		t.Fatal("want one place, and only one")
 	}
 	a.leave(&first, goodEnd)
-	if !a.spare(&second) {
+	if !a.spare(&second, normal) {
 		t.Fatal("its place is not given back")
 	}
 }

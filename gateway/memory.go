@@ -23,8 +23,8 @@ const (
 	// its gateway last lived, and how the replicas have done of late.
 	noteAnyway = 10 * time.Second
 	// stale is how long after its gateway last lived a verdict is believed. Those
-	// who were well and those who were not may have changed by then; only an end
-	// is for ever.
+	// who were well and those who were not may have changed by then. An end is for
+	// ever, but not whose it was: see recallFrom.
 	stale = time.Minute
 )
 
@@ -36,6 +36,15 @@ type legacy struct {
 	Facts   []fact                                        `json:"endpoints"`
 	Records map[holdfast.ServiceName][]grudge             `json:"records"`
 	Exited  map[holdfast.ReplicaName]holdfast.Incarnation `json:"exited"`
+	Bears   map[holdfast.ServiceName]bearing              `json:"bears,omitempty"`
+}
+
+// A bearing is what a service was seen to bear: of its limit what is learned.
+type bearing struct {
+	Usual time.Duration `json:"usual"`
+	Eased time.Duration `json:"eased"`
+	Peak  float64       `json:"peak"`
+	Most  int           `json:"most,omitempty"` // that it is given at once; 0: there is no limit
 }
 
 // A fact is what is believed of an endpoint.
@@ -122,7 +131,7 @@ func (g *Gateway) writeMemory() {
 func (g *Gateway) memorize() legacy {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	m := legacy{Boot: proc.BootID(), At: now(), Records: map[holdfast.ServiceName][]grudge{}, Exited: map[holdfast.ReplicaName]holdfast.Incarnation{}}
+	m := legacy{Boot: proc.BootID(), At: now(), Records: map[holdfast.ServiceName][]grudge{}, Exited: map[holdfast.ReplicaName]holdfast.Incarnation{}, Bears: map[holdfast.ServiceName]bearing{}}
 	for name, incarnation := range g.exited {
 		m.Exited[name] = incarnation
 	}
@@ -131,6 +140,9 @@ func (g *Gateway) memorize() legacy {
 			if e.standing != unknown {
 				m.Facts = append(m.Facts, e.fact())
 			}
+		}
+		if b := s.admission.bearing(); b.Usual > 0 {
+			m.Bears[s.name] = b
 		}
 		for name, r := range s.records {
 			m.Records[s.name] = append(m.Records[s.name], grudge{Replica: name, Flapping: r.flapping, Holds: r.holds})
@@ -150,6 +162,24 @@ func (e *endpoint) fact() fact {
 		Admitted: time.Duration(e.admittedAt.Load()),
 		Heard:    e.reputation.opinion(),
 	}
+}
+
+func (a *admission) bearing() bearing {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return bearing{Usual: a.limit.usual, Eased: a.limit.eased, Peak: a.limit.peak, Most: a.limit.most}
+}
+
+// recall begins with what the last gateway had learned: who is renewed in the middle
+// of an overload goes on with its limit.
+func (a *admission) recall(b bearing, at time.Duration) {
+	if b.Usual <= 0 || b.Eased <= 0 || b.Peak <= 0 || b.Most < 0 {
+		return
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.limit.usual, a.limit.eased, a.limit.peak = b.Usual, b.Eased, b.Peak
+	a.limit.most, a.limit.changed = b.Most, at
 }
 
 func (r *reputation) opinion() opinion {
@@ -185,32 +215,38 @@ func (g *Gateway) recall() {
 		g.log.say("what the last gateway knew of the replicas is lost: %v", err)
 		return
 	}
-	if m.Boot != proc.BootID() {
-		return
+	if m.Boot != proc.BootID() || m.At > now() {
+		return // by another clock: a boot, or a container with a time of its own
 	}
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.recallFrom(m, now())
 }
 
-// recallFrom is recall at an instant. The caller holds mu.
+// recallFrom is recall at an instant. Who had ended is out, and has the same way
+// back as whoever is: an end that is read from disk is not the kernel's word. Of
+// another life of the system, whose memory was lost while this one was kept, it is
+// told of somebody else of the same name. The keeper soon says which. The caller
+// holds mu.
 func (g *Gateway) recallFrom(m legacy, at time.Duration) {
-	for name, incarnation := range m.Exited {
-		if len(g.exited) < maxRemembered {
-			g.exited[name] = max(g.exited[name], incarnation)
-		}
-	}
 	for _, s := range g.services {
 		for _, r := range m.Records[s.name] {
 			if len(s.records) < maxRecords {
 				s.records[r.Replica] = record{flapping: r.Flapping, holds: r.Holds}
 			}
 		}
+		if at-m.At < stale {
+			s.admission.recall(m.Bears[s.name], at)
+		}
 		for _, e := range s.endpoints {
 			for _, f := range m.Facts {
 				if f.Endpoint == e.Endpoint && (at-m.At < stale || f.Standing == standings()[gone]) {
 					e.recall(f)
 				}
+			}
+			if e.standing == gone || m.Exited[e.ID.Name()] == e.ID.Incarnation {
+				e.standing, e.sign = ejected, holdfast.SignRefused
+				e.reason = "its process had ended, as the gateway before this one knew"
 			}
 		}
 		g.greet(s)

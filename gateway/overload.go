@@ -62,10 +62,19 @@ func (g *Gateway) announceLoad(s *service, at time.Duration) {
 	case toldOverload:
 		g.announce(g.overloaded(s))
 	case toldRelief:
-		a.mu.Lock()
-		o := a.overload
-		a.overload = overload{}
-		a.mu.Unlock()
+		g.relieve(s)
+	}
+}
+
+// relieve forgets an overload, and says so if it was told. The caller holds
+// Gateway.mu.
+func (g *Gateway) relieve(s *service) {
+	a := &s.admission
+	a.mu.Lock()
+	o := a.overload
+	a.overload = overload{}
+	a.mu.Unlock()
+	if o.toldOf {
 		g.announce(holdfast.Relieved{Gateway: g.name, Service: s.name, Shed: o.refused, Lasted: o.last - o.first})
 	}
 }
@@ -102,6 +111,7 @@ func (s *service) load() holdfast.ServiceState {
 		InFlight:   int(s.inFlight.Load()),
 		Queued:     a.queued,
 		Parked:     int(s.parked.Load()),
+		Cut:        s.cut.Load(),
 		Overloaded: int64(a.first),
 	}
 }

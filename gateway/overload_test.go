@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"slices"
 	"sort"
 	"sync"
 	"sync/atomic"
@@ -140,7 +141,7 @@ func TestOverloadIsShedFromBelow(t *testing.T) {
 		t.Errorf("%d were shed with half the load", n)
 	}
 	const counted = 3 * time.Second
-	levels, late := r.overload(time.Second, counted, map[holdfast.Priority]float64{holdfast.Critical: 0.5, holdfast.Normal: 1, holdfast.Sheddable: 1.5})
+	levels, late := r.overload(0, counted, map[holdfast.Priority]float64{holdfast.Critical: 0.5, holdfast.Normal: 1, holdfast.Sheddable: 1.5})
 	offered := 0.0
 	for p, l := range levels {
 		offered += float64(l.sent.Load()) / counted.Seconds()
@@ -190,5 +191,36 @@ func (r *rig) overloadWasTold(heard <-chan holdfast.Observation) {
 	}
 	if len(state.Services) != 1 || state.Services[0].Queued != 0 || state.Services[0].InFlight != 0 || state.Services[0].Overloaded != 0 {
 		r.t.Errorf("afterwards: %+v", state.Services)
+	}
+}
+
+// A drill that follows another at once is told of its own overload: that of the one
+// before is over when the guards are reset, and does not go on as its.
+func TestAnOverloadEndsWithTheGuards(t *testing.T) {
+	r := newRig(t, tableOf(1, newReplica(t, 1, named("1"))))
+	r.untilAdmitted(1)
+	heard := r.hear()
+	r.gateway.mu.Lock()
+	a := &r.gateway.services["catalog"].admission
+	r.gateway.mu.Unlock()
+	a.mu.Lock()
+	at := now()
+	a.limit.most = 3
+	a.refuse(background, 3, at-2*tellOverload)
+	a.refuse(background, 3, at)
+	a.mu.Unlock()
+	tells := func(kind string) func(holdfast.GatewayState) bool {
+		return func(holdfast.GatewayState) bool {
+			heard.mu.Lock()
+			defer heard.mu.Unlock()
+			return slices.ContainsFunc(heard.all, func(s said) bool { return s.is.Kind() == kind })
+		}
+	}
+	r.until("the overload is told", tells("overloaded"))
+	r.gateway.ResetGuards()
+	r.until("it is over", tells("relieved"))
+	state, _ := r.gateway.State(t.Context())
+	if s := state.Services[0]; s.Limit != 0 || s.Overloaded != 0 {
+		t.Errorf("left over: %+v", s)
 	}
 }

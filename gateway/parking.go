@@ -13,6 +13,9 @@ const (
 	// parkShare is how much of its time a request may spend on that: the rest is
 	// for the answer.
 	parkShare = 2
+	// pauseTime is how long the only replica is left alone after it broke a request
+	// off: twice as long as its end takes to be known, at the 99th percentile.
+	pauseTime = 100 * time.Millisecond
 )
 
 // A place is what a request has of its service, and what decides on it.
@@ -20,13 +23,14 @@ type place struct {
 	rank   rank
 	slot   slot
 	parkBy time.Duration // CLOCK_BOOTTIME; until when it may wait for a replica, once it does; 0 before
+	again  bool          // what failed last may be tried again, were there somebody to ask
 }
 
-// park waits for a replica where there was nobody to ask, or who was asked refused,
-// and says whether one has come. What was written is not written again, and what
-// is covered does not get here: its caller has an answer at once.
+// park waits for a replica where there was nobody to ask, or who was asked ended,
+// and says whether one has come. What was written waits only if it may be carried
+// out twice, and what is covered does not: its caller has an answer at once.
 func (x *exchange) park(f *failure) bool {
-	if f != nil && f.how != refused || x.message.attempt > x.unwritten {
+	if !x.mayPark(f) {
 		return false
 	}
 	l := x.service.lineup.Load()
@@ -52,6 +56,38 @@ func (x *exchange) park(f *failure) bool {
 	case <-x.r.Context().Done():
 	}
 	return false
+}
+
+// pause waits before the only replica is asked once more, and says whether to. It may
+// have ended: whoever stands between it and us may accept, and break off, for it.
+func (x *exchange) pause() bool {
+	if x.covered() {
+		return false
+	}
+	rest := pauseTime
+	if !x.headBy.IsZero() {
+		rest = min(rest, time.Until(x.headBy)/parkShare)
+	}
+	timer := time.NewTimer(rest)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-x.r.Context().Done():
+		return false
+	}
+	return x.service.lineup.Load().trusted
+}
+
+// mayPark says whether a request may be sent to whoever comes next.
+func (x *exchange) mayPark(f *failure) bool {
+	switch {
+	case x.covered(), x.message.attempt > x.unwritten && !x.repeats():
+		return false
+	case f == nil || f.how == refused:
+		return true
+	default:
+		return x.again && (f.how == broken || f.how == ejectedIt)
+	}
 }
 
 func (x *exchange) parkUntil(l *lineup) time.Duration {

@@ -23,13 +23,14 @@ const (
 
 // pick chooses a replica that was not tried yet, or nil when there is nobody
 // left. If every usable one was tried it takes from those nobody vouches for,
-// since an answer from there beats none.
-func (s *service) pick(tried []*endpoint) *endpoint {
+// since an answer from there beats none. Once is set for a request that is not
+// sent again when it takes long.
+func (s *service) pick(tried []*endpoint, once bool) *endpoint {
 	l := s.lineup.Load()
-	if e := pickOf(l.usable, tried); e != nil {
+	if e := pickOf(l.usable, tried, once); e != nil {
 		return e
 	}
-	return pickOf(l.standby, tried)
+	return pickOf(l.standby, tried, once)
 }
 
 // others says whether somebody is left to ask beside those.
@@ -39,23 +40,29 @@ func (s *service) others(beside []*endpoint) bool {
 	return slices.ContainsFunc(l.usable, untried) || slices.ContainsFunc(l.standby, untried)
 }
 
-func pickOf(from, tried []*endpoint) *endpoint {
+// pickOf picks from a list. What is sent because another replica did not answer
+// well is not sent to find something out, either.
+func pickOf(from, tried []*endpoint, once bool) *endpoint {
 	if len(tried) > 0 {
-		from = slices.DeleteFunc(slices.Clone(from), func(e *endpoint) bool { return slices.Contains(tried, e) })
+		from, once = without(from, tried...), true
+	}
+	at := now()
+	if once && len(from) > 1 {
+		from = spared(from, at)
 	}
 	if len(from) < 2 {
 		return only(from)
 	}
-	at := now()
 	e := pickAt(from, at)
 	if len(from) > 2 && e.suspect(at) {
 		// Both draws fell on silent ones. That is rare, and worth a look at all.
 		calm := slices.DeleteFunc(slices.Clone(from), func(e *endpoint) bool { return e.suspect(at) })
-		if len(calm) > 1 {
-			return pickAt(calm, at)
-		}
-		if len(calm) == 1 {
-			return calm[0]
+		switch len(calm) {
+		case 0:
+		case 1:
+			return better(calm[0], e, at)
+		default:
+			return better(pickAt(calm, at), e, at)
 		}
 	}
 	return e
@@ -80,14 +87,12 @@ func pickAt(from []*endpoint, at time.Duration) *endpoint {
 	return better(from[a], from[b], at)
 }
 
-// better is the one of two to ask: who is not silent, before who costs much
-// less, before who is warm, before who has fewer requests in flight, before a.
+// better is the one of two to ask: who is not silent, before who costs much less,
+// before who is warm, before who has fewer requests in flight, before whose oldest
+// one has waited much less, before a.
 func better(a, b *endpoint, at time.Duration) *endpoint {
-	if silent := a.suspect(at); silent != b.suspect(at) {
-		if silent {
-			return b
-		}
-		return a
+	if e := vocal(a, b, at); e != nil {
+		return e
 	}
 	if rand.IntN(byLot) > 0 {
 		if e := cheaper(a, b, at); e != nil {
@@ -97,10 +102,29 @@ func better(a, b *endpoint, at time.Duration) *endpoint {
 			return e
 		}
 	}
-	if b.inFlight.Load() < a.inFlight.Load() {
+	busyA, busyB := a.inFlight.Load(), b.inFlight.Load()
+	if busyB < busyA || busyB == busyA && a.waits.age(at) > worse*b.waits.age(at) {
 		return b
 	}
 	return a
+}
+
+// vocal is the one that is not silent, if the other one is. One that has been
+// silent for a moment, which may be the machine's, and is much quicker by what it
+// has done before, will answer sooner than one that is known to be late.
+func vocal(a, b *endpoint, at time.Duration) *endpoint {
+	silent, other := a, b
+	switch {
+	case a.suspect(at) == b.suspect(at):
+		return nil
+	case b.suspect(at):
+		silent, other = b, a
+	}
+	quick, late := silent.reputation.delay.Load(), other.reputation.delay.Load()
+	if silent.silence(at) <= momentTime && late > max(int64(momentTime), worse*quick) {
+		return nil
+	}
+	return other
 }
 
 // cheaper is the one that costs much less, if there is one.

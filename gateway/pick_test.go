@@ -24,7 +24,7 @@ func TestPickHasNoFavourite(t *testing.T) {
 		all := endpoints(n)
 		counts := map[*endpoint]float64{}
 		for range draws {
-			counts[pickOf(all, nil)]++
+			counts[pickOf(all, nil, false)]++
 		}
 		expected := float64(draws) / float64(n)
 		variance := expected * (1 - 1/float64(n))
@@ -44,7 +44,7 @@ func TestPickFollowsWhatIsInFlight(t *testing.T) {
 	all[1].inFlight.Store(5)
 	counts := map[*endpoint]float64{}
 	for range draws {
-		counts[pickOf(all, nil)]++
+		counts[pickOf(all, nil, false)]++
 	}
 	if counts[all[1]] != 0 {
 		t.Errorf("the busy one was picked %.0f times", counts[all[1]])
@@ -62,14 +62,14 @@ func TestPickNeverTakesTheTried(t *testing.T) {
 	s := &service{}
 	s.lineup.Store(&lineup{usable: all[:2], standby: all[2:]})
 	for range 100 {
-		if s.pick(all[:1]) != all[1] {
+		if s.pick(all[:1], false) != all[1] {
 			t.Fatal("not the other usable one")
 		}
-		if s.pick(all[:2]) != all[2] {
+		if s.pick(all[:2], false) != all[2] {
 			t.Fatal("not the one on standby, when nobody else is left")
 		}
 	}
-	if s.pick(all) != nil {
+	if s.pick(all, false) != nil {
 		t.Fatal("picked although everybody was tried")
 	}
 }

@@ -20,6 +20,7 @@ type pool struct {
 	idle   []*conn // oldest first
 	closed bool
 	trunks trunks // of an endpoint that speaks HTTP/2; idle is empty then
+	all    connections
 }
 
 // take gives the connection that was used last and is still open, or nil.
@@ -91,9 +92,15 @@ func (p *pool) drain() {
 
 // close closes all idle connections, and from now on every one that is given.
 func (p *pool) close() {
+	p.mu.Lock()
+	p.closed = true
+	p.mu.Unlock()
 	p.trunks.close()
 	p.drain()
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.closed = true
+}
+
+// cut closes a pool that is closed for new requests for those that still run.
+func (p *pool) cut() {
+	p.trunks.cut()
+	p.all.cut()
 }

@@ -125,6 +125,7 @@ func (g *Gateway) compare(s *service, at time.Duration) {
 			e.apart = 0
 		case e.apart == 0:
 			e.apart = at
+			e.sideline.trial.Store(int64(at + trialTime)) // five were enough
 			e.nudge()
 		case e.checks.PassedSince(e.apart) || at-e.apart > 2*g.patience(s.check.Timeout):
 			g.outdone(s, e, holdfast.SignErrors, fmt.Sprintf("%d of %d requests failed, %d of %d on the others", mine.Failed, mine.All, theirs.Failed, theirs.All))
@@ -240,7 +241,7 @@ func (e *endpoint) listen(at time.Duration) {
 		e.quiet = e.quiet.Look(0, 0)
 		return
 	}
-	e.quiet = e.quiet.Look(at-oldest, time.Duration(e.heard.Load()))
+	e.quiet = e.quiet.Look(at-oldest, time.Duration(max(e.heard.Load(), e.checkHeard.Load())))
 }
 
 // soSilent is the evidence of silence, as a person reads it.

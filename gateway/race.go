@@ -24,15 +24,15 @@ const (
 )
 
 // mayHedge says whether the request is one of those that may be sent to two
-// replicas at once: it reads, or its edge says that all are as if they did, it
-// carries nothing, and it does not open a stream.
+// replicas at once: it reads and carries nothing, or its edge says that all are as
+// if they did, and it does not open a stream.
 func (x *exchange) mayHedge() bool {
 	m := &x.message
-	reads := m.method == "GET" || m.method == "HEAD" || m.method == "OPTIONS"
+	reads := m.length == 0 && (m.method == "GET" || m.method == "HEAD" || m.method == "OPTIONS")
 	if all := x.entry.Idempotent; all != nil {
 		reads = *all
 	}
-	return reads && m.length == 0 && m.upgrade == "" && len(x.service.lineup.Load().usable) > 1
+	return reads && m.upgrade == "" && len(x.service.lineup.Load().usable) > 1
 }
 
 // hedgeDelay is how long an answer's first byte usually takes at most. A gateway
@@ -48,7 +48,7 @@ func (x *exchange) hedgeDelay() time.Duration {
 // await waits for the first byte of an answer, on the request's own goroutine.
 // It returns another replica when that is to be asked, too.
 func (x *exchange) await(t *try) (*endpoint, error) {
-	for delay := x.hedgeDelay(); ; delay = min(2*delay, time.Second) {
+	for delay := x.hedgeDelay(); ; delay = nextLook(delay, now()-t.began) {
 		until := time.Now().Add(delay)
 		if !x.headBy.IsZero() && x.headBy.Before(until) {
 			until = x.headBy
@@ -58,11 +58,20 @@ func (x *exchange) await(t *try) (*endpoint, error) {
 		if err == nil || !errors.Is(err, os.ErrDeadlineExceeded) || t.conn.aborted.Load() || x.late() {
 			return nil, err
 		}
+		if !x.body.settled() {
+			continue // its replica waits for the client
+		}
 		t.endpoint.nudge()
 		if e := x.hedge(t); e != nil {
 			return e, nil
 		}
 	}
+}
+
+// nextLook is how long to wait until it is looked anew for another replica: not so
+// long that the answer is late, and in proportion when it is.
+func nextLook(delay, waited time.Duration) time.Duration {
+	return min(2*delay, max(hedgeCap, waited/2), time.Second)
 }
 
 // hedge is the replica to ask beside one that is waited for, or nil.
@@ -72,8 +81,8 @@ func (x *exchange) hedge(t *try) *endpoint {
 	if !urgent && at-t.began < time.Duration(x.service.latency.p95.Load()) {
 		return nil // it may be slow; most of its answers are
 	}
-	e := pickOf(x.service.lineup.Load().usable, append(x.tried, t.endpoint))
-	if e == nil || e.suspect(at) || !x.another() || !x.paid(x.service.budget.hedge(at, urgent)) {
+	e := pickOf(x.service.lineup.Load().usable, append(x.tried, t.endpoint), false)
+	if e == nil || e.suspect(at) && (!urgent || e.silence(at) > at-t.began) || !x.another() || !x.paid(x.service.budget.hedge(at, urgent)) {
 		return nil
 	}
 	return e
@@ -150,6 +159,7 @@ func (r *race) ask(e *endpoint) {
 	x.tally.hedged.Add(1)
 	x.tried = append(x.tried, e)
 	t, within := x.begin(e), x.connectTime(e)
+	kept := x.body.kept // all of it; nobody adds to it any more
 	r.enter(t, func() error {
 		c := e.pool.take(time.Now())
 		if c == nil {
@@ -162,8 +172,24 @@ func (r *race) ask(e *endpoint) {
 			e.pool.give(c, time.Now()) // nothing was written to it
 			return errOver
 		}
-		return x.write(t)
+		return x.writeAgain(t, kept)
 	})
+}
+
+// writeAgain sends the request with a body that was kept whole.
+func (x *exchange) writeAgain(t *try, kept []byte) error {
+	if err := x.write(t); err != nil || x.body.source == nil {
+		return err
+	}
+	to := framed{out: t.conn.out, chunked: x.message.length < 0 && t.conn.stream == nil, stream: t.conn.stream}
+	if _, err := to.Write(kept); err != nil {
+		return err
+	}
+	if err := to.end(x.r.Trailer); err != nil {
+		return err
+	}
+	t.endpoint.waits.beginAt(&t.waiter, now(), t.conn.letGo) // all may be repeated, or there were no race
+	return nil
 }
 
 // enter lets a try run: first what is to be done, then the wait for a byte.

@@ -416,3 +416,39 @@ func TestManyRaces(t *testing.T) {
 		t.Error("there was no race")
 	}
 }
+
+// What carries something is sent to a second replica where its edge says that all
+// may be, once it is out; and it is the same there.
+func TestABodyIsSentToTwoReplicas(t *testing.T) {
+	echo := func(name string) http.HandlerFunc {
+		return func(w http.ResponseWriter, r *http.Request) {
+			body, _ := io.ReadAll(r.Body)
+			io.WriteString(w, name+" "+string(body))
+		}
+	}
+	for name, c := range map[string]struct {
+		body   string
+		hedged bool
+	}{
+		"a short one": {body: "a message", hedged: true},
+		"a long one":  {body: strings.Repeat("m", maxHedged+1)},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			one, two := newReplica(t, 1, echo("1")), newReplica(t, 2, echo("2"))
+			table := tableOf(1, one, two)
+			table.Services[0].Healthcheck.Interval = time.Hour
+			all := true
+			table.Routes[1].Idempotent = &all
+			r := newRig(t, table)
+			r.untilAdmitted(2)
+			one.stop()
+			r.onlyTo(one)
+			got, err := r.do("POST", r.edge, "/", strings.NewReader(c.body))
+			if c.hedged && (err != nil || got.status != 200 || got.body != "2 "+c.body) || !c.hedged && got.status != 504 {
+				t.Errorf("%v %d %.40q", err, got.status, got.body)
+			}
+			one.resume()
+		})
+	}
+}

@@ -101,14 +101,15 @@ func (r record) calm(at time.Duration) bool {
 }
 
 // ResetGuards drops what is held against any replica or service: hold-downs, the
-// penalty for flapping, limits, and what is broken off. It is for private copies, where one drill's falls must not weigh
-// on the next.
+// penalty for flapping, limits, overloads, and what is broken off. It is for private
+// copies, where one drill's falls must not weigh on the next.
 func (g *Gateway) ResetGuards() {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	for _, s := range g.services {
 		clear(s.records)
 		s.admission.reset()
+		g.relieve(s)
 		for _, e := range s.endpoints {
 			e.held = 0
 		}

@@ -159,6 +159,43 @@ func TestRetriesGoOnToWhoAnswers(t *testing.T) {
 	}
 }
 
+// Where nothing is said a third replica is asked while few requests fail, and a
+// fourth never: two that fail in a row are bad luck then.
+func TestAThirdReplicaIsAskedWhileFewFail(t *testing.T) {
+	for _, c := range []struct {
+		left       float64 // of the budget
+		bad        int64   // tries that fail before one does not
+		get, tries int
+	}{
+		{left: savings, bad: 2, get: 200, tries: 3},
+		{left: savings, bad: 3, get: 502, tries: 3},
+		{left: reserve + 1, bad: 2, get: 502, tries: 2}, // the first of them came out of it, too
+		{left: 1, bad: 1, get: 200, tries: 2},
+	} {
+		for how, h := range map[string]http.Handler{"breaks": breaks(), "answers 502": badly()} {
+			t.Run(fmt.Sprintf("%.0f left, the first %d fail: %s", c.left, c.bad, how), func(t *testing.T) {
+				var tries atomic.Int64
+				all, r := repeatingRig(t, repeating("", ""), of(5, http.HandlerFunc(func(w http.ResponseWriter, q *http.Request) {
+					if q.UserAgent() != "holdfast-check" && tries.Add(1) <= c.bad {
+						h.ServeHTTP(w, q)
+					}
+				}))...)
+				r.withoutHedges()
+				b := &r.service().budget
+				b.mu.Lock()
+				b.retries = c.left
+				b.mu.Unlock()
+				if got, err := r.do("GET", r.edge, "/", nil); err != nil || got.status != c.get {
+					t.Errorf("%v %+v, want %d", err, got, c.get)
+				}
+				if n := served(all); n != int64(c.tries) {
+					t.Errorf("asked %d times, want %d", n, c.tries)
+				}
+			})
+		}
+	}
+}
+
 // A replica that is late is one more reason for a second try, and not one more
 // second try.
 func TestHowOftenARequestThatWaitsIsWritten(t *testing.T) {

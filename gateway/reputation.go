@@ -33,9 +33,12 @@ type reputation struct {
 	at      time.Duration // CLOCK_BOOTTIME of the last outcome
 	peak    float64       // seconds: jumps up with a slow answer, decays with time
 	mean    float64       // seconds
+	usual   float64       // seconds: the same, with what was waited for in vain
 	failing float64       // share of the recent tries that failed
 
-	cost    atomic.Uint64 // bits of the seconds a request costs there; 0 before the first answer
+	delay   atomic.Int64  // nanoseconds a request may take there; 0 before the first answer
+	takes   atomic.Int64  // and those it usually does
+	cost    atomic.Uint64 // bits of those that it costs, failing included; 0 before the first answer
 	typical atomic.Int64  // nanoseconds
 }
 
@@ -48,24 +51,33 @@ func (r *reputation) note(o outcome, at time.Duration) {
 	switch {
 	case o.givenUp:
 		r.peak = max(r.peak, took) // a lower bound says only that it is no faster
+		r.usual = max(r.usual, average(r.usual, took))
 	case o.failed:
 		r.peak = max(r.peak, took)
 		r.failing += (1 - r.failing) / recent
 	default:
 		r.peak = max(took, took*(1-old)+r.peak*old)
 		r.failing *= old * (1 - 1.0/recent)
-		if r.mean == 0 {
-			r.mean = took
-		}
-		r.mean += (took - r.mean) / recent
+		r.mean, r.usual = average(r.mean, took), average(r.usual, took)
 		r.typical.Store(int64(r.mean * float64(time.Second)))
 	}
 	r.weigh()
 }
 
+// average is an average with one more in it; 0 is one of nothing.
+func average(of, took float64) float64 {
+	if of == 0 {
+		return took
+	}
+	return of + (took-of)/recent
+}
+
 // weigh sets what one more request costs. The caller holds mu.
 func (r *reputation) weigh() {
-	r.cost.Store(math.Float64bits(max(r.peak, reputationFloor.Seconds()) * (1 + failureCost*r.failing*r.failing)))
+	delay := max(r.peak, reputationFloor.Seconds())
+	r.delay.Store(int64(delay * float64(time.Second)))
+	r.takes.Store(int64(max(r.usual, reputationFloor.Seconds()) * float64(time.Second)))
+	r.cost.Store(math.Float64bits(delay * (1 + failureCost*r.failing*r.failing)))
 }
 
 // silence is how long not one byte has come from an endpoint although somebody
@@ -73,12 +85,20 @@ func (r *reputation) weigh() {
 // does. A request that takes its time there is no silence while others are
 // answered: else whoever has the youngest long poll would get all the traffic.
 func (e *endpoint) silence(at time.Duration) time.Duration {
+	return min(e.unanswering(at), max(0, at-time.Duration(e.checkHeard.Load())))
+}
+
+// unanswering is how long not one byte of an answer has come, whatever its health
+// checks say: a replica may answer those at once and requests late.
+func (e *endpoint) unanswering(at time.Duration) time.Duration {
 	return min(e.waits.age(at), max(0, at-time.Duration(e.heard.Load())))
 }
 
 // suspect says that an endpoint is silent for longer than it usually is.
-func (e *endpoint) suspect(at time.Duration) bool {
-	return e.silence(at) > max(reputationFloor, suspectTimes*time.Duration(e.reputation.typical.Load()))
+func (e *endpoint) suspect(at time.Duration) bool { return e.silence(at) > e.patience() }
+
+func (e *endpoint) patience() time.Duration {
+	return max(reputationFloor, suspectTimes*time.Duration(e.reputation.typical.Load()))
 }
 
 // cost is what one more request there costs, in seconds, or 0 when nothing is

@@ -10,7 +10,7 @@ import (
 func shares(all []*endpoint, draws int) []float64 {
 	got := make([]float64, len(all))
 	for range draws {
-		got[slices.Index(all, pickOf(all, nil))] += 1 / float64(draws)
+		got[slices.Index(all, pickOf(all, nil, false))] += 1 / float64(draws)
 	}
 	return got
 }

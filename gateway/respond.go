@@ -80,6 +80,9 @@ func (x *exchange) writeHead(a *try) {
 		http.NewResponseController(x.w).EnableFullDuplex()
 		h.Set("Connection", "close")
 	}
+	if a.head.status == http.StatusUpgradeRequired && single(x.r) {
+		requireUpgrade(h, a.head.get("Upgrade"))
+	}
 	if a.head.status == http.StatusNoContent {
 		h.Del("Content-Length") // it has none, whatever the replica says
 	}

@@ -4,15 +4,16 @@ import (
 	"fmt"
 	"net/http"
 	"strings"
+	"time"
 )
 
 // How often a request is sent again, by the reason. Together with the first one
-// that is at most six tries and two hedges, and only replicas that refuse
-// connections make it more than three. An edge that says how often by itself
+// that is at most seven tries and two hedges, and only replicas that refuse
+// connections make it more than four. An edge that says how often by itself
 // bounds all of what was written at once, and has no maxRetries.
 const (
 	maxMoves    = 3 // nothing was sent, which is always safe and each refusal ejects; or an ejection gave it up
-	maxRetries  = 1 // it was sent and may be sent again; out of the budget
+	maxRetries  = 2 // it was sent and may be sent again; out of the budget, the second only out of its savings
 	maxRenewals = 1 // a used connection died before a byte came back: more likely its age than its replica
 )
 
@@ -94,7 +95,7 @@ func endingOf(a *try, f *failure) ending {
 // until the failure that was one too many. With neither there was nobody to ask.
 func (x *exchange) answer() (*try, *failure) {
 	var last *failure
-	for e := x.service.pick(nil); e != nil; {
+	for e := x.service.pick(nil, !x.mayHedge()); e != nil; {
 		a, f := x.ask(e)
 		if f == nil {
 			if e = x.second(a); e == nil {
@@ -112,9 +113,9 @@ func (x *exchange) answer() (*try, *failure) {
 
 // next is the replica to ask after a failed try, or nil.
 func (x *exchange) next(f *failure) *endpoint {
-	again := x.mayRepeat(f)
+	x.again = x.mayRepeat(f)
 	x.blame(f)
-	if !again {
+	if !x.again {
 		return nil
 	}
 	x.tried = append(x.tried, f.endpoint)
@@ -122,16 +123,18 @@ func (x *exchange) next(f *failure) *endpoint {
 	if f.how == unreachable {
 		x.unreached = f.endpoint
 	}
-	e := x.service.pick(x.tried)
+	e := x.service.pick(x.tried, true)
 	switch {
 	case e != nil:
 		return e
 	case f.how == ejectedIt:
 		// Who was tried before and is trusted now is asked again: nobody has
 		// refused, and to fail helps nobody.
-		return pickOf(x.service.lineup.Load().usable, []*endpoint{f.endpoint})
+		return pickOf(x.service.lineup.Load().usable, []*endpoint{f.endpoint}, true)
 	case f.stale:
 		return f.endpoint // there is no other, and its next connection may be as good as new
+	case f.how == broken && x.pause():
+		return f.endpoint // there is no other, and if it has ended that is known by now, and waited out
 	case x.unreached != nil && !x.patient:
 		x.patient = true
 		return x.unreached
@@ -199,7 +202,8 @@ func (x *exchange) spend(f *failure) bool {
 
 // payRetry takes a retry out of the request's bound and the service's budget.
 func (x *exchange) payRetry() bool {
-	if x.retries++; x.retries > maxRetries && x.entry.Retries == nil {
+	x.retries++
+	if x.entry.Retries == nil && (x.retries > maxRetries || x.retries > 1 && !x.service.budget.saved(now())) {
 		return false
 	}
 	return x.paid(x.service.budget.retry(now()))
@@ -269,6 +273,7 @@ func (x *exchange) giveUp(f *failure) {
 // complain answers with an error of our own, unless there is something better to
 // answer in the replicas' place.
 func (x *exchange) complain(status int, code, format string, args ...any) {
+	x.boundUnread()
 	if status >= 500 && x.degrade() {
 		return
 	}
@@ -284,6 +289,18 @@ func (x *exchange) complain(status int, code, format string, args ...any) {
 		return
 	}
 	complain(x.w, status, code, format, args...)
+}
+
+// unreadTime is what a client has for the rest of a body that nobody wants: who has
+// sent it keeps his connection, and nobody holds a place with it.
+const unreadTime = 100 * time.Millisecond
+
+// boundUnread bounds the reading of a body that nobody has begun to read. Before an
+// answer goes out net/http reads up to 256 KiB of one, at the client's pace.
+func (x *exchange) boundUnread() {
+	if x.body.source == nil && x.r.ContentLength != 0 && x.r.ProtoMajor == 1 {
+		http.NewResponseController(x.w).SetReadDeadline(time.Now().Add(unreadTime))
+	}
 }
 
 // closeUnread ends the client's connection after an answer that came before the

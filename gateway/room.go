@@ -7,10 +7,10 @@ import (
 	"time"
 )
 
-// share is what one door may take of all descriptors: a quarter, because each
-// of its connections may need another one to a replica, and half is for the
+// share is what one door may take of all descriptors: a third, because each of
+// its connections may need another one to a replica, and a third is for the
 // others.
-const share = 4
+const share = 3
 
 // tellFull is how often a door that stays full is said to be: the log is for
 // verdicts, too.
@@ -29,8 +29,9 @@ func places() int {
 	return int(max(1, min(limit.Cur/share, maxInFlight)))
 }
 
-// enter takes a place, and waits while there is none. Then connections that lie
-// idle are closed, and none is kept after its answer, until there is room.
+// enter takes a place, and waits while there is none. Then the connection is
+// closed that has been at rest longest; where none is, all that lie idle are, and
+// none is kept after its answer, until there is room.
 func (d *door) enter() {
 	select {
 	case d.room <- struct{}{}:
@@ -41,20 +42,27 @@ func (d *door) enter() {
 		d.told = now
 		d.gateway.log.say("%s: %d connections are open, more have to wait", d.listener.Name, cap(d.room))
 	}
+	if d.rest.dismiss() {
+		d.room <- struct{}{}
+		return
+	}
+	d.full.Store(true)
 	d.server.SetKeepAlivesEnabled(false)
 	d.room <- struct{}{}
 	d.server.SetKeepAlivesEnabled(true)
+	d.full.Store(false)
 }
 
 func (d *door) leave() { <-d.room }
 
 // watch gives back the place of a connection that net/http has closed. One that
-// was hijacked has its place until its stream ends.
+// was hijacked has its place until its stream ends, and one at rest until it does.
 func (d *door) watch(c net.Conn, state http.ConnState) {
-	if s, ok := c.(*sieve); ok {
+	s, sifted := c.(*sieve)
+	if sifted {
 		s.watch(state)
 	}
-	if state == http.StateClosed {
+	if state == http.StateClosed && !(sifted && s.rests.Load()) {
 		d.leave()
 	}
 }

@@ -255,6 +255,11 @@ func TestAnotherServiceAnswersInAServicesPlace(t *testing.T) {
 	if got, err = r.do("POST", r.edge, "/bad", strings.NewReader("order")); err != nil || got.status != http.StatusBadGateway || others.Load() != before+1 {
 		t.Errorf("nobody is left, and the other one fails: %+v, %v", got, err)
 	}
+	two.kill()
+	r.gateway.Exited(two.exited())
+	if got, err = r.do("GET", r.edge, "/gone", nil); err != nil || got.status != http.StatusServiceUnavailable || got.header.Get(degraded) != "" || got.header.Get("Holdfast-Error") != "no-replica" {
+		t.Errorf("nobody is left of either: %+v, %v", got, err)
+	}
 	state, _ := r.gateway.State(t.Context())
 	if edge := state.Routes[1]; edge.Degraded != 4 {
 		t.Errorf("%d answers are counted as degraded, want 4: %+v", edge.Degraded, edge)

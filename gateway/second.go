@@ -25,11 +25,11 @@ func (x *exchange) second(a *try) *endpoint {
 		return nil
 	}
 	a.endpoint.failures.Add(1)
-	if x.held != nil && x.entry.Retries == nil || x.late() || a.failedLate() || !x.repeats() || !x.body.delivered(a.conn) || x.body.spilled {
+	if x.late() || a.failedLate() || !x.repeats() || !x.body.mayFollow(a.conn) || x.body.spilled {
 		return nil
 	}
 	tried := append(x.tried, a.endpoint)
-	e := pickOf(x.service.lineup.Load().usable, tried)
+	e := pickOf(x.service.lineup.Load().usable, tried, false)
 	if e == nil || !x.payRetry() || !x.keep(a) {
 		return nil
 	}

@@ -21,6 +21,7 @@ type service struct {
 	typical   atomic.Int64    // recent median time to the first byte, nanoseconds; 0 while unknown
 	alarms    chan<- struct{} // asks for a review now
 	parked    atomic.Int64    // requests that wait for a replica
+	cut       atomic.Uint64   // requests and streams whose replica ended before they did
 	latency   latency
 	budget    budget
 	admission admission
@@ -63,9 +64,11 @@ type endpoint struct {
 	waits       waits
 	asked       waits // health checks that are connected and wait for a byte
 	reputation  reputation
+	sideline    sideline
 	earlier     holdfast.Tried // by incarnations before it
 	heldUp      atomic.Int64   // exchanges with it that wait on our client: for the next piece of a body, or for room to write one
-	heard       atomic.Int64   // CLOCK_BOOTTIME of the last byte that came from it, nanoseconds
+	heard       atomic.Int64   // CLOCK_BOOTTIME of the last byte of an answer that came from it, nanoseconds
+	checkHeard  atomic.Int64   // and of the last sign of life that a check saw
 	retired     chan struct{}  // closed when no table names it any more
 	nudged      chan struct{}  // asks for a check now; holds one
 

@@ -66,6 +66,7 @@ const (
 	get     = "GET /a HTTP/1.1\r\nHost: shop\r\n"
 	hidden  = "GET /hidden HTTP/1.1\r\nHost: shop\r\n\r\n"
 	chunked = post + "Transfer-Encoding: chunked\r\n\r\n"
+	upgrade = "Connection: Upgrade\r\nUpgrade: websocket\r\n"
 	gotten  = `GET /a at shop, 0 [] ""`
 )
 
@@ -154,10 +155,15 @@ func badTargets() []attack {
 		{name: "no version", text: "GET /nothing/of/it\r\n\r\n", want: "400"}, // longer than what tells HTTP/2 from it, which is waited for
 		{name: "a tunnel", text: "CONNECT shop:80 HTTP/1.1\r\nHost: shop:80\r\n\r\n", want: "405"},
 		{name: "one after an error", text: get + "X: a\nY: b\r\n\r\n" + hidden, want: "400"},
+		{name: "one after an upgrade that is not granted", text: get + upgrade + "\r\n" + get + "\r\n", want: "200 200", saw: []string{gotten, gotten}},
+		{name: "two framings after one", text: get + upgrade + "\r\n" + post + "Content-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n" + hidden, want: "200 400", saw: []string{gotten}},
+		{name: "two framings after two", text: get + upgrade + "\r\n" + get + upgrade + "\r\n" + post + "Content-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n" + hidden, want: "200 200 400", saw: []string{gotten, gotten}},
+		{name: "two framings after one for no connection", text: get + "Upgrade: websocket\r\n\r\n" + post + "Content-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n" + hidden, want: "200 400", saw: []string{gotten}},
 		{name: "an upgrade with a body", text: post + "Connection: Upgrade\r\nUpgrade: h2c\r\nContent-Length: 2\r\n\r\nok", want: "200", saw: []string{`POST /a at shop, 2 [] "ok"`}},
 		{name: "what frames it, said to be for one connection", text: post + "Connection: Content-Length\r\nContent-Length: 2\r\n\r\nok", want: "200", saw: []string{`POST /a at shop, 2 [] "ok"`}},
 		{name: "a trailer that frames", text: chunked + "2\r\nok\r\n0\r\nContent-Length: 9\r\n\r\n", want: "200", saw: []string{`POST /a at shop, -1 [chunked] "ok"`}},
 		// Last, because the first request may be given up or read late.
+		{name: "a bare line feed after an upgrade", text: get + upgrade + "\r\nGET /hidden HTTP/1.1\nHost: shop\n\n", want: ""},
 		{name: "an error after one", text: post + "Content-Length: 2\r\n\r\nok" + "GET /hidden HTTP/1.1\nHost: shop\n\n", want: ""},
 	}
 }
@@ -165,18 +171,30 @@ func badTargets() []attack {
 // Of what can be read in two ways a replica reads nothing; of the rest, what was
 // sent and no more.
 func TestWhatSmugglersAsk(t *testing.T) {
+	t.Run("in clear text", func(t *testing.T) { smuggle(t, (*rig).raw, nil) })
+	t.Run("over TLS", func(t *testing.T) {
+		smuggle(t, func(r *rig) (net.Conn, *bufio.Reader) { return r.rawTLS("http/1.1") }, underTLS(t))
+	})
+	t.Run("over TLS, with nothing agreed", func(t *testing.T) {
+		smuggle(t, func(r *rig) (net.Conn, *bufio.Reader) { return r.rawTLS() }, underTLS(t))
+	})
+}
+
+func smuggle(t *testing.T, dial func(*rig) (net.Conn, *bufio.Reader), over map[holdfast.ListenerName][]holdfast.Certificate) {
 	seen := &witnessed{}
-	r := newRig(t, tableOf(1, newReplica(t, 1, http.HandlerFunc(func(w http.ResponseWriter, q *http.Request) {
+	table := tableOf(1, newReplica(t, 1, http.HandlerFunc(func(w http.ResponseWriter, q *http.Request) {
 		if q.UserAgent() != "holdfast-check" && q.URL.Path != "/control" {
 			seen.ServeHTTP(w, q)
 		}
-	}))))
+	})))
+	table.Secured = over
+	r := newRig(t, table)
 	r.untilAdmitted(1)
 	for _, c := range slices.Concat(goodRequests(), twoFramings(), badLines(), badTargets()) {
 		t.Run(c.name, func(t *testing.T) {
-			client, in := r.raw()
+			client, in := dial(r)
 			io.WriteString(client, c.text)
-			if goesOn := !strings.HasPrefix(c.want, "400") && c.want != "" && c.want != "505"; goesOn {
+			if goesOn := !strings.HasSuffix(c.want, "400") && c.want != "" && c.want != "505"; goesOn {
 				io.WriteString(client, "GET /last HTTP/1.1\r\nHost: shop\r\nConnection: close\r\n\r\n")
 				c.want, c.saw = c.want+" 200", append(slices.Clone(c.saw), `GET /last at shop, 0 [] ""`)
 			}
@@ -191,8 +209,10 @@ func TestWhatSmugglersAsk(t *testing.T) {
 			if strings.Contains(fmt.Sprint(saw), "/hidden") {
 				t.Errorf("the replica read %q", saw)
 			}
-			if got := r.get("/control"); got.status != http.StatusOK {
-				t.Errorf("another one, meanwhile: %+v", got)
+			other, heard := dial(r)
+			io.WriteString(other, "GET /control HTTP/1.1\r\nHost: shop\r\nConnection: close\r\n\r\n")
+			if got := statuses(heard); got != "200" {
+				t.Errorf("another one, meanwhile: %q", got)
 			}
 		})
 	}
@@ -245,9 +265,21 @@ func TestLongHeadsShareWhatThereIs(t *testing.T) {
 }
 
 func TestWhatALongHeadTookIsGivenBack(t *testing.T) {
-	r := newRig(t, tableOf(1, newReplica(t, 1, named("1"))))
-	r.untilAdmitted(1)
-	client, in := r.raw()
+	for _, over := range []map[holdfast.ListenerName][]holdfast.Certificate{nil, underTLS(t)} {
+		table := tableOf(1, newReplica(t, 1, named("1")))
+		table.Secured = over
+		r := newRig(t, table)
+		r.untilAdmitted(1)
+		dial := r.raw
+		if over != nil {
+			dial = func() (net.Conn, *bufio.Reader) { return r.rawTLS("http/1.1") }
+		}
+		longHeads(t, r, dial)
+	}
+}
+
+func longHeads(t *testing.T, r *rig, dial func() (net.Conn, *bufio.Reader)) {
+	client, in := dial()
 	for range 3 {
 		io.WriteString(client, "GET / HTTP/1.1\r\nHost: shop\r\nX: "+strings.Repeat("y", 40<<10)+"\r\n\r\n")
 		if response, err := http.ReadResponse(in, nil); err != nil || response.StatusCode != http.StatusOK {
@@ -271,6 +303,7 @@ func FuzzRequest(f *testing.F) {
 		"POST / HTTP/1.1\r\nHost: shop\r\nContent-Length: 2\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
 		"GET http://x/ HTTP/1.1\r\nHost: shop\r\nConnection: Upgrade, X\r\nUpgrade: echo\r\nX: 1\r\n\r\n",
 		"GET / HTTP/1.0\r\nX : y\r\n\r\n",
+		"GET / HTTP/1.1\r\nHost: a\r\nUpgrade: x\r\n\r\nGET / HTTP/1.1\r\nHost: a\r\n\r\n",
 		"PUT / HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\n\r\nxGET / HTTP/1.1\r\nHost: a\r\n\r\n",
 	} {
 		f.Add([]byte(seed))
@@ -293,6 +326,7 @@ func FuzzRequest(f *testing.F) {
 			if ordinary(sent) {
 				passOn(t, sent, body)
 			}
+			s.watch(http.StateIdle)
 		}
 	})
 }
@@ -324,7 +358,7 @@ func passOn(t *testing.T, sent *http.Request, body []byte) {
 // What is no handshake takes nothing of what heads may take.
 func TestWhatIsNoTLSIsNotCharged(t *testing.T) {
 	table := tableOf(1, newReplica(t, 1, named("1")))
-	table.Secured = map[holdfast.ListenerName][]holdfast.Certificate{"catalog:80": {certify(t, t.TempDir(), "shop.example")}}
+	table.Secured = underTLS(t)
 	r := newRig(t, table)
 	client, in := r.raw()
 	io.WriteString(client, strings.Repeat("\r\n", 250))

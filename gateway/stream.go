@@ -30,7 +30,6 @@ type stream struct {
 	far      net.Conn
 	free     *freeList
 	group    *sync.WaitGroup // who waits for what the stream starts
-	trunks   *trunks
 	trunk    *trunk
 	running  context.Context
 	cancel   context.CancelFunc
@@ -43,9 +42,9 @@ type stream struct {
 }
 
 // newStream takes over a place that was reserved on a trunk.
-func (g *Gateway) newStream(group *sync.WaitGroup, s *trunks, t *trunk, reused bool) *conn {
+func (g *Gateway) newStream(group *sync.WaitGroup, t *trunk, reused bool) *conn {
 	near, far := net.Pipe()
-	st := &stream{Conn: near, far: far, free: &g.free, group: group, trunks: s, trunk: t}
+	st := &stream{Conn: near, far: far, free: &g.free, group: group, trunk: t}
 	st.running, st.cancel = context.WithCancel(context.Background())
 	c := &conn{Conn: st, stream: st, reused: reused}
 	c.in = bufio.NewReaderSize(counted{c}, connBuffer)
@@ -75,7 +74,6 @@ func (s *stream) send(c *conn, m *message) error {
 	}
 	s.begun.Store(true)
 	s.group.Go(func() {
-		defer s.trunks.done(s.trunk)
 		defer s.far.Close()
 		s.carry(c, r)
 	})
@@ -198,7 +196,6 @@ func (s *stream) Close() error {
 	s.cancel()
 	if !ended && !s.begun.Load() {
 		s.trunk.client.Release()
-		s.trunks.done(s.trunk)
 	}
 	return s.Conn.Close()
 }

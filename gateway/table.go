@@ -104,6 +104,7 @@ func emptied(held, next holdfast.RoutingTable) (holdfast.ServiceName, bool) {
 
 // adopt makes the services and routes those of a table. The caller holds mu.
 func (g *Gateway) adopt(table holdfast.RoutingTable, secured map[holdfast.ListenerName]*secured) {
+	g.drains = g.drainsOf(table)
 	services := make(map[holdfast.ServiceName]*service, len(table.Services))
 	for _, routed := range table.Services {
 		s := g.services[routed.Name]
@@ -123,6 +124,10 @@ func (g *Gateway) adopt(table holdfast.RoutingTable, secured map[holdfast.Listen
 	g.bounds.limits.Store(&table.Limits)
 	g.forget(table)
 	g.routing.Store(g.newRouting(table, secured))
+	select {
+	case g.reshaped <- struct{}{}:
+	default:
+	}
 }
 
 // newRouting is a table as requests read it. The caller holds mu.
@@ -164,22 +169,24 @@ func (g *Gateway) reshape(s *service, routed holdfast.RoutedService) {
 		s.endpoints = append(s.endpoints, e)
 		g.startWatch(s, e)
 	}
-	for _, e := range old {
+	g.greet(s)
+	g.settle(s)
+	for _, e := range old { // of whom nobody is picked any more
 		if !slices.Contains(s.endpoints, e) {
 			e.retire()
 		}
 	}
-	g.greet(s)
-	g.settle(s)
 }
 
 // greet judges at once what needs no check: whoever is known to have ended, and
-// whoever needs no check because the file says that running is enough.
+// whoever needs no check because the file says that running is enough. That a later
+// incarnation has ended says nothing: where they begin anew it is the living one
+// that is earlier, and who has ended answers no check.
 func (g *Gateway) greet(s *service) {
 	for _, e := range s.endpoints {
 		last, ended := g.exited[e.ID.Name()]
 		switch {
-		case ended && last >= e.ID.Incarnation:
+		case ended && last == e.ID.Incarnation:
 			g.bury(s, e, "the process had ended before it was routed to")
 		case s.check.Disabled && e.standing != admitted && e.standing != gone:
 			g.admit(e, "running is enough: its health check is disabled")
@@ -234,6 +241,8 @@ func validateRoute(entry holdfast.RouteEntry, services map[holdfast.ServiceName]
 		complain("a timeout of %s", entry.Timeout)
 	case entry.Retries != nil && (*entry.Retries < 0 || *entry.Retries > holdfast.MaxRetries):
 		complain("%d second tries, want 0 to %d", *entry.Retries, holdfast.MaxRetries)
+	case entry.Priority != "" && !slices.Contains(holdfast.Priorities(), entry.Priority):
+		complain("priority %q, want one of %v", entry.Priority, holdfast.Priorities())
 	case protocol == holdfast.TCP && (entry.Host != "" || entry.Path != ""):
 		complain("service %s speaks no HTTP, which alone has hosts and paths", entry.Service)
 	}
@@ -249,7 +258,7 @@ func validateService(s holdfast.RoutedService) []error {
 		wrong = append(wrong, fmt.Errorf("service %s: protocol %q", s.Name, s.Protocol))
 	}
 	ids := map[holdfast.ReplicaID]bool{}
-	for _, e := range s.Endpoints {
+	for _, e := range s.Listed() {
 		if e.ID.Service != s.Name || e.ID.Ordinal < 1 || ids[e.ID] {
 			wrong = append(wrong, fmt.Errorf("service %s: endpoint %s is not its own, or there twice", s.Name, e.ID))
 		}

@@ -42,6 +42,7 @@ func TestTablesThatAreRefused(t *testing.T) {
 		"no port":             {table: change(6, func(t *holdfast.RoutingTable) { t.Services[0].Endpoints[0].Address = "127.0.0.1" })},
 		"port 0":              {table: change(6, func(t *holdfast.RoutingTable) { t.Services[0].Endpoints[0].Address = "127.0.0.1:0" })},
 		"no protocol":         {table: change(6, func(t *holdfast.RoutingTable) { t.Services[0].Protocol = "" })},
+		"no priority of ours": {table: change(6, func(t *holdfast.RoutingTable) { t.Routes[0].Priority = "urgent" })},
 		"a timeout below 0":   {table: change(6, func(t *holdfast.RoutingTable) { t.Routes[0].Timeout = -1 })},
 		"retries below 0":     {table: change(6, func(t *holdfast.RoutingTable) { t.Routes[1].Repetition = repetition(-1) })},
 		"too many retries":    {table: change(6, func(t *holdfast.RoutingTable) { t.Routes[1].Repetition = repetition(holdfast.MaxRetries + 1) })},

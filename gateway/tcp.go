@@ -25,6 +25,8 @@ func (d *door) carry(r *route, client net.Conn) {
 		return
 	}
 	defer e.inFlight.Add(-1)
+	e.pool.all.hold(upstream)
+	defer e.pool.all.drop(upstream)
 	defer upstream.Close()
 	d.gateway.duplex(side{Conn: client, from: client}, side{Conn: upstream, from: upstream})
 }
@@ -35,11 +37,16 @@ func (d *door) reach(s *service) (*endpoint, net.Conn) {
 	var tried []*endpoint
 	dialer := net.Dialer{Timeout: connectTime}
 	for range maxMoves + 1 {
-		e := s.pick(tried)
+		e := s.pick(tried, true)
 		if e == nil {
 			return nil, nil
 		}
 		e.inFlight.Add(1)
+		if e.isRetired() {
+			e.inFlight.Add(-1)
+			tried = append(tried, e)
+			continue
+		}
 		e.tries.Add(1)
 		upstream, err := dialer.DialContext(context.Background(), "tcp", e.Address)
 		if err == nil {

@@ -48,16 +48,33 @@ func newBack() *http.Transport {
 
 // A trunk is a connection to one incarnation that carries many requests at once.
 type trunk struct {
-	client  *http.ClientConn
-	used    bool // it carried a request before
-	retired bool // it takes no more, and is closed when it carries none
+	client *http.ClientConn
+	used   bool // it carried a request before
 }
+
+// retire has a trunk that takes no more closed when it carries nothing. What a
+// stream leaves behind is gone a while after its answer is: the trunk itself says
+// when. It is asked once more, for it may have been empty before it was told.
+func (t *trunk) retire() {
+	t.client.SetStateHook(closeEmpty)
+	closeEmpty(t.client)
+}
+
+func closeEmpty(c *http.ClientConn) {
+	if c.InFlight() == 0 {
+		c.Close()
+	}
+}
+
+// hasEnded says that nothing is to be had of a trunk.
+func (t *trunk) hasEnded() bool { return t.client.Err() != nil }
 
 // trunks are those of one endpoint.
 type trunks struct {
 	dialing sync.Mutex // one at a time: who waits for it will often find a place on the new one
 	mu      sync.Mutex // guards what follows, and every trunk's fields
 	open    []*trunk
+	retired []*trunk // that still carry something
 	closed  bool
 }
 
@@ -66,7 +83,7 @@ type trunks struct {
 func (s *trunks) take() (t *trunk, reused bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.open = slices.DeleteFunc(s.open, func(t *trunk) bool { return t.client.Err() != nil })
+	s.open = slices.DeleteFunc(s.open, (*trunk).hasEnded)
 	for _, t := range s.open {
 		if t.client.InFlight() < trunkStreams && t.client.Reserve() == nil {
 			reused = t.used
@@ -83,38 +100,43 @@ func (s *trunks) add(t *trunk) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	t.used = true
-	switch {
-	case len(s.open) >= maxTrunks:
+	if len(s.open) >= maxTrunks {
 		t.client.Close()
 		return errNoTrunk
-	case s.closed:
-		t.retired = true
-	default:
+	}
+	err := t.client.Reserve()
+	if s.closed {
+		s.retire(t)
+	} else {
 		s.open = append(s.open, t)
 	}
-	return t.client.Reserve()
+	return err
 }
 
-// done closes a trunk that has carried its last request.
-func (s *trunks) done(t *trunk) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if t.retired && t.client.InFlight() == 0 {
-		t.client.Close()
+// retire lets go of trunks. The caller holds mu.
+func (s *trunks) retire(all ...*trunk) {
+	for _, t := range all {
+		t.retire()
 	}
+	s.retired = slices.DeleteFunc(append(s.retired, all...), (*trunk).hasEnded)
 }
 
 // drain lets go of all trunks: those that carry something when that is over.
 func (s *trunks) drain() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for _, t := range s.open {
-		t.retired = true
-		if t.client.InFlight() == 0 {
-			t.client.Close()
-		}
-	}
+	s.retire(s.open...)
 	s.open = nil
+}
+
+// cut ends what was let go of, whatever it carries.
+func (s *trunks) cut() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, t := range s.retired {
+		t.client.Close()
+	}
+	s.retired = nil
 }
 
 func (s *trunks) close() {
@@ -131,7 +153,7 @@ func (g *Gateway) stream(ctx context.Context, e *endpoint, within time.Duration,
 	defer cancel()
 	s := &e.pool.trunks
 	if t, reused := s.take(); t != nil && !(fresh && reused) {
-		return g.newStream(&g.stragglers.group, s, t, reused), nil
+		return g.newStream(&g.stragglers.group, t, reused), nil
 	} else if t != nil {
 		t.client.Release()
 	}
@@ -139,7 +161,7 @@ func (g *Gateway) stream(ctx context.Context, e *endpoint, within time.Duration,
 	defer s.dialing.Unlock()
 	if !fresh {
 		if t, reused := s.take(); t != nil {
-			return g.newStream(&g.stragglers.group, s, t, reused), nil
+			return g.newStream(&g.stragglers.group, t, reused), nil
 		}
 	}
 	t, err := g.dialTrunk(ctx, e.Address)
@@ -149,7 +171,7 @@ func (g *Gateway) stream(ctx context.Context, e *endpoint, within time.Duration,
 	if err != nil {
 		return nil, err
 	}
-	return g.newStream(&g.stragglers.group, s, t, false), nil
+	return g.newStream(&g.stragglers.group, t, false), nil
 }
 
 func (g *Gateway) dialTrunk(ctx context.Context, address string) (*trunk, error) {
@@ -169,10 +191,10 @@ func (g *Gateway) inquire(ctx context.Context, group *sync.WaitGroup, address st
 	if err != nil {
 		return nil, err
 	}
-	t.retired = true
 	if err := t.client.Reserve(); err != nil {
 		t.client.Close()
 		return nil, err
 	}
-	return g.newStream(group, &trunks{}, t, false), nil
+	t.retire()
+	return g.newStream(group, t, false), nil
 }

@@ -143,7 +143,7 @@ func (x *exchange) begin(e *endpoint) *try {
 	t.endpoint, t.number, t.began, t.repeats = e, x.message.attempt, now(), x.repeats()
 	e.inFlight.Add(1)
 	e.tries.Add(1)
-	t.waiter.began = t.began
+	t.waiter.began, t.waiter.covered = t.began, x.covered()
 	if x.message.length == 0 {
 		e.waits.begin(&t.waiter)
 	}
@@ -214,10 +214,18 @@ func (x *exchange) open(e *endpoint, within time.Duration, fresh bool) (*conn, e
 
 // dial opens a connection to an endpoint, or a stream on one.
 func (g *Gateway) dial(ctx context.Context, e *endpoint, within time.Duration, fresh bool) (*conn, error) {
+	if e.isRetired() {
+		return nil, errRetired // it was picked a moment before
+	}
 	if e.multiplexed {
 		return g.stream(ctx, e, within, fresh)
 	}
-	return dial(ctx, e.Address, within)
+	c, err := dial(ctx, e.Address, within)
+	if err == nil {
+		c.among = &e.pool.all
+		c.among.hold(c.Conn)
+	}
+	return c, err
 }
 
 // write sends the request's head. From here on an ejection gives the try up, if
@@ -375,7 +383,7 @@ func (x *exchange) failure(t *try, err error) *failure {
 		f.how = clientGone
 	case x.body.lost.Load():
 		f.how = clientBad
-	case c != nil && c.givenUp.Load():
+	case c != nil && c.givenUp.Load(), err == errRetired:
 		f.how = ejectedIt
 	case x.late():
 		f.how = late

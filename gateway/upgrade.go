@@ -1,9 +1,11 @@
 package gateway
 
 import (
+	"bytes"
 	"io"
 	"net"
 	"net/http"
+	"slices"
 	"sync"
 	"time"
 )
@@ -18,7 +20,7 @@ func (x *exchange) upgrade(a *try) {
 		panic(http.ErrAbortHandler)
 	}
 	x.hijacked = true
-	client = unwrapped(client)
+	client, held := unwrapped(client)
 	x.answers(http.StatusSwitchingProtocols)
 	defer client.Close()
 	client.SetDeadline(time.Time{})
@@ -34,11 +36,21 @@ func (x *exchange) upgrade(a *try) {
 	if buffered.Flush() != nil {
 		return
 	}
+	early, _ := buffered.Reader.Peek(buffered.Reader.Buffered())
 	from := io.Reader(client)
-	if buffered.Reader.Buffered() > 0 {
-		from = buffered
+	if early = slices.Concat(early, held); len(early) > 0 {
+		from = io.MultiReader(bytes.NewReader(early), client)
 	}
 	x.gateway.duplex(side{Conn: client, from: from}, side{Conn: a.conn.Conn, from: a.conn.source()})
+}
+
+// requireUpgrade says to what a client has to switch before it is answered: the
+// field is for one connection, and 426 is nothing without it (RFC 9110, 15.5.22).
+func requireUpgrade(h http.Header, to string) {
+	if to != "" && !listed([]string{to}, "h2c") { // which is never granted
+		h.Set("Upgrade", to)
+		h.Add("Connection", "Upgrade")
+	}
 }
 
 // A side is one end of a stream, and what is still to be read from it.

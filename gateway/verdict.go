@@ -97,6 +97,9 @@ func (g *Gateway) passed(s *service, e *endpoint, seen sighting, at time.Duratio
 			e.checks = e.checks.Forget()
 		}
 		if e.checks.Passes >= 2 {
+			if relative(e.sign) {
+				e.sideline.trial.Store(int64(at + trialTime)) // its checks passed all along
+			}
 			g.admit(e, seen.detail+", twice")
 		}
 	}
@@ -241,6 +244,7 @@ func (g *Gateway) doubt(s *service, e *endpoint, sign holdfast.Sign, detail stri
 		e.stand(kept, detail)
 		e.sign = sign
 		e.checks = e.checks.Forget()
+		e.waits.giveUpCovered() // who waited without a timeout would, for as long as it is silent
 		g.announce(e.verdict(g.name, s))
 	case relative(sign):
 		g.outdone(s, e, sign, detail)

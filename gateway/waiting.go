@@ -19,6 +19,7 @@ type waits struct {
 type waiter struct {
 	began      time.Duration // CLOCK_BOOTTIME
 	giveUp     func()        // ends the wait because its replica was ejected; nil when the request may not be sent again
+	covered    bool          // something else is answered when it is given up
 	prev, next *waiter
 	state      waitState
 }
@@ -98,12 +99,25 @@ func (w *waits) age(at time.Duration) time.Duration {
 	return max(0, at-began)
 }
 
-// giveUp ends the waits that may be sent again elsewhere.
-func (w *waits) giveUp() {
+// giveUp ends the waits that may be sent again elsewhere, and says how many.
+func (w *waits) giveUp() (n int) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	for one := w.head; one != nil; one = one.next {
 		if one.giveUp != nil {
+			one.giveUp()
+			n++
+		}
+	}
+	return n
+}
+
+// giveUpCovered ends those of them that something else is answered for.
+func (w *waits) giveUpCovered() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for one := w.head; one != nil; one = one.next {
+		if one.giveUp != nil && one.covered {
 			one.giveUp()
 		}
 	}

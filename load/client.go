@@ -7,6 +7,7 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"hash/fnv"
 	"io"
 	"math"
 	"net"
@@ -29,6 +30,7 @@ const (
 	maxIdle    = 64      // kept connections per target that wait for a request
 	maxBody    = 200     // bytes of a failed answer kept
 	maxError   = 120     // bytes of an error's text
+	maxInstead = 100     // bytes of a degraded answer's mark
 )
 
 // degradedHeader marks an answer that was given in a dependency's place.
@@ -45,6 +47,7 @@ type route struct {
 	address string      // host:port
 	tls     *tls.Config // nil where nothing is secured
 	bare    *Target     // of which nothing is known but what it is told and must say; nil for HTTP
+	only2   bool        // it speaks HTTP/2 and nothing else
 	get     *request    // what a target is asked; nil where sessions ask
 
 	mu      sync.Mutex
@@ -63,6 +66,11 @@ func newRoute(target Target) (*route, error) {
 		return &route{address: at.Host, bare: &target}, nil
 	}
 	r := leadTo(at)
+	r.only2 = target.Protocol == holdfast.H2C || target.Protocol == holdfast.GRPC
+	if target.Protocol == holdfast.GRPC {
+		r.get = newCall(target, at)
+		return r, nil
+	}
 	r.get = (&request{method: http.MethodGet, at: at, header: target.header()}).spell()
 	return r, nil
 }
@@ -92,6 +100,7 @@ type request struct {
 	header []holdfast.Field
 	body   string
 	whole  bool // the answer's body is wanted, and not its beginning only
+	call   bool // of gRPC: its outcome is the status at its end
 
 	once  []byte // as HTTP/1.1, on a connection of its own
 	again []byte // the same on a kept connection
@@ -144,11 +153,13 @@ type manner struct {
 // with an error is an answer that broke off.
 type answer struct {
 	status   int
-	degraded bool
+	instead  string // the mark of a degraded one
+	sum      uint64 // of a degraded one's body
 	header   http.Header
 	text     []byte // of the body: all of it up to maxText where the request wants it whole, else its beginning
 	body     string // its beginning where the answer failed, printable
 	protocol string // "h2" where it was asked over that
+	call     string // the status at the end of a call
 	err      error
 }
 
@@ -157,7 +168,7 @@ func (r *route) ask(ctx context.Context, q *request, how manner, deadline time.T
 	if r.bare != nil {
 		return answer{err: r.knock(ctx, deadline)}
 	}
-	if how.second {
+	if how.second || r.only2 {
 		return r.stream(ctx, q, how.fresh, deadline)
 	}
 	conn, err := r.connect(ctx, how.fresh, deadline)
@@ -292,13 +303,24 @@ func (c *connection) exchange(q *request, fresh bool) (got answer, reusable bool
 
 // hear reads an answer to its end.
 func (q *request) hear(response *http.Response, scratch []byte) answer {
-	got := answer{status: response.StatusCode, degraded: response.Header.Get(degradedHeader) != "", header: response.Header}
+	got := answer{status: response.StatusCode, instead: printable(response.Header.Get(degradedHeader), maxInstead), header: response.Header}
 	begins := opening{limit: maxBody}
 	if q.whole {
 		begins.limit = maxText + 1 // one more tells that there is more
 	}
-	if _, err := io.CopyBuffer(&begins, response.Body, scratch); err != nil {
+	sum, body := fnv.New64a(), io.Reader(response.Body)
+	if got.instead != "" {
+		body = io.TeeReader(body, sum)
+	}
+	if _, err := io.CopyBuffer(&begins, body, scratch); err != nil {
 		got.err = step("body", err)
+	}
+	if got.instead != "" {
+		got.sum = sum.Sum64()
+	}
+	if q.call {
+		got.settle(response)
+		return got
 	}
 	if got.text = begins.text; got.err != nil || got.status >= http.StatusInternalServerError {
 		got.body = head(string(got.text))

@@ -84,7 +84,7 @@ func TestWhatAnAnswerMeans(t *testing.T) {
 	for _, c := range []struct {
 		name, says string
 		status     int
-		degraded   bool
+		instead    string
 		err, body  string
 	}{
 		{name: "well", says: "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok", status: 200},
@@ -93,7 +93,7 @@ func TestWhatAnAnswerMeans(t *testing.T) {
 		{name: "a failure says why", says: "HTTP/1.1 502 Bad Gateway\r\nContent-Length: 15\r\n\r\ncatalog:\n\x1b[31mre", status: 502, body: "catalog: .[31mre"[:15]},
 		{name: "a long failure is cut", says: "HTTP/1.1 500 Oh\r\nContent-Length: 1000\r\n\r\n" + long, status: 500, body: long[:maxBody]},
 		{name: "chunks", says: "HTTP/1.1 503 Oh\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nab\r\n1\r\nc\r\n0\r\n\r\n", status: 503, body: "abc"},
-		{name: "in another's place", says: "HTTP/1.1 200 OK\r\nHoldfast-Degraded: stale 3s\r\nContent-Length: 2\r\n\r\n{}", status: 200, degraded: true},
+		{name: "in another's place", says: "HTTP/1.1 200 OK\r\nHoldfast-Degraded: stale 3s\r\nContent-Length: 2\r\n\r\n{}", status: 200, instead: "stale 3s"},
 		{name: "to the end", says: "HTTP/1.0 200 OK\r\n\r\nall there is", status: 200},
 		{name: "half a body", says: "HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhalf", status: 200, err: "body: connection closed", body: "half"},
 		{name: "half a head", says: "HTTP/1.1 200 OK\r\nX: y\r\n", err: "answer: connection closed"},
@@ -109,7 +109,7 @@ func TestWhatAnAnswerMeans(t *testing.T) {
 				}
 			}).route(t)
 			got := r.ask(t.Context(), r.get, manner{}, time.Now().Add(10*time.Second))
-			if text := errorText(got.err); got.status != c.status || got.degraded != c.degraded || text != c.err || got.body != c.body {
+			if text := errorText(got.err); got.status != c.status || got.instead != c.instead || (got.sum == Sum([]byte("{}"))) != (c.instead != "") || text != c.err || got.body != c.body {
 				t.Errorf("got %d, %q, %q; want %d, %q, %q", got.status, text, got.body, c.status, c.err, c.body)
 			}
 		})
@@ -278,7 +278,7 @@ func TestALineFits(t *testing.T) {
 	worst := strings.Repeat("<", maxBody)
 	text, err := json.Marshal(line{Result: &Result{
 		Target: worst[:maxName], Bare: true, Fresh: true, Protocol: "h2", Session: holdfast.SessionName(worst[:maxName]), Run: runID(0, 0, 0), Step: maxSteps, Of: maxSteps, Write: true, Intended: -1 << 63, Sent: -1 << 63, Ended: -1 << 63,
-		Status: 599, Error: "connect: " + worst[:maxError], Failed: true, Late: true, Degraded: true, Body: worst,
+		Status: 599, Error: "connect: " + worst[:maxError], Failed: true, Late: true, Degraded: true, Instead: worst[:maxInstead], Sum: 1<<64 - 1, Body: worst,
 	}})
 	if err != nil || len(text) >= maxLine {
 		t.Errorf("%d bytes (%v), want less than %d", len(text), err, maxLine)

@@ -113,7 +113,7 @@ func (g *generation) ready() error {
 		g.courses = append(g.courses, course)
 	}
 	for _, probe := range g.plan.Probes {
-		route, err := newRoute(Target{Name: probe.Name, URL: probe.url()})
+		route, err := newRoute(Target{Name: probe.Name, URL: probe.url(), Protocol: probe.Protocol})
 		if err != nil {
 			return fmt.Errorf("probe %s: %w", probe.Name, err)
 		}
@@ -227,7 +227,7 @@ func (g *generation) wait(ctx context.Context, until time.Duration) bool {
 // too many are under way.
 func (g *generation) launch(ctx context.Context, requests *sync.WaitGroup, a arrival, intended time.Duration) {
 	route := g.routes[a.whom]
-	result := Result{Target: g.plan.Targets[a.whom].Name, Bare: route.bare != nil, Fresh: a.how.fresh, Intended: int64(intended)}
+	result := Result{Target: g.plan.Targets[a.whom].Name, Bare: route.bare != nil, Call: route.get != nil && route.get.call, Fresh: a.how.fresh, Intended: int64(intended)}
 	due := g.sheet.expect(result.Intended)
 	if !g.enter() {
 		g.refuse(due, result)
@@ -279,7 +279,8 @@ func (g *generation) deadline(intended int64) (sent time.Duration, deadline time
 // note fills in what came of a request. It failed where there is an error.
 func (g *generation) note(result *Result, sent time.Duration, got answer, err error) {
 	result.Sent, result.Ended = int64(sent), int64(proc.Now())
-	result.Status, result.Degraded, result.Protocol = got.status, got.degraded, got.protocol
+	result.Status, result.Protocol = got.status, got.protocol
+	result.Degraded, result.Instead, result.Sum = got.instead != "", got.instead, got.sum
 	if err != nil {
 		result.Failed, result.Error = true, printable(err.Error(), maxError+len("connect: "))
 	}

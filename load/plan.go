@@ -16,6 +16,7 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 
@@ -62,12 +63,15 @@ type Plan struct {
 // where they are set. Of all arrivals it gets its Weight's part of the sum of
 // all weights, those of sessions included.
 type Target struct {
-	Name   string `json:"name"`
-	URL    string `json:"url"`
-	Host   string `json:"host,omitempty"`   // that is asked for, where it is another than the URL's
-	Send   string `json:"send,omitempty"`   // tcp only
-	Expect string `json:"expect,omitempty"` // tcp only
-	Weight int    `json:"weight"`           // at least 1
+	Name string `json:"name"`
+	URL  string `json:"url"`
+	Host string `json:"host,omitempty"` // that is asked for, where it is another than the URL's
+	// Protocol is what is spoken there, where it is not HTTP/1.1: a grpc target is
+	// asked by a call of its health service, and what fails is said by its status.
+	Protocol holdfast.Protocol `json:"protocol,omitempty"`
+	Send     string            `json:"send,omitempty"`   // tcp only
+	Expect   string            `json:"expect,omitempty"` // tcp only
+	Weight   int               `json:"weight"`           // at least 1
 }
 
 // A Watch is a process whose stops and exit the generator is to witness, named
@@ -102,6 +106,7 @@ func (p Plan) Check() error {
 		demand(len(target.Name) > 0 && len(target.Name) <= maxName, "target %q: want a name of 1 to %d bytes", target.Name, maxName)
 		demand(target.Weight > 0 && target.Weight <= maxWeight, "target %s: weight %d: want 1 to %d", target.Name, target.Weight, maxWeight)
 		demand(target.askable(), "target %s: %q: want http[s]://host[:port]/path or tcp://host:port", target.Name, target.URL)
+		demand(target.Protocol == "" || slices.Contains(holdfast.Protocols(), target.Protocol), "target %s: protocol %q", target.Name, target.Protocol)
 		demand(len(target.Send)+len(target.Expect) <= maxWords, "target %s: what it is told and must say is longer than %d bytes", target.Name, maxWords)
 	}
 	wrong = append(wrong, p.checkSessions(), p.checkProbes())

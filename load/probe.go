@@ -8,6 +8,8 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"syscall"
@@ -36,6 +38,8 @@ type Probe struct {
 	Name    string `json:"name"`
 	Address string `json:"address"`        // host:port
 	Path    string `json:"path,omitempty"` // of a GET; without one it only connects
+	// Protocol is what is spoken there, as in a Target.
+	Protocol holdfast.Protocol `json:"protocol,omitempty"`
 	// Priority is what it says of its requests; empty: nothing.
 	Priority holdfast.Priority `json:"priority,omitempty"`
 	Every    time.Duration     `json:"every"`   // at least 10 ms
@@ -56,6 +60,7 @@ func (p Probe) check() error {
 	demand(err == nil, "%q: want host:port", p.Address)
 	_, err = url.Parse(p.url())
 	demand(err == nil && (p.Path == "" || strings.HasPrefix(p.Path, "/")), "%q at %q: want a path or none", p.Path, p.Address)
+	demand(p.Protocol == "" || slices.Contains(holdfast.Protocols(), p.Protocol), "protocol %q", p.Protocol)
 	demand(p.Every >= minEvery, "every %s: want at least %s", p.Every, minEvery)
 	demand(p.Timeout > 0 && p.Timeout <= maxTimeout, "timeout %s: want more than 0 and at most %s", p.Timeout, maxTimeout)
 	return errors.Join(wrong...)
@@ -97,12 +102,25 @@ type Probed struct {
 	At     int64         `json:"at"`             // CLOCK_BOOTTIME of the asking, nanoseconds
 	Took   time.Duration `json:"took"`           // to the first byte of the answer, or, without one, to the failure
 	Status int           `json:"status,omitempty"`
+	Call   string        `json:"call,omitempty"` // the status at the end of a call of gRPC
 	Failed Failure       `json:"failed,omitempty"`
 	// Resent is how many packets of it the kernel had to send again.
 	Resent int `json:"resent,omitempty"`
 	// Arrived says of a connect that timed out that the wish to connect was there
 	// all the same: only the answer was not.
 	Arrived bool `json:"arrived,omitempty"`
+}
+
+// Wrong is the status of an answer that says that it is none, empty where it is
+// one or there is no answer.
+func (p Probed) Wrong() string {
+	switch {
+	case failing(p.Call):
+		return p.Call
+	case p.Status >= http.StatusInternalServerError:
+		return "status " + strconv.Itoa(p.Status)
+	}
+	return ""
 }
 
 // probe asks by a probe until ctx ends.
@@ -174,16 +192,21 @@ type probing struct {
 	route *route
 	keeps bool
 	conn  *connection // kept
+	pipe  *pipe       // the same of HTTP/2
 	// resent is what the kernel says of the connection so far: of all of it, the
 	// questions before this one included.
 	resent int
 }
 
 func (p *probing) close() {
+	p.count()
 	if p.conn != nil {
-		p.count()
 		p.conn.Close()
 		p.conn = nil
+	}
+	if p.pipe != nil {
+		p.pipe.Close()
+		p.pipe = nil
 	}
 }
 
@@ -192,21 +215,28 @@ func (p *probing) count() {
 	if p.conn != nil {
 		p.resent = p.conn.resent()
 	}
+	if p.pipe != nil {
+		p.resent = p.pipe.resent()
+	}
 }
 
 func (p *probing) ask(ctx context.Context) Probed {
 	began := proc.Now()
 	outcome := Probed{Probe: p.Name, Kept: p.keeps, At: int64(began)}
 	deadline := time.Now().Add(p.Timeout)
-	if p.conn == nil {
+	if p.conn == nil && p.pipe == nil {
 		p.resent = 0
 	}
 	before := p.resent
-	first, status, err := p.exchange(ctx, deadline)
-	if first == 0 {
-		first = proc.Now()
+	exchange := p.exchange
+	if p.route.only2 && p.Path != "" {
+		exchange = p.stream
 	}
-	outcome.Took, outcome.Status, outcome.Resent = first-began, status, p.resent-before
+	said, err := exchange(ctx, deadline)
+	if said.first == 0 {
+		said.first = proc.Now()
+	}
+	outcome.Took, outcome.Status, outcome.Call, outcome.Resent = said.first-began, said.status, said.call, p.resent-before
 	if err != nil {
 		outcome.Failed = failure(err)
 		outcome.Arrived = outcome.Failed == Unreachable && tcp.HalfOpen(p.Address)
@@ -218,11 +248,18 @@ func (p *probing) ask(ctx context.Context) Probed {
 // errConnect tells a connection that was not made from one that failed.
 const errConnect = holdfast.Refusal("connect")
 
-// exchange asks once. first is when the answer began, 0 if it did not.
-func (p *probing) exchange(ctx context.Context, deadline time.Time) (first time.Duration, status int, err error) {
+// An echo is what came back of one question.
+type echo struct {
+	first  time.Duration // when the answer began; 0 if it did not
+	status int
+	call   string
+}
+
+// exchange asks once.
+func (p *probing) exchange(ctx context.Context, deadline time.Time) (said echo, err error) {
 	if p.conn == nil {
 		if p.conn, err = p.route.connect(ctx, true, deadline); err != nil {
-			return 0, 0, fmt.Errorf("%w: %w", errConnect, err)
+			return said, fmt.Errorf("%w: %w", errConnect, err)
 		}
 	}
 	conn := p.conn
@@ -231,7 +268,7 @@ func (p *probing) exchange(ctx context.Context, deadline time.Time) (first time.
 	}
 	defer p.count()
 	if p.Path == "" {
-		return 0, 0, nil
+		return said, nil
 	}
 	conn.SetDeadline(deadline)
 	cut := context.AfterFunc(ctx, func() { conn.SetDeadline(time.Unix(1, 0)) })
@@ -241,21 +278,22 @@ func (p *probing) exchange(ctx context.Context, deadline time.Time) (first time.
 		request = p.route.get.again
 	}
 	if _, err := conn.Write(request); err != nil {
-		return 0, 0, err
+		return said, err
 	}
 	conn.limit.N = maxHead
 	if _, err := conn.reader.Peek(1); err != nil {
-		return 0, 0, err
+		return said, err
 	}
-	first = proc.Now()
+	said.first = proc.Now()
 	response, err := conn.head(http.MethodGet)
 	if err != nil {
-		return first, 0, err
+		return said, err
 	}
 	if _, err = io.CopyBuffer(onlyWriter{io.Discard}, response.Body, conn.scratch[:]); err == nil && response.Close {
 		p.close()
 	}
-	return first, response.StatusCode, err
+	said.status = response.StatusCode
+	return said, err
 }
 
 // An onlyWriter hides that a writer could read by itself, with a buffer of its
@@ -275,7 +313,7 @@ func failure(err error) Failure {
 		return Refused
 	case errors.Is(err, syscall.ECONNRESET), errors.Is(err, syscall.EPIPE):
 		return Broken
-	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
+	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), brokenStream(err):
 		return CutShort
 	}
 	return Failure(printable(err.Error(), maxError))

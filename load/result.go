@@ -1,6 +1,7 @@
 package load
 
 import (
+	"hash/fnv"
 	"time"
 
 	"github.com/HdrHistogram/hdrhistogram-go"
@@ -13,6 +14,7 @@ import (
 type Result struct {
 	Target   string `json:"target"`             // of a session's step its name
 	Bare     bool   `json:"bare,omitempty"`     // connected to and told words, not asked over HTTP
+	Call     bool   `json:"call,omitempty"`     // a call of gRPC: it failed where the status at its end says so
 	Fresh    bool   `json:"fresh,omitempty"`    // on a connection of its own
 	Protocol string `json:"protocol,omitempty"` // "h2"; HTTP/1.1 where nothing is said and it is not bare
 
@@ -31,7 +33,17 @@ type Result struct {
 	Failed   bool   `json:"failed,omitempty"`   // no whole answer in time, or a status of 500 or more; of a step, an answer that is not as expected
 	Late     bool   `json:"late,omitempty"`     // not failed, but later than the plan allows
 	Degraded bool   `json:"degraded,omitempty"` // marked as given in a dependency's place
+	Instead  string `json:"instead,omitempty"`  // of a degraded one its mark: "stale 3s", "fallback", "fallback old-api"
+	Sum      uint64 `json:"sum,omitempty"`      // of a degraded one, of its whole body; see Sum
 	Body     string `json:"body,omitempty"`     // head of a failed answer's body, at most 200 bytes, printable
+}
+
+// Sum tells one body from another, as far as nobody makes two alike on purpose
+// (FNV-1a, 64 bits).
+func Sum(body []byte) uint64 {
+	sum := fnv.New64a()
+	sum.Write(body)
+	return sum.Sum64()
 }
 
 // Hurt tells whether the user had reason to complain.
@@ -69,7 +81,9 @@ func (r Result) Asked() string {
 	case r.Session != "":
 		text = r.Target
 	case r.Bare:
-		text = "a connection to " + r.Target
+		return "a connection to " + r.Target
+	case r.Call:
+		return "a call of " + r.Target
 	}
 	if r.Protocol == "h2" {
 		text += " over HTTP/2"

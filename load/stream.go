@@ -41,15 +41,10 @@ func (r *route) stream(ctx context.Context, q *request, fresh bool, deadline tim
 
 // over sends a request over a connection on which it has its place.
 func (q *request) over(ctx context.Context, on *stream) answer {
-	host, fields := q.fields()
-	asked, err := http.NewRequestWithContext(ctx, q.method, q.at.String(), strings.NewReader(q.body))
+	asked, err := q.second(ctx)
 	if err != nil {
 		on.Release()
 		return answer{err: step("send", err)}
-	}
-	asked.Host = host
-	for _, field := range fields {
-		asked.Header.Add(field.Name, field.Value)
 	}
 	response, err := on.RoundTrip(asked)
 	if err == nil && response.ProtoMajor != 2 {
@@ -60,6 +55,20 @@ func (q *request) over(ctx context.Context, on *stream) answer {
 	}
 	defer response.Body.Close()
 	return q.hear(response, make([]byte, 4<<10))
+}
+
+// second is a request as net/http sends it.
+func (q *request) second(ctx context.Context) (*http.Request, error) {
+	host, fields := q.fields()
+	asked, err := http.NewRequestWithContext(ctx, q.method, q.at.String(), strings.NewReader(q.body))
+	if err != nil {
+		return nil, err
+	}
+	asked.Host = host
+	for _, field := range fields {
+		asked.Header.Add(field.Name, field.Value)
+	}
+	return asked, nil
 }
 
 // errOlder is said of who does not speak HTTP/2.

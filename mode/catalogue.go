@@ -12,7 +12,8 @@ import "holdfast"
 
 // A Mode is a kind of failure before it is bound to a target. It strikes one
 // replica of the services it Fits, or whole edges, those it FitsEdge, or a Role of
-// Holdfast itself: exactly one of the three is set.
+// Holdfast itself: exactly one of the three is set. What strikes edges may strike
+// what users come for, too, where it FitsPublished.
 type Mode struct {
 	Kind     holdfast.Kind
 	Title    string              // "a replica's process ends", for pages and explanations
@@ -31,7 +32,9 @@ type Mode struct {
 	Named bool
 	// FitsEdge says the same of a dependency and the service it leads to.
 	FitsEdge func(holdfast.Dependency, holdfast.Service) bool
-	Role     holdfast.Role
+	// FitsPublished says the same of a service that the gateway's routes lead to.
+	FitsPublished func(holdfast.Publishing, holdfast.Service) bool
+	Role          holdfast.Role
 }
 
 // An Ending says what ends the fault of a mode's drill, and so from when its
@@ -82,6 +85,11 @@ func (m Mode) StrikesEdge(dependency holdfast.Dependency, on holdfast.Service) b
 	return m.FitsEdge != nil && !on.Once && m.FitsEdge(dependency, on)
 }
 
+// StrikesPublished says whether all of a published service can be lost in this way.
+func (m Mode) StrikesPublished(by holdfast.Publishing, service holdfast.Service) bool {
+	return m.FitsPublished != nil && !service.Once && m.FitsPublished(by, service)
+}
+
 // Of is the failure mode of one service by the catalogue's defaults, before the
 // file overrides anything.
 func (m Mode) Of(service holdfast.Service) holdfast.FailureMode {
@@ -97,6 +105,19 @@ func (m Mode) OfEdge(caller holdfast.Service, dependency holdfast.Dependency) ho
 	if dependency.Fallback != nil {
 		f.Remedies = []holdfast.Remedy{holdfast.RemedyFallback}
 	}
+	return f
+}
+
+// begunShare is what may be hurt of those who come for a service that is lost: an
+// answer of which a part is out already cannot be taken back, and is cut off with its
+// replica. That was one of 800 in one drill of fifteen; four are allowed.
+const begunShare = 0.005
+
+// OfPublished is the failure mode of a service as its users have it.
+func (m Mode) OfPublished(service holdfast.Service) holdfast.FailureMode {
+	f := m.at(holdfast.Target{Service: service.Name, Whole: true}, service.Owner)
+	f.Remedies = []holdfast.Remedy{holdfast.RemedyFallback}
+	f.Bounds.Impact = max(f.Bounds.Impact, begunShare)
 	return f
 }
 
@@ -129,7 +150,7 @@ func remediesFor(service holdfast.Service, all []holdfast.Remedy) []holdfast.Rem
 }
 
 // answers fits every mode that shows in answers: those of a service that we run,
-// that speaks HTTP, and that can be asked.
+// whose requests the gateway sees, and that can be asked.
 func answers(s holdfast.Service) bool {
-	return s.Manage == holdfast.Full && s.Protocol == holdfast.HTTP && !s.Healthcheck.Disabled
+	return s.Manage == holdfast.Full && s.Protocol.Requests() && !s.Healthcheck.Disabled
 }

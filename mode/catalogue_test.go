@@ -81,7 +81,7 @@ func TestHoldfastsOwnModes(t *testing.T) {
 		t.Errorf("got %+v", own)
 	}
 	for _, m := range own {
-		if slices.Contains(m.Remedies, holdfast.RemedyRestart) || len(mode.Involved(m)) > 0 {
+		if slices.Contains(m.Remedies, holdfast.RemedyRestart) || len(mode.Involved(system, m)) > 0 {
 			t.Errorf("the mind has a part in %+v", m)
 		}
 		if _, ok := mode.Find(m.Kind); ok {

@@ -12,8 +12,8 @@ import (
 //
 // No replica is to blame, and to restart one would take capacity away when there is
 // least of it to spare. Whose requests are refused decides whether users are whole:
-// those of no more than sheddable priority expect it. The bound on impact is what a
-// limit that has to find its level first costs everybody else.
+// those of no more than sheddable priority expect it. The bound on impact is what
+// the moment costs everybody else in which it is seen.
 //
 // It is drilled where the file names it. What a service bears has to be found out
 // with three times as much, which a machine that runs all of it has seldom to give.
@@ -32,6 +32,6 @@ func Overload() Mode {
 			Restore:  15 * time.Second,
 			Impact:   0.01,
 		},
-		Fits: answers,
+		Fits: func(s holdfast.Service) bool { return answers(s) && s.Protocol != holdfast.GRPC }, // a flood is of pages
 	}
 }

@@ -9,12 +9,13 @@ import (
 
 // A slice is the part of a system that a drill of one failure mode is about.
 type slice struct {
-	Mode       holdfast.FailureMode `json:"mode"`
-	Services   []holdfast.Service   `json:"services"` // struck, and, of an edge, who calls
-	Callers    []need               `json:"callers"`  // the edges that lead to the struck service
-	Guardrails holdfast.Guardrails  `json:"guardrails"`
-	Sessions   []holdfast.Session   `json:"sessions,omitempty"` // that its drill sends
-	Load       *holdfast.Load       `json:"load,omitempty"`     // where the file says something of it
+	Mode       holdfast.FailureMode      `json:"mode"`
+	Services   []holdfast.Service        `json:"services"`         // struck, and, of an edge, who calls
+	Callers    []need                    `json:"callers"`          // the edges that lead to the struck service
+	Routes     []holdfast.PublishedRoute `json:"routes,omitempty"` // that lead to what is lost whole
+	Guardrails holdfast.Guardrails       `json:"guardrails"`
+	Sessions   []holdfast.Session        `json:"sessions,omitempty"` // that its drill sends
+	Load       *holdfast.Load            `json:"load,omitempty"`     // where the file says something of it
 }
 
 // A need is one edge with how it is needed.
@@ -30,7 +31,7 @@ type need struct {
 func Slice(system *holdfast.System, of holdfast.FailureMode) []byte {
 	of.Armed, of.Owner, of.Escalation, of.Urgency, of.Runbook = false, "", "", "", ""
 	cut := slice{Mode: of, Guardrails: system.Guardrails}
-	for _, name := range Involved(of) {
+	for _, name := range Involved(system, of) {
 		if service, ok := system.Service(name); ok {
 			capacity := service.Capacity
 			service.Owner, service.Design = "", holdfast.Design{}
@@ -47,6 +48,9 @@ func Slice(system *holdfast.System, of holdfast.FailureMode) []byte {
 				cut.Callers = append(cut.Callers, need{From: caller.Name, Dependency: dependency})
 			}
 		}
+	}
+	if of.Strikes.Whole {
+		cut.Routes = system.Gateway.RoutesTo(of.Strikes.Service)
 	}
 	cut.Sessions = Sessions(system, of)
 	if load := system.Load; load != (holdfast.Load{}) {
@@ -91,13 +95,38 @@ func Sessions(system *holdfast.System, of holdfast.FailureMode) []holdfast.Sessi
 }
 
 // Involved are the services whose programs a mode's drill exercises: the struck
-// one and, of an edge, its caller. Those of Holdfast itself exercise none of them.
-func Involved(of holdfast.FailureMode) []holdfast.ServiceName {
+// one, of an edge its caller, and who is asked in the place of what is lost. Those
+// of Holdfast itself exercise none of them.
+func Involved(system *holdfast.System, of holdfast.FailureMode) []holdfast.ServiceName {
 	if of.Strikes.Role != "" {
 		return nil
 	}
+	all := []holdfast.ServiceName{of.Strikes.Service}
 	if of.Strikes.IsEdge() {
-		return []holdfast.ServiceName{of.Strikes.Service, of.Strikes.Caller}
+		all = append(all, of.Strikes.Caller)
 	}
-	return []holdfast.ServiceName{of.Strikes.Service}
+	for _, f := range InPlace(system, of.Strikes) {
+		if f.Service != "" && !slices.Contains(all, f.Service) {
+			all = append(all, f.Service)
+		}
+	}
+	return all
+}
+
+// InPlace is what is answered in the place of what is lost whole, by each way to it
+// of which something is declared.
+func InPlace(system *holdfast.System, lost holdfast.Target) []holdfast.Fallback {
+	var all []holdfast.Fallback
+	if lost.Whole {
+		for _, r := range system.Gateway.CoveredTo(lost.Service) {
+			all = append(all, *r.Fallback)
+		}
+	}
+	caller, _ := system.Service(lost.Caller)
+	for _, d := range caller.DependsOn {
+		if d.On == lost.Service && d.Fallback != nil {
+			all = append(all, *d.Fallback)
+		}
+	}
+	return all
 }

@@ -79,3 +79,34 @@ func TestASliceIsWhatADrillRestsOn(t *testing.T) {
 		}
 	}
 }
+
+// A loss of what users come for rests on the routes that lead there, and on who is
+// asked in its place; a loss of an edge on the latter.
+func TestASliceOfALostServiceHasItsRoutes(t *testing.T) {
+	system := market()
+	system.Gateway.Routes = []holdfast.PublishedRoute{{Path: "/", Service: "catalog", Treatment: holdfast.Treatment{Fallback: &holdfast.Fallback{Service: "cart"}}}}
+	loss := mode.Loss().OfPublished(system.Services[1])
+	if loss.Name != "catalog.loss" || !loss.Strikes.Whole || loss.Owner != "web" || len(loss.Remedies) != 1 || loss.Remedies[0] != holdfast.RemedyFallback {
+		t.Errorf("%+v", loss)
+	}
+	if got := mode.Involved(system, loss); len(got) != 2 || got[0] != "catalog" || got[1] != "cart" {
+		t.Errorf("involved are %q", got)
+	}
+	before := mode.Slice(system, loss)
+	system.Gateway.Routes[0].Timeout = time.Second
+	if bytes.Equal(before, mode.Slice(system, loss)) {
+		t.Error("its route says something else, and its proof still holds")
+	}
+	system.Services[0].DependsOn[0].Fallback = &holdfast.Fallback{Service: "cart"}
+	edge := mode.Loss().OfEdge(system.Services[0], system.Services[0].DependsOn[0])
+	if got := mode.Involved(system, edge); len(got) != 3 || got[2] != "cart" {
+		t.Errorf("involved in the edge are %q", got)
+	}
+	fits := holdfast.Service{Name: "catalog", Manage: holdfast.Full, Protocol: holdfast.HTTP}
+	if !mode.Loss().StrikesPublished(system.Gateway, fits) || mode.Loss().StrikesPublished(holdfast.Publishing{}, fits) || mode.Crash().StrikesPublished(system.Gateway, fits) {
+		t.Error("it fits what it should not, or not what it should")
+	}
+	if fits.Manage = holdfast.Route; mode.Loss().StrikesPublished(system.Gateway, fits) {
+		t.Error("it fits what runs elsewhere")
+	}
+}

@@ -27,7 +27,9 @@ func StateLoss() Mode {
 		EndedBy:   ByRemedy,
 		BySession: true,
 		Bounds:    holdfast.Bounds{Restore: 15 * time.Second},
-		Fits:      func(s holdfast.Service) bool { return answers(s) && s.State == nil && !keepsData(s) },
+		Fits: func(s holdfast.Service) bool {
+			return answers(s) && s.Protocol == holdfast.HTTP && s.State == nil && !keepsData(s)
+		},
 	}
 }
 

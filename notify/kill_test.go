@@ -559,7 +559,7 @@ func TestAFullDiskKeepsNobodyAsleep(t *testing.T) {
 		w.ackAfter, w.stepAt, w.provider.honours, w.provider.outages = 0, 0, false, nil
 		w.facts = slices.Concat([]fact{{body: event.Declared{System: town()}}}, up(0, "catalog", 1), up(0, "cart", 1))
 		w.facts = append(w.facts, fact{at: time.Second, body: holdfast.Exited{ID: replica("catalog", 1), Status: holdfast.ExitStatus{Signal: "SIGKILL"}}})
-		w.facts = append(w.facts, up(40*time.Second, "catalog", 2)...)
+		w.facts = append(w.facts, up(100*time.Second, "catalog", 2)...)
 		w.disk.full = true
 		newLife(w, 0).run(5 * time.Minute)
 		var shown []string

@@ -27,19 +27,19 @@ import (
 //     that it is, and reports Delivered or Undelivered after.
 //
 // What is said is recorded with say, under the cause of which it comes. Delays are
-// counted by the boot clock; what people arrange by their calendar, schedules,
-// overrides, maintenance, goes by the wall clock of each step.
+// counted by the boot clock; what people arrange by their calendar, schedules and
+// overrides, goes by the wall clock of each step.
 //
 // It is not safe for concurrent use.
 type Desk struct {
-	Incidents   []*incident              `json:"incidents,omitempty"` // that are open, as they were opened
-	Past        []*incident              `json:"past,omitempty"`      // over, and may open again, or owe a message still
-	Overrides   []holdfast.Override      `json:"overrides,omitempty"`
-	Maintenance []event.MaintenanceBegan `json:"maintenance,omitempty"`
-	Days        []day                    `json:"days,omitempty"`
-	Last        event.At                 `json:"last"` // when it was last told or said something: what a replay knows, too
+	Incidents   []*incident         `json:"incidents,omitempty"` // that are open, as they were opened
+	Past        []*incident         `json:"past,omitempty"`      // over, and may open again, or owe a message still
+	Overrides   []holdfast.Override `json:"overrides,omitempty"`
+	Maintenance []maintenance       `json:"maintenance,omitempty"`
+	Days        []day               `json:"days,omitempty"`
+	Last        event.At            `json:"last"` // when it was last told or said something: what a replay knows, too
 
-	system *holdfast.System
+	system holdfast.System // as it was when it was last told: the mind may change its own
 	kin    topology.Kin
 	now    event.At // of this step
 	record Say
@@ -51,16 +51,17 @@ type Say func(cause event.ID, body event.Body) event.ID
 
 // Know tells the desk whom it works for, without consequences.
 func (d *Desk) Know(system *holdfast.System) {
-	d.system, d.kin, d.now = system, topology.KinOf(system), d.Last
+	d.system, d.kin, d.now = *system, topology.KinOf(system), d.Last
 	d.look()
 }
 
 // Declare is Know with the consequences of another file: what can no longer be sent
 // is not owed, and goes another way; where nobody could be reached, it is tried at
-// once. A policy that changed holds from the next step.
+// once. A policy that changed holds from the next step, and who fails with whom is
+// thought over.
 func (d *Desk) Declare(now event.At, system *holdfast.System, cause event.ID, say Say) {
-	d.Know(system)
 	d.told(now, say)
+	d.system, d.kin = *system, topology.KinOf(system)
 	defer d.soon()
 	for _, inc := range slices.Concat(d.Incidents, d.Past) {
 		for _, m := range slices.Clone(inc.Messages) {
@@ -71,7 +72,8 @@ func (d *Desk) Declare(now event.At, system *holdfast.System, cause event.ID, sa
 		}
 	}
 	for _, inc := range d.Incidents {
-		if inc.Step > 0 && !inc.Reached && inc.AckedBy == "" && !inc.Held {
+		inc.LeadBy = first(inc.LeadBy, d.in(Settling))
+		if inc.stuck() && !inc.Held {
 			inc.NextAt, inc.Next = d.in(0), cause
 		}
 	}
@@ -87,11 +89,7 @@ func (d *Desk) Trigger(now event.At, t Trouble, cause event.ID, say Say) {
 		d.raise(inc, t, cause)
 		return
 	}
-	if inc := d.home(t); inc != nil {
-		d.join(inc, t, cause)
-		return
-	}
-	d.open(t, cause)
+	d.admit(t, cause)
 }
 
 // Over says that something is bad no more. What the desk does not know of, or no
@@ -134,14 +132,20 @@ func (d *Desk) Take(now event.At, in event.Body, said event.ID, say Say) {
 // Expire says what has fallen due. While nothing has it costs nothing.
 func (d *Desk) Expire(now event.At, say Say) {
 	d.begin(now, say)
-	if !d.due(d.wake) && !slices.ContainsFunc(d.Incidents, func(inc *incident) bool { return inc.Held }) {
+	d.expire()
+}
+
+// maxRuns bounds what is done in one step, one thing of one incident at a time. What
+// is left is done in the next.
+const maxRuns = 10_000
+
+func (d *Desk) expire() {
+	if !d.due(d.wake) {
 		return
 	}
-	for _, inc := range slices.Clone(d.Incidents) {
-		for d.run(inc) {
-		}
-		inc.LookAt = d.holdEnds(inc)
+	for n := 0; n < maxRuns && slices.ContainsFunc(d.Incidents, d.run); n++ {
 	}
+	d.Maintenance = slices.DeleteFunc(d.Maintenance, func(m maintenance) bool { return d.due(m.EndsAt) })
 	d.forget()
 	d.look()
 }
@@ -174,13 +178,18 @@ func (d *Desk) begin(now event.At, say Say) {
 	for _, inc := range slices.Concat(d.Incidents, d.Past) {
 		inc.shift(now.Boot - d.Last.Boot)
 	}
+	for i := range d.Maintenance {
+		d.Maintenance[i].EndsAt = d.in(d.Maintenance[i].Until.Sub(now.Wall))
+	}
 	d.Last = now
 	d.look()
 }
 
-// told is the begin of a step that something is told in.
+// told is the begin of a step that something is told in. What fell due before it is
+// done before it, also in a replay, which is not asked in steps that said nothing.
 func (d *Desk) told(now event.At, say Say) {
 	d.begin(now, say)
+	d.expire()
 	d.Last = now
 }
 
@@ -201,9 +210,9 @@ func (d *Desk) due(at time.Duration) bool { return at != 0 && at <= max(1, d.now
 
 // look finds out when something falls due next.
 func (d *Desk) look() {
-	d.wake = 0
+	d.wake = d.maintenanceEnds()
 	for _, inc := range d.Incidents {
-		d.wake = first(d.wake, inc.dueNext(), inc.LookAt)
+		d.wake = first(d.wake, inc.dueNext())
 	}
 	for _, inc := range d.Past {
 		if inc.owes() {

@@ -14,15 +14,17 @@ type hold struct {
 	Held   bool                `json:"held,omitempty"`
 	Under  holdfast.IncidentID `json:"under,omitempty"` // the incident that is its cause
 	FreeAt time.Duration       `json:"free_at,omitempty"`
-	LookAt time.Duration       `json:"look_at,omitempty"` // when maintenance may be over
 }
 
 // maxMaintenance bounds the spans of maintenance that are known at a time.
 const maxMaintenance = 100
 
-// atLeast is how often it is looked whether maintenance that holds an incident is
-// over.
-const atLeast = time.Minute
+// Maintenance is a span of it. It is as long as it was meant to be when it began,
+// whatever is done to the wall clock meanwhile.
+type maintenance struct {
+	event.MaintenanceBegan
+	EndsAt time.Duration `json:"ends_at"` // by the boot clock
+}
 
 // held tells why an incident is held; "" is not at all. Maintenance holds it only
 // while all that is bad in it is being maintained.
@@ -31,15 +33,15 @@ func (d *Desk) held(inc *incident) string {
 		return "it belongs to " + string(inc.Under)
 	}
 	for _, service := range inc.bad() {
-		if !slices.ContainsFunc(d.Maintenance, func(m event.MaintenanceBegan) bool { return d.maintains(m, service) }) {
+		if !slices.ContainsFunc(d.Maintenance, func(m maintenance) bool { return d.maintains(m, service) }) {
 			return ""
 		}
 	}
 	return "it is being maintained"
 }
 
-func (d *Desk) maintains(m event.MaintenanceBegan, service holdfast.ServiceName) bool {
-	return m.Until.After(d.now.Wall) && (len(m.Services) == 0 || slices.Contains(m.Services, service))
+func (d *Desk) maintains(m maintenance, service holdfast.ServiceName) bool {
+	return !d.due(m.EndsAt) && (len(m.Services) == 0 || slices.Contains(m.Services, service))
 }
 
 // rehold looks what is held, and what not any more.
@@ -65,65 +67,99 @@ func (d *Desk) reholdOne(inc *incident, cause event.ID) {
 	}
 }
 
-// holdEnds is when it is to be looked again whether an incident is held.
-func (d *Desk) holdEnds(inc *incident) time.Duration {
-	if !inc.Held || inc.Under != "" {
-		return 0
-	}
-	ends := d.in(atLeast) // the wall clock may have been stepped meanwhile
-	for _, m := range d.Maintenance {
-		if left := m.Until.Sub(d.now.Wall); left > 0 {
-			ends = first(ends, d.in(max(left, time.Millisecond)))
+// maintenanceEnds is when it is to be looked again what is held; 0 if nothing is.
+func (d *Desk) maintenanceEnds() time.Duration {
+	ends := time.Duration(0)
+	if slices.ContainsFunc(d.Incidents, func(inc *incident) bool { return inc.Held }) {
+		for _, m := range d.Maintenance {
+			ends = first(ends, m.EndsAt)
 		}
 	}
 	return ends
 }
 
 func (d *Desk) takeMaintenanceBegan(in event.MaintenanceBegan, said event.ID) {
-	d.Maintenance = slices.DeleteFunc(d.Maintenance, func(m event.MaintenanceBegan) bool { return !m.Until.After(d.now.Wall) })
-	d.Maintenance = append(d.Maintenance, in)
+	d.Maintenance = append(d.Maintenance, maintenance{MaintenanceBegan: in, EndsAt: d.in(in.Until.Sub(d.now.Wall))})
 	d.Maintenance = d.Maintenance[max(0, len(d.Maintenance)-maxMaintenance):]
 	d.rehold(said)
 }
 
 // deferOthers holds what else is open and fails with what now leads an incident:
-// they are one storm, and were opened apart because their cause was not known. What
-// they are worth, the one that pages for them is worth.
-func (d *Desk) deferOthers(inc *incident, cause holdfast.ServiceName, said event.ID) {
-	fails := d.kin.Fails(cause)
+// they are one storm, and were opened apart because their cause was not known.
+func (d *Desk) deferOthers(inc *incident, said event.ID) {
 	for _, other := range d.Incidents {
-		if other == inc || other.Under != "" || slices.ContainsFunc(other.bad(), func(s holdfast.ServiceName) bool { return s != cause && !fails[s] }) {
-			continue
+		if other != inc && other.Under == "" && other.ID != inc.Under && d.allFailWith(inc, other) {
+			d.deferTo(other, inc, said)
 		}
-		other.Under = inc.ID
-		other.FreeAt = 0
-		deferred := d.say(said, event.Deferred{Incident: other.ID, To: inc.ID, Why: "it fails with " + string(cause)})
-		d.reholdOne(other, deferred)
-		d.raise(inc, Trouble{Severity: other.Severity, Urgency: other.Urgency, Why: "so is " + string(other.ID)}, deferred)
 	}
 }
 
-// release lets what was deferred to an incident settle, now that it is over.
-func (d *Desk) release(id holdfast.IncidentID) {
+// deferToCause holds an incident for another one with which all of it fails.
+func (d *Desk) deferToCause(inc *incident) bool {
+	for _, other := range d.Incidents {
+		if other != inc && other.Under == "" && inc.Under == "" && d.allFailWith(other, inc) {
+			d.deferTo(inc, other, inc.Cause)
+			return true
+		}
+	}
+	return false
+}
+
+// deferTo holds an incident. What it is worth, the one that pages for it is worth.
+func (d *Desk) deferTo(inc, to *incident, cause event.ID) {
+	inc.Under, inc.FreeAt = to.ID, 0
+	said := d.say(cause, event.Deferred{Incident: inc.ID, To: to.ID, Why: "it fails with " + to.lead()})
+	d.reholdOne(inc, said)
+	d.raise(to, Trouble{Severity: inc.Severity, Urgency: inc.Urgency, Why: "so is " + string(inc.ID)}, said)
+}
+
+// lead is what leads an incident, in a word.
+func (inc *incident) lead() string {
+	if t := inc.Parts[inc.Lead].Trouble; t != nil {
+		return t.String()
+	}
+	return string(inc.Parts[inc.Lead].Service)
+}
+
+// allFailWith tells whether all that is bad in an incident fails with what is bad in
+// another one.
+func (d *Desk) allFailWith(cause, inc *incident) bool {
+	if cause == nil {
+		return false
+	}
+	for _, p := range inc.Parts {
+		t := Trouble{Service: p.Service}
+		if p.Promise {
+			t.Promise = "any"
+		}
+		if !d.failsWith(cause, t) {
+			return false
+		}
+	}
+	return true
+}
+
+// settle looks at what is deferred to an incident: what fails with nothing that is bad
+// in it any more has some time to come back by itself, and is paged by itself then.
+func (d *Desk) settle(id holdfast.IncidentID) {
+	cause := d.find(d.Incidents, id)
 	for _, inc := range d.Incidents {
-		if inc.Under == id {
+		if inc.Under != id {
+			continue
+		}
+		if d.allFailWith(cause, inc) {
+			inc.FreeAt = 0
+		} else if inc.FreeAt == 0 {
 			inc.FreeAt = d.in(Settling)
 		}
 	}
 }
 
-// recapture keeps them deferred, now that it is open again.
-func (d *Desk) recapture(id holdfast.IncidentID) {
-	for _, inc := range d.Incidents {
-		if inc.Under == id {
-			inc.FreeAt = 0
-		}
-	}
-}
-
 // free has an incident paged by itself again.
-func (d *Desk) free(inc *incident) {
-	why := string(inc.Under) + " is over, and this is not"
+func (d *Desk) free(inc *incident, cause event.ID, why string) {
 	inc.Under, inc.FreeAt = "", 0
-	d.reholdOne(inc, d.say(inc.Cause, event.Deferred{Incident: inc.ID, Why: why}))
+	if _, leads := inc.Parts[inc.Lead]; !leads {
+		inc.LeadBy = d.in(0)
+	}
+	d.reholdOne(inc, d.say(cause, event.Deferred{Incident: inc.ID, Why: why}))
 }

@@ -54,7 +54,7 @@ type incident struct {
 	Most  int                          `json:"most"`  // that were bad at a time
 
 	Lead   string        `json:"lead"`              // the part whose owner is told
-	LeadBy time.Duration `json:"lead_by,omitempty"` // when another part leads, the lead being over
+	LeadBy time.Duration `json:"lead_by,omitempty"` // when it is thought over what leads
 	Asked  []string      `json:"asked"`             // whom it was paged to, so far: an audience is told once that it leads
 
 	ladder
@@ -62,6 +62,7 @@ type incident struct {
 	hold
 	Messages []*message    `json:"messages,omitempty"` // owed, or not settled
 	Told     []told        `json:"told,omitempty"`     // who got a Trigger
+	Known    bool          `json:"known,omitempty"`    // somebody ever got one, or may have
 	OverAt   time.Duration `json:"over_at,omitempty"`  // when it was last over
 }
 
@@ -77,6 +78,7 @@ type answer struct {
 // they are.
 type part struct {
 	Service holdfast.ServiceName `json:"service"`
+	Promise bool                 `json:"promise,omitempty"`
 	Number  int                  `json:"number"`
 	Trouble *Trouble             `json:"trouble,omitempty"`
 }
@@ -138,27 +140,56 @@ func (d *Desk) holding(key string) *incident {
 	return nil
 }
 
-// home is the open incident that a trouble belongs to: the oldest that is bad in the
-// same service, or else in one that fails with it or that it fails with.
+// home is the open incident that a trouble belongs to: one with which it fails, or
+// whose lead fails with it, of those the oldest. What is bad beside the lead for a
+// reason of its own has its own owner, and belongs there only if they were asked.
 func (d *Desk) home(t Trouble) *incident {
-	if i := slices.IndexFunc(d.Incidents, func(inc *incident) bool { return inc.Where[t.Service] > 0 }); i >= 0 {
-		return d.Incidents[i]
-	}
-	related := d.related(t.Service)
-	if i := slices.IndexFunc(d.Incidents, func(inc *incident) bool { return slices.ContainsFunc(inc.bad(), related) }); i >= 0 {
-		return d.Incidents[i]
+	fails := d.kin.Fails(t.Service)
+	for _, is := range []func(*incident) bool{
+		func(inc *incident) bool { return d.failsWith(inc, t) || d.leads(inc, t) },
+		func(inc *incident) bool {
+			return inc.asked(t) && slices.ContainsFunc(inc.bad(), func(s holdfast.ServiceName) bool { return s == t.Service || fails[s] })
+		},
+	} {
+		if i := slices.IndexFunc(d.Incidents, is); i >= 0 {
+			return d.Incidents[i]
+		}
 	}
 	return d.crowd(t)
 }
 
-// related tells of services whether they belong to one incident with this one. A
-// promise of everything that is published, which has no service, belongs to whatever
-// is bad.
-func (d *Desk) related(service holdfast.ServiceName) func(holdfast.ServiceName) bool {
-	causes, fails := d.kin.Causes(service), d.kin.Fails(service)
-	return func(other holdfast.ServiceName) bool {
-		return other == service || other == "" || service == "" || causes[other] || fails[other]
+// failsWith tells whether a trouble comes of what is bad in an incident that is open:
+// of what its service fails with, or, being a promise, of its own service. One of
+// everything that is published comes of anything.
+func (d *Desk) failsWith(inc *incident, t Trouble) bool {
+	if inc == nil {
+		return false
 	}
+	causes := d.kin.Causes(t.Service)
+	return slices.ContainsFunc(inc.bad(), func(s holdfast.ServiceName) bool {
+		return t.Service == "" || causes[s] || t.Promise != "" && s == t.Service
+	})
+}
+
+// leads tells whether a trouble is the one whose owner is to be told of an incident:
+// what led so far comes of it, or, the lead being over, something does.
+func (d *Desk) leads(inc *incident, t Trouble) bool {
+	if t.Service == "" {
+		return false
+	}
+	fails := d.kin.Fails(t.Service)
+	of := func(p part) bool {
+		return p.Service == "" || fails[p.Service] || p.Promise && p.Service == t.Service && t.Promise == ""
+	}
+	if lead, exists := inc.Parts[inc.Lead]; exists {
+		return of(lead)
+	}
+	return slices.ContainsFunc(slices.Collect(maps.Values(inc.Parts)), of)
+}
+
+// asked tells whether the audience of a trouble has been paged, or is about to be.
+func (inc *incident) asked(t Trouble) bool {
+	return t.audience() == inc.audience() || slices.Contains(inc.Asked, t.audience())
 }
 
 // bad are the services in which an incident is bad, in no order.
@@ -186,16 +217,29 @@ func (d *Desk) crowd(t Trouble) *incident {
 	return crowd[len(crowd)-1]
 }
 
+// admit finds an incident for a trouble that is in none.
+func (d *Desk) admit(t Trouble, cause event.ID) {
+	switch inc := d.home(t); {
+	case inc == nil, inc.FreeAt != 0 && d.lately(t) != nil: // the cause of what is there is back
+		d.open(t, cause)
+	default:
+		d.join(inc, t, cause)
+	}
+}
+
 // open begins an incident, or goes on with one that was over a moment ago.
 func (d *Desk) open(t Trouble, cause event.ID) {
 	inc := d.lately(t)
 	again := inc != nil
-	if !again {
+	if again {
+		d.Past = slices.DeleteFunc(d.Past, func(past *incident) bool { return past == inc })
+	} else {
 		inc = &incident{
 			ID: d.name(), First: d.in(0), Severity: t.Severity, Urgency: t.Urgency,
 			Parts: map[string]part{}, Where: map[holdfast.ServiceName]int{},
 		}
 	}
+	news := !inc.asked(t)
 	inc.Since, inc.Lead, inc.LeadBy, inc.Owner, inc.Policy = d.in(0), t.key(), 0, t.Owner, t.Policy
 	said := d.say(cause, event.Opened{
 		Incident: inc.ID, Severity: worse(inc.Severity, t.Severity), Urgency: urgent(inc.Urgency, t.Urgency), Service: t.Service, Mode: t.Mode, ID: t.ID, Promise: t.Promise,
@@ -205,12 +249,22 @@ func (d *Desk) open(t Trouble, cause event.ID) {
 	inc.add(t)
 	d.Incidents = append(d.Incidents, inc)
 	if again {
-		d.reopen(inc, t, said)
+		d.reopen(inc, t, news, said)
+		d.settle(inc.ID)
 	} else {
-		inc.Asked = []string{t.audience()}
 		d.start(inc)
 	}
 	d.reholdOne(inc, said)
+}
+
+// related tells of services whether they belong to one incident with this one. A
+// promise of everything that is published, which has no service, belongs to whatever
+// is bad.
+func (d *Desk) related(service holdfast.ServiceName) func(holdfast.ServiceName) bool {
+	causes, fails := d.kin.Causes(service), d.kin.Fails(service)
+	return func(other holdfast.ServiceName) bool {
+		return other == service || other == "" || service == "" || causes[other] || fails[other]
+	}
 }
 
 // lately is an incident that was over a moment ago, and that a trouble opens again.
@@ -222,24 +276,23 @@ func (d *Desk) lately(t Trouble) *incident {
 	if i < 0 {
 		return nil
 	}
-	inc := d.Past[i]
-	d.Past = slices.Delete(d.Past, i, i+1)
-	return inc
+	return d.Past[i]
 }
 
 // reopen goes on where it was, and pages nobody sooner than it would have, had it
 // stayed open: so flapping is paged as often as staying bad is, and climbs as high.
 // Who had acknowledged it was told that it is over, and is told again.
-func (d *Desk) reopen(inc *incident, t Trouble, said event.ID) {
-	nobody := len(inc.Told) == 0 // nothing arrived: there is nobody to be left in peace
+func (d *Desk) reopen(inc *incident, t Trouble, news bool, said event.ID) {
 	d.takeBack(inc, said)
-	d.recapture(inc.ID)
 	raised := worse(inc.Severity, t.Severity) != inc.Severity || urgent(inc.Urgency, t.Urgency) != inc.Urgency
 	inc.Severity, inc.Urgency = worse(inc.Severity, t.Severity), urgent(inc.Urgency, t.Urgency)
-	news := inc.asks(t)
 	switch {
-	case inc.LastAt == 0 || nobody:
+	case inc.LastAt == 0:
 		d.start(inc)
+		return
+	case !inc.Known: // there is nobody to be left in peace
+		d.start(inc)
+		inc.NextAt = max(inc.NextAt, inc.LastAt+silentFor)
 		return
 	case raised || news:
 		d.restart(inc, said)
@@ -247,7 +300,7 @@ func (d *Desk) reopen(inc *incident, t Trouble, said event.ID) {
 	case inc.Answered || inc.Urgency == holdfast.Ticket:
 		inc.Step = 0
 	}
-	inc.Round, inc.Paged, inc.Heard, inc.Reached = inc.Round+1, false, false, inc.Reached && inc.Step > 0
+	inc.Round, inc.Heard, inc.Reached = inc.Round+1, false, inc.Reached && inc.Step > 0
 	inc.NextAt = max(d.in(0), inc.LastAt+inc.calm(d.policy(inc).Repeat))
 }
 
@@ -259,16 +312,6 @@ func (inc *incident) calm(repeat time.Duration) time.Duration {
 	return repeat
 }
 
-// asks tells whether the audience of a trouble has not been asked yet, and that now
-// it is.
-func (inc *incident) asks(t Trouble) bool {
-	if slices.Contains(inc.Asked, t.audience()) {
-		return false
-	}
-	inc.Asked = append(inc.Asked, t.audience())
-	return true
-}
-
 // add makes a trouble part of an incident; false says that it is one too many to be
 // told by itself.
 func (inc *incident) add(t Trouble) bool {
@@ -277,7 +320,7 @@ func (inc *incident) add(t Trouble) bool {
 		inc.Most++
 		return false
 	}
-	added := part{Service: t.Service, Number: inc.Added}
+	added := part{Service: t.Service, Promise: t.Promise != "", Number: inc.Added}
 	told := len(inc.Parts) < MaxTold
 	if told {
 		added.Trouble = &t
@@ -291,10 +334,7 @@ func (inc *incident) add(t Trouble) bool {
 // join makes a trouble part of an incident that is open. It leads when what leads so
 // far fails with it: then its owner is told, once.
 func (d *Desk) join(inc *incident, t Trouble, cause event.ID) {
-	if t.key() == inc.Lead {
-		inc.LeadBy = 0 // it is back
-	}
-	leads := inc.LeadBy == 0 && len(inc.Parts) < MaxParts && d.fails(inc, t)
+	leads := len(inc.Parts) < MaxParts && d.leads(inc, t)
 	told := inc.add(t)
 	said := cause
 	if leads || told {
@@ -305,9 +345,18 @@ func (d *Desk) join(inc *incident, t Trouble, cause event.ID) {
 	}
 	d.raise(inc, t, said)
 	if leads {
-		d.deferOthers(inc, t.Service, said)
+		d.deferOthers(inc, said)
+	}
+	d.settle(inc.ID)
+	if inc.Under != "" && !d.failsWith(d.find(d.Incidents, inc.Under), t) {
+		d.free(inc, said, t.String()+" does not fail with "+string(inc.Under))
 	}
 	d.reholdOne(inc, said)
+}
+
+// String is a trouble in a word.
+func (t Trouble) String() string {
+	return cmp.Or(string(t.Mode), string(t.Service), "what is published")
 }
 
 func joined(inc *incident, t Trouble, leads bool, why string) event.Joined {
@@ -318,17 +367,12 @@ func joined(inc *incident, t Trouble, leads bool, why string) event.Joined {
 	return body
 }
 
-// fails tells whether what leads an incident fails with a trouble.
-func (d *Desk) fails(inc *incident, t Trouble) bool {
-	lead := inc.Parts[inc.Lead].Service
-	return lead != t.Service && t.Service != "" && (lead == "" || d.kin.Causes(lead)[t.Service])
-}
-
-// lead makes a part the one whose owner is told.
+// lead makes a part the one whose owner is told. Who was paged already is not paged
+// for that alone, unless nobody else could be reached.
 func (d *Desk) lead(inc *incident, t Trouble, said event.ID) {
-	inc.Lead, inc.LeadBy = t.key(), 0
-	if inc.asks(t) {
-		inc.Owner, inc.Policy = t.Owner, t.Policy
+	news := !inc.asked(t) || inc.stuck()
+	inc.Lead, inc.Owner, inc.Policy = t.key(), t.Owner, t.Policy
+	if news {
 		d.restart(inc, said)
 	}
 }
@@ -353,35 +397,68 @@ func (d *Desk) raise(inc *incident, t Trouble, cause event.ID) {
 // others are left with once the lead is over is found out when they had time to
 // settle.
 func (d *Desk) part(inc *incident, key string, cause event.ID) {
-	inc.Where[inc.Parts[key].Service]--
-	delete(inc.Parts, key)
-	switch {
-	case len(inc.Parts) == 0:
+	inc.drop(key)
+	if len(inc.Parts) == 0 {
 		d.resolve(inc, cause)
-	case key == inc.Lead:
-		inc.LeadBy = d.in(Settling)
+	} else {
+		inc.LeadBy = first(inc.LeadBy, d.in(Settling))
 	}
+	d.settle(inc.ID)
 	d.rehold(cause)
 }
 
-// elect makes a part lead whose causes are not bad, of those the first.
+// elect finds out what an incident is about, now that what led it is over, or that
+// the file has another opinion. Where all that is left fails with what is bad in
+// another one, it is deferred to that. Else the first part leads whose causes are not
+// bad; others of which that is true and whose owners were not asked are incidents of
+// their own: they failed together once.
 func (d *Desk) elect(inc *incident) {
 	inc.LeadBy = 0
-	var left []Trouble
+	if d.deferToCause(inc) {
+		return
+	}
+	said, roots := inc.Cause, d.roots(inc)
+	if !slices.ContainsFunc(roots, func(t Trouble) bool { return t.key() == inc.Lead }) && len(roots) > 0 {
+		said = d.say(inc.Cause, joined(inc, roots[0], true, "what it was taken to fail with is over"))
+		d.lead(inc, roots[0], said)
+	}
+	for _, t := range roots {
+		if !inc.asked(t) {
+			inc.drop(t.key())
+			d.admit(t, said)
+		}
+	}
+}
+
+// roots are the parts that are told one by one and whose causes are not bad in the
+// incident, in the order in which they came; where there is none, the first part.
+func (d *Desk) roots(inc *incident) []Trouble {
+	var left, roots []Trouble
 	for _, key := range inc.inOrder() {
 		if t := inc.Parts[key].Trouble; t != nil {
 			left = append(left, *t)
 		}
 	}
 	for _, t := range left {
-		causes := d.kin.Causes(t.Service)
-		if t.Service == "" && len(left) > 1 || slices.ContainsFunc(left, func(o Trouble) bool { return causes[o.Service] }) {
-			continue
+		if t.Service != "" && !slices.ContainsFunc(left, func(o Trouble) bool { return d.comesOf(t, o) }) {
+			roots = append(roots, t)
 		}
-		said := d.say(inc.Cause, joined(inc, t, true, "what it was taken to fail with is over"))
-		d.lead(inc, t, said)
-		return
 	}
+	if len(roots) == 0 {
+		return left[:min(1, len(left))]
+	}
+	return roots
+}
+
+// comesOf tells whether a trouble comes of another one.
+func (d *Desk) comesOf(t, cause Trouble) bool {
+	return d.kin.Causes(t.Service)[cause.Service] || t.Promise != "" && cause.Promise == "" && t.Service == cause.Service
+}
+
+// drop takes a part out of an incident.
+func (inc *incident) drop(key string) {
+	inc.Where[inc.Parts[key].Service]--
+	delete(inc.Parts, key)
 }
 
 // inOrder are the keys of the parts as they came.
@@ -409,7 +486,6 @@ func (d *Desk) resolve(inc *incident, cause event.ID) {
 	d.tell(inc, holdfast.Resolve, said, func(address) bool { return true })
 	inc.answer = answer{Answered: inc.AckedBy != ""}
 	inc.hold, inc.LeadBy, inc.OverAt = hold{}, 0, d.in(0)
-	d.release(inc.ID)
 	d.forget()
 }
 
@@ -486,7 +562,7 @@ func (inc *incident) dueNext() time.Duration {
 
 // shift moves all instants of an incident into another boot's clock.
 func (inc *incident) shift(by time.Duration) {
-	all := []*time.Duration{&inc.First, &inc.Since, &inc.LeadBy, &inc.FreeAt, &inc.LookAt, &inc.AckedUntil, &inc.NextAt, &inc.LastAt, &inc.OverAt}
+	all := []*time.Duration{&inc.First, &inc.Since, &inc.LeadBy, &inc.FreeAt, &inc.AckedUntil, &inc.NextAt, &inc.LastAt, &inc.OverAt}
 	for _, c := range inc.Calls {
 		all = append(all, &c.Began, &c.NextAt)
 	}

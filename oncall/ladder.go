@@ -19,7 +19,7 @@ type ladder struct {
 	Step    int  `json:"step"`  // that was taken last
 	Round   int  `json:"round"` // grows when a step is taken again, and never falls: step and round name a message for ever
 	Reached bool `json:"reached,omitempty"`
-	Paged   bool `json:"paged,omitempty"` // in this round a message was owed to somebody
+	Vain    bool `json:"vain,omitempty"`  // from the first step of this round on nobody was reached
 	Heard   bool `json:"heard,omitempty"` // in this round one was delivered
 
 	NextAt time.Duration `json:"next_at,omitempty"` // when the next step is taken
@@ -105,8 +105,11 @@ func (d *Desk) restart(inc *incident, cause event.ID) {
 	}
 }
 
+// stuck tells whether the last step reached nobody, and nobody has the incident.
+func (inc *incident) stuck() bool { return inc.Step > 0 && !inc.Reached && inc.AckedBy == "" }
+
 func (l *ladder) rewind() {
-	l.Step, l.Round, l.Reached, l.Paged, l.Heard = 0, l.Round+1, false, false, false
+	l.Step, l.Round, l.Reached, l.Heard = 0, l.Round+1, false, false
 }
 
 // above is the step after the last one, and whether a new round begins with it: the
@@ -126,8 +129,7 @@ func (l *ladder) above(policy holdfast.EscalationPolicy) (step int, anew bool) {
 }
 
 // run does the one thing of an incident that was due first, and tells whether there
-// may be more. What was due earlier is done earlier also where both are late: a
-// replay, which is not asked in steps that said nothing, comes to the same.
+// may be more: where several are late, they come in their order nevertheless.
 func (d *Desk) run(inc *incident) bool {
 	d.reholdOne(inc, inc.Cause)
 	if !inc.Held && d.stranded(inc) {
@@ -139,7 +141,7 @@ func (d *Desk) run(inc *incident) bool {
 	}
 	switch at {
 	case inc.FreeAt:
-		d.free(inc)
+		d.free(inc, inc.Cause, "what it fails with is over in "+string(inc.Under))
 	case inc.LeadBy:
 		d.elect(inc)
 	case inc.AckedUntil:
@@ -174,9 +176,13 @@ func (d *Desk) climb(inc *incident) {
 	step, anew := inc.above(policy)
 	if anew {
 		inc.Round++
-		inc.Paged, inc.Heard = false, false
+		inc.Heard = false
 	}
 	inc.Step, inc.NextAt = step, 0
+	inc.Vain = inc.Vain || step == 1
+	if !slices.Contains(inc.Asked, inc.audience()) {
+		inc.Asked = append(inc.Asked, inc.audience())
+	}
 	rule := team(inc.Owner)
 	if step <= len(policy.Rules) {
 		rule = policy.Rules[step-1]
@@ -185,7 +191,7 @@ func (d *Desk) climb(inc *incident) {
 		d.fall(inc, why, inc.Next)
 		return
 	}
-	inc.Reached, inc.LastAt, inc.Next = true, d.in(0), inc.Cause
+	inc.Reached, inc.Vain, inc.LastAt, inc.Next = true, false, d.in(0), inc.Cause
 	if inc.Urgency == holdfast.Page {
 		inc.NextAt = d.in(pause(policy, step))
 	}
@@ -201,7 +207,7 @@ func pause(policy holdfast.EscalationPolicy, step int) time.Duration {
 
 // fall takes a step that reached nobody for what it is: the next one is due at once.
 // Where a new round would begin, it begins when the last page has waited its time,
-// or, where there was none, after that time: a round is not run in a circle.
+// or, where this one was in vain, after that time: a round is not run in a circle.
 func (d *Desk) fall(inc *incident, why string, cause event.ID) {
 	inc.Next = d.say(cause, event.Unreached{Incident: inc.ID, Step: inc.Step, Why: why})
 	inc.Reached = false
@@ -214,10 +220,10 @@ func (d *Desk) fall(inc *incident, why string, cause event.ID) {
 		inc.NextAt = 0 // nobody can be told by this file, however often it is tried; by another they may
 	case inc.Urgency == holdfast.Ticket:
 		inc.NextAt = 0
-	case inc.Paged:
-		inc.NextAt = max(d.in(0), inc.LastAt+policy.Repeat)
-	default:
+	case inc.Vain:
 		inc.NextAt = d.in(policy.Repeat)
+	default:
+		inc.NextAt = max(d.in(0), inc.LastAt+policy.Repeat)
 	}
 }
 
@@ -253,7 +259,7 @@ func (d *Desk) call(inc *incident, rule holdfast.EscalationRule) string {
 			c.Began = old.Began // they have not answered since: all that has its time by now is tried
 			return true
 		})
-		c.NextAt = max(d.in(0), c.Began+c.Contacts[0].After)
+		c.NextAt = d.in(0) // there is no page yet that could be unanswered: the first is not waited for
 		inc.Calls = append(inc.Calls, c)
 	}
 	if len(reached) > 0 {
@@ -289,7 +295,6 @@ func (d *Desk) try(inc *incident, c *call) {
 	case again != nil && again.Lost:
 		c.lose(again.Why, c.Next, d.in(0))
 	case again == nil:
-		inc.Paged = true
 		d.owe(inc, &message{Purpose: holdfast.Trigger, Step: c.Step, Round: c.Round, address: address{Person: c.Person, Via: contact.Via, To: contact.To, Nth: c.nth()}, SilentAt: d.in(silentFor)}, c.Next)
 	}
 	if c.NextAt == 0 && c.Tried < len(c.Contacts) && inc.Urgency == holdfast.Page {

@@ -215,15 +215,19 @@ func (d *Desk) tell(inc *incident, purpose holdfast.Purpose, cause event.ID, wan
 	}
 }
 
-// remember keeps who got a Trigger, each place once.
+// remember keeps who got a Trigger, or may get one that is under way, each place
+// once, and its last one.
 func (inc *incident) remember(m *message, sure bool) {
-	now := told{address: m.address, Step: m.Step, Round: m.Round, Sure: sure}
-	if i := slices.IndexFunc(inc.Told, func(t told) bool { return t.same(m.address) }); i >= 0 {
-		now.Over, now.Sure = inc.Told[i].Over, sure || inc.Told[i].Sure
-		inc.Told[i] = now
+	inc.Known = inc.Known || sure
+	t := inc.toldAt(m.address)
+	if t == nil {
+		inc.Told = append(inc.Told, told{address: m.address, Step: m.Step, Round: m.Round, Sure: sure})
 		return
 	}
-	inc.Told = append(inc.Told, now)
+	t.Sure = t.Sure || sure
+	if cmp.Or(cmp.Compare(m.Round, t.Round), cmp.Compare(m.Step, t.Step)) > 0 {
+		*t = told{address: m.address, Step: m.Step, Round: m.Round, Over: t.Over, Sure: t.Sure}
+	}
 }
 
 // unsent takes back that a message that was under way may have arrived: it did not,
@@ -242,16 +246,22 @@ func (d *Desk) unsent(inc *incident, m *message, cause event.ID) {
 	}
 }
 
+// toldAt is what is known of an address, nil if nothing is.
+func (inc *incident) toldAt(a address) *told {
+	if i := slices.IndexFunc(inc.Told, func(t told) bool { return t.same(a) }); i >= 0 {
+		return &inc.Told[i]
+	}
+	return nil
+}
+
 // takeBack is for what is open again: who was not yet told that it is over is not
 // told so now, and who was begins anew.
 func (d *Desk) takeBack(inc *incident, cause event.ID) {
 	for _, m := range slices.Clone(inc.Messages) {
 		if m.owed() {
 			d.supersede(inc, m, cause, "it is bad again")
-			for i := range inc.Told {
-				if inc.Told[i].same(m.address) {
-					inc.Told[i].Over = false
-				}
+			if t := inc.toldAt(m.address); t != nil {
+				t.Over = false
 			}
 		}
 	}
@@ -280,11 +290,7 @@ func (d *Desk) takeDelivered(in event.Delivered, said event.ID) {
 		return
 	}
 	inc.Round++ // it may be said a second time, and is another message
-	for i := range inc.Told {
-		if inc.Told[i].same(m.address) {
-			inc.Told[i].Over = false // what they were told came before this
-		}
-	}
+	inc.toldAt(m.address).Over = false
 	d.tell(inc, follows, said, func(a address) bool { return a.same(m.address) })
 }
 

@@ -84,7 +84,7 @@ func (l *looking) basis(ctx context.Context, of holdfast.FailureMode) (holdfast.
 			return "", err
 		}
 	}
-	for _, name := range mode.Involved(of) {
+	for _, name := range mode.Involved(l.system, of) {
 		program, err := l.program(ctx, name)
 		if err != nil {
 			return "", err

@@ -34,7 +34,7 @@ type surroundings struct {
 func (f facts) account(d report.Drill, steps []report.Step, words deed) report.Account {
 	marks := f.marks(d)
 	return report.Account{
-		Live: f.live(), Marks: marks, Steps: steps, First: f.first(), Tolls: tolls(f.judged()),
+		Live: f.live(), Marks: marks, Steps: steps, First: f.first(), Tolls: tolls(f.judged()), Instead: f.instead(), Waited: f.bridged(),
 		Buckets: buckets(f.concerned(), f.injected, f.ended), Timeline: f.timeline(marks, words),
 	}
 }
@@ -100,6 +100,9 @@ func (f facts) first() *report.Hurt {
 
 func (f facts) hurtOf(r load.Result) *report.Hurt {
 	method, route := asked(r)
+	if r.Call {
+		r.Status = 0 // what a call came to is what its own status says
+	}
 	return &report.Hurt{
 		At: millis(time.Duration(r.Intended) - f.injected), Method: method, Route: route,
 		Status: r.Status, Error: r.Error, Body: strings.TrimSpace(r.Body), Took: millis(r.Took()),
@@ -107,11 +110,13 @@ func (f facts) hurtOf(r load.Result) *report.Hurt {
 }
 
 // asked takes apart what a request asked for: its method, "connect" for a bare
-// connection, and where it went.
+// connection and "call" for one of gRPC, and where it went.
 func asked(r load.Result) (method, route string) {
 	switch {
 	case r.Bare:
 		return "connect", r.Target
+	case r.Call:
+		return "call", r.Target
 	case r.Session == "":
 		return "GET", r.Target
 	}

@@ -29,11 +29,13 @@ const (
 	amplifiedSays = 15
 )
 
-// A counted is how many requests had arrived at every listener by an instant.
+// A counted is how many requests had arrived at every listener by an instant, and
+// how many of them had waited.
 // Nothing arrived where nobody could be asked.
 type counted struct {
 	at       time.Duration
-	requests map[string]int // by the route's name
+	requests map[string]int               // by the route's name
+	parked   map[holdfast.ServiceName]int // of those to a service, how many waited for a replica of it
 }
 
 // count asks the copy's gateways how many requests arrived. Whoever does not
@@ -49,10 +51,11 @@ func (c *private) count(ctx context.Context, at time.Duration) counted {
 }
 
 func countedIn(status api.Status, at time.Duration) counted {
-	n := counted{at: at, requests: map[string]int{}}
+	n := counted{at: at, requests: map[string]int{}, parked: map[holdfast.ServiceName]int{}}
 	for _, gateway := range status.Gateways {
 		for _, route := range gateway.Routes {
 			n.requests[route.Name()] += int(route.Requests)
+			n.parked[route.Service] += int(route.Parked)
 		}
 	}
 	return n

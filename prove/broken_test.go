@@ -36,7 +36,12 @@ func systemOf(replicas int, edge holdfast.Dependency) *holdfast.System {
 
 // within sets a scene in a system with an edge.
 func (s *scene) within(edge holdfast.Dependency) *scene {
-	return s.but(func(f *facts) { f.system = systemOf(f.service.Replicas, edge) })
+	return s.but(func(f *facts) {
+		f.system = systemOf(f.service.Replicas, edge)
+		if f.loss != nil {
+			f.loss.covers = covers(f.system, f.loss.edge)
+		}
+	})
 }
 
 // prints is a line that the victim's replica printed.

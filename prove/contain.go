@@ -18,15 +18,17 @@ import (
 // lost: the caller has to be told, and to tell its own.
 const onTheWay = 500 * time.Millisecond
 
-// A loss is what the drill of an edge knows beyond that of a replica.
+// A loss is what the drill of an edge, or of what users come for, knows beyond that
+// of a replica.
 type loss struct {
-	edge     holdfast.Target
+	edge     holdfast.Target // or, of what users come for, the whole service
 	timeout  time.Duration
 	fatal    bool                   // its caller cannot serve without it, and nothing answers in its place
 	covered  bool                   // a fallback does
+	covers   map[string]cover       // what does, by the way to it
 	callers  []holdfast.ServiceName // who needs the lost service, directly or through others
 	owed     []load.Result          // of requests that cannot be answered while it is lost
-	itself   []load.Result          // of requests to the edge itself
+	itself   []load.Result          // of requests that went straight to what is lost, by that edge, or by the covered routes
 	arriving float64                // requests per second of those owed, as planned
 }
 
@@ -102,14 +104,8 @@ func overContained(f facts, d report.Drill) string {
 	return strings.Join(reasons, "; ")
 }
 
-// overFallback says that a covered edge was not covered.
-func overFallback(f facts) string {
-	if f.loss == nil || !f.loss.covered {
-		return ""
-	}
-	asked := f.whileLost(f.loss.itself)
-	if slices.ContainsFunc(asked, func(r load.Result) bool { return r.Degraded }) {
-		return ""
-	}
-	return fmt.Sprintf("of %d answers of %s none came from its fallback", len(asked), f.loss.edge)
+// straight tells whether a target leads straight to what is lost.
+func (l *loss) straight(target string) bool {
+	_, covered := l.covers[target]
+	return covered || target == l.edge.String()
 }

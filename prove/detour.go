@@ -10,6 +10,7 @@ import (
 	"holdfast"
 	"holdfast/fault/proxy"
 	"holdfast/load"
+	"holdfast/topology"
 )
 
 const (
@@ -88,8 +89,23 @@ func (d *drilling) observe(plan *load.Plan) {
 	}
 }
 
+// methodOf is where users' calls of the struck service go, as far as a route says;
+// empty where none does, or it answers no calls.
+func (d *drilling) methodOf() string {
+	if d.service.Protocol != holdfast.GRPC {
+		return ""
+	}
+	for _, route := range topology.Routes(d.o.System) {
+		if route.Service == d.service.Name && route.Path != "" {
+			return route.Path
+		}
+	}
+	return ""
+}
+
 // probeOf asks a struck replica itself.
 func (d *drilling) probeOf(id holdfast.ReplicaID, front string) load.Probe {
 	every := cmp.Or(witnesses()[d.fault.Name()].every, probeEvery)
-	return load.Probe{Name: id.String(), Address: front, Path: "/", Every: every, Timeout: probePatience}
+	path := cmp.Or(d.methodOf(), "/")
+	return load.Probe{Name: id.String(), Address: front, Path: path, Protocol: d.service.Protocol, Every: every, Timeout: probePatience}
 }

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"time"
 
@@ -158,6 +159,16 @@ func (d *drilling) announcement() string {
 	return text
 }
 
+// unshowable says why nobody could see a fault: what it strikes is not touched by
+// the only call that is known of the service.
+func (d *drilling) unshowable() string {
+	onDisk := d.fault.Name() == fault.DiskFull().Name() || d.fault.Name() == fault.DiskSlow().Name()
+	if !onDisk || d.service.Protocol != holdfast.GRPC || d.methodOf() != "" {
+		return ""
+	}
+	return fmt.Sprintf("its health call keeps nothing on a disk, and no other is known; next: route its calls by their path, `gateway: {routes: [{path: /package.Service/Method, service: %s}]}`", d.service.Name)
+}
+
 // errUnfit says that a fault means nothing to the victim.
 type errUnfit string
 
@@ -177,7 +188,7 @@ func (p *proving) prepare(ctx context.Context, mode holdfast.FailureMode, by hol
 	if err := d.choose(ctx); err != nil {
 		return nil, err
 	}
-	if why := fault.Unfit(d.fault, d.victim); why != "" {
+	if why := cmp.Or(fault.Unfit(d.fault, d.victim), d.unshowable()); why != "" {
 		return nil, errUnfit(fmt.Sprintf("%s cannot strike %s: %s", by.Fault, d.victim.ID.Name(), why))
 	}
 	if d.asked, err = p.copy.asking(ctx, p.struck(), sessionsOf(p.o.System, mode)); err != nil {
@@ -202,7 +213,7 @@ func (p *proving) prepare(ctx context.Context, mode holdfast.FailureMode, by hol
 }
 
 // concerned are the services whose logs may tell what became of the fault: the
-// struck one, and of an edge those that need it.
+// struck one, and of one that is lost those that need it.
 func (d *drilling) concerned() []holdfast.Service {
 	all := []holdfast.Service{d.service}
 	if d.loss == nil {
@@ -223,17 +234,22 @@ func onlyWeEnd(mode holdfast.FailureMode, by holdfast.Drill) bool {
 	return !fault.Describe(by.Fault).Ends && !slices.Contains(mode.Remedies, holdfast.RemedyRestart)
 }
 
-// lossOf is what the drill of an edge knows beforehand; nil where one replica is
+// lossOf is what the drill of a loss knows beforehand; nil where one replica is
 // struck.
 func (d *drilling) lossOf(plan load.Plan) *loss {
-	if !d.mode.Strikes.IsEdge() {
+	l := &loss{edge: d.mode.Strikes, covers: covers(d.o.System, d.mode.Strikes), callers: topology.Dependents(d.o.System, d.service.Name)}
+	switch {
+	case d.mode.Strikes.Whole:
+		l.covered = true
+		for _, route := range d.o.System.Gateway.CoveredTo(d.service.Name) {
+			l.timeout = max(l.timeout, route.Timeout)
+		}
+		return l
+	case !d.mode.Strikes.IsEdge():
 		return nil
 	}
 	dependency := dependencyOf(d.o.System, d.mode.Strikes)
-	l := &loss{
-		edge: d.mode.Strikes, timeout: dependency.Timeout, fatal: fatal(dependency), covered: dependency.Fallback != nil,
-		callers: topology.Dependents(d.o.System, d.service.Name),
-	}
+	l.timeout, l.fatal, l.covered = dependency.Timeout, fatal(dependency), dependency.Fallback != nil
 	owing, all := 0, 0
 	for _, t := range plan.Targets {
 		if all += t.Weight; d.stakes[t.Name] == owed {
@@ -375,12 +391,15 @@ func (d *drilling) replaced() bool {
 // say anything, and by every edge that leads to it.
 func (d *drilling) enough() bool { return d.reached() >= minReached && len(d.unreached()) == 0 }
 
-// unreached are the edges to the struck service by which no request came while
-// the fault lasted.
+// unreached are the ways to the struck service by which no request came while the
+// fault lasted: of one that users come for its covered routes, and else its edges.
 func (d *drilling) unreached() []string {
 	until := proc.Now()
 	if d.undone != 0 {
 		until = d.undone
+	}
+	if d.mode.Strikes.Whole {
+		return notTaken(slices.Sorted(maps.Keys(d.loss.covers)), d.generator.Snapshot(), d.injected, until)
 	}
 	return unreached(d.o.System, d.asked.targets, d.service.Name, d.generator.Snapshot(), d.injected, until)
 }
@@ -476,7 +495,7 @@ func (d *drilling) share(f *facts, results []load.Result) {
 		case owed:
 			f.loss.owed = append(f.loss.owed, result)
 		}
-		if f.loss != nil && result.Target == f.loss.edge.String() {
+		if f.loss != nil && f.loss.straight(result.Target) {
 			f.loss.itself = append(f.loss.itself, result)
 		}
 	}

@@ -42,7 +42,7 @@ func (d *drilling) chooseDoor(ctx context.Context) error {
 		return err
 	}
 	for _, t := range targets(d.o.System, d.struck(), addresses) {
-		if t.service == d.service.Name && !t.bare {
+		if t.service == d.service.Name && !t.bare && !t.calls {
 			d.victim.Address = t.address
 			d.victim.Flood = &holdfast.Flood{URL: "http://" + t.address + "/", Rate: floodRate(d.service, d.rate), Priority: holdfast.Background, Keep: d.copy.keep}
 			d.detour, err = d.copy.detourTo(ctx, d.victim.ID)

@@ -2,6 +2,7 @@ package prove
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -10,6 +11,7 @@ import (
 	"holdfast/event"
 	"holdfast/load"
 	"holdfast/report"
+	"holdfast/topology"
 )
 
 // help says what would have helped, the best first, in the words of the file.
@@ -120,6 +122,9 @@ func (f facts) unrepeated() []holdfast.Target {
 // be.
 func (f facts) helpKey() string {
 	hurt := f.first()
+	if hurt != nil && hurt.Method == "call" {
+		return f.helpCalls(hurt)
+	}
 	if hurt == nil || hurt.Method != "POST" && hurt.Method != "PATCH" || f.service.Replicas == 1 || f.loss != nil {
 		return ""
 	}
@@ -127,6 +132,25 @@ func (f facts) helpKey() string {
 		return "" // what its caller asks of the struck service is not known
 	}
 	return fmt.Sprintf("an Idempotency-Key on %s %s, if it may be carried out twice: without one it is not sent to another replica", hurt.Method, hurt.Route)
+}
+
+// helpCalls: of a call nobody knows whether it may be carried out twice, unless the
+// file says so.
+func (f facts) helpCalls(hurt *report.Hurt) string {
+	if f.service.Replicas == 1 || f.loss != nil || f.system == nil {
+		return ""
+	}
+	for _, route := range topology.Routes(f.system) {
+		if route.Name() != hurt.Route || route.Idempotent != nil || route.Service != f.service.Name {
+			continue
+		}
+		where := "`idempotent: true` of " + hurt.Route
+		if strings.HasPrefix(hurt.Route, string(f.service.Name)+":") { // `ports` say nothing of requests
+			where = fmt.Sprintf("a route under `gateway` in place of `ports` of %s, with `idempotent: true`", f.service.Name)
+		}
+		return where + ", if its calls may be carried out twice: without it what was sent is not asked of another replica"
+	}
+	return ""
 }
 
 // helpLoop: what ends by itself is not mended by starting it.
@@ -200,6 +224,8 @@ func (f facts) helpFallback(d report.Drill) string {
 	switch {
 	case f.loss == nil || f.loss.covered:
 		return ""
+	case f.service.Protocol == holdfast.GRPC && (usersHurt(d) || overContained(f, d) != ""):
+		return fmt.Sprintf("a %s that answers without %s, and `required: false` %s: nothing is answered in the place of a gRPC call", f.loss.edge.Caller, f.loss.edge.Service, need(f.loss.edge))
 	case !f.loss.fatal && usersHurt(d):
 		return fmt.Sprintf("`fallback: {json: …}` %s, or a %s that answers without it, as `required: false` says", need(f.loss.edge), f.loss.edge.Caller)
 	case f.loss.fatal && overContained(f, d) != "":
@@ -214,11 +240,18 @@ func (f facts) helpCopy(d report.Drill) string {
 	if f.system == nil || overFallback(f) == "" {
 		return ""
 	}
-	fallback := dependencyOf(f.system, f.loss.edge).Fallback
-	if fallback == nil || fallback.Body != "" || fallback.File != "" {
-		return ""
+	for _, way := range slices.Sorted(maps.Keys(f.loss.covers)) {
+		by := f.loss.covers[way]
+		if by.Body != "" || by.File != "" || by.Service != "" || f.uncovered(way, by) == "" {
+			continue
+		}
+		where := "the fallback " + need(f.loss.edge)
+		if f.loss.edge.Whole {
+			where = "the route " + way
+		}
+		return "`json` or `file` beside `stale` in " + where + ": where there is no copy of a good answer nothing answers; none is kept of one that is `private`, `no-store`, sets a cookie, or is longer than 64 KiB"
 	}
-	return fmt.Sprintf("`json` or `file` beside `stale` in the fallback %s: where there is no copy of a good answer nothing answers", need(f.loss.edge))
+	return ""
 }
 
 // helpFast: the edge gave up in time and its caller did not.

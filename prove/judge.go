@@ -36,7 +36,7 @@ type facts struct {
 	byUndo   bool          // only we could end the fault
 	undone   time.Duration // and this is when we did; 0: we did not come to it
 	ended    time.Duration // when measuring ended
-	loss     *loss         // of an edge; nil when one replica was struck
+	loss     *loss         // of an edge, or of what users come for; nil when one replica was struck
 	entries  []event.Entry // of the copy's journal, in order
 	results  []load.Result // of requests that must feel no more than the bound on impact
 	reached  int           // of those sent to the target itself, during the fault
@@ -90,9 +90,9 @@ func (f facts) judged() []load.Result {
 	return load.During(f.results, int64(f.injected), int64(f.ended))
 }
 
-// strikes is what was struck, as people call it: a replica, or an edge.
+// strikes is what was struck, as people call it: a replica, an edge, or a service.
 func strikes(f facts) holdfast.ReplicaName {
-	if f.mode.Strikes.IsEdge() {
+	if f.mode.Strikes.TakesAll() {
 		return holdfast.ReplicaName(f.mode.Strikes.String())
 	}
 	return f.victim.ID.Name()
@@ -463,7 +463,7 @@ func (f facts) firstHurt() string {
 // describe is one request that was hurt, as its user saw it.
 func describe(r load.Result) string {
 	text := r.Asked()
-	if r.Status != 0 {
+	if r.Status != 0 && !r.Call {
 		text += fmt.Sprintf(" %d", r.Status)
 	}
 	for _, detail := range []string{r.Error, r.Body} {

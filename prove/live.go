@@ -95,6 +95,9 @@ func (t target) asked() load.Target {
 		at = "http://" + t.address + cmp.Or(t.path, "/")
 	}
 	asked := load.Target{Name: t.name, URL: at, Host: t.host}
+	if t.calls {
+		asked.Protocol = holdfast.GRPC
+	}
 	if strings.HasPrefix(at, "tcp:") {
 		asked.Send, asked.Expect = t.words.send, t.words.expect
 	}
@@ -109,7 +112,9 @@ func itself(service holdfast.Service, id holdfast.ReplicaID, address string) loa
 	} else if !t.bare && service.Healthcheck.Path != "" {
 		t.url = "http://" + address + service.Healthcheck.Path
 	}
-	return t.asked()
+	asked := t.asked()
+	asked.Protocol = service.Protocol
+	return asked
 }
 
 // hosts are the addresses of a service that runs elsewhere, as its urls name

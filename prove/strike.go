@@ -42,13 +42,13 @@ func (p *proving) arm(ctx context.Context, fault holdfast.Fault, victim holdfast
 }
 
 // choose finds out whom the fault strikes: one replica, or everything that there
-// is and will be of the service an edge leads to.
+// is and will be of a service.
 func (d *drilling) choose(ctx context.Context) (err error) {
 	d.victim = holdfast.Victim{ID: holdfast.ReplicaID{Service: d.service.Name}}
 	if d.fault.Name() == floods {
 		return d.chooseDoor(ctx)
 	}
-	if !d.mode.Strikes.IsEdge() {
+	if !d.mode.Strikes.TakesAll() {
 		if d.victim, err = d.copy.chronicle.victim(holdfast.NameReplica(d.service.Name, d.next(d.service))); err != nil {
 			return err
 		}
@@ -62,8 +62,12 @@ func (d *drilling) choose(ctx context.Context) (err error) {
 }
 
 // spare is the path a fault of answers leaves alone: the health check's, so that
-// only traffic shows it, unless that is what the load asks for, too.
+// only traffic shows it, unless that is what the load asks for, too. Of a gRPC service
+// the load asks for the same, and is told apart there.
 func spare(service holdfast.Service) string {
+	if service.Protocol == holdfast.GRPC {
+		return proxy.HealthCall
+	}
 	if service.Healthcheck.Path == "/" {
 		return ""
 	}

@@ -18,6 +18,7 @@ type target struct {
 	host    string // that is asked for; empty: any
 	url     string // where what runs elsewhere is asked itself; empty: by its address
 	bare    bool   // it is connected to, and told words, if any
+	calls   bool   // it is asked by a call of gRPC
 	words   words
 	path    string // empty for /
 	service holdfast.ServiceName
@@ -27,7 +28,7 @@ type target struct {
 	via     string               // of a step: the listener it goes in at
 }
 
-// targets lists the published routes of HTTP services, then the edges that lead
+// targets lists the published routes of services that are asked, then the edges that lead
 // to a struck service, in the order of the file.
 func targets(system *holdfast.System, struck []holdfast.ServiceName, addresses map[holdfast.ListenerName]string) []target {
 	var published, edges []target
@@ -39,7 +40,7 @@ func targets(system *holdfast.System, struck []holdfast.ServiceName, addresses m
 		service, _ := system.Service(route.Service)
 		t := target{
 			name: route.Name(), address: address, host: askedHost(route.Host), path: route.Path, service: route.Service, edge: route.Caller != "",
-			bare: service.Protocol == holdfast.TCP, words: wordsOf(service),
+			bare: service.Protocol == holdfast.TCP, calls: service.Protocol == holdfast.GRPC, words: wordsOf(service),
 		}
 		switch {
 		case !t.edge:
@@ -54,7 +55,7 @@ func targets(system *holdfast.System, struck []holdfast.ServiceName, addresses m
 // spared says why a service gets no load, if it gets none: it cannot be asked, or
 // asking it could reach what is no part of the copy.
 func spared(system *holdfast.System, name holdfast.ServiceName) string {
-	if service, _ := system.Service(name); service.Protocol != holdfast.HTTP && !consented(system, name) {
+	if service, _ := system.Service(name); !service.Protocol.Requests() && !consented(system, name) {
 		return fmt.Sprintf("%s speaks %s, and the load can ask over HTTP only", name, service.Protocol)
 	}
 	for _, other := range system.Services {
@@ -164,6 +165,18 @@ func unreached(system *holdfast.System, all []target, service holdfast.ServiceNa
 	return missed
 }
 
+// notTaken are the targets that no request went to from one instant to another, the
+// second excluded.
+func notTaken(names []string, results []load.Result, from, to time.Duration) []string {
+	taken := map[string]bool{}
+	for _, r := range results {
+		if r.Intended >= int64(from) && r.Intended < int64(to) {
+			taken[r.Target] = true
+		}
+	}
+	return slices.DeleteFunc(slices.Clone(names), func(name string) bool { return taken[name] })
+}
+
 // aside adds to the targets a page of the caller that needs nobody else, where
 // it has one: its health check's, asked for where users ask. Whether the loss of
 // an edge stays where it belongs shows there.
@@ -200,13 +213,16 @@ const (
 // stakes says for each target name what is at stake there when a mode is
 // drilled. One replica is missed by whoever needs its service, by required
 // edges. A whole edge is missed by its caller's users; whoever needs the lost
-// service by other ways too is hurt by definition, and not judged.
+// service by other ways too is hurt by definition, and not judged. A whole service
+// is missed by those who come for it.
 func stakes(system *holdfast.System, all []target, mode holdfast.FailureMode) map[string]stake {
 	at := map[string]stake{}
 	for _, t := range all {
 		switch {
 		case mode.Strikes.IsEdge():
 			at[t.name] = stakeInEdge(system, t, mode.Strikes)
+		case mode.Strikes.Whole:
+			at[t.name] = stakeInService(system, t, mode.Strikes)
 		case needs(system, t.service, mode.Strikes.Service):
 			at[t.name] = feels
 		}
@@ -226,6 +242,21 @@ func stakeInEdge(system *holdfast.System, t target, lost holdfast.Target) stake 
 		return owed
 	case itself && dependency.Fallback == nil:
 		return none // nobody answers there, and the caller says it can do without
+	default:
+		return feels
+	}
+}
+
+// stakeInService: who comes by a covered route gets less, and is not hurt. Whoever
+// else needs what is lost is hurt by definition, or another drill's: that of the
+// edge by which it does.
+func stakeInService(system *holdfast.System, t target, lost holdfast.Target) stake {
+	_, covered := covers(system, lost)[t.name]
+	switch {
+	case covered:
+		return feels
+	case t.service == lost.Service, slices.Contains(topology.Dependents(system, lost.Service), t.service):
+		return none
 	default:
 		return feels
 	}

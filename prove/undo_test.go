@@ -54,6 +54,9 @@ func severed(required, covered bool) *scene {
 		edge: s.mode.Strikes, timeout: time.Second, fatal: required && !covered, covered: covered,
 		callers: []holdfast.ServiceName{"storefront"}, arriving: 100,
 	}
+	if covered {
+		s.loss.covers = map[string]cover{s.mode.Strikes.String(): coverOf(*dependency.Fallback)}
+	}
 	return s.then(500*time.Millisecond, holdfast.Ejected{ID: id("catalog-1#1"), Sign: holdfast.SignRefused}, holdfast.Ejected{ID: id("catalog-2#1"), Sign: holdfast.SignRefused, Kept: true},
 		event.Detected{Mode: s.mode.Name, ID: s.victim.ID, Sign: holdfast.SignLost})
 }
@@ -74,7 +77,7 @@ func (s *scene) owes(took time.Duration) *scene {
 // answersItself adds what the edge itself answered while it was lost.
 func (s *scene) answersItself(degraded bool) *scene {
 	for due := began; due < s.undone; due += 10 * time.Millisecond {
-		s.loss.itself = append(s.loss.itself, load.Result{Target: "storefront/catalog", Intended: int64(due), Ended: int64(due + time.Millisecond), Status: 200, Degraded: degraded})
+		s.loss.itself = append(s.loss.itself, load.Result{Target: "storefront/catalog", Intended: int64(due), Ended: int64(due + time.Millisecond), Status: 200, Degraded: degraded, Instead: map[bool]string{true: "fallback"}[degraded], Sum: load.Sum([]byte("[]"))})
 	}
 	return s
 }

@@ -226,8 +226,8 @@ func showsLateness(probed []load.Probed) string {
 
 func showsStatus(probed []load.Probed) string {
 	for _, one := range probed {
-		if one.Status >= 500 {
-			return fmt.Sprintf("status %d", one.Status)
+		if wrong := one.Wrong(); wrong != "" {
+			return wrong
 		}
 	}
 	return ""
@@ -237,7 +237,7 @@ func showsStatus(probed []load.Probed) string {
 func showsFlap(probed []load.Probed) string {
 	turns := 0 // 1: it failed; 2: it was well after that; 3: it failed again
 	for _, one := range probed {
-		if failed := one.Status >= 500; one.Status != 0 && failed == (turns%2 == 0) {
+		if failed := one.Wrong() != ""; one.Status != 0 && failed == (turns%2 == 0) {
 			turns++
 		}
 	}

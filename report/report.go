@@ -85,17 +85,35 @@ type Drill struct {
 
 // An Account is what happened in a drill, beyond its figures.
 type Account struct {
-	Live     bool     `json:"live,omitempty"`     // it struck what runs in earnest
-	Cost     Millis   `json:"cost_ms,omitempty"`  // what making it took, from its first request until all was put back
-	Evidence []string `json:"evidence,omitempty"` // the lines of the timeline that the reason rests on
-	Marks    Marks    `json:"marks,omitzero"`
-	Steps    []Step   `json:"steps,omitempty"`      // what the way to a whole system was spent on, in order
-	First    *Hurt    `json:"first_hurt,omitempty"` // the first request that was hurt
-	Tolls    []Toll   `json:"tolls,omitempty"`      // of the requests that were hurt, by what was asked, the most first
-	Help     []string `json:"help,omitempty"`       // what would have helped, the best first
-	Buckets  []Bucket `json:"buckets,omitempty"`    // what users saw, in order; of those judged
-	Walks    *Walks   `json:"walks,omitempty"`      // of a drill that follows users, one at a time, and has no load
-	Timeline []Moment `json:"timeline,omitempty"`   // the whole of it, causes before what they caused
+	Live     bool      `json:"live,omitempty"`     // it struck what runs in earnest
+	Cost     Millis    `json:"cost_ms,omitempty"`  // what making it took, from its first request until all was put back
+	Evidence []string  `json:"evidence,omitempty"` // the lines of the timeline that the reason rests on
+	Marks    Marks     `json:"marks,omitzero"`
+	Steps    []Step    `json:"steps,omitempty"`      // what the way to a whole system was spent on, in order
+	First    *Hurt     `json:"first_hurt,omitempty"` // the first request that was hurt
+	Tolls    []Toll    `json:"tolls,omitempty"`      // of the requests that were hurt, by what was asked, the most first
+	Instead  []Instead `json:"instead,omitempty"`    // what was answered in the place of what was lost
+	Waited   *Waited   `json:"waited,omitempty"`     // of requests that waited for a replica; nil: none did
+	Help     []string  `json:"help,omitempty"`       // what would have helped, the best first
+	Buckets  []Bucket  `json:"buckets,omitempty"`    // what users saw, in order; of those judged
+	Walks    *Walks    `json:"walks,omitempty"`      // of a drill that follows users, one at a time, and has no load
+	Timeline []Moment  `json:"timeline,omitempty"`   // the whole of it, causes before what they caused
+}
+
+// Instead is one kind of answer that was given in the place of a lost service's.
+type Instead struct {
+	How     string `json:"how"` // "stale", "fallback", or the name of the service that was asked
+	Answers int    `json:"answers"`
+	Oldest  Millis `json:"oldest_ms,omitempty"` // of copies, to a second
+}
+
+// Waited are requests that waited because there was no replica to send them to, as
+// the gateway counted them; the times are of all that was asked straight of the
+// service meanwhile, as the client saw them.
+type Waited struct {
+	Requests int    `json:"requests"`
+	P99      Millis `json:"p99_ms"`
+	Longest  Millis `json:"longest_ms"`
 }
 
 // Walks are what a drill saw that followed users from one replica to another, with

@@ -66,6 +66,21 @@ func covered() Drill {
 	return d
 }
 
+// instead is what users came for, and got from elsewhere.
+func instead() Drill {
+	d := covered()
+	d.Mode, d.Strikes = "catalog.loss", "catalog"
+	d.Instead = []Instead{{How: "stale", Answers: 300, Oldest: 3000}, {How: "fallback", Answers: 100}, {How: "old-catalog", Answers: 11}}
+	return d
+}
+
+// bridged is a restart that was waited out.
+func bridged() Drill {
+	d := passed()
+	d.Waited = &Waited{Requests: 41, P99: 254, Longest: 261}
+	return d
+}
+
 func spread() Drill {
 	d := lost()
 	d.Mode, d.Strikes, d.Verdict, d.Sent = "storefront/bank.loss", "storefront/bank", holdfast.Fail, 0
@@ -272,6 +287,19 @@ func TestNeverIsSaidByAll(t *testing.T) {
 	for name, shown := range map[string]string{"text": Text(run(d), false), "markdown": Markdown(run(d)), "page": page.String()} {
 		if !strings.Contains(shown, "never") {
 			t.Errorf("%s:\n%s", name, shown)
+		}
+	}
+}
+
+// What stood in is told apart, and that a PASS was waited out is said.
+func TestWhoStoodInAndWhoWaitedIsSaid(t *testing.T) {
+	said := Text(run(instead(), bridged()), false)
+	for _, want := range []string{
+		"411 by a fallback (300 a copy at most 3s old, 100 the declared body, 11 an answer of old-catalog)",
+		"; 41 waited for a replica, p99 254ms, the longest 261ms",
+	} {
+		if !strings.Contains(said, want) {
+			t.Errorf("it does not say %q:\n%s", want, said)
 		}
 	}
 }

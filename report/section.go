@@ -259,8 +259,9 @@ func figureLines(d Drill) []figureLine {
 		sure = fmt.Sprintf("%s failed, %s late; 95%% sure: below %s", thousands(d.Failed), thousands(d.Late), percent(d.Below))
 	}
 	if d.Degraded > 0 {
-		sure += fmt.Sprintf("; %s answered by a fallback", thousands(d.Degraded))
+		sure += fmt.Sprintf("; %s answered by a fallback", thousands(d.Degraded)) + inPlace(d.Instead)
 	}
+	sure += waited(d)
 	lines = append(lines, figureLine{Name: "requests hurt", cell: hurtCell(d), Note: sure})
 	if c := d.Contained; c != nil {
 		slowest, waiting := timeCell(&c.Slowest, c.Allowed), cell{Text: thousands(c.UnderWay), Bound: "≤ " + thousands(c.Bound)}

@@ -159,7 +159,7 @@ func figures(d Drill) string {
 		return "not measured"
 	}
 	return figure("detect", d.Detect, d.Bounds.Detect) + "  " + figure("mitigate", d.Mitigate, d.Bounds.Mitigate) + "  " +
-		figure("restore", d.Restore, d.Bounds.Restore) + "  " + hurt(d) + contained(d)
+		figure("restore", d.Restore, d.Bounds.Restore) + "  " + hurt(d) + contained(d) + waited(d)
 }
 
 // answers are what became of them.
@@ -201,6 +201,34 @@ func beside(got, bound Millis) string {
 	return Short(got)
 }
 
+// inPlace tells what stood in for a lost service apart.
+func inPlace(all []Instead) string {
+	var parts []string
+	for _, i := range all {
+		switch i.How {
+		case "stale":
+			parts = append(parts, fmt.Sprintf("%s a copy at most %s old", thousands(i.Answers), Short(i.Oldest)))
+		case "fallback":
+			parts = append(parts, thousands(i.Answers)+" the declared body")
+		default:
+			parts = append(parts, thousands(i.Answers)+" an answer of "+i.How)
+		}
+	}
+	if len(parts) == 0 {
+		return ""
+	}
+	return " (" + strings.Join(parts, ", ") + ")"
+}
+
+// waited says that an outage was bridged by waiting: whose requests waited was not
+// hurt, and was not served as always either.
+func waited(d Drill) string {
+	if d.Waited == nil {
+		return ""
+	}
+	return fmt.Sprintf("; %s waited for a replica, p99 %s, the longest %s", thousands(d.Waited.Requests), Short(d.Waited.P99), Short(d.Waited.Longest))
+}
+
 // pad keeps the columns of short and long figures in line.
 func pad(text string) string {
 	const column = 20 // "mitigate 12.4s ≤3m20s" is longer, and rare
@@ -229,7 +257,7 @@ func contained(d Drill) string {
 	c := d.Contained
 	switch {
 	case d.Degraded > 0:
-		return fmt.Sprintf("; %s by a fallback", thousands(d.Degraded))
+		return fmt.Sprintf("; %s by a fallback", thousands(d.Degraded)) + inPlace(d.Instead)
 	case c == nil:
 		return ""
 	}

@@ -76,7 +76,8 @@ const (
 	sameRoute   diagnostic.Code = "HF1231"
 	badFallback diagnostic.Code = "HF1232"
 
-	unknownTold diagnostic.Code = "HF1240"
+	vainTreatment diagnostic.Code = "HF1233"
+	unknownTold   diagnostic.Code = "HF1240"
 )
 
 // Codes lists every kind of problem that Read can find, by code.
@@ -151,6 +152,7 @@ func referenceCodes() []diagnostic.Meaning {
 		{Code: unroutable, Severity: diagnostic.Error, Title: "requests are sent to a service that cannot answer them"},
 		{Code: sameRoute, Severity: diagnostic.Error, Title: "two routes are for the same requests"},
 		{Code: badFallback, Severity: diagnostic.Error, Title: "a service stands in for what it cannot"},
+		{Code: vainTreatment, Severity: diagnostic.Error, Title: "an edge or a route asks for what its protocol has no place for"},
 		{Code: unknownTold, Severity: diagnostic.Error, Title: "somebody is to be told whom nobody knows"},
 	}
 }

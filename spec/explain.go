@@ -147,7 +147,7 @@ func (e *explanation) service(system *holdfast.System, s holdfast.Service) {
 			e.say("inputs", "what git knows of "+s.WorkingDir, "no `inputs`: a kept verdict holds while the mode's part of the file, the program and these are the same; without git the program alone")
 		}
 		e.standard("stop_signal", s.StopSignal, "SIGTERM")
-		e.standard("stop_grace_period", spanText(s.StopGrace), spanText(standardGrace))
+		e.grace(s)
 		e.explainProcess(s)
 	} else {
 		e.say("replicas", fmt.Sprint(s.Replicas), "one for each of `urls`")
@@ -171,6 +171,21 @@ func (e *explanation) service(system *holdfast.System, s holdfast.Service) {
 	if !s.Once {
 		e.healthcheck(s)
 	}
+}
+
+// grace says what the key bounds: one time for its users, and the same for itself.
+// It is all of the key, not a part: it says how long what is under way may take,
+// and a process that has nothing under way any more hardly needs its own.
+func (e *explanation) grace(s holdfast.Service) {
+	because := "%s: when a replica is to be replaced or taken away its requests and streams have so long to end, and are cut off then; an idle one is not waited for. It has the same time, from `stop_signal` to SIGKILL, to end by itself"
+	if s.Once {
+		because = "%s: from `stop_signal` to SIGKILL"
+	}
+	said := "`stop_grace_period`"
+	if s.StopGrace == standardGrace {
+		said = unless
+	}
+	e.say("stop_grace_period", spanText(s.StopGrace), because, said)
 }
 
 func zonesText(s holdfast.Service) string {

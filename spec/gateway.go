@@ -23,6 +23,7 @@ type publishing struct {
 // publishedAt is where a route is written.
 type publishedAt struct {
 	at, service, fallback diagnostic.Place
+	written               map[string]diagnostic.Place
 	vague                 bool // its host or path could not be read, so that it says nothing of others
 }
 
@@ -147,7 +148,7 @@ func (r *reader) publishedRoute(p *publishing, v source.Value) {
 		{Name: "fallback", Read: r.fallback(&route.Fallback, &where.fallback)},
 	}, r.treatmentKeys(&route.Priority, &route.Repetition)...)
 	written := r.Keys(v, "a route", keys)
-	if written == nil {
+	if where.written = written; written == nil {
 		return
 	}
 	for key, text := range map[string]*string{"host": &route.Host, "path": &route.Path} {

@@ -116,6 +116,9 @@ func (r *reader) remedies(v source.Value, can []holdfast.Remedy) []holdfast.Reme
 // added to another, as a restart to slow. What strikes a dependency is not among
 // them, and is refused in its place.
 func remediesOfService(of mode.Mode) []holdfast.Remedy {
+	if of.FitsPublished != nil {
+		return of.OfPublished(holdfast.Service{}).Remedies
+	}
 	if of.Fits == nil || of.BySession || of.Named {
 		return of.Remedies
 	}
@@ -143,7 +146,7 @@ func remediesOfEdge(d *holdfast.Dependency) func(mode.Mode) []holdfast.Remedy {
 
 // modes are the failure modes of a service and of its dependencies: those of the
 // catalogue that fit, with what the file says put over them.
-func (r *reader) modes(d *draft, drafts []*draft, asked map[holdfast.ServiceName]bool, standard defaults) []holdfast.FailureMode {
+func (r *reader) modes(d *draft, drafts []*draft, asked map[holdfast.ServiceName]bool, published holdfast.Publishing, standard defaults) []holdfast.FailureMode {
 	var all []holdfast.FailureMode
 	for _, m := range mode.Catalogue() {
 		said := saidOf(m, d.overrides)
@@ -155,12 +158,11 @@ func (r *reader) modes(d *draft, drafts []*draft, asked map[holdfast.ServiceName
 			}
 		case strikes(m, d.service, said):
 			all = append(all, r.mode(seenFromOutside(m.Of(d.service), d.service), standard.bounds, d.bounds, said))
+		case m.StrikesPublished(published, d.service):
+			all = append(all, r.mode(m.OfPublished(d.service), standard.bounds, d.bounds, said))
 		case said.at.Line == 0 || d.service.Manage == "":
 		case m.FitsEdge != nil:
-			r.Report(said.at, diagnostic.Problem{
-				Code: unfitMode, Message: diagnostic.Tick(string(m.Kind)) + " strikes a dependency, not a service", Label: m.Title,
-				Help: "write it where the dependency is declared: `depends_on: {other: {failure_modes: {" + string(m.Kind) + ": …}}}`",
-			})
+			r.reportUncovered(m, said, d.service, published)
 		default:
 			r.reportUnfit(m, said, string(d.service.Name), fitting(m, d.service))
 		}
@@ -205,6 +207,24 @@ func saidOf(m mode.Mode, overrides []override) override {
 		}
 	}
 	return override{}
+}
+
+// reportUncovered: a service is lost as a whole for those who depend on it, and for
+// its users where a route says what they get then.
+func (r *reader) reportUncovered(m mode.Mode, said override, s holdfast.Service, published holdfast.Publishing) {
+	p := diagnostic.Problem{
+		Code: unfitMode, Message: diagnostic.Tick(string(m.Kind)) + " strikes a dependency, not a service", Label: m.Title,
+		Help: "write it where the dependency is declared: `depends_on: {other: {failure_modes: {" + string(m.Kind) + ": …}}}`",
+	}
+	switch {
+	case len(published.CoveredTo(s.Name)) > 0:
+		p.Message = diagnostic.Tick(string(s.Name)) + " cannot be lost on purpose"
+		p.Help = "remove it: only what holdfast runs, speaks HTTP and has a health check can"
+	case len(published.RoutesTo(s.Name)) > 0:
+		p.Message = "nothing says what the users of " + diagnostic.Tick(string(s.Name)) + " get when it is lost"
+		p.Help = "give a route of the gateway that leads to it `stale: 10m`, or a `fallback`; without, all who come fail, and no drill is needed to know it"
+	}
+	r.Report(said.at, p)
 }
 
 func (r *reader) reportUnfit(m mode.Mode, said override, target, help string) {

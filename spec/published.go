@@ -29,7 +29,7 @@ func (r *reader) relateGateway(p *publishing, drafts []*draft, byName map[holdfa
 	}
 }
 
-// relateRouted: requests are routed to who answers them over HTTP, and whose
+// relateRouted: requests are routed to who answers them, and whose
 // traffic is ours to carry.
 func (r *reader) relateRouted(to holdfast.ServiceName, at diagnostic.Place, drafts []*draft, byName map[holdfast.ServiceName]*draft) {
 	d, exists := byName[to]
@@ -141,7 +141,11 @@ func (s standIns) relate(other, of, caller holdfast.ServiceName, at diagnostic.P
 	}
 	called := diagnostic.Tick(string(other))
 	p := diagnostic.Problem{Code: badFallback, Help: "name another service that speaks HTTP, or answer by `json`, `file` or `stale`"}
-	switch why := unanswering(d.service); {
+	why := unanswering(d.service)
+	if d.service.Protocol == holdfast.GRPC {
+		why = "it answers calls of gRPC, and no requests"
+	}
+	switch {
 	case other == of:
 		p.Message, p.Label = called+" stands in for itself", "it is asked because it does not answer"
 	case other == caller:

@@ -25,6 +25,7 @@ func (r *reader) relate(drafts []*draft, gateway *publishing) {
 	r.reportCircles(drafts)
 	r.relateGateway(gateway, drafts, byName)
 	r.relateFallbacks(gateway, drafts, byName)
+	r.relateTreatments(gateway, drafts, byName)
 	taken := portsOf(drafts, gateway)
 	r.reportTakenPorts(taken)
 	r.reportTakenListens(drafts, taken)

@@ -27,7 +27,7 @@ func (e *explanation) repeats(key string, to holdfast.ServiceName, d holdfast.Re
 		e.say(key+".idempotent", "no request", "`idempotent: false`: what a replica was sent is not sent again, whatever its method and its Idempotency-Key")
 		return
 	case d.Retries == nil:
-		e.say(key+".retries", "1 after a failure, up to 2 beside a replica that is late", "%s; %s", unless, budget)
+		e.say(key+".retries", "1 after a failure, 2 while few fail, up to 2 beside a replica that is late", "%s; %s", unless, budget)
 	default:
 		e.say(key+".retries", fmt.Sprintf("at most %d", *d.Retries), "`retries`: after failures and beside replicas that are late together; %s", budget)
 	}

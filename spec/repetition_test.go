@@ -46,7 +46,7 @@ func TestHowOftenIsABoundedNumber(t *testing.T) {
 
 func TestExplainSaysHowOftenADependencyIsAsked(t *testing.T) {
 	for written, want := range map[string]map[string]string{
-		"":                                 {"retries": "1 after a failure, up to 2 beside a replica that is late", "idempotent": "GET, HEAD, OPTIONS"},
+		"":                                 {"retries": "1 after a failure, 2 while few fail, up to 2 beside a replica that is late", "idempotent": "GET, HEAD, OPTIONS"},
 		"retries: 0":                       {"retries": "none", "idempotent": ""},
 		"retries: 0, idempotent: true":     {"retries": "none", "idempotent": ""},
 		"retries: 2":                       {"retries": "at most 2", "idempotent": "GET, HEAD, OPTIONS"},

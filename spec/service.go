@@ -39,6 +39,7 @@ type need struct {
 	at         diagnostic.Place
 	overrides  []override
 	fallback   diagnostic.Place // of the service that is asked instead; line 0 when there is none
+	written    map[string]diagnostic.Place
 
 	condition   condition // "" when none is written
 	conditionAt diagnostic.Place
@@ -264,6 +265,7 @@ func (r *reader) need(e source.Entry) need {
 		{Name: "fallback", Read: r.fallback(&n.dependency.Fallback, &n.fallback)},
 		{Name: "failure_modes", Read: r.failureModes(&n.overrides, remediesOfEdge(&n.dependency))},
 	}, r.treatmentKeys(&n.dependency.Priority, &n.dependency.Repetition)...))
+	n.written = written
 	r.reportEdgeHooks(n.overrides)
 	if _, said := written["required"]; !said && n.dependency.Fallback != nil {
 		n.dependency.Required = false // whoever has an answer without it can serve without it

@@ -486,7 +486,7 @@ func (r *reader) relateSessions(scripts []*script, drafts []*draft, consent hold
 func onlyPublished(drafts []*draft, gateway holdfast.Publishing) holdfast.ServiceName {
 	var only holdfast.ServiceName
 	for _, d := range drafts {
-		if !isPublished(d.service, gateway) || d.service.Protocol != holdfast.HTTP {
+		if !isPublished(d.service, gateway) || !pages(d.service) {
 			continue
 		}
 		if only != "" {
@@ -496,6 +496,9 @@ func onlyPublished(drafts []*draft, gateway holdfast.Publishing) holdfast.Servic
 	}
 	return only
 }
+
+// pages tells whom the gateway can ask for a page, over whichever HTTP.
+func pages(s holdfast.Service) bool { return s.Protocol == holdfast.HTTP || s.Protocol == holdfast.H2C }
 
 func isPublished(s holdfast.Service, gateway holdfast.Publishing) bool {
 	return (&holdfast.System{Gateway: gateway}).Publishes(s)
@@ -533,7 +536,9 @@ func (r *reader) askable(s holdfast.Service, at diagnostic.Place, consent holdfa
 	called := diagnostic.Tick(string(s.Name))
 	p := diagnostic.Problem{Code: unaskable, Message: "a session cannot ask " + called, Help: "ask the service that users come to, or remove the step"}
 	switch {
-	case s.Protocol != holdfast.HTTP:
+	case s.Protocol == holdfast.GRPC:
+		p.Label = "it answers calls of gRPC, and no requests"
+	case !pages(s):
 		p.Label = "it speaks no HTTP"
 	case s.Once:
 		p.Label = "it runs once, to its end"

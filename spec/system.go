@@ -118,7 +118,7 @@ func (r *reader) system(root ast.Node) *holdfast.System {
 	}
 	for _, d := range drafts {
 		system.Services = append(system.Services, d.service)
-		system.Modes = append(system.Modes, r.modes(d, drafts, asked, standard)...)
+		system.Modes = append(system.Modes, r.modes(d, drafts, asked, system.Gateway, standard)...)
 	}
 	return system
 }

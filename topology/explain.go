@@ -161,6 +161,8 @@ func (e *explanation) need(s holdfast.Service, d holdfast.Dependency) {
 			what = "a body"
 		}
 		e.say(path, "breaks no promise", "covered by %s, which the gateway answers by itself", what)
+	case f != nil && f.Service != "":
+		e.say(path, "breaks nothing that does not take "+string(f.Service)+" as well", "covered by %s, which is asked in its place", f.Service)
 	case f != nil:
 		e.say(path, "breaks nothing alone", "covered by copies: only that there is no fresh one as well breaks something")
 	case !d.Required:
@@ -218,6 +220,9 @@ func (r *Risks) ways(p holdfast.Promise) map[Way]bool {
 			stale := d.Fallback != nil && d.Fallback.Body == "" && d.Fallback.File == "" && !d.Completed
 			if (stale || Weighs(d)) && d.Serves(w.Route) {
 				queue = append(queue, Way{Service: d.On})
+				if d.Fallback != nil && d.Fallback.Service != "" {
+					queue = append(queue, Way{Service: d.Fallback.Service})
+				}
 			}
 		}
 	}

@@ -51,6 +51,7 @@ type Risks struct {
 	risks  map[cutset.Node]Risk
 	hosts  map[string]int // how many URLs of the system name each host
 	built  map[Way]cutset.Node
+	within map[Way]bool // being built
 }
 
 // A Way is a service with the route by which it is asked: where users come in,
@@ -66,7 +67,7 @@ type Way struct {
 func Analyse(system *holdfast.System, limits cutset.Limits) *Risks {
 	r := &Risks{
 		system: system, byName: map[holdfast.ServiceName]holdfast.Service{}, paths: pathsOf(system), tree: cutset.NewTree(),
-		risks: map[cutset.Node]Risk{}, hosts: map[string]int{}, built: map[Way]cutset.Node{},
+		risks: map[cutset.Node]Risk{}, hosts: map[string]int{}, built: map[Way]cutset.Node{}, within: map[Way]bool{},
 	}
 	for _, s := range system.Services {
 		r.byName[s.Name] = s
@@ -209,6 +210,8 @@ func (r *Risks) serving(w Way) cutset.Node {
 	if node, built := r.built[w]; built {
 		return node
 	}
+	r.within[w] = true
+	defer delete(r.within, w)
 	s := r.byName[w.Service]
 	inputs := []cutset.Node{r.replicas(s)}
 	if s.Command != "" {
@@ -228,7 +231,8 @@ func (r *Risks) serving(w Way) cutset.Node {
 }
 
 // lost fails when a dependency's loss reaches its caller. What the gateway
-// answers by itself never fails before the gateway does; a copy may be missing.
+// answers by itself never fails before the gateway does; a copy may be missing, and
+// another service may be gone as well.
 func (r *Risks) lost(caller holdfast.Service, d holdfast.Dependency) cutset.Node {
 	f := d.Fallback
 	if f == nil && !d.Required || f != nil && (f.Body != "" || f.File != "") {
@@ -238,7 +242,28 @@ func (r *Risks) lost(caller holdfast.Service, d holdfast.Dependency) cutset.Node
 	if f == nil {
 		return lost
 	}
-	return r.tree.And(lost, r.event(Risk{Kind: StaleRisk, Name: "no fresh copy of " + string(d.On) + " for " + string(caller.Name), Service: d.On}))
+	all := []cutset.Node{lost}
+	if f.Stale > 0 {
+		all = append(all, r.event(Risk{Kind: StaleRisk, Name: "no fresh copy of " + string(d.On) + " for " + string(caller.Name), Service: d.On}))
+	}
+	if other := (Way{Service: f.Service}); f.Service != "" && !r.within[other] { // what comes back to where it began helps nobody
+		all = append(all, r.serving(other))
+	}
+	return r.tree.And(all...)
+}
+
+// Together are the risks by each of which two services fail at once: what one has
+// in the other's place is lost with it.
+func (r *Risks) Together(one, other holdfast.ServiceName) []Risk {
+	both := Cuts{family: r.solver.Of(r.tree.And(r.serving(Way{Service: one}), r.serving(Way{Service: other}))), risks: r.risks}
+	var common []Risk
+	for set := range both.Each {
+		if len(set) > 1 {
+			break
+		}
+		common = append(common, set...)
+	}
+	return common
 }
 
 // replicas fails when fewer of a service are left than it takes.

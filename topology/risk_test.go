@@ -276,14 +276,23 @@ func (w *witness) isGiven(s holdfast.Service, route string) bool {
 	for _, d := range s.DependsOn {
 		apart := len(d.For) > 0 && route != "" && !slices.Contains(d.For, route)
 		optional := d.Fallback == nil && !d.Required
-		covered := d.Fallback != nil && d.Fallback.Stale == 0
-		copied := d.Fallback != nil && !w.down[fmt.Sprintf("stale no fresh copy of %s for %s", d.On, s.Name)]
+		covered := d.Fallback != nil && d.Fallback.Body != ""
+		copied := d.Fallback != nil && d.Fallback.Stale > 0 && !w.down[fmt.Sprintf("stale no fresh copy of %s for %s", d.On, s.Name)]
 		on, _ := w.system.Service(d.On)
-		if !d.Completed && !apart && !optional && !covered && !copied && !w.serves(on, "") {
+		if !d.Completed && !apart && !optional && !covered && !copied && !w.serves(on, "") && !w.standsIn(d) {
 			return false
 		}
 	}
 	return true
+}
+
+// standsIn says whether another service answers in a dependency's place.
+func (w *witness) standsIn(d holdfast.Dependency) bool {
+	if d.Fallback == nil || d.Fallback.Service == "" {
+		return false
+	}
+	other, _ := w.system.Service(d.Fallback.Service)
+	return w.serves(other, "")
 }
 
 // anyTown draws a system of n services, in which each needs some of those after
@@ -318,7 +327,11 @@ func anyTown(luck *rand.Rand, n int) *holdfast.System {
 		}
 		for j := i + 1; j < n; j++ {
 			if oneIn(n / 2) {
-				s.DependsOn = append(s.DependsOn, anyNeed(name(j), oneIn))
+				need := anyNeed(name(j), oneIn)
+				if j+1 < n && oneIn(6) {
+					need.Fallback = &holdfast.Fallback{Service: name(j + 1 + luck.IntN(n-j-1))}
+				}
+				s.DependsOn = append(s.DependsOn, need)
 			}
 		}
 		system.Services = append(system.Services, s)
@@ -421,5 +434,50 @@ func (h *held) agrees(t *testing.T, seed uint64, down []Risk) {
 	})
 	if kept := h.kept(down); kept == said && (said || len(down) <= cutset.DefaultOrder || !h.cuts.Truncated()) {
 		t.Fatalf("seed %d, %+v: with %s down the walk finds it kept: %v; the trees: %v", seed, h.promise, Text(down), kept, !said)
+	}
+}
+
+// What stands in for a service is no better than what they have in common.
+func TestWhatTwoServicesFailTogetherWith(t *testing.T) {
+	system := &holdfast.System{Zones: []holdfast.ZoneName{"a", "b"}, Services: []holdfast.Service{
+		run("api", 2, needs("db")), run("old", 2, needs("db")), run("db", 1), run("apart", 2),
+		in(run("here", 2), "a"), in(run("there", 2), "a"), in(run("both", 2), "a", "b"),
+		with(run("one", 2), func(s *holdfast.Service) { s.Shares = []holdfast.CauseName{"disk"} }),
+		with(run("other", 2), func(s *holdfast.Service) { s.Shares = []holdfast.CauseName{"disk"} }),
+		run("leans", 2, holdfast.Dependency{On: "db", Required: true, Fallback: &holdfast.Fallback{Service: "apart"}}),
+	}}
+	risks := Analyse(system, cutset.Limits{})
+	for _, c := range []struct{ one, other, want string }{
+		{"api", "old", "{db-1, a release of db}"},
+		{"api", "apart", "{}"},
+		{"here", "there", "{zone a}"},
+		{"here", "both", "{}"},
+		{"one", "other", "{disk}"},
+		{"leans", "db", "{}"},
+		{"leans", "api", "{}"},
+	} {
+		if got := Text(risks.Together(holdfast.ServiceName(c.one), holdfast.ServiceName(c.other))); got != c.want {
+			t.Errorf("%s and %s: %s, want %s", c.one, c.other, got, c.want)
+		}
+	}
+}
+
+// Two that stand in for each other do not hold each other up, nor the analysis.
+func TestAFallbackThatComesBackEnds(t *testing.T) {
+	covered := func(on, by holdfast.ServiceName) holdfast.Dependency {
+		return holdfast.Dependency{On: on, Required: true, Fallback: &holdfast.Fallback{Service: by}}
+	}
+	system := &holdfast.System{Services: []holdfast.Service{
+		open(run("b", 2, covered("x", "c"))), run("c", 2, covered("d", "b")), run("x", 1), run("d", 1),
+	}}
+	risks := Analyse(system, cutset.Limits{})
+	var shown []string
+	for set := range risks.Cuts(holdfast.Promise{}).Each {
+		if len(set) == 2 {
+			shown = append(shown, Text(set))
+		}
+	}
+	if !slices.Contains(shown, "{x-1, d-1}") && !slices.Contains(shown, "{d-1, x-1}") {
+		t.Errorf("of two: %q", shown)
 	}
 }

@@ -33,6 +33,8 @@ type habits struct {
 	adjustable  bool
 	flood       int
 	writes      bool
+	speaks      string // overHTTP, overH2C or overGRPC
+	asks        string // the same, of those it depends on
 
 	// Of carts, which only a cart has, and only with a store.
 	store      string        // a file, or "memory"; empty: it keeps none
@@ -56,6 +58,8 @@ func parse(name string, args []string, out io.Writer) (habits, error) {
 	flags.BoolVar(&h.adjustable, "adjustable", false, "let PUT /manners?fail-share=0.3&delay=1s change how it answers")
 	flags.IntVar(&h.flood, "flood", 0, "print this many `lines` of 100 bytes per second")
 	flags.BoolVar(&h.writes, "write", false, "write a line to a file in $DATA_DIR for each answer but /healthz")
+	flags.StringVar(&h.speaks, "speaks", overHTTP, "`protocol` it answers: http, h2c or grpc")
+	flags.StringVar(&h.asks, "asks", overHTTP, "`protocol` it asks the services it depends on: http, h2c or grpc")
 	flags.StringVar(&h.store, "store", "", "keep carts in this `file`, which replicas can share, or in their own memory (cart only)")
 	flags.DurationVar(&h.storeLate, "store-late", 0, "store what is put into a cart only this long after it was acknowledged")
 	flags.DurationVar(&h.answerLate, "answer-late", 0, "acknowledge what is put into a cart only this long after it was stored")
@@ -68,6 +72,8 @@ func parse(name string, args []string, out io.Writer) (habits, error) {
 		return habits{}, fmt.Errorf("%s: what is %q?", name, flags.Arg(0))
 	case h.failShare < 0 || h.failShare > 1:
 		return habits{}, fmt.Errorf("%s: --fail-share %v: want 0 to 1", name, h.failShare)
+	case !spoken(h.speaks) || !spoken(h.asks):
+		return habits{}, fmt.Errorf("%s: it speaks and asks http, h2c or grpc", name)
 	case h.store != "" && name != "cart":
 		return habits{}, fmt.Errorf("%s: --store is for the cart", name)
 	case h.store == "" && (h.storeLate != 0 || h.answerLate != 0 || h.storeTwice):

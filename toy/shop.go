@@ -91,7 +91,7 @@ func open(service, replica string, h habits, getenv func(string) string) (http.H
 	if found == nil {
 		return nil, fmt.Errorf("no service %q: want %s", service, known)
 	}
-	c := newComposer(replica, getenv)
+	c := newComposer(replica, h.asks, getenv)
 	routes := http.NewServeMux()
 	routes.HandleFunc("GET /healthz", func(w http.ResponseWriter, r *http.Request) { io.WriteString(w, "ok\n") })
 	for _, room := range found {
@@ -120,17 +120,19 @@ func answer(w http.ResponseWriter, status int, p page) {
 // saw that happen.
 type composer struct {
 	replica string
+	asks    string // the protocol of those it depends on
 	getenv  func(string) string
 	client  *http.Client
 }
 
-func newComposer(replica string, getenv func(string) string) *composer {
+func newComposer(replica, asks string, getenv func(string) string) *composer {
 	return &composer{
 		replica: replica,
+		asks:    asks,
 		getenv:  getenv,
 		client: &http.Client{
 			Timeout:   askPatience,
-			Transport: &http.Transport{MaxIdleConnsPerHost: maxKept, IdleConnTimeout: idlePatience},
+			Transport: &http.Transport{Protocols: protocols(asks), MaxIdleConnsPerHost: maxKept, IdleConnTimeout: idlePatience},
 		},
 	}
 }
@@ -144,7 +146,7 @@ func (c *composer) serve(w http.ResponseWriter, r *http.Request, room room) {
 	var asking sync.WaitGroup
 	for i, name := range room.asks {
 		into := p.place(name)
-		asking.Go(func() { *into, failures[i] = c.ask(r, c.getenv(strings.ToUpper(name)+"_URL")) })
+		asking.Go(func() { *into, failures[i] = c.ask(r, name) })
 	}
 	asking.Wait()
 	for i, err := range failures {
@@ -156,12 +158,16 @@ func (c *composer) serve(w http.ResponseWriter, r *http.Request, room room) {
 	answer(w, http.StatusOK, p)
 }
 
-// ask gets a dependency's page, or nothing where there is no such dependency.
+// ask gets a dependency's page in the protocol it speaks, or nothing where there is no such dependency.
 // It asks once, and never again; net/http, like most clients, still repeats a
 // GET by itself when a kept connection turns out to be closed.
-func (c *composer) ask(r *http.Request, url string) (json.RawMessage, error) {
-	if url == "" {
+func (c *composer) ask(r *http.Request, name string) (json.RawMessage, error) {
+	url := c.getenv(strings.ToUpper(name) + "_URL")
+	switch {
+	case url == "":
 		return nil, nil
+	case c.asks == overGRPC:
+		return c.call(r, url, name)
 	}
 	request, err := http.NewRequestWithContext(r.Context(), http.MethodGet, strings.TrimSuffix(url, "/")+"/", nil)
 	if err != nil {

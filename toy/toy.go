@@ -2,7 +2,7 @@
 // recommendations, and a cart that asks payments.
 //
 // The five are strangers to Holdfast on purpose. They import none of it, speak
-// plain HTTP, know nothing of replicas, retries or failures, and take all they
+// plain HTTP (or, where told, HTTP/2 or gRPC), know nothing of replicas, retries or failures, and take all they
 // need from the environment, so that what holds for them holds for services
 // that anybody else has written. Their flags make them misbehave in the ways
 // tests need.
@@ -64,13 +64,17 @@ func Run(ctx context.Context, args []string, getenv func(string) string, stdout 
 	}
 	address := net.JoinHostPort(cmp.Or(getenv("HOST"), "127.0.0.1"), getenv("PORT"))
 	return habits.live(ctx, out, func(ctx context.Context) error {
-		return serve(ctx, replica, address, newAdjustable(habits, handler), out)
+		var answers http.Handler = newAdjustable(habits, handler)
+		if habits.speaks == overGRPC {
+			answers = caller{service: args[0], pages: answers}
+		}
+		return serve(ctx, replica, address, &http.Server{Handler: answers, Protocols: protocols(habits.speaks)}, out)
 	})
 }
 
-// serve answers requests on address until ctx ends: in order, or in the middle
+// serve has a server answer requests on address until ctx ends: in order, or in the middle
 // of everything when the cause is that it was told to fail.
-func serve(ctx context.Context, replica, address string, handler http.Handler, out io.Writer) error {
+func serve(ctx context.Context, replica, address string, server *http.Server, out io.Writer) error {
 	if _, port, _ := net.SplitHostPort(address); port == "" {
 		return errors.New("PORT is not set")
 	}
@@ -80,7 +84,7 @@ func serve(ctx context.Context, replica, address string, handler http.Handler, o
 		return err
 	}
 	fmt.Fprintf(out, "%s listens on %s\n", replica, listener.Addr())
-	server := &http.Server{Handler: handler, ReadHeaderTimeout: headPatience, IdleTimeout: idlePatience}
+	server.ReadHeaderTimeout, server.IdleTimeout = headPatience, idlePatience
 	broken := make(chan error, 1)
 	go func() { broken <- server.Serve(listener) }()
 	select {

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -18,7 +19,8 @@ const (
 	connections = 64
 	warming     = time.Second
 	hammering   = 5 * time.Second
-	held        = 5000 // connections of the memory part
+	held        = 5000            // connections of the memory part
+	waiting     = 3 * time.Second // before it is looked what they cost: a peer may need a moment to let go
 )
 
 func here() []string  { return []string{"taskset", "-c", "0"} }
@@ -66,10 +68,20 @@ func (s stage) memory(ctx context.Context) error {
 		if err := cmd.Start(); err != nil {
 			return err
 		}
-		if _, err := bufio.NewReader(stdout).ReadString('\n'); err != nil {
+		said := bufio.NewReader(stdout)
+		if _, err := said.ReadString('\n'); err != nil {
 			return fmt.Errorf("hold %d connections: %w", held, cmd.Wait())
 		}
+		select {
+		case <-ctx.Done():
+		case <-time.After(waiting):
+		}
 		seen.Bytes = r.bytes()
+		fmt.Fprintln(stdin)
+		if _, err := said.ReadString('\n'); err != nil {
+			return fmt.Errorf("ask again on %d connections: %w", held, cmd.Wait())
+		}
+		seen.Active = r.bytes()
 		stdin.Close()
 		return cmd.Wait()
 	})
@@ -88,26 +100,37 @@ func (s stage) quiet(ctx context.Context, part string, all []peer, look func(con
 		cmd.Process.Signal(syscall.SIGTERM)
 		cmd.Wait()
 	}()
-	for _, p := range all {
-		c := cell{Part: part, Peer: p.name, Variant: string(p.variant), Round: s.round}
-		if s.skips(c, p) || p.variant == safe {
-			continue // it costs what the expert's does
+	return s.twice(ctx, func() (failed error) {
+		for _, p := range all {
+			c := cell{Part: part, Peer: p.name, Variant: string(p.variant), Round: s.round}
+			if s.skips(c, p) || p.variant == safe {
+				continue // it costs what the expert's does
+			}
+			if s.over(ctx) {
+				break
+			}
+			if err := s.costOf(ctx, c, p, look); err != nil {
+				failed = errors.Join(failed, fmt.Errorf("%s: %w", p, err))
+			}
 		}
-		seen := result{cell: c, Version: p.version(ctx)}
-		r, err := p.start(ctx, s.work, here())
-		if err != nil {
-			return err
-		}
-		err = look(ctx, r, &seen)
-		r.stop()
-		if err != nil {
-			return fmt.Errorf("%s: %w\n%s", p, err, r.said.String())
-		}
-		if err := s.book.keep(seen); err != nil {
-			return err
-		}
+		return failed
+	})
+}
+
+func (s stage) costOf(ctx context.Context, c cell, p peer, look func(context.Context, *running, *result) error) error {
+	before := weather()
+	seen := result{cell: c, Version: p.version(ctx)}
+	r, err := p.start(ctx, s.work, here())
+	if err != nil {
+		return err
 	}
-	return nil
+	err = look(ctx, r, &seen)
+	r.stop()
+	if err != nil {
+		return fmt.Errorf("%w\n%s", err, r.said.String())
+	}
+	seen.sky = before.since()
+	return s.book.keep(seen)
 }
 
 // ourselves is this program in another role, away from the peer.

@@ -130,8 +130,10 @@ func readFields(in *bufio.Reader) (length int, last bool, err error) {
 	}
 }
 
-// hold keeps connections open, each of which was answered once, until its input
-// ends: ADDRESS CONNECTIONS. It says "held" when they are there.
+// hold keeps connections open, each of which was answered once: ADDRESS
+// CONNECTIONS. It says "held" when they are there. With a line of input each asks
+// again, for a connection that was closed meanwhile would have cost nothing, and
+// it says so; with its end it ends.
 func hold(_ context.Context, args []string) error {
 	if len(args) != 2 {
 		return errors.New("hold ADDRESS CONNECTIONS")
@@ -140,25 +142,41 @@ func hold(_ context.Context, args []string) error {
 	if err != nil {
 		return err
 	}
-	for n := range connections {
-		c, err := net.Dial("tcp", args[0])
-		if err != nil {
+	all := make([]net.Conn, connections)
+	for n := range all {
+		if all[n], err = net.Dial("tcp", args[0]); err != nil {
 			return fmt.Errorf("connection %d: %w", n+1, err)
 		}
-		defer c.Close()
-		c.SetDeadline(time.Now().Add(time.Minute))
-		if _, err := io.WriteString(c, asked); err != nil {
-			return err
-		}
-		response, err := http.ReadResponse(bufio.NewReader(c), nil)
-		if err != nil {
+		defer all[n].Close()
+		if err := askAlone(all[n]); err != nil {
 			return fmt.Errorf("connection %d: %w", n+1, err)
-		}
-		if got, err := io.Copy(io.Discard, response.Body); err != nil || got != answerLength {
-			return fmt.Errorf("connection %d: an answer of %d bytes: %v", n+1, got, err)
 		}
 	}
 	fmt.Println("held")
-	_, err = io.Copy(io.Discard, os.Stdin)
+	for lines := bufio.NewScanner(os.Stdin); lines.Scan(); {
+		for n, c := range all {
+			if err := askAlone(c); err != nil {
+				return fmt.Errorf("connection %d, again: %w", n+1, err)
+			}
+		}
+		fmt.Println("asked")
+	}
+	return nil
+}
+
+// askAlone asks once and leaves nothing of the answer unread.
+func askAlone(c net.Conn) error {
+	c.SetDeadline(time.Now().Add(time.Minute))
+	if _, err := io.WriteString(c, asked); err != nil {
+		return err
+	}
+	response, err := http.ReadResponse(bufio.NewReader(c), nil)
+	if err != nil {
+		return err
+	}
+	got, err := io.Copy(io.Discard, response.Body)
+	if err == nil && (response.StatusCode != http.StatusOK || got != answerLength) {
+		err = fmt.Errorf("answered %s with %d bytes", response.Status, got)
+	}
 	return err
 }

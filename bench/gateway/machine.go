@@ -9,6 +9,39 @@ import (
 	"time"
 )
 
+// A sky is what else the machine had to do.
+type sky struct {
+	Load  float64 `json:"load"`  // average of a minute, before it
+	Steal float64 `json:"steal"` // share of the time that the host gave to others
+}
+
+// A reading is of the machine's clocks.
+type reading struct{ load, steal, all float64 }
+
+func weather() (r reading) {
+	text, _ := os.ReadFile("/proc/loadavg")
+	fmt.Sscan(string(text), &r.load)
+	text, _ = os.ReadFile("/proc/stat")
+	first, _, _ := strings.Cut(string(text), "\n")
+	for n, field := range strings.Fields(first) {
+		ticks, _ := strconv.ParseFloat(field, 64)
+		const steal, guest = 8, 9 // guests' time is in user's already
+		if n < guest {
+			r.all += ticks
+		}
+		if n == steal {
+			r.steal = ticks
+		}
+	}
+	return r
+}
+
+// since is the sky from a reading until now.
+func (r reading) since() sky {
+	later := weather()
+	return sky{Load: r.load, Steal: (later.steal - r.steal) / max(later.all-r.all, 1)}
+}
+
 // A use is how long processes have run.
 type use struct {
 	all time.Duration // all of a peer's

@@ -18,32 +18,41 @@ const head = "# Gateways side by side\n\n" +
 	"replicas. `go run ./bench/gateway` measures it again (root, `apt-get install haproxy nginx-light nftables`), `-write` writes this page. Who knows a\n" +
 	"better configuration of a peer is asked to send it.\n\n"
 
-// writePage writes the page of all that was measured.
-func writePage(ctx context.Context, path string, w wish) error {
+// writePage writes the page of all that was measured, where one is wished.
+func writePage(ctx context.Context, w wish) error {
+	if w.write == "" {
+		return nil
+	}
 	all, err := readBook(w.results)
 	if err != nil {
 		return err
 	}
 	if len(all) == 0 {
-		return fmt.Errorf("%s: nothing was measured yet: run without -write first", w.results)
+		return fmt.Errorf("%s: nothing was measured yet: run without -page first", w.results)
 	}
+	text, err := render(all, conditions(ctx))
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(w.write, text, 0o644)
+}
+
+func render(all []result, conditions string) ([]byte, error) {
 	var out bytes.Buffer
-	out.WriteString(head + conditions(ctx) + versions(all))
+	out.WriteString(head + conditions + weathers(all) + versions(all) + barTable(all))
 	for _, method := range []string{"GET", "POST"} {
 		out.WriteString(raceTable(all, method))
 	}
 	out.WriteString(costTable(all, "cpu", fmt.Sprintf("CPU per request\n\nThe peer on one processor, %d kept connections, a GET of six headers answered with 1 KiB, as fast as it goes: utime and stime of all of a\npeer's processes.", connections)))
 	out.WriteString(memoryTable(all))
 	out.WriteString(costTable(all, "tcp", "TCP mode\n\nThe same requests through gateways that know nothing of them, per request."))
-	if err := writeConfigs(&out); err != nil {
-		return err
-	}
-	return os.WriteFile(path, out.Bytes(), 0o644)
+	err := writeConfigs(&out)
+	return out.Bytes(), err
 }
 
 func conditions(ctx context.Context) string {
 	kernel, _ := exec.CommandContext(ctx, "uname", "-sr").Output()
-	return fmt.Sprintf("%d processors, loopback, %s, %s, %s.\n\n", runtime.NumCPU(), strings.TrimSpace(string(kernel)), runtime.Version(), time.Now().Format("January 2006"))
+	return fmt.Sprintf("%d processors, loopback, %s, %s, %s.", runtime.NumCPU(), strings.TrimSpace(string(kernel)), runtime.Version(), time.Now().Format("January 2006"))
 }
 
 func versions(all []result) string {
@@ -63,6 +72,77 @@ func versions(all []result) string {
 		out = append(out, name+" "+strings.Join(seen[name], ", "))
 	}
 	return "Measured: " + strings.Join(out, " · ") + ".\n\n" + legend
+}
+
+// weathers is what else the machine had to do meanwhile.
+func weathers(all []result) string {
+	of := func(figure func(result) float64) []float64 {
+		var seen []float64
+		for _, r := range all {
+			seen = append(seen, figure(r))
+		}
+		slices.Sort(seen)
+		return seen
+	}
+	return fmt.Sprintf(" Load average before a measurement, the last ones' own included, %s; time that the host gave\nto others meanwhile %s %%; median (range) of %d measurements.\n\n",
+		spread("%.1f", of(func(r result) float64 { return r.Load })), spread("%.1f", of(func(r result) float64 { return 100 * r.Steal })), len(all))
+}
+
+// A bar is what Holdfast is held to beside others.
+type bar struct {
+	says  string
+	ours  float64
+	limit float64 // 0 where there is nothing to compare with
+	unit  string
+}
+
+// bars are those that were measured.
+func bars(all []result) []bar {
+	cpu, tcp, memory := of(all, ofPart("cpu")), of(all, ofPart("tcp")), of(all, ofPart("memory"))
+	cost := func(r result) float64 { return micros(r.CPU) }
+	ours := middle(figures(cpu, holdfastFile, cost))
+	return []bar{
+		{says: "CPU per request, at most 2.2 times HAProxy's", ours: ours, limit: 2.2 * middle(figures(cpu, "haproxy/expert", cost)), unit: "µs"},
+		{says: "CPU per request, below Caddy's", ours: ours, limit: cheapest(cpu, "caddy", cost), unit: "µs"},
+		{says: "CPU per request, below Traefik's", ours: ours, limit: cheapest(cpu, "traefik", cost), unit: "µs"},
+		{says: fmt.Sprintf("memory with %d connections that wait", held), ours: middle(figures(memory, holdfastFile, waitingMB)), limit: 150, unit: "MB"},
+		{says: "TCP mode, CPU at most 1.3 times HAProxy's", ours: middle(figures(tcp, holdfastFile, cost)), limit: 1.3 * middle(figures(tcp, "haproxy/expert", cost)), unit: "µs"},
+	}
+}
+
+// cheapest is what a peer costs in the configuration that costs least.
+func cheapest(rows []result, peer string, cost func(result) float64) (least float64) {
+	for _, v := range []variant{small, expert} {
+		if one := middle(figures(rows, peer+"/"+string(v), cost)); least == 0 || one > 0 && one < least {
+			least = one
+		}
+	}
+	return least
+}
+
+const holdfastFile = "holdfast/" + string(file)
+
+func ofPart(part string) func(result) bool { return func(r result) bool { return r.Part == part } }
+
+func waitingMB(r result) float64 { return float64(r.Bytes) / 1e6 }
+func activeMB(r result) float64  { return float64(r.Active) / 1e6 }
+
+func barTable(all []result) string {
+	var out strings.Builder
+	for _, b := range bars(all) {
+		if b.ours == 0 || b.limit == 0 {
+			continue
+		}
+		held := "kept"
+		if b.ours > b.limit {
+			held = "**broken**"
+		}
+		fmt.Fprintf(&out, "| %s | %.1f %s | %.1f %s | %s |\n", b.says, b.limit, b.unit, b.ours, b.unit, held)
+	}
+	if out.Len() == 0 {
+		return ""
+	}
+	return "## What Holdfast is held to\n\n| bar | is | measured | |\n|---|---|---|---|\n" + out.String() + "\n"
 }
 
 const legend = "Each peer stands here as *small* (the least that routes) and *expert* (POSTs sent again as GETs are), for POST also as *safe* (nothing that is not idempotent is\n" +
@@ -97,8 +177,8 @@ func raceTable(all []result, method string) string {
 	who := contenders(race)
 	var out strings.Builder
 	fmt.Fprintf(&out, "## %s, one replica broken for 5 s\n\n%d requests/s for %s in an open model that sends nothing twice, 2 ms of service time.\n"+
-		"Cells: failed / late (above %s)%s, the worst of the rounds; behind it, from the break, when the last of those was due. **Bold** is the row's best%s.\n\n| broken |",
-		method, rate, length, late, map[string]string{"POST": " / executed twice"}[method], map[string]string{"POST": " of those that executed nothing twice"}[method])
+		"Cells: failed / late (above %s)%s, the worst of the rounds (%s); behind it, from the break, when the last of those was due. **Bold** is the row's best%s.\n\n| broken |",
+		method, rate, length, late, map[string]string{"POST": " / executed twice"}[method], rounds(race, who), map[string]string{"POST": " of those that executed nothing twice"}[method])
 	for _, name := range who {
 		out.WriteString(" " + strings.Replace(name, "/", " ", 1) + " |")
 	}
@@ -113,6 +193,25 @@ func raceTable(all []result, method string) string {
 		return out.String() + "\nHoldfast was not measured.\n\n"
 	}
 	return out.String() + "\n" + losses(lost)
+}
+
+// rounds says how often everybody raced.
+func rounds(race []result, who []string) string {
+	most := map[string]int{}
+	for _, r := range race {
+		name := r.Peer + "/" + r.Variant
+		most[name] = max(most[name], r.Round)
+	}
+	ours, fewest, others := most[who[0]], 0, 0
+	for _, name := range who[1:] {
+		if others = max(others, most[name]); fewest == 0 || most[name] < fewest {
+			fewest = most[name]
+		}
+	}
+	if fewest == others {
+		return fmt.Sprintf("Holdfast %d, the others %d", ours, others)
+	}
+	return fmt.Sprintf("Holdfast %d, the others %d to %d", ours, fewest, others)
 }
 
 // lostTo are those who hurt fewer users than Holdfast did, with what they paid
@@ -208,7 +307,7 @@ func cells(row map[string]*result, who []string, method string) string {
 }
 
 func costTable(all []result, part, title string) string {
-	rows := of(all, func(r result) bool { return r.Part == part })
+	rows := of(all, ofPart(part))
 	if len(rows) == 0 {
 		return ""
 	}
@@ -225,20 +324,35 @@ func costTable(all []result, part, title string) string {
 		fmt.Fprintf(&out, "| %s | %s | %.1f | %s | %s |\n", strings.Replace(name, "/", " ", 1), spread("%.1f", measured(name, cost)),
 			middle(measured(name, func(r result) float64 { return micros(r.Own) })), ratio, spread("%.0f", measured(name, func(r result) float64 { return r.Rate })))
 	}
-	return out.String() + "\n"
+	return out.String() + "\n" + cheaper(rows, "a request", "µs", cost)
+}
+
+// cheaper says who costs less than Holdfast does.
+func cheaper(rows []result, what, unit string, cost func(result) float64) string {
+	ours := middle(figures(rows, holdfastFile, cost))
+	var all []string
+	for _, name := range contenders(rows) {
+		if theirs := middle(figures(rows, name, cost)); theirs < ours {
+			all = append(all, fmt.Sprintf("%s, %.1f %s", strings.Replace(name, "/", " ", 1), theirs, unit))
+		}
+	}
+	if ours == 0 || len(all) == 0 {
+		return ""
+	}
+	return fmt.Sprintf("**%s costs less than Holdfast's %.1f %s in:** %s.\n\n", strings.ToUpper(what[:1])+what[1:], ours, unit, strings.Join(all, " · "))
 }
 
 func memoryTable(all []result) string {
-	rows := of(all, func(r result) bool { return r.Part == "memory" })
+	rows := of(all, ofPart("memory"))
 	if len(rows) == 0 {
 		return ""
 	}
 	var out strings.Builder
-	fmt.Fprintf(&out, "## Memory at %d connections\n\nKept connections that wait after one answer; of all of a peer's processes, shared pages counted once. Median (range).\n\n| peer | MB |\n|---|---|\n", held)
+	fmt.Fprintf(&out, "## Memory at %d connections\n\nKept connections that have waited for %s after one answer, and the same ones when each has asked again; of all of a peer's processes\n(Holdfast's are four), shared pages counted once. Median (range).\n\n| peer | waiting, MB | after another request each, MB |\n|---|---|---|\n", held, waiting)
 	for _, name := range contenders(rows) {
-		fmt.Fprintf(&out, "| %s | %s |\n", strings.Replace(name, "/", " ", 1), spread("%.1f", figures(rows, name, func(r result) float64 { return float64(r.Bytes) / 1e6 })))
+		fmt.Fprintf(&out, "| %s | %s | %s |\n", strings.Replace(name, "/", " ", 1), spread("%.1f", figures(rows, name, waitingMB)), spread("%.1f", figures(rows, name, activeMB)))
 	}
-	return out.String() + "\n"
+	return out.String() + "\n" + cheaper(rows, "memory", "MB", waitingMB)
 }
 
 // figures are one contender's of all rounds, sorted.

@@ -6,6 +6,7 @@ import (
 	"embed"
 	"errors"
 	"fmt"
+	"net"
 	"net/http"
 	"os"
 	"os/exec"
@@ -153,11 +154,15 @@ type running struct {
 
 // settling is how long a peer is given to find its replicas well, once it
 // answers: HAProxy and Caddy begin with all of them in use, Holdfast with those
-// whose first check was good.
-const settling = 2 * time.Second
+// whose first check was good. A race begins with three seconds of its own.
+const settling = time.Second
 
 // start starts a peer, on one processor where only is not empty, and returns when it answers.
 func (p peer) start(ctx context.Context, work string, only []string) (*running, error) {
+	if c, err := net.Dial("tcp", published); err == nil {
+		c.Close()
+		return nil, fmt.Errorf("start %s: somebody listens at %s already, and would be measured in its place: end it first", p, published)
+	}
 	dir, err := os.MkdirTemp(work, p.name+"-")
 	if err != nil {
 		return nil, err

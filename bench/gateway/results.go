@@ -23,6 +23,7 @@ type cell struct {
 // A result is one measurement. What its part does not measure is 0.
 type result struct {
 	cell
+	sky
 	Version string `json:"version"`
 
 	// The race.
@@ -39,8 +40,9 @@ type result struct {
 	CPU time.Duration `json:"cpu,omitempty"` // per request
 	Own time.Duration `json:"own,omitempty"` // of these the process that carries the traffic, where there are others
 	// The parts without faults.
-	Rate  float64 `json:"rate,omitempty"`  // requests a second
-	Bytes int64   `json:"bytes,omitempty"` // of memory, shared pages divided
+	Rate   float64 `json:"rate,omitempty"`   // requests a second
+	Bytes  int64   `json:"bytes,omitempty"`  // of memory, shared pages divided: while all connections wait
+	Active int64   `json:"active,omitempty"` // and when all have just asked again
 }
 
 // tooLate is the generator's own lateness from which on a measurement is one of
@@ -115,7 +117,7 @@ func (r result) String() string {
 		return fmt.Sprintf("%s %-4s %-10s %4d failed %4d late %4d twice of %d (%d executed), last bad %s, longest %s, %s CPU each",
 			who, r.Method, r.Fault, r.Failed, r.Late, r.Twice, r.Sent, r.Executed, r.LastBad.Round(time.Millisecond), r.Longest.Round(time.Millisecond), r.CPU.Round(time.Microsecond))
 	case "memory":
-		return fmt.Sprintf("%s %.1f MB", who, float64(r.Bytes)/1e6)
+		return fmt.Sprintf("%s %.1f MB waiting, %.1f MB when all have asked again", who, float64(r.Bytes)/1e6, float64(r.Active)/1e6)
 	}
 	return fmt.Sprintf("%s %.1f µs CPU each (%.1f in the gateway), %.0f/s", who, micros(r.CPU), micros(r.Own), r.Rate)
 }

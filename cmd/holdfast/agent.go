@@ -126,15 +126,17 @@ func newAgent(ctx context.Context, state stateDir, private bool) (*agent, error)
 	return a, a.relisten(ctx)
 }
 
-// epochSeen is the highest epoch the keeper remembers. It outlives the state
-// directory, where the agreement is written down.
+// epochSeen is the highest epoch others remember: the keeper, which outlives the
+// state directory, where the agreement is written down, and the table the gateway
+// begins with, which is left where somebody removed parts of it. An agent of an
+// earlier epoch would be refused with every plan.
 func epochSeen(ctx context.Context, state stateDir) (uint64, error) {
 	client, err := state.dialKeeper(ctx)
 	if err != nil {
 		return 0, err
 	}
 	defer client.Close()
-	return client.Epoch(), nil
+	return max(client.Epoch(), control.EpochOf(gateway.HeldRevision(state.path("gateway")))), nil
 }
 
 // remember opens the journal and brings the mind back to where it stood.

@@ -326,6 +326,27 @@ func TestARemovedStateDirectoryLeavesAWayOut(t *testing.T) {
 	s.down()
 }
 
+// Somebody removes what the state directory holds, or a part of it, while nothing
+// runs. Whatever is left remembers an earlier life, and keeps nobody out of this
+// one.
+func TestWhatIsLeftOfAStateDirectoryKeepsNobodyOut(t *testing.T) {
+	t.Parallel()
+	for _, gone := range []string{"journal", "journal agree keep processes.json addresses.json listeners.json"} {
+		s := newSystem(t, pair)
+		s.detached()
+		s.whole()
+		s.run("reload").exits(exitGood)
+		s.down()
+		for _, name := range strings.Fields(gone) {
+			s.must(os.RemoveAll(filepath.Join(s.dir, ".holdfast", name)))
+		}
+		if up := s.run("up", "--detach"); up.code != exitGood {
+			t.Errorf("without %s: %s", gone, up.all())
+		}
+		s.down()
+	}
+}
+
 // TestIdleIsCheap measures what the three roles need while nothing happens.
 func TestIdleIsCheap(t *testing.T) {
 	s := newSystem(t, fifteenLines)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"slices"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -56,7 +57,7 @@ func pathsOf(table holdfast.RoutingTable) []proxy.Path {
 		if service.Elsewhere {
 			continue
 		}
-		for _, endpoint := range service.Endpoints {
+		for _, endpoint := range service.Listed() {
 			paths = append(paths, proxy.Path{ID: endpoint.ID, Address: endpoint.Address, Protocol: service.Protocol})
 		}
 	}
@@ -79,6 +80,12 @@ func through(table holdfast.RoutingTable, fronts []proxy.Front) holdfast.Routing
 			endpoints[j] = endpoint
 		}
 		service.Endpoints = endpoints
+		service.Draining = slices.Clone(service.Draining)
+		for j := range service.Draining {
+			if d := &service.Draining[j]; !service.Elsewhere {
+				d.Address = at[d.ID]
+			}
+		}
 		services[i] = service
 	}
 	table.Services = services

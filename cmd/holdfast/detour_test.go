@@ -33,6 +33,31 @@ func detourTable(revision uint64, incarnations ...holdfast.Incarnation) holdfast
 	return holdfast.RoutingTable{Revision: revision, Services: []holdfast.RoutedService{service}}
 }
 
+// What drains keeps its path and its front, or the gateway would not know it.
+func TestWhatDrainsKeepsItsWay(t *testing.T) {
+	t.Parallel()
+	leaves := func(table holdfast.RoutingTable) holdfast.RoutingTable {
+		s := &table.Services[0]
+		s.Draining, s.Endpoints = []holdfast.Draining{{Endpoint: s.Endpoints[0], By: 7}}, s.Endpoints[1:]
+		return table
+	}
+	before, given := detourTable(1, 1, 2), leaves(detourTable(2, 1, 2))
+	var fronts []proxy.Front
+	for i, path := range pathsOf(before) {
+		fronts = append(fronts, proxy.Front{ID: path.ID, Address: []string{"127.0.0.1:101", "127.0.0.1:102"}[i]})
+	}
+	if len(pathsOf(given)) != len(fronts) {
+		t.Errorf("paths to %+v, before to %+v", pathsOf(given), pathsOf(before))
+	}
+	seen := through(given, fronts).Services[0]
+	if seen.Draining[0].Endpoint != through(before, fronts).Services[0].Endpoints[0] || seen.Draining[0].By != 7 {
+		t.Errorf("it drains as %+v", seen)
+	}
+	if !reflect.DeepEqual(given, leaves(detourTable(2, 1, 2))) {
+		t.Errorf("the table that was given is changed: %+v", given)
+	}
+}
+
 // TestADetourLeadsThroughTheProxy and nobody but the gateway sees it.
 func TestADetourLeadsThroughTheProxy(t *testing.T) {
 	t.Parallel()

@@ -343,10 +343,14 @@ func requests(o prove.Options) string {
 			writing = append(writing, session.Name)
 		}
 	}
-	if len(writing) == 0 {
-		return "GET requests only"
+	reads := "GET requests"
+	if slices.ContainsFunc(o.System.Services, func(s holdfast.Service) bool { return s.Protocol == holdfast.GRPC }) {
+		reads += " and health calls of gRPC"
 	}
-	return "GET requests, and what " + diagnostic.Series(writing, 3) + diagnostic.Agree(len(writing), " sends", " send")
+	if len(writing) == 0 {
+		return reads + " only"
+	}
+	return reads + ", and what " + diagnostic.Series(writing, 3) + diagnostic.Agree(len(writing), " sends", " send")
 }
 
 // mercy says what becomes of a system that runs.

@@ -3,12 +3,19 @@
 package main
 
 import (
+	"errors"
+	"io"
+	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"syscall"
 	"testing"
+	"time"
 
+	"holdfast"
 	"holdfast/journal/view"
 )
 
@@ -108,6 +115,111 @@ func TestServicesComeAndGoUnderLoad(t *testing.T) {
 	}
 	await(t, "cart has ended", func() bool { return !lives(before["cart-1"]) && !lives(before["cart-2"]) })
 	visitors.unhurtAfter(20)
+	s.down()
+}
+
+// impatient replicas end at the stop signal, whatever they are about. Each answer
+// takes longer than a replica used to be waited for.
+const impatient = `name: slow
+owner: web
+services:
+  cart:
+    command: ./holdfast toy cart --store memory --work 1500ms
+    replicas: 3
+    ports: ["8080"]
+    stop_signal: SIGKILL
+    healthcheck: {path: /healthz}
+  ads:
+    command: ./holdfast toy catalog
+    replicas: 2
+`
+
+// buyers put things into carts, which nobody sends twice, and count those that came
+// to nothing.
+type buyers struct {
+	*system
+	over   chan struct{}
+	asking sync.WaitGroup
+	bought atomic.Int64
+	failed atomic.Int64
+	first  atomic.Value // why
+}
+
+func (s *system) buyers(every time.Duration) *buyers {
+	b := &buyers{system: s, over: make(chan struct{})}
+	client := &http.Client{Timeout: 30 * time.Second, Transport: &http.Transport{MaxIdleConnsPerHost: 100}}
+	b.asking.Go(func() {
+		defer client.CloseIdleConnections()
+		tick := time.NewTicker(every)
+		defer tick.Stop()
+		for {
+			select {
+			case <-b.over:
+				return
+			case <-tick.C:
+				b.asking.Go(func() { b.buy(client) })
+			}
+		}
+	})
+	s.Cleanup(b.leave)
+	return b
+}
+
+func (b *buyers) buy(client *http.Client) {
+	answer, err := client.Post("http://"+b.address()+"/carts/c", "application/json", strings.NewReader(`{"item": "x"}`))
+	if err == nil {
+		var text []byte
+		text, err = io.ReadAll(answer.Body)
+		answer.Body.Close()
+		if err == nil && answer.StatusCode != http.StatusCreated {
+			err = errors.New(answer.Status + " " + string(text))
+		}
+	}
+	if b.bought.Add(1); err != nil {
+		b.failed.Add(1)
+		b.first.CompareAndSwap(nil, err.Error())
+	}
+}
+
+func (b *buyers) leave() {
+	select {
+	case <-b.over:
+	default:
+		close(b.over)
+	}
+	b.asking.Wait()
+}
+
+// Replicas are taken away and replaced while each of them has answers to give, and
+// ends at once when it is told to: no answer is lost. One that has none is not
+// waited for.
+func TestLongRequestsOutliveChanges(t *testing.T) {
+	t.Parallel()
+	s := newSystem(t, impatient)
+	s.detached()
+	before := s.whole()
+	buyers := s.buyers(40 * time.Millisecond)
+	await(t, "all are busy", func() bool { return buyers.bought.Load() > 10 })
+	s.change("--work 1500ms\n    replicas: 3", "--work 1501ms\n    replicas: 2")
+	s.change("toy catalog\n    replicas: 2", "toy catalog\n    replicas: 1")
+	s.run("reload").exits(0).tells("~ cart: command", "cart-1#2 admitted", "cart-2#2 admitted", "done after")
+	await(t, "those that leave have ended", func() bool { return !lives(before["cart-3"]) && !lives(before["ads-2"]) })
+	buyers.leave()
+	if n := buyers.failed.Load(); n > 0 {
+		t.Errorf("%d of %d came to nothing, the first: %v\n%s", n, buyers.bought.Load(), buyers.first.Load(), s.run("events").all())
+	}
+	took := map[holdfast.ReplicaName]time.Duration{}
+	for _, entry := range s.entries() {
+		if d, is := entry.Body.(holdfast.Drained); is {
+			took[d.ID.Name()] = d.Lasted
+			if d.Cut > 0 {
+				t.Errorf("%d answers of %s were cut off", d.Cut, d.ID)
+			}
+		}
+	}
+	if len(took) != 4 || took["ads-2"] >= took["cart-3"] {
+		t.Errorf("drained within %v; want four of them, and the idle ads-2 before cart-3", took)
+	}
 	s.down()
 }
 

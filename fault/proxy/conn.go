@@ -38,8 +38,9 @@ type conn struct {
 
 	forth, back way // to the replica, and to the client
 
-	opaque atomic.Bool // not HTTP/1, or no longer: passed on unread
-	asked  atomic.Bool // bytes went to the replica since the last that came back
+	streams *streams    // of HTTP/2; nil where it is not spoken
+	opaque  atomic.Bool // not HTTP, or no longer: passed on unread
+	asked   atomic.Bool // bytes went to the replica since the last that came back
 
 	mu      sync.Mutex
 	pending []request // passed on and not answered yet, the oldest first
@@ -119,22 +120,40 @@ func drop(leg *net.TCPConn) {
 // they are passed on, so that no answer comes to one that is not.
 func (c *conn) up() {
 	defer c.forth.arrive()
-	var requests scanner
+	take := c.takeForth()
 	buffer := make([]byte, pieceSize)
 	for {
 		n, err := c.client.Read(buffer)
-		if n > 0 {
-			c.note(&requests, buffer[:n])
-			c.asked.Store(true)
-			if !c.forth.send(buffer[:n]) {
-				return
-			}
+		if n > 0 && !take(buffer[:n]) {
+			return
 		}
 		if err != nil {
 			c.end(&c.forth, err)
 			return
 		}
 	}
+}
+
+// takeForth is what passes on what the client says, by the protocol of the path.
+func (c *conn) takeForth() func(piece []byte) bool {
+	if c.streams != nil {
+		return (&forward{streams: c.streams, heads: newHeads()}).take
+	}
+	var requests scanner
+	return func(piece []byte) bool {
+		c.note(&requests, piece)
+		c.asked.Store(true)
+		return c.forth.send(piece)
+	}
+}
+
+// takeBack is what passes on what the replica says, and what waits for all of it
+// that is late.
+func (c *conn) takeBack() (take func(piece []byte) bool, settle func()) {
+	if c.streams != nil {
+		return (&backward{streams: c.streams, heads: newHeads()}).take, c.streams.settle
+	}
+	return (&answers{conn: c}).take, func() {}
 }
 
 // end passes the end of one leg on to the other: an end as an end, behind all
@@ -203,14 +222,16 @@ func (c *conn) answered() {
 // have it.
 func (c *conn) down() {
 	defer c.back.arrive()
-	answers := answers{conn: c}
+	take, settle := c.takeBack()
+	defer settle()
 	buffer := make([]byte, pieceSize)
 	for {
 		n, err := c.upstream.Read(buffer)
-		if n > 0 && !answers.take(buffer[:n]) {
+		if n > 0 && !take(buffer[:n]) {
 			return
 		}
 		if err != nil {
+			settle()
 			c.end(&c.back, err)
 			return
 		}

@@ -17,7 +17,7 @@ import (
 type Path struct {
 	ID       holdfast.ReplicaID `json:"id"`
 	Address  string             `json:"address"`            // the replica's own
-	Protocol holdfast.Protocol  `json:"protocol,omitempty"` // anything but http: never read as HTTP/1.1
+	Protocol holdfast.Protocol  `json:"protocol,omitempty"` // how it is read; tcp is not read at all
 }
 
 // A path is a Path that is laid.
@@ -179,7 +179,12 @@ func (p *path) admit(client *net.TCPConn) {
 		p.trouble = err.Error()
 	}
 	c := &conn{path: p, client: client}
-	c.opaque.Store(p.Protocol != "" && p.Protocol != holdfast.HTTP)
+	switch p.Protocol {
+	case holdfast.H2C, holdfast.GRPC:
+		c.streams = newStreams(c)
+	case holdfast.TCP:
+		c.opaque.Store(true)
+	}
 	c.over, c.finish = context.WithCancel(p.proxy.running)
 	p.conns[c] = struct{}{}
 	p.proxy.work.Go(c.serve)

@@ -409,7 +409,7 @@ func TestMessagesAreFollowedHoweverTheyAreCut(t *testing.T) {
 		for at := 0; at < len(text); at += size {
 			c.note(&s, []byte(text[at:min(at+size, len(text))]))
 		}
-		want := "[{GET /item} {POST /a} {PUT /b} {DELETE /c} {GET /item}]"
+		want := "[{GET /item false} {POST /a false} {PUT /b false} {DELETE /c false} {GET /item false}]"
 		if got := fmt.Sprint(c.pending); got != want || c.opaque.Load() || s.stage != start {
 			t.Fatalf("in pieces of %d: %s, opaque %v, stage %d", size, got, c.opaque.Load(), s.stage)
 		}

@@ -185,7 +185,8 @@ func (s *scanner) body(f framing, length int64) (ended bool) {
 // A request is what an answer's fate and framing depend on.
 type request struct {
 	method string
-	target string
+	target string // empty: one that no rule spares
+	rpc    bool   // it is a call of gRPC
 }
 
 // readRequest reads a request's head.

@@ -57,3 +57,24 @@ func TestEvidenceDoesNotHideWhoIsCalled(t *testing.T) {
 		t.Errorf("failures %+v", f)
 	}
 }
+
+// What drains is in use nowhere, for as long as a download may take; it was shown
+// as admitted.
+func TestWhatDrainsIsInUseNowhere(t *testing.T) {
+	var s Status
+	add := func(body event.Body) {
+		s.Add(event.Entry{ID: event.ID{Writer: "agent", Seq: s.Seq + 1}, Body: body})
+	}
+	id := holdfast.ReplicaID{Service: "cache", Ordinal: 1, Incarnation: 1}
+	add(event.Declared{System: shop("cache*1:8080")})
+	add(holdfast.Started{ID: id})
+	add(holdfast.Admitted{Gateway: "g", ID: id})
+	add(event.Decided{Do: event.ActDrain, ID: id})
+	if r := s.Services[0].Replicas[0]; r.State != Running || len(r.AdmittedBy) > 0 || s.Services[0].Admitted != 0 || r.Reason == "" {
+		t.Errorf("it drains as %+v", r)
+	}
+	add(holdfast.Admitted{Gateway: "g", ID: id})
+	if r := s.Services[0].Replicas[0]; r.State != Admitted || s.Services[0].Admitted != 1 {
+		t.Errorf("taken back it is %+v", r)
+	}
+}

@@ -144,10 +144,23 @@ func (s *Status) Add(e event.Entry) {
 		s.Stopped = true
 	case holdfast.Started, holdfast.NotStarted, holdfast.Exited, holdfast.Ejected, holdfast.Admitted:
 		s.observe(e.At, b)
+	case event.Decided:
+		if b.Do == event.ActDrain {
+			s.drain(b.ID, e.At)
+		}
+		s.addFailure(e)
 	default:
 		s.addFailure(e)
 	}
 	s.count()
+}
+
+// drain has a replica that is about to be ended be one that nobody uses.
+func (s *Status) drain(id holdfast.ReplicaID, at event.At) {
+	if r := s.find(id); r != nil && r.ID == id && r.State == Admitted {
+		r.AdmittedBy = nil
+		r.enter(Running, at, "it is to be replaced: it gets nothing more, and goes on with what it has")
+	}
 }
 
 // reboot forgets what belonged to the machine's last run: nothing of it is left.

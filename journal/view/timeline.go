@@ -122,6 +122,8 @@ func (t *Timeline) weigh(e event.Entry) (Mark, bool) {
 		return Bad, true
 	case holdfast.Relieved:
 		return Good, true
+	case holdfast.Drained:
+		return Neutral, b.Cut > 0
 	case event.Armed:
 		return Good, t.news(b.Mode)
 	case event.Disarmed:
