@@ -224,7 +224,7 @@ func (inc *incident) remember(m *message, sure bool) {
 		inc.Told = append(inc.Told, told{address: m.address, Step: m.Step, Round: m.Round, Sure: sure})
 		return
 	}
-	t.Sure = t.Sure || sure
+	t.Sure = t.Sure || sure || t.Step != m.Step || t.Round != m.Round // of two, one may have arrived
 	if cmp.Or(cmp.Compare(m.Round, t.Round), cmp.Compare(m.Step, t.Step)) > 0 {
 		*t = told{address: m.address, Step: m.Step, Round: m.Round, Over: t.Over, Sure: t.Sure}
 	}
@@ -234,11 +234,11 @@ func (inc *incident) remember(m *message, sure bool) {
 // and where nothing else did, nobody is told the rest.
 func (d *Desk) unsent(inc *incident, m *message, cause event.ID) {
 	inc.settle(m)
-	i := slices.IndexFunc(inc.Told, func(t told) bool { return t.same(m.address) && !t.Sure })
-	if m.Unsure || i < 0 {
+	t := inc.toldAt(m.address)
+	if m.Purpose != holdfast.Trigger || m.Unsure || t == nil || t.Sure {
 		return
 	}
-	inc.Told = slices.Delete(inc.Told, i, i+1)
+	inc.Told = slices.DeleteFunc(inc.Told, func(t told) bool { return t.same(m.address) })
 	for _, rest := range slices.Clone(inc.Messages) {
 		if rest.owed() && rest.same(m.address) && !rest.Attempted && rest.Purpose != holdfast.Trigger {
 			d.supersede(inc, rest, cause, "nothing was said there before")
