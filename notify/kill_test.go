@@ -361,7 +361,7 @@ func wait(ctx context.Context, d time.Duration) bool {
 	}
 }
 
-var errKilled = errors.New("killed")
+const errKilled = holdfast.Refusal("killed")
 
 func (l *life) tell(ctx context.Context, in event.Body) error {
 	if !l.step() {
