@@ -44,6 +44,7 @@ type Desk struct {
 	now    event.At // of this step
 	record Say
 	wake   time.Duration // 0: never
+	midway bool          // something was told in this step, and Expire is yet to be asked
 }
 
 // Say records an entry and returns its identity, to be a cause: a mind's own.
@@ -73,6 +74,7 @@ func (d *Desk) Declare(now event.At, system *holdfast.System, cause event.ID, sa
 	}
 	for _, inc := range d.Incidents {
 		inc.LeadBy = first(inc.LeadBy, d.in(Settling))
+		d.settle(inc.ID)
 		if inc.stuck() && !inc.Held {
 			inc.NextAt, inc.Next = d.in(0), cause
 		}
@@ -132,6 +134,7 @@ func (d *Desk) Take(now event.At, in event.Body, said event.ID, say Say) {
 // Expire says what has fallen due. While nothing has it costs nothing.
 func (d *Desk) Expire(now event.At, say Say) {
 	d.begin(now, say)
+	d.midway = false
 	d.expire()
 }
 
@@ -142,6 +145,9 @@ const maxRuns = 10_000
 func (d *Desk) expire() {
 	if !d.due(d.wake) {
 		return
+	}
+	for _, inc := range d.Incidents { // maintenance that is over was over before what else is late
+		d.reholdOne(inc, inc.Cause)
 	}
 	for n := 0; n < maxRuns && slices.ContainsFunc(d.Incidents, d.run); n++ {
 	}
@@ -185,11 +191,14 @@ func (d *Desk) begin(now event.At, say Say) {
 	d.look()
 }
 
-// told is the begin of a step that something is told in. What fell due before it is
-// done before it, also in a replay, which is not asked in steps that said nothing.
+// told is the begin of a step that something is told in, or its middle: all of it is
+// heard before anybody is paged for a part. What fell due before the step is done
+// before it, also in a replay, which is not asked in steps that said nothing.
 func (d *Desk) told(now event.At, say Say) {
 	d.begin(now, say)
-	d.expire()
+	if !d.midway {
+		d.expire()
+	}
 	d.Last = now
 }
 
@@ -200,7 +209,7 @@ func (d *Desk) say(cause event.ID, body event.Body) event.ID {
 }
 
 // soon has Expire look at everything, in this step.
-func (d *Desk) soon() { d.wake = d.in(0) }
+func (d *Desk) soon() { d.wake, d.midway = d.in(0), true }
 
 // in is an instant of the boot clock some time from now, and never 0, which is none.
 func (d *Desk) in(after time.Duration) time.Duration { return max(1, d.now.Boot+after) }

@@ -32,6 +32,9 @@ func (d *Desk) held(inc *incident) string {
 	if inc.Under != "" {
 		return "it belongs to " + string(inc.Under)
 	}
+	if len(d.Maintenance) == 0 {
+		return ""
+	}
 	for _, service := range inc.bad() {
 		if !slices.ContainsFunc(d.Maintenance, func(m maintenance) bool { return d.maintains(m, service) }) {
 			return ""

@@ -48,10 +48,11 @@ type incident struct {
 	Severity holdfast.Severity   `json:"severity"`
 	Urgency  holdfast.Urgency    `json:"urgency"`
 
-	Parts map[string]part              `json:"parts"` // what is bad; at most MaxParts
-	Where map[holdfast.ServiceName]int `json:"where"` // how many of them by service; none where there were some
-	Added int                          `json:"added"` // how often one was, and which number it has
-	Most  int                          `json:"most"`  // that were bad at a time
+	Parts map[string]part              `json:"parts"`          // what is bad; at most MaxParts
+	Where map[holdfast.ServiceName]int `json:"where"`          // how many of them by service; none where there were some
+	Added int                          `json:"added"`          // how often one was, and which number it has
+	Most  int                          `json:"most"`           // that were bad at a time
+	Gone  []string                     `json:"gone,omitempty"` // those that were over last, at most MaxTold
 
 	Lead   string        `json:"lead"`              // the part whose owner is told
 	LeadBy time.Duration `json:"lead_by,omitempty"` // when it is thought over what leads
@@ -140,22 +141,27 @@ func (d *Desk) holding(key string) *incident {
 	return nil
 }
 
-// home is the open incident that a trouble belongs to: one with which it fails, or
-// whose lead fails with it, of those the oldest. What is bad beside the lead for a
-// reason of its own has its own owner, and belongs there only if they were asked.
+// home is the open incident that a trouble belongs to: one that is bad in the same
+// service, and whose audience is its own; else one with which it fails, or whose lead
+// fails with it. What is bad beside the lead for a reason of its own has its own
+// owner, and belongs there only if they were asked. Of several it is the oldest.
 func (d *Desk) home(t Trouble) *incident {
-	fails := d.kin.Fails(t.Service)
 	for _, is := range []func(*incident) bool{
+		func(inc *incident) bool { return inc.Where[t.Service] > 0 && inc.asked(t) },
 		func(inc *incident) bool { return d.failsWith(inc, t) || d.leads(inc, t) },
-		func(inc *incident) bool {
-			return inc.asked(t) && slices.ContainsFunc(inc.bad(), func(s holdfast.ServiceName) bool { return s == t.Service || fails[s] })
-		},
+		func(inc *incident) bool { return inc.asked(t) && d.feeds(inc, t) },
 	} {
 		if i := slices.IndexFunc(d.Incidents, is); i >= 0 {
 			return d.Incidents[i]
 		}
 	}
 	return d.crowd(t)
+}
+
+// feeds tells whether something that is bad in an incident fails with a trouble.
+func (d *Desk) feeds(inc *incident, t Trouble) bool {
+	fails := d.kin.Fails(t.Service)
+	return slices.ContainsFunc(inc.bad(), func(s holdfast.ServiceName) bool { return fails[s] })
 }
 
 // failsWith tells whether a trouble comes of what is bad in an incident that is open:
@@ -207,7 +213,7 @@ func (inc *incident) bad() []holdfast.ServiceName {
 func (d *Desk) crowd(t Trouble) *incident {
 	var crowd []*incident
 	for _, inc := range d.Incidents {
-		if inc.audience() == t.audience() && inc.AckedBy == "" && d.now.Boot-inc.Since < Crowded {
+		if inc.audience() == t.audience() && inc.AckedBy == "" && d.held(inc) == "" && d.now.Boot-inc.Since < Crowded {
 			crowd = append(crowd, inc)
 		}
 	}
@@ -301,15 +307,20 @@ func (d *Desk) reopen(inc *incident, t Trouble, news bool, said event.ID) {
 		inc.Step = 0
 	}
 	inc.Round, inc.Heard, inc.Reached = inc.Round+1, false, inc.Reached && inc.Step > 0
-	inc.NextAt = max(d.in(0), inc.LastAt+inc.calm(d.policy(inc).Repeat))
+	inc.NextAt = max(d.in(0), inc.LastAt+d.calm(inc, t))
 }
 
-// calm is how long nobody is told again what comes and goes.
-func (inc *incident) calm(repeat time.Duration) time.Duration {
-	if inc.Urgency == holdfast.Ticket {
+// calm is how long nobody is told again what comes and goes; of what was not bad
+// before they are told sooner.
+func (d *Desk) calm(inc *incident, t Trouble) time.Duration {
+	switch {
+	case !slices.Contains(inc.Gone, t.key()):
+		return Settling
+	case inc.Urgency == holdfast.Ticket:
 		return ReopenFor
+	default:
+		return d.policy(inc).Repeat
 	}
-	return repeat
 }
 
 // add makes a trouble part of an incident; false says that it is one too many to be
@@ -394,14 +405,15 @@ func (d *Desk) raise(inc *incident, t Trouble, cause event.ID) {
 }
 
 // part ends a part of an incident, and the incident with its last one. What the
-// others are left with once the lead is over is found out when they had time to
-// settle.
+// others are left with, there and in other incidents, is found out when they had time
+// to settle.
 func (d *Desk) part(inc *incident, key string, cause event.ID) {
 	inc.drop(key)
 	if len(inc.Parts) == 0 {
 		d.resolve(inc, cause)
-	} else {
-		inc.LeadBy = first(inc.LeadBy, d.in(Settling))
+	}
+	for _, other := range d.Incidents {
+		other.LeadBy = first(other.LeadBy, d.in(Settling))
 	}
 	d.settle(inc.ID)
 	d.rehold(cause)
@@ -426,6 +438,7 @@ func (d *Desk) elect(inc *incident) {
 		if !inc.asked(t) {
 			inc.drop(t.key())
 			d.admit(t, said)
+			d.settle(inc.ID)
 		}
 	}
 }
@@ -459,6 +472,8 @@ func (d *Desk) comesOf(t, cause Trouble) bool {
 func (inc *incident) drop(key string) {
 	inc.Where[inc.Parts[key].Service]--
 	delete(inc.Parts, key)
+	inc.Gone = append(slices.DeleteFunc(inc.Gone, func(gone string) bool { return gone == key }), key)
+	inc.Gone = inc.Gone[max(0, len(inc.Gone)-MaxTold):]
 }
 
 // inOrder are the keys of the parts as they came.

@@ -57,6 +57,8 @@ const (
 	// provider that is restarted is back within them, and one that is gone is not
 	// hammered.
 	firstPause, lastPause = 5 * time.Second, 5 * time.Minute
+	// maxWhy bounds what is repeated of what a provider said.
+	maxWhy = 200
 	// maxAgain is how long a provider may ask to be left alone.
 	maxAgain = time.Hour
 )
@@ -65,6 +67,7 @@ const (
 type Owed struct {
 	event.Paged
 	Severity  holdfast.Severity
+	First     bool          // nobody was told there before
 	Attempted bool          // it may have arrived already: it is sent again, under its key
 	NotBefore time.Duration // by the boot clock: it failed, or the provider asks to wait
 }
@@ -77,7 +80,7 @@ func (d *Desk) Owed() []Owed {
 	for _, inc := range slices.Backward(slices.Concat(d.Past, d.Incidents)) {
 		for _, m := range inc.Messages {
 			if m.owed() {
-				all = append(all, Owed{Paged: m.paged(inc), Severity: inc.Severity, Attempted: m.Attempted, NotBefore: m.NotYet})
+				all = append(all, Owed{Paged: m.paged(inc), Severity: inc.Severity, First: inc.toldAt(m.address) == nil, Attempted: m.Attempted, NotBefore: m.NotYet})
 			}
 		}
 	}
@@ -92,7 +95,7 @@ func (d *Desk) Owed() []Owed {
 
 func rank(o Owed) int {
 	switch {
-	case o.Purpose == holdfast.Trigger && o.Round == 1:
+	case o.Purpose == holdfast.Trigger && o.First:
 		return 0
 	case o.Purpose == holdfast.Trigger:
 		return 1
@@ -151,10 +154,11 @@ func (inc *incident) sent(c *call, contact holdfast.Contact) *message {
 }
 
 // owe says that a message is to go to somebody. What else is owed to the same place
-// says less, and is not sent any more.
+// says less, and is not sent any more; where its provider asked to wait, it is waited.
 func (d *Desk) owe(inc *incident, m *message, cause event.ID) {
 	for _, older := range slices.Clone(inc.Messages) {
 		if older.owed() && older.same(m.address) {
+			m.Tries, m.NotYet = older.Tries, older.NotYet
 			d.supersede(inc, older, cause, "there is more to say")
 		}
 	}
@@ -312,7 +316,7 @@ func (d *Desk) takeUndelivered(in event.Undelivered, said event.ID) {
 	m.Attempted, m.Rejected = m.Unsure, in.Rejected
 	m.Tries++
 	m.NotYet = d.in(max(min(in.Again, maxAgain), pauseAfter(m.Tries)))
-	inc.lose(m, in.Why, said, d.in(0))
+	inc.lose(m, in.Why[:min(len(in.Why), maxWhy)], said, d.in(0))
 	inc.trim()
 }
 

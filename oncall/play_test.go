@@ -23,6 +23,7 @@ import (
 //	person ana ntfy:ana mail:ana@x+5m       contacts, and when they are tried
 //	policy main: ana; @nights +5m; ops +5m  steps, and their delays; @ is a schedule, # a channel
 //	at 1m trigger api api.crash api-1 SEV2 page main
+//	at 2m trigger api - promise:checkout    a promise that burns
 //	at 2m over api api.crash api-1
 //	at 3m acknowledged ID by ana
 //	well                                    from here on every message is delivered at once
@@ -230,6 +231,8 @@ func (s *stage) trouble(words []string) Trouble {
 			trouble.Severity = holdfast.Severity(word)
 		case word == "page" || word == "ticket":
 			trouble.Urgency = holdfast.Urgency(word)
+		case strings.HasPrefix(word, "promise:"):
+			trouble.Promise, trouble.Mode, trouble.Why = holdfast.PromiseName(word[len("promise:"):]), "", "its budget burns"
 		case word == "of":
 			trouble.Owner = holdfast.OwnerName(words[3+i+1])
 		case words[3+i-1] != "of":

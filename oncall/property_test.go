@@ -370,8 +370,17 @@ func (w *world) hear(body event.Body) {
 			w.cases[m.Incident].left[address{Via: m.Via, To: m.To}.place()] = true
 		}
 	case event.Undelivered:
-		w.sent[b.Key].settled = b.Rejected || w.sent[b.Key].void
+		m := w.sent[b.Key]
+		m.settled = b.Rejected || m.void
+		if m.void { // it did not arrive, and never will
+			delete(w.places, placeOf(m.Paged))
+		}
 	}
+}
+
+// placeOf is an incident, a step, a round and an address.
+func placeOf(b event.Paged) string {
+	return fmt.Sprint(b.Incident, b.Step, b.Round, address{Via: b.Via, To: b.To}.place())
 }
 
 func (a address) place() string { return string(a.Via) + " " + a.To }
@@ -390,7 +399,7 @@ func (w *world) hearPaged(b event.Paged) {
 	case holdfast.Resolve:
 		delete(c.left, here)
 	case holdfast.Trigger:
-		place := fmt.Sprint(b.Incident, b.Step, b.Round, here)
+		place := placeOf(b)
 		if w.places[place] {
 			w.t.Fatalf("%s: a second Trigger of one step and round", b.Key)
 		}

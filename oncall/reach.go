@@ -15,7 +15,7 @@ type reached struct {
 	contacts []holdfast.Contact
 }
 
-// recipients are all whom a step tells, each once, and why not the others.
+// recipients are all whom a step tells, and why not the others.
 func (d *Desk) recipients(rule holdfast.EscalationRule) (all []reached, why []string) {
 	for _, r := range rule.Notify {
 		if r.Channel != "" {
@@ -34,7 +34,7 @@ func (d *Desk) recipients(rule holdfast.EscalationRule) (all []reached, why []st
 			contacts, nowhere := d.contacts(person)
 			if nowhere != "" {
 				why = append(why, nowhere)
-			} else if !slices.ContainsFunc(all, func(r reached) bool { return r.person == person }) {
+			} else {
 				all = append(all, reached{person: person, contacts: contacts})
 			}
 		}

@@ -34,6 +34,9 @@ func RosterOf(schedule holdfast.Schedule, overrides []holdfast.Override) (Roster
 		}
 	}
 	zone, err := time.LoadLocation(schedule.TimeZone)
+	if err == nil && zone == time.Local {
+		err = fmt.Errorf("%q is another one on each machine", schedule.TimeZone)
+	}
 	if err != nil {
 		return r, fmt.Errorf("the time zone of schedule %s: %w", schedule.Name, err)
 	}

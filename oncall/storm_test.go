@@ -3,6 +3,7 @@ package oncall
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 	"testing"
 	"time"
 
@@ -88,6 +89,29 @@ func TestMoreThanIsRemembered(t *testing.T) {
 	s.expire()
 	if resolved, ok := find[event.Resolved](s.said); !ok || resolved.Parts != MaxParts+100 {
 		t.Errorf("it is over with %v, %v", resolved, ok)
+	}
+}
+
+// What one step of the mind tells is heard to its end before anybody is paged: the
+// owner of a dependent is not woken for a cause that is told in the same breath.
+func TestAStepIsHeardToItsEnd(t *testing.T) {
+	s := newStage(t)
+	s.now = time.Minute
+	for _, line := range []string{
+		"services web needs db; db", "person ana ntfy:ana", "person dee ntfy:dee", "channel ntfy ntfy", "team web-team ana", "team db-team dee",
+	} {
+		s.play(line)
+	}
+	for _, trouble := range []Trouble{{Service: "web", Mode: "web.errors", Owner: "web-team"}, {Service: "db", Mode: "db.hang", Owner: "db-team"}} {
+		s.desk.Trigger(s.clock(), trouble, event.ID{}, s.say)
+	}
+	s.expire()
+	var paged []holdfast.PersonName
+	for _, o := range s.desk.Owed() {
+		paged = append(paged, o.Person)
+	}
+	if !slices.Equal(paged, []holdfast.PersonName{"dee"}) {
+		t.Errorf("paged are %v", paged)
 	}
 }
 
