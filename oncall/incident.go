@@ -296,12 +296,12 @@ func (d *Desk) reopen(inc *incident, t Trouble, news bool, said event.ID) {
 	case inc.LastAt == 0:
 		d.start(inc)
 		return
+	case raised || news:
+		d.restart(inc, said)
+		return
 	case !inc.Known: // there is nobody to be left in peace
 		d.start(inc)
 		inc.NextAt = max(inc.NextAt, inc.LastAt+silentFor)
-		return
-	case raised || news:
-		d.restart(inc, said)
 		return
 	case inc.Answered || inc.Urgency == holdfast.Ticket:
 		inc.Step = 0
