@@ -42,7 +42,7 @@ func below() []floor {
 			because: "Compose files that teams have; their grammar is the library's, which is given no file to read, and what hurts is ours to say"},
 		{pkg: "spec", house: words("holdfast", "command", "diagnostic", "mode", "source", "topology"), others: words("github.com/goccy/go-yaml"),
 			because: "values become a system, strictly"},
-		{pkg: "check", house: words("holdfast", "command", "cutset", "diagnostic", "mode", "topology"), because: "judges a system; speaks in paths of the file, and reads none"},
+		{pkg: "check", house: words("holdfast", "command", "cutset", "diagnostic", "mode", "oncall", "promise", "topology"), because: "judges a system; speaks in paths of the file, and reads none; whom a policy reaches and which alerts can come is what the mind goes by"},
 		{pkg: "kubernetes", house: words("diagnostic", "source"),
 			because: "judges objects that a team already has, as they are written; a client of Kubernetes would weigh more than all of this"},
 		// mind
@@ -50,6 +50,7 @@ func below() []floor {
 		{pkg: "decide", house: words("holdfast", "event"), because: "belief in, decisions out"},
 		{pkg: "promise", house: words("holdfast"), because: "counts in, what is left of a budget and how it burns out"},
 		{pkg: "oncall", house: words("holdfast", "event", "topology"), because: "what is bad in, whom it reaches out; which failures are one incident is a property of who needs whom"},
+		{pkg: "ready", house: words("holdfast", "mode", "oncall", "topology"), because: "a system and what drills showed in, how far it is from being ready out; whom a failure reaches is the mind's to say"},
 		{pkg: "control", house: words("holdfast", "event", "topology", "detect", "decide", "promise", "oncall"), because: "composes the mind"},
 		// memory
 		{pkg: "journal", house: words("holdfast", "event", "internal/files"), because: "stores entries, knows nothing of what they mean"},
@@ -130,7 +131,7 @@ func top() []floor {
 // pure packages have no clock, no network, no file, no goroutine and no lock:
 // the mind, what it is made of, what it reads, and how that is drawn.
 func pure() []string {
-	return words("holdfast", "mode", "event", "command", "diagnostic", "source", "cutset", "topology", "compose", "kubernetes", "spec", "check", "detect", "decide", "promise", "oncall", "control", "journal/view", "picture", "compare", "budget")
+	return words("holdfast", "mode", "event", "command", "diagnostic", "source", "cutset", "topology", "compose", "kubernetes", "spec", "check", "detect", "decide", "promise", "oncall", "ready", "control", "journal/view", "picture", "compare", "budget")
 }
 
 // banned is what a pure package may not import directly.

@@ -24,6 +24,7 @@ type System struct {
 	Load       Load          `json:"load,omitzero"` // of drills
 	Gateway    Publishing    `json:"gateway,omitzero"`
 	OnCall     OnCall        `json:"on_call,omitzero"`
+	Attested   []Attestation `json:"attest,omitempty"`
 	Digest     Digest        `json:"digest"` // of the file's text
 }
 

@@ -5,6 +5,7 @@ package api
 
 import (
 	"context"
+	"time"
 
 	"holdfast"
 	"holdfast/event"
@@ -32,6 +33,26 @@ type Status struct {
 	Roles     []Role                  `json:"roles"`
 	Mute      []string                `json:"mute,omitempty"` // "keeper", "gateway": those of our own processes that did not answer
 	Journal   Journal                 `json:"journal"`
+	Budgets   []Budget                `json:"budgets,omitempty"` // of the promises, in the order of the file
+}
+
+// A Budget is what users saw of a promise, and how much of what may be bad is left.
+type Budget struct {
+	Promise  holdfast.PromiseName `json:"promise,omitempty"` // empty: the one for everything
+	Target   holdfast.Share       `json:"target"`
+	Window   time.Duration        `json:"window"`
+	Age      time.Duration        `json:"age"` // since when it is counted, at most Window
+	Requests uint64               `json:"requests"`
+	Bad      uint64               `json:"bad"`
+	Allowed  float64              `json:"allowed"` // bad ones, of those requests
+	// Left is the share of what is allowed that is left, below 0 where more was bad;
+	// Minutes says the same in minutes with nothing answered, of the whole window.
+	// Without a request both mean nothing: Quiet is set then.
+	Left    float64           `json:"left"`
+	Minutes float64           `json:"minutes"`
+	Quiet   bool              `json:"quiet,omitempty"`
+	Burning []string          `json:"burning,omitempty"` // the alerts that hold
+	By      map[string]uint64 `json:"by,omitempty"`      // the bad ones, by what they are put down to
 }
 
 // A Role is one of Holdfast's own processes.

@@ -147,7 +147,7 @@ func (m *Mind) covers(p holdfast.Promise, c holdfast.RouteCount) bool {
 		session, _ := m.System.Session(p.Journey)
 		return slices.Contains(session.Asks(), c.Service)
 	}
-	within := p.Route == "" || c.Path != "" && holdfast.Below(c.Path, p.Route)
+	within := p.Route == "" || p.Route == "/" || c.Path != "" && holdfast.Below(c.Path, p.Route)
 	return within && (p.Service == "" || p.Service == c.Service)
 }
 

@@ -56,6 +56,23 @@ func TestWhenSomebodyIsPaged(t *testing.T) {
 	}
 }
 
+func TestAlertsAreExplained(t *testing.T) {
+	rough := of(0.9)
+	rough.Name = "rough"
+	all := Explain(&holdfast.System{Promise: &holdfast.Promise{Target: 0.999, Window: 28 * 24 * time.Hour}, Promises: []holdfast.Promise{rough}})
+	var got []string
+	for _, i := range all {
+		got = append(got, i.Path+": "+i.Value+": "+i.Because)
+	}
+	want := []string{
+		"promise.alerts: paged after 48s at 100% bad, paged after 8m4s at 10% bad, paged after 3h21m36s at 1% bad: page by 2% in 1h, at 13.44 times the even pace; page by 5% in 6h, at 5.6 times the even pace; ticket by 10% in 1d, at 2.8 times the even pace; ticket by 10% in 3d, at 0.9333 times the even pace",
+		"promises.rough.alerts: paged after 3h21m36s at 100% bad, nobody is paged at 10% bad, nobody is paged at 1% bad: page by 2% in 1h, at 13.44 times the even pace, which can never be; page by 5% in 6h, at 5.6 times the even pace; ticket by 10% in 1d, at 2.8 times the even pace; ticket by 10% in 3d, at 0.9333 times the even pace",
+	}
+	if !slices.Equal(got, want) {
+		t.Errorf("got\n%q, want\n%q", got, want)
+	}
+}
+
 // The least bad count of so many requests that is beyond chance.
 func TestChanceIsCountedAsInTheTables(t *testing.T) {
 	for e, want := range map[float64][5]uint64{

@@ -56,7 +56,7 @@ func Compare(now, next *holdfast.System) []Change {
 
 func systemKeys(now, next *holdfast.System) []string {
 	whole := func(s *holdfast.System) any {
-		tree := asTree(holdfast.System{Name: s.Name, Owner: s.Owner, Promise: s.Promise, Promises: s.Promises, People: s.People, Zones: s.Zones, Guardrails: s.Guardrails, Prove: s.Prove, Sessions: s.Sessions}).(map[string]any)
+		tree := asTree(holdfast.System{Name: s.Name, Owner: s.Owner, Promise: s.Promise, Promises: s.Promises, People: s.People, Zones: s.Zones, Guardrails: s.Guardrails, Prove: s.Prove, Sessions: s.Sessions, Attested: s.Attested}).(map[string]any)
 		tree["gateway"] = asTree(s.Gateway)
 		tree["drills"] = map[string]any{"load": asTree(s.Load)}
 		return tree

@@ -41,6 +41,8 @@ services:
 		"an owner for all":   {old: "owner: us", new: "owner: them", want: "changed : owner\nchanged web: owner\nchanged catalog: owner\nchanged ads: owner"},
 		"another name":       {old: "name: shop", new: "name: shed", want: "changed : name"},
 		"a guardrail":        {old: "owner: us", new: "owner: us\nguardrails: {max_actions: 3 per 5m}", want: "changed : guardrails.max_actions.count guardrails.max_actions.per"},
+		"what is said":       {old: "owner: us", new: "owner: us\nattest: [{what: it is so, by: ana, until: 2027-01-31}]", want: "changed : attest"},
+		"what is promised":   {old: "owner: us", new: "owner: us\npromises: {all: {target: 99%, within: 1s}}", want: "changed : promises"},
 		"what users do":      {old: "owner: us", new: "owner: us\nsessions: {look: {steps: [{get: /}]}}", want: "changed : sessions"},
 		"how it is asked of": {old: "owner: us", new: "owner: us\ndrills: {load: {rate: 50/s}}", want: "changed : drills.load.rate"},
 		"by what it fails":   {old: "./ads,", new: "./ads, failure_modes: {errors: {faults: [reset]}},", want: "changed ads: failure_modes.errors"},

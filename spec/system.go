@@ -71,6 +71,7 @@ func (r *reader) system(root ast.Node) *holdfast.System {
 	var scripts []*script
 	published := &publishing{}
 	called := &calling{}
+	var says []attested
 	top := r.Root(root)
 	if _, mapping := top.Node.(*ast.MappingNode); !mapping {
 		r.Report(top.At, diagnostic.Problem{Code: source.WrongType, Message: "the file must be a mapping with `name` and `services`", Label: "this is " + source.Shape(top.Node), Help: smallest})
@@ -98,6 +99,7 @@ func (r *reader) system(root ast.Node) *holdfast.System {
 		{Name: "drills", Read: r.drills(&system.Load)},
 		{Name: "sessions", Read: r.sessions(&scripts)},
 		{Name: "accept", Read: r.accept},
+		{Name: "attest", Read: r.attest(&says)},
 		{Name: "gateway", Read: r.gateway(published)},
 		{Name: "services", Read: func(v source.Value) { drafts = r.services(v, system, standard) }},
 	})
@@ -109,6 +111,7 @@ func (r *reader) system(root ast.Node) *holdfast.System {
 	system.Promises = r.relatePromises(pledges, drafts, scripts, system.Gateway)
 	r.relatePeople(called, system.People, drafts)
 	system.OnCall = called.OnCall
+	system.Attested = r.relateAttested(says, called, system.People)
 	r.relateOwners(system.People, namedOwners(system, written["owner"], drafts))
 	asked := map[holdfast.ServiceName]bool{}
 	for _, session := range system.Sessions {

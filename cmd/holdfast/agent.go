@@ -80,9 +80,10 @@ type agent struct {
 	status    view.Status
 	incidents view.Incidents
 	listeners []holdfast.Listener
-	declared  holdfast.System // last
-	heard     chan struct{}   // closed, and made anew, when the mind has taken a file over
-	declaring sync.Mutex      // one Declare at a time
+	declared  holdfast.System  // last
+	budgets   []control.Budget // as of the last count
+	heard     chan struct{}    // closed, and made anew, when the mind has taken a file over
+	declaring sync.Mutex       // one Declare at a time
 }
 
 // memory is what a snapshot holds: the mind, and the view that has to agree
@@ -165,6 +166,7 @@ func (a *agent) remember() error {
 		a.said(frame)
 	}
 	a.declared = mind.Declared()
+	a.budgets = mind.Budgets(time.Now())
 	return nil
 }
 
@@ -335,11 +337,21 @@ func (a *agent) said(frame event.Frame) {
 	for _, entry := range frame.Entries {
 		a.status.Add(entry)
 		a.incidents.Add(entry)
+		a.budget(entry)
 		if declared, ok := entry.Body.(event.Declared); ok {
 			a.declared = declared.System
 			close(a.heard)
 			a.heard = make(chan struct{})
 		}
+	}
+}
+
+// budget looks at the mind's books whenever something was written into them: it is
+// called in the loop's goroutine, whose the mind is.
+func (a *agent) budget(entry event.Entry) {
+	switch entry.Body.(type) {
+	case holdfast.Counted, event.Declared:
+		a.budgets = a.mind.Budgets(entry.At.Wall)
 	}
 }
 

@@ -128,7 +128,7 @@ func command() *cobra.Command {
 		}
 	}
 	add("main", demoCommand(), checkCommand(), upCommand(), proveCommand(), statusCommand(), downCommand())
-	add("more", runsCommand(), eventsCommand(), logsCommand(), reloadCommand(), renewCommand(), doctorCommand(), explainCommand(), initCommand(), pauseCommand(), resumeCommand(), healCommand(), replayCommand())
+	add("more", runsCommand(), readyCommand(), eventsCommand(), logsCommand(), reloadCommand(), renewCommand(), doctorCommand(), explainCommand(), initCommand(), pauseCommand(), resumeCommand(), healCommand(), replayCommand())
 	for _, role := range roleCommands() {
 		role.Hidden = true
 		root.AddCommand(role)

@@ -30,6 +30,7 @@ func (a *agent) Status(ctx context.Context) api.Status {
 	status := api.Status{Version: api.Version, Pid: os.Getpid(), Epoch: a.agree.Epoch(), Private: a.private}
 	status.View, status.Listeners = a.look()
 	status.System = status.View.System
+	status.Budgets = a.budgetsNow()
 	system := a.inForce()
 	status.Secured = slices.Sorted(maps.Keys(topology.Secured(&system)))
 	health := a.journal.Health()

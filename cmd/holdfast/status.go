@@ -78,6 +78,7 @@ func printStatus(out io.Writer, status api.Status) {
 	for _, line := range lacking(v) {
 		fmt.Fprintln(out, line)
 	}
+	printBudgets(out, status.Budgets)
 	for _, listener := range status.Listeners {
 		switch {
 		case listener.Name == holdfast.MetricsListener:
