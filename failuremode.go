@@ -48,6 +48,7 @@ const (
 	RoleKeeper  Role = "keeper"
 	RoleAgent   Role = "agent"
 	RoleGateway Role = "gateway"
+	RolePager   Role = "pager" // of the agent: what hands over what people are owed
 )
 
 // IsEdge says that a whole dependency is struck and not one replica.

@@ -113,8 +113,10 @@ type Undelivered struct {
 	Key holdfast.MessageKey `json:"key"`
 	Why string              `json:"why"` // without a secret
 	// Rejected is set when trying again is of no use.
-	Rejected bool          `json:"rejected,omitempty"`
-	Again    time.Duration `json:"again,omitempty"` // when the provider says it may be tried again, from now
+	Rejected bool `json:"rejected,omitempty"`
+	// Unsure is set when it may have been taken over all the same: no answer came.
+	Unsure bool          `json:"unsure,omitempty"`
+	Again  time.Duration `json:"again,omitempty"` // when the provider says it may be tried again, from now
 }
 
 // Audited says that an audit of all that wakes people found something wrong, or,

@@ -65,7 +65,7 @@ func textOfMessage(body Body) string {
 	case Delivered:
 		return join("delivered", string(b.Key), "in "+Short(b.Took)) + colon(b.Receipt)
 	case Undelivered:
-		return join("undelivered", string(b.Key), mark(b.Rejected, "for good")) + colon(b.Why)
+		return join("undelivered", string(b.Key), mark(b.Rejected, "for good"), mark(b.Unsure, "as far as is known")) + colon(b.Why)
 	case Superseded:
 		return "superseded " + string(b.Key) + colon(b.Why)
 	case Unreached:

@@ -6,6 +6,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
+	"net"
+	"slices"
 	"sync"
 	"time"
 
@@ -22,6 +25,9 @@ const (
 	maxAtOnce = 16
 	// maxWhy bounds what is written down of a failure.
 	maxWhy = 400
+	// patience is how long it is waited for the record that a message is attempted:
+	// a disk that stands still keeps nobody asleep.
+	patience = 2 * time.Second
 )
 
 // Options are what handing over needs. All fields are needed.
@@ -68,10 +74,26 @@ type address struct {
 	to  string
 }
 
-// An outcome is a message that was handed over, or was not.
-type outcome struct {
-	at  address
-	key holdfast.MessageKey
+// A handover is a message under way.
+type handover struct {
+	oncall.Owed
+	// goes is told true when the record says that it is attempted, and false when it
+	// is not owed any more.
+	goes chan bool
+}
+
+func (h handover) at() address { return address{via: h.Via, to: h.To} }
+
+// hears what is owed now.
+func (h handover) hears(owed []oncall.Owed) {
+	i := slices.IndexFunc(owed, func(o oncall.Owed) bool { return o.Key == h.Key })
+	if i >= 0 && !owed[i].Attempted {
+		return
+	}
+	select {
+	case h.goes <- i >= 0:
+	default: // it was told already
+	}
 }
 
 // Run hands over until ctx ends, waits for what is under way, and returns ctx's
@@ -79,14 +101,17 @@ type outcome struct {
 func (s *Sender) Run(ctx context.Context) error {
 	var under sync.WaitGroup
 	defer under.Wait()
-	done := make(chan outcome, maxAtOnce)
-	busy := map[address]bool{}
+	done := make(chan handover, maxAtOnce)
+	busy := map[address]handover{}
 	told := map[holdfast.MessageKey]time.Duration{} // reported to the mind, and not yet taken into account by it
 	for {
 		s.mu.Lock()
 		owed := s.owed
 		s.mu.Unlock()
 		forget(told, owed)
+		for _, h := range busy {
+			h.hears(owed)
+		}
 		rest, waits := s.start(ctx, owed, busy, told, &under, done)
 		var again <-chan time.Time
 		if waits {
@@ -97,9 +122,9 @@ func (s *Sender) Run(ctx context.Context) error {
 			return ctx.Err()
 		case <-s.news:
 		case <-again:
-		case o := <-done:
-			delete(busy, o.at)
-			told[o.key] = s.o.Now()
+		case h := <-done:
+			delete(busy, h.at())
+			told[h.Key] = s.o.Now()
 		}
 	}
 }
@@ -119,25 +144,26 @@ func forget(told map[holdfast.MessageKey]time.Duration, owed []oncall.Owed) {
 
 // start hands over what can be, and says how long it is until something else can, if
 // that is known.
-func (s *Sender) start(ctx context.Context, owed []oncall.Owed, busy map[address]bool, told map[holdfast.MessageKey]time.Duration, under *sync.WaitGroup, done chan<- outcome) (time.Duration, bool) {
+func (s *Sender) start(ctx context.Context, owed []oncall.Owed, busy map[address]handover, told map[holdfast.MessageKey]time.Duration, under *sync.WaitGroup, done chan<- handover) (time.Duration, bool) {
 	now := s.o.Now()
 	rest, waits := time.Duration(0), false
 	for _, o := range owed {
-		at := address{via: o.Via, to: o.To}
+		h := handover{Owed: o, goes: make(chan bool, 1)}
+		_, taken := busy[h.at()]
 		reported, settled := told[o.Key]
 		switch {
-		case len(busy) >= maxAtOnce || busy[at]:
+		case len(busy) >= maxAtOnce || taken:
 		case settled && o.NotBefore <= reported: // the mind has not heard of it yet
 		case o.NotBefore > now:
 			if left := o.NotBefore - now; !waits || left < rest {
 				rest, waits = left, true
 			}
 		default:
-			busy[at] = true
+			busy[h.at()] = h
 			delete(told, o.Key)
 			under.Go(func() {
-				s.hand(ctx, o)
-				done <- outcome{at: at, key: o.Key}
+				s.hand(ctx, h)
+				done <- h
 			})
 		}
 	}
@@ -146,25 +172,69 @@ func (s *Sender) start(ctx context.Context, owed []oncall.Owed, busy map[address
 
 // hand hands one message over and tells what became of it. What is under way when
 // ctx ends is owed still: nothing is told of it.
-func (s *Sender) hand(ctx context.Context, o oncall.Owed) {
-	if s.o.Tell(ctx, event.Attempted{Key: o.Key}) != nil {
+func (s *Sender) hand(ctx context.Context, h handover) {
+	if !s.attempted(ctx, h) {
 		return
 	}
 	began := s.o.Now()
-	receipt, err := s.send(ctx, o)
+	receipt, err := s.send(ctx, h.Owed)
 	if ctx.Err() != nil && err != nil {
 		return
 	}
 	if err == nil {
-		_ = s.o.Tell(ctx, event.Delivered{Key: o.Key, Receipt: receipt, Took: s.o.Now() - began})
+		_ = s.o.Tell(ctx, event.Delivered{Key: h.Key, Receipt: receipt, Took: s.o.Now() - began})
 		return
 	}
-	failed := event.Undelivered{Key: o.Key, Why: short(err.Error()), Rejected: errors.Is(err, holdfast.ErrRejected)}
+	_ = s.o.Tell(ctx, failed(h.Owed, err))
+}
+
+// attempted has it recorded that a message is attempted, and tells whether it is to
+// go: whoever is killed in the middle has to know, when it is over meanwhile, that
+// somebody may have been told that it is bad.
+func (s *Sender) attempted(ctx context.Context, h handover) bool {
+	if h.Attempted {
+		return true
+	}
+	if s.o.Tell(ctx, event.Attempted{Key: h.Key}) != nil {
+		return false
+	}
+	select {
+	case goes := <-h.goes:
+		if !goes {
+			_ = s.o.Tell(ctx, event.Undelivered{Key: h.Key, Why: "it was not owed any more, and not sent"})
+		}
+		return goes
+	case <-time.After(patience):
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}
+
+// failed is what is told of a message that the provider did not take over, as far as
+// is known: an earlier try, of which nothing is known, may have arrived whatever
+// became of this one.
+func failed(o oncall.Owed, err error) event.Undelivered {
+	rejected := errors.Is(err, holdfast.ErrRejected)
+	told := event.Undelivered{Key: o.Key, Why: short(err.Error()), Rejected: rejected, Unsure: o.Attempted || !rejected && unsure(err)}
 	var later holdfast.Later
 	if errors.As(err, &later) {
-		failed.Again = later.After
+		told.Again = later.After
 	}
-	_ = s.o.Tell(ctx, failed)
+	return told
+}
+
+// unsure tells whether a provider may have taken a message over although it did not
+// say so: something was sent, and its answer did not come. What it answered, and what
+// never reached it, is sure.
+func unsure(err error) bool {
+	var unknown *net.DNSError
+	var way *net.OpError
+	if errors.As(err, &unknown) || errors.As(err, &way) && way.Op == "dial" {
+		return false
+	}
+	var cut net.Error
+	return errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.As(err, &cut)
 }
 
 func (s *Sender) send(ctx context.Context, o oncall.Owed) (string, error) {

@@ -2,9 +2,13 @@ package notify
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io"
+	"net"
 	"slices"
 	"sync"
+	"syscall"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -23,6 +27,8 @@ type world struct {
 	stop   func()
 
 	mu    sync.Mutex
+	owed  []oncall.Owed
+	deaf  bool // the mind's record stands still: it does not take into account that something is attempted
 	heard []string
 	fails map[holdfast.MessageKey]error
 	takes time.Duration
@@ -36,9 +42,7 @@ func newWorld(t *testing.T) *world {
 		Notifier: func(name holdfast.ChannelName) (holdfast.Notifier, bool) { return w, name != "gone" },
 		Compose:  func(o oncall.Owed) holdfast.Message { return holdfast.Message{Key: o.Key} },
 		Tell: func(ctx context.Context, in event.Body) error {
-			w.mu.Lock()
-			defer w.mu.Unlock()
-			w.heard = append(w.heard, event.Text(in))
+			w.hear(in)
 			return ctx.Err()
 		},
 		Now: func() time.Duration { return time.Since(w.began) },
@@ -48,6 +52,21 @@ func newWorld(t *testing.T) *world {
 	go func() { ended <- w.sender.Run(ctx) }()
 	w.stop = func() { cancel(); <-ended }
 	return w
+}
+
+func (w *world) hear(in event.Body) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.heard = append(w.heard, event.Text(in))
+	attempted, ok := in.(event.Attempted)
+	if !ok || w.deaf {
+		return
+	}
+	w.owed = slices.Clone(w.owed)
+	for i := range w.owed {
+		w.owed[i].Attempted = w.owed[i].Attempted || w.owed[i].Key == attempted.Key
+	}
+	w.sender.Owe(w.owed)
 }
 
 // Send is a provider's.
@@ -70,6 +89,9 @@ func (w *world) Honours() bool { return true }
 
 // owes is what the mind owes from now on, and what is heard of it until all is quiet.
 func (w *world) owes(owed ...oncall.Owed) []string {
+	w.mu.Lock()
+	w.owed = owed
+	w.mu.Unlock()
 	w.sender.Owe(owed)
 	return w.hears()
 }
@@ -149,7 +171,7 @@ func TestAFailureIsToldAndTriedAgainWhenTheMindSays(t *testing.T) {
 		w.fails["a"] = holdfast.Later{After: 7 * time.Second}
 		w.want(w.owes(owed("a", "ana")), "attempted a", "undelivered a: the provider asks to wait 7s")
 		again := owed("a", "ana")
-		again.Attempted, again.NotBefore = true, 7*time.Second
+		again.NotBefore = 7 * time.Second
 		w.want(w.owes(again))
 		delete(w.fails, "a")
 		time.Sleep(7 * time.Second)
@@ -176,7 +198,7 @@ func TestAProviderThatHangsIsGivenUp(t *testing.T) {
 		w.takes = time.Hour
 		w.want(w.owes(owed("a", "ana")), "attempted a")
 		time.Sleep(attempt)
-		w.want(w.hears(), "undelivered a: "+context.DeadlineExceeded.Error())
+		w.want(w.hears(), "undelivered a as far as is known: "+context.DeadlineExceeded.Error())
 	})
 }
 
@@ -202,4 +224,74 @@ func TestWhatIsSupersededIsNotSent(t *testing.T) {
 		time.Sleep(time.Minute)
 		w.want(w.hears(), "delivered a in 1s")
 	})
+}
+
+// What is sent again after a kill was attempted before, and is not recorded to be so
+// a second time.
+func TestWhatMayHaveArrivedIsSentAtOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		defer w.stop()
+		w.deaf = true
+		again := owed("a", "ana")
+		again.Attempted = true
+		w.want(w.owes(again), "delivered a in 0s")
+	})
+}
+
+// Nothing is sent before it is recorded that it is attempted; but a disk that stands
+// still keeps nobody asleep.
+func TestTheRecordIsWaitedForAndNotForEver(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		defer w.stop()
+		w.deaf = true
+		w.want(w.owes(owed("a", "ana")), "attempted a")
+		time.Sleep(patience - time.Millisecond)
+		w.want(w.hears())
+		time.Sleep(time.Millisecond)
+		w.want(w.hears(), "delivered a in 0s")
+	})
+}
+
+// What is owed no more once it is recorded is not begun.
+func TestWhatIsOverBeforeItIsSentIsNotSent(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		defer w.stop()
+		w.deaf = true
+		w.want(w.owes(owed("a", "ana")), "attempted a")
+		w.want(w.owes(), "undelivered a: it was not owed any more, and not sent")
+		time.Sleep(time.Minute)
+		w.want(w.hears())
+	})
+}
+
+// Whether somebody may have been told decides whether they are told that it is over.
+func TestWhatIsSureOfAFailure(t *testing.T) {
+	dns := &net.DNSError{Err: "no such host", Name: "ntfy.example.com"}
+	for what, c := range map[string]struct {
+		err    error
+		unsure bool
+	}{
+		"no answer in time":       {context.DeadlineExceeded, true},
+		"the connection was cut":  {fmt.Errorf("post: %w", io.ErrUnexpectedEOF), true},
+		"it was reset":            {&net.OpError{Op: "read", Err: syscall.ECONNRESET}, true},
+		"nobody is there":         {&net.OpError{Op: "dial", Err: syscall.ECONNREFUSED}, false},
+		"nobody answers the call": {&net.OpError{Op: "dial", Err: context.DeadlineExceeded}, false},
+		"its name is unknown":     {&net.OpError{Op: "dial", Err: dns}, false},
+		"names are not answered":  {dns, false},
+		"it says no":              {fmt.Errorf("%w: the token is revoked", holdfast.ErrRejected), false},
+		"it says later":           {holdfast.Later{After: time.Minute}, false},
+		"it says that it is ill":  {errors.New("the provider answered 500"), false},
+	} {
+		if got := failed(owed("a", "ana"), c.err); got.Unsure != c.unsure || got.Key != "a" {
+			t.Errorf("%s: %+v", what, got)
+		}
+		before := owed("a", "ana")
+		before.Attempted = true
+		if !failed(before, c.err).Unsure {
+			t.Errorf("%s, and an earlier try may have arrived: that is forgotten", what)
+		}
+	}
 }

@@ -22,9 +22,9 @@ import (
 //   - Every input of the kinds that Take knows, after it was recorded: Take.
 //   - At the end of every step of the mind: Expire. It says what fell due, what the
 //     input caused as well. Wake is when it is to be asked again at the latest.
-//   - Owed is what is to be sent. A sender asks Owes once more before it hands a
-//     message over, sends one address one message at a time, in the order of Owed,
-//     and reports Attempted before, and Delivered or Undelivered after.
+//   - Owed is what is to be sent. A sender sends one address one message at a time, in
+//     the order of Owed. It reports Attempted, hands the message over once Owed says
+//     that it is, and reports Delivered or Undelivered after.
 //
 // What is said is recorded with say, under the cause of which it comes. Delays are
 // counted by the boot clock; what people arrange by their calendar, schedules and

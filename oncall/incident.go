@@ -63,6 +63,7 @@ type incident struct {
 	hold
 	Messages []*message    `json:"messages,omitempty"` // owed, or not settled
 	Told     []told        `json:"told,omitempty"`     // who got a Trigger
+	Known    bool          `json:"known,omitempty"`    // somebody ever got one, or may have
 	OverAt   time.Duration `json:"over_at,omitempty"`  // when it was last over
 }
 
@@ -297,6 +298,10 @@ func (d *Desk) reopen(inc *incident, t Trouble, news bool, said event.ID) {
 		return
 	case raised || news:
 		d.restart(inc, said)
+		return
+	case !inc.Known: // there is nobody to be left in peace
+		d.start(inc)
+		inc.NextAt = max(inc.NextAt, inc.LastAt+silentFor)
 		return
 	case inc.Answered || inc.Urgency == holdfast.Ticket:
 		inc.Step = 0

@@ -38,6 +38,7 @@ type message struct {
 	address
 	Paged     event.ID      `json:"paged"` // the entry
 	Attempted bool          `json:"attempted,omitempty"`
+	Unsure    bool          `json:"unsure,omitempty"`  // an earlier try may have arrived
 	Tries     int           `json:"tries,omitempty"`   // that failed
 	NotYet    time.Duration `json:"not_yet,omitempty"` // before which it is not tried again
 	SilentAt  time.Duration `json:"silent_at,omitempty"`
@@ -134,6 +135,7 @@ type told struct {
 	Step  int  `json:"step"`
 	Round int  `json:"round"`
 	Over  bool `json:"over,omitempty"` // and was told, or is to be, that it is over
+	Sure  bool `json:"sure,omitempty"` // it arrived, or may have; else it is under way
 }
 
 // sent is the message of a call's step that went to the same place.
@@ -205,7 +207,7 @@ func (d *Desk) tell(inc *incident, purpose holdfast.Purpose, cause event.ID, wan
 	if purpose == holdfast.Resolve {
 		for _, m := range inc.Messages {
 			if m.Purpose == holdfast.Trigger && m.Attempted {
-				inc.remember(m)
+				inc.remember(m, m.Unsure)
 			}
 		}
 	}
@@ -217,15 +219,35 @@ func (d *Desk) tell(inc *incident, purpose holdfast.Purpose, cause event.ID, wan
 	}
 }
 
-// remember keeps who got a Trigger, each place once, and its last one.
-func (inc *incident) remember(m *message) {
-	if t := inc.toldAt(m.address); t != nil {
-		if cmp.Or(cmp.Compare(m.Round, t.Round), cmp.Compare(m.Step, t.Step)) > 0 {
-			*t = told{address: m.address, Step: m.Step, Round: m.Round, Over: t.Over}
-		}
+// remember keeps who got a Trigger, or may get one that is under way, each place
+// once, and its last one.
+func (inc *incident) remember(m *message, sure bool) {
+	inc.Known = inc.Known || sure
+	t := inc.toldAt(m.address)
+	if t == nil {
+		inc.Told = append(inc.Told, told{address: m.address, Step: m.Step, Round: m.Round, Sure: sure})
 		return
 	}
-	inc.Told = append(inc.Told, told{address: m.address, Step: m.Step, Round: m.Round})
+	t.Sure = t.Sure || sure || t.Step != m.Step || t.Round != m.Round // of two, one may have arrived
+	if cmp.Or(cmp.Compare(m.Round, t.Round), cmp.Compare(m.Step, t.Step)) > 0 {
+		*t = told{address: m.address, Step: m.Step, Round: m.Round, Over: t.Over, Sure: t.Sure}
+	}
+}
+
+// unsent takes back that a message that was under way may have arrived: it did not,
+// and where nothing else did, nobody is told the rest.
+func (d *Desk) unsent(inc *incident, m *message, cause event.ID) {
+	inc.settle(m)
+	t := inc.toldAt(m.address)
+	if m.Purpose != holdfast.Trigger || m.Unsure || t == nil || t.Sure {
+		return
+	}
+	inc.Told = slices.DeleteFunc(inc.Told, func(t told) bool { return t.same(m.address) })
+	for _, rest := range slices.Clone(inc.Messages) {
+		if rest.owed() && rest.same(m.address) && !rest.Attempted && rest.Purpose != holdfast.Trigger {
+			d.supersede(inc, rest, cause, "nothing was said there before")
+		}
+	}
 }
 
 // toldAt is what is known of an address, nil if nothing is.
@@ -261,7 +283,7 @@ func (d *Desk) takeDelivered(in event.Delivered, said event.ID) {
 	if m.Purpose != holdfast.Trigger {
 		return
 	}
-	inc.remember(m)
+	inc.remember(m, true)
 	inc.Heard = inc.Heard || m.Round == inc.Round
 	follows := holdfast.Acknowledge
 	if inc.over() {
@@ -283,11 +305,15 @@ func (d *Desk) takeUndelivered(in event.Undelivered, said event.ID) {
 	switch {
 	case m == nil:
 		return
+	case m.Void && in.Unsure:
+		d.takeDelivered(event.Delivered{Key: in.Key}, said) // whoever may have got it is told the rest
+		return
 	case m.Void:
-		inc.settle(m)
+		d.unsent(inc, m, said)
 		return
 	}
-	m.Attempted, m.Rejected = false, in.Rejected
+	m.Unsure = m.Unsure || in.Unsure
+	m.Attempted, m.Rejected = m.Unsure, in.Rejected
 	m.Tries++
 	m.NotYet = d.in(max(min(in.Again, maxAgain), pauseAfter(m.Tries)))
 	inc.lose(m, in.Why[:min(len(in.Why), maxWhy)], said, d.in(0))

@@ -253,6 +253,8 @@ func (s *stage) input(words []string) event.Body {
 		return event.Delivered{Key: holdfast.MessageKey(words[1]), Took: 120 * time.Millisecond}
 	case "undelivered":
 		return event.Undelivered{Key: holdfast.MessageKey(words[1]), Why: rest}
+	case "unsure":
+		return event.Undelivered{Key: holdfast.MessageKey(words[1]), Why: rest, Unsure: true}
 	case "rejected":
 		return event.Undelivered{Key: holdfast.MessageKey(words[1]), Why: rest, Rejected: true}
 	case "later": // later KEY 10m why

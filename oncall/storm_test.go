@@ -137,7 +137,9 @@ func TestFlappingIsPagedNoMoreThanStaying(t *testing.T) {
 		s.desk.Expire(s.clock(), s.say)
 		s.until(s.now + time.Millisecond)
 	}
-	if pages > 2 || count["opened"] != 10_000 {
+	// The first is over before it is sent, so that nobody knows, and there is another
+	// one after a minute; then as often as the policy repeats.
+	if pages > 3 || count["opened"] != 10_000 {
 		t.Errorf("flapping for ten minutes pages %d times: %v", pages, count)
 	}
 	if id := s.desk.Past[0].ID; id != "20261127-1" || len(s.desk.Past) != 1 {

@@ -65,7 +65,7 @@ func (p *Poster) JSON(ctx context.Context, address string, header http.Header, b
 	defer response.Body.Close()
 	text, err := io.ReadAll(io.LimitReader(response.Body, maxAnswer))
 	if err != nil && response.StatusCode < 300 {
-		return nil, fmt.Errorf("the provider answered %s and broke off", response.Status)
+		return nil, fmt.Errorf("the provider answered %s and broke off: %w", response.Status, io.ErrUnexpectedEOF)
 	}
 	return text, judge(response, text, time.Now())
 }

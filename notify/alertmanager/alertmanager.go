@@ -17,6 +17,10 @@ import (
 // still bad is sent anew when its acknowledgement has run out, well within a day.
 const lasts = 24 * time.Hour
 
+// skew is how far its clock may be behind ours: what is over by our clock would fire
+// by its own until then.
+const skew = time.Minute
+
 // A Notifier sends alerts to one Alertmanager. It may be used by several at once.
 type Notifier struct {
 	*post.Poster
@@ -66,10 +70,10 @@ func alertsOf(m holdfast.Message) []alert {
 		one := alert{
 			Labels:      map[string]string{"alertname": "HoldfastIncident", "system": string(m.System), "incident": string(m.Incident), "severity": string(severity)},
 			Annotations: map[string]string{"summary": m.Subject, "description": m.Body, "urgency": string(m.Urgency)},
-			EndsAt:      m.At.UTC().Format(time.RFC3339Nano),
+			EndsAt:      stamp(m.At.Add(-skew)),
 		}
 		if m.Purpose == holdfast.Trigger && severity == m.Severity {
-			one.StartsAt, one.EndsAt = one.EndsAt, m.At.Add(lasts).UTC().Format(time.RFC3339Nano)
+			one.StartsAt, one.EndsAt = stamp(m.At), stamp(m.At.Add(lasts))
 		}
 		for _, l := range m.Links {
 			one.Annotations["link_"+strings.ToLower(strings.ReplaceAll(l.Text, " ", "_"))] = l.URL
@@ -78,3 +82,5 @@ func alertsOf(m holdfast.Message) []alert {
 	}
 	return all
 }
+
+func stamp(at time.Time) string { return at.UTC().Format(time.RFC3339Nano) }

@@ -2,6 +2,7 @@ package smtp
 
 import (
 	"bufio"
+	"crypto/tls"
 	"encoding/base64"
 	"fmt"
 	"io"
@@ -23,9 +24,12 @@ type server struct {
 	listener net.Listener
 	open     sync.WaitGroup
 
+	tls *tls.Config // what STARTTLS begins with; nil: it is not offered
+
 	mu    sync.Mutex
 	mood  notifytest.Mood
 	took  []string
+	plain []string // the verbs that came in clear
 	conns []net.Conn
 }
 
@@ -84,8 +88,20 @@ func (s *server) talk(conn net.Conn, mood notifytest.Mood) {
 			return
 		}
 		verb, rest, _ := strings.Cut(strings.TrimSpace(line), " ")
+		s.hears(conn, strings.ToUpper(verb))
 		switch strings.ToUpper(verb) {
+		case "STARTTLS":
+			say("220 go on")
+			safe := tls.Server(conn, s.tls)
+			if safe.Handshake() != nil {
+				return
+			}
+			conn, in = safe, bufio.NewReader(safe)
 		case "EHLO":
+			if _, safe := conn.(*tls.Conn); s.tls != nil && !safe {
+				say("250-mail.test\r\n250 STARTTLS")
+				continue
+			}
 			say("250-mail.test\r\n250-8BITMIME\r\n250 AUTH PLAIN")
 		case "AUTH":
 			if _, text, _ := strings.Cut(rest, " "); !strings.HasSuffix(decoded(text), "\x00"+notifytest.Password) {
@@ -117,6 +133,15 @@ func (s *server) talk(conn net.Conn, mood notifytest.Mood) {
 			say("250 ok")
 		}
 	}
+}
+
+func (s *server) hears(conn net.Conn, verb string) {
+	if _, safe := conn.(*tls.Conn); safe {
+		return
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.plain = append(s.plain, verb)
 }
 
 func decoded(text string) string {
