@@ -352,6 +352,10 @@ func (n *night) crashWhilePaused() {
 func TestPages(t *testing.T) {
 	all := nights()
 	for _, m := range slices.Concat(mode.Catalogue(), mode.Own()) {
+		if m.Role == holdfast.RolePager {
+			delete(all, string(m.Kind)) // what is wrong with a way is told by another, of what it was to tell
+			continue
+		}
 		if all[string(m.Kind)] == nil {
 			t.Errorf("no page of the standard mode %s", m.Kind)
 		}
