@@ -22,6 +22,7 @@ type FailureMode struct {
 	Remedies   []Remedy   `json:"remedies"`             // tried in order; none means a person is the remedy
 	Armed      bool       `json:"armed"`                // may act on what is still alive, not only record that it would have
 	Escalation PolicyName `json:"escalation,omitempty"` // whom it wakes
+	Urgency    Urgency    `json:"urgency,omitempty"`    // empty is Page
 	Runbook    string     `json:"runbook,omitempty"`
 	Drills     []Drill    `json:"drills"`
 	Bounds     Bounds     `json:"bounds"`
@@ -47,6 +48,7 @@ const (
 	RoleKeeper  Role = "keeper"
 	RoleAgent   Role = "agent"
 	RoleGateway Role = "gateway"
+	RolePager   Role = "pager" // of the agent: what hands over what people are owed
 )
 
 // IsEdge says that a whole dependency is struck and not one replica.

@@ -23,7 +23,7 @@ type floor struct {
 }
 
 // floors is the house from the ground up.
-func floors() []floor { return slices.Concat(below(), top()) }
+func floors() []floor { return slices.Concat(below(), hands(), top()) }
 
 func below() []floor {
 	return []floor{
@@ -42,20 +42,28 @@ func below() []floor {
 			because: "Compose files that teams have; their grammar is the library's, which is given no file to read, and what hurts is ours to say"},
 		{pkg: "spec", house: words("holdfast", "command", "diagnostic", "mode", "source", "topology"), others: words("github.com/goccy/go-yaml"),
 			because: "values become a system, strictly"},
-		{pkg: "check", house: words("holdfast", "command", "cutset", "diagnostic", "mode", "topology"), because: "judges a system; speaks in paths of the file, and reads none"},
+		{pkg: "check", house: words("holdfast", "command", "cutset", "diagnostic", "mode", "oncall", "promise", "topology"), because: "judges a system; speaks in paths of the file, and reads none; whom a policy reaches and which alerts can come is what the mind goes by"},
 		{pkg: "kubernetes", house: words("diagnostic", "source"),
 			because: "judges objects that a team already has, as they are written; a client of Kubernetes would weigh more than all of this"},
 		// mind
 		{pkg: "detect", house: words("holdfast"), because: "observations in, belief out"},
 		{pkg: "decide", house: words("holdfast", "event"), because: "belief in, decisions out"},
-		{pkg: "control", house: words("holdfast", "event", "topology", "detect", "decide"), because: "composes the mind"},
+		{pkg: "promise", house: words("holdfast"), because: "counts in, what is left of a budget and how it burns out"},
+		{pkg: "oncall", house: words("holdfast", "event", "topology"), because: "what is bad in, whom it reaches out; which failures are one incident is a property of who needs whom"},
+		{pkg: "ready", house: words("holdfast", "mode", "oncall", "topology"), because: "a system and what drills showed in, how far it is from being ready out; whom a failure reaches is the mind's to say"},
+		{pkg: "control", house: words("holdfast", "event", "topology", "detect", "decide", "promise", "oncall"), because: "composes the mind"},
 		// memory
 		{pkg: "journal", house: words("holdfast", "event", "internal/files"), because: "stores entries, knows nothing of what they mean"},
-		{pkg: "journal/view", house: words("holdfast", "event", "topology"), because: "folds entries over who needs whom; reads no files itself"},
+		{pkg: "journal/view", house: words("holdfast", "event", "mode", "topology"), because: "folds entries over who needs whom, and says of a failure what kind it is; reads no files itself"},
 		{pkg: "agree", house: words("holdfast", "internal/files"), because: "one holder at a time, by a locked file"},
 		// loop
-		{pkg: "loop", house: words("event", "control", "journal"), because: "asks the mind and records what it says"},
-		// hands: none imports another; cmd and prove wire them through the ports
+		{pkg: "loop", house: words("event", "control", "journal", "oncall"), because: "asks the mind and records what it says"},
+	}
+}
+
+// hands: none imports another; cmd and prove wire them through the ports.
+func hands() []floor {
+	return []floor{
 		{pkg: "internal/proc", because: "what the kernel says of processes; hands share it and it imports none"},
 		{pkg: "internal/tcp", because: "what the kernel says of connections; the load sees faults by it, and so do tests"},
 		{pkg: "internal/files", because: "files replaced whole, and their ends; memory, hands and top share it"},
@@ -77,6 +85,18 @@ func below() []floor {
 		{pkg: "fault/tracer", house: words("holdfast", "internal/proc", "internal/role"), because: "standard library only: it holds a service's every thread"},
 		{pkg: "fault/proxy", house: words("holdfast", "internal/files", "internal/proc", "internal/unixsock"), others: words("golang.org/x/net/http2/hpack"), because: "every byte of a private copy goes through it; that heads of HTTP/2 are read as their senders mean them is the Go team's work"},
 		{pkg: "fault/faulttest", house: words("holdfast", "fault/flood", "fault/hog", "fault/proxy", "fault/tracer", "internal/proc", "internal/tcp", "internal/unixsock"), because: "the contract of the Fault port, as a test"},
+		{pkg: "internal/post", house: words("holdfast"), because: "a message over HTTP and what its answer means; providers share it and it knows none"},
+		{pkg: "notify", house: words("holdfast", "event", "oncall"), because: "hands over what the mind owes people, through the port"},
+		{pkg: "notify/smtp", house: words("holdfast"), others: words("github.com/wneessen/go-mail"), because: "one provider; the grammar of mail and its logins are the library's"},
+		{pkg: "notify/ntfy", house: words("holdfast", "internal/post"), because: "one provider"},
+		{pkg: "notify/pagerduty", house: words("holdfast", "internal/post"), because: "one provider; a client of their own would bring a command line with it"},
+		{pkg: "notify/alertmanager", house: words("holdfast", "internal/post"), because: "one provider, spoken to over HTTP: its packages move"},
+		{pkg: "notify/slack", house: words("holdfast", "internal/post"), because: "one provider"},
+		{pkg: "notify/webhook", house: words("holdfast", "internal/post"), because: "one provider: a program of somebody's own"},
+		{pkg: "notify/command", house: words("holdfast", "command"), because: "one provider: a program on this machine, written as a service's command is"},
+		{pkg: "acknowledge", house: words("holdfast", "event", "internal/files"), because: "a page for people outside; what is open, and who says it is acknowledged, is handed in"},
+		{pkg: "heartbeat", because: "audits what it is handed, and beats; what is audited is the business of who knows it"},
+		{pkg: "notify/notifytest", house: words("holdfast"), because: "the contract of the Notifier port, as a test"},
 		{pkg: "warden", house: words("holdfast", "internal/files", "internal/proc"), because: "undoes by name the faults it is handed, and knows none itself"},
 		{pkg: "proof", house: words("holdfast", "command", "mode", "internal/files", "internal/proc"), because: "reads what a verdict was made on and keeps verdicts; prove writes them, the agent arms by them"},
 		{pkg: "load", house: words("holdfast", "internal/cgroup", "internal/proc", "internal/tcp"), others: words("github.com/HdrHistogram/hdrhistogram-go"), because: "a process of its own with its own clock"},
@@ -113,7 +133,7 @@ func top() []floor {
 // pure packages have no clock, no network, no file, no goroutine and no lock:
 // the mind, what it is made of, what it reads, and how that is drawn.
 func pure() []string {
-	return words("holdfast", "mode", "event", "command", "diagnostic", "source", "cutset", "topology", "compose", "kubernetes", "spec", "check", "detect", "decide", "control", "journal/view", "picture", "compare", "budget")
+	return words("holdfast", "mode", "event", "command", "diagnostic", "source", "cutset", "topology", "compose", "kubernetes", "spec", "check", "detect", "decide", "promise", "oncall", "ready", "control", "journal/view", "picture", "compare", "budget")
 }
 
 // banned is what a pure package may not import directly.

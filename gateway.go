@@ -158,7 +158,10 @@ const (
 
 // A GatewayState is what one gateway believes, with the evidence.
 type GatewayState struct {
-	Gateway   GatewayName     `json:"gateway"`
+	Gateway GatewayName `json:"gateway"`
+	// Began tells one life of a gateway from the next: its counts begin at zero with
+	// each. Nanoseconds of the wall clock.
+	Began     int64           `json:"began,omitempty"`
 	Revision  uint64          `json:"revision"`
 	Endpoints []EndpointState `json:"endpoints"`
 	Routes    []RouteState    `json:"routes"`

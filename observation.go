@@ -82,6 +82,31 @@ type Relieved struct {
 	Lasted  time.Duration `json:"lasted"` // from the first of them to the last
 }
 
+// Counted says what a gateway has counted of the published routes. Its counts grow
+// through one life of the gateway and begin at zero with the next: who takes them in
+// reckons the difference, so that none is lost while nobody listens, and none counts
+// twice. It is said again at least once a minute, with no routes where nothing was
+// asked: nothing heard is not the same as nothing asked.
+type Counted struct {
+	Gateway GatewayName  `json:"gateway"`
+	Began   int64        `json:"began"`            // as in GatewayState
+	Routes  []RouteCount `json:"routes,omitempty"` // whose counts are others than those told last
+}
+
+// A RouteCount is what was asked by one published route, and answered.
+type RouteCount struct {
+	Route    string      `json:"route"` // as RouteEntry.Name
+	Path     string      `json:"path,omitempty"`
+	Service  ServiceName `json:"service"`
+	Requests uint64      `json:"n"`
+	Failed   uint64      `json:"failed,omitempty"`   // status 500 or more, or no whole answer
+	Degraded uint64      `json:"degraded,omitempty"` // of those that were answered
+	Shed     uint64      `json:"shed,omitempty"`     // of the failed, refused because the service is given more than it can answer
+	// Waits are set where a promise says how long an answer may take: how many were
+	// there within each of WaitBounds, and beyond all of them.
+	Waits []uint64 `json:"waits,omitempty"`
+}
+
 // Drained says that nothing of an incarnation that the table has draining is in
 // flight any more, at this gateway or another one of the same directory: nobody is
 // hurt when it ends. It is said once, and said again to who begins to follow.
@@ -99,6 +124,7 @@ func (Ejected) Kind() string    { return "ejected" }
 func (Admitted) Kind() string   { return "admitted" }
 func (Overloaded) Kind() string { return "overloaded" }
 func (Relieved) Kind() string   { return "relieved" }
+func (Counted) Kind() string    { return "counted" }
 func (Drained) Kind() string    { return "drained" }
 
 // An ExitStatus is how a process ended. Exactly one of the three is meant:

@@ -18,6 +18,9 @@ const (
 	// RemedyShed refuses what is beyond a service's capacity, the least important
 	// first. Gateways do it at once and by themselves; nothing is restarted for it.
 	RemedyShed Remedy = "shed"
+	// RemedyOtherWay tells somebody by another channel, or somebody else, because a
+	// message was not taken over.
+	RemedyOtherWay Remedy = "other-way"
 	// RemedyKeeper is the keeper's starting a process of Holdfast itself again: at
 	// once and without asking the mind, which may be what ended.
 	RemedyKeeper Remedy = "keeper-restart"

@@ -23,6 +23,8 @@ type System struct {
 	Sessions   []Session     `json:"sessions,omitempty"`
 	Load       Load          `json:"load,omitzero"` // of drills
 	Gateway    Publishing    `json:"gateway,omitzero"`
+	OnCall     OnCall        `json:"on_call,omitzero"`
+	Attested   []Attestation `json:"attest,omitempty"`
 	Digest     Digest        `json:"digest"` // of the file's text
 }
 
@@ -30,6 +32,25 @@ type System struct {
 type Team struct {
 	Owner  OwnerName `json:"owner"`
 	People []string  `json:"people"`
+}
+
+// OnCall is who is told of what fails, and how: what the file says of people.
+type OnCall struct {
+	People    []Person           `json:"people,omitempty"`
+	Channels  []Channel          `json:"channels,omitempty"`
+	Schedules []Schedule         `json:"schedules,omitempty"`
+	Policies  []EscalationPolicy `json:"policies,omitempty"`
+	// Standard is the policy of modes and promises that name none; empty: whoever
+	// owns them, everybody at once.
+	Standard PolicyName `json:"standard,omitempty"`
+	// Heartbeat is where it is told, once a minute, that an audit of all this has
+	// passed: somebody elsewhere who notices when it is told no more. Empty: nowhere.
+	// Such URLs are secrets as a rule, and then it is a Secret.
+	Heartbeat Place `json:"heartbeat,omitempty"`
+	// Listen is where the links lead by which an incident is acknowledged, and URL how
+	// people come there from where they are. Nil: no message has a link.
+	Listen *Port  `json:"listen,omitempty"`
+	URL    string `json:"url,omitempty"`
 }
 
 // Owed are all promises, the one for everything first.

@@ -13,6 +13,7 @@ import (
 	"holdfast"
 	"holdfast/event"
 	"holdfast/internal/unixsock"
+	"holdfast/journal/view"
 )
 
 // soon is how long a test waits for what must come: far longer than it takes.
@@ -56,6 +57,19 @@ func (s *stub) Tell(_ context.Context, in event.Body) error {
 		s.told = append(s.told, in)
 	}
 	return s.refuses
+}
+
+func (s *stub) Incidents(_ context.Context, id holdfast.IncidentID) (view.Incidents, bool) {
+	all := view.Incidents{System: "shop", All: []view.Incident{{ID: "20261127-1", Severity: holdfast.SEV2}}}
+	return all, id == "" || id == "20261127-1"
+}
+
+func (s *stub) Duty(context.Context) Duty {
+	return Duty{Version: Version, OnCall: holdfast.OnCall{Standard: "web"}, Duty: view.Duty{Maintenance: []event.MaintenanceBegan{{By: "ana"}}}}
+}
+
+func (s *stub) Test(_ context.Context, test Test) (Tests, error) {
+	return Tests{Version: Version, Tested: []Tested{{Person: test.Person, Via: "bell", Why: "no"}}}, s.refuses
 }
 
 func (s *stub) Entries(ctx context.Context, after uint64, follow bool, emit func([]event.Entry) error) error {

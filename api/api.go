@@ -5,6 +5,7 @@ package api
 
 import (
 	"context"
+	"time"
 
 	"holdfast"
 	"holdfast/event"
@@ -32,6 +33,26 @@ type Status struct {
 	Roles     []Role                  `json:"roles"`
 	Mute      []string                `json:"mute,omitempty"` // "keeper", "gateway": those of our own processes that did not answer
 	Journal   Journal                 `json:"journal"`
+	Budgets   []Budget                `json:"budgets,omitempty"` // of the promises, in the order of the file
+}
+
+// A Budget is what users saw of a promise, and how much of what may be bad is left.
+type Budget struct {
+	Promise  holdfast.PromiseName `json:"promise,omitempty"` // empty: the one for everything
+	Target   holdfast.Share       `json:"target"`
+	Window   time.Duration        `json:"window"`
+	Age      time.Duration        `json:"age"` // since when it is counted, at most Window
+	Requests uint64               `json:"requests"`
+	Bad      uint64               `json:"bad"`
+	Allowed  float64              `json:"allowed"` // bad ones, of those requests
+	// Left is the share of what is allowed that is left, below 0 where more was bad;
+	// Minutes says the same in minutes with nothing answered, of the whole window.
+	// Without a request both mean nothing: Quiet is set then.
+	Left    float64           `json:"left"`
+	Minutes float64           `json:"minutes"`
+	Quiet   bool              `json:"quiet,omitempty"`
+	Burning []string          `json:"burning,omitempty"` // the alerts that hold
+	By      map[string]uint64 `json:"by,omitempty"`      // the bad ones, by what they are put down to
 }
 
 // A Role is one of Holdfast's own processes.
@@ -104,6 +125,37 @@ func (p *Problem) Error() string {
 	return p.Message + "\n  next: " + p.Hint
 }
 
+// A Duty is who is told of what fails by the file in force, and what people have
+// arranged otherwise.
+type Duty struct {
+	Version int             `json:"version"`
+	OnCall  holdfast.OnCall `json:"on_call"`
+	view.Duty
+}
+
+// A Test asks for a message through each contact, of one person or of everybody: it
+// is really sent, and says that it is a test.
+type Test struct {
+	Person holdfast.PersonName `json:"person,omitempty"`
+	By     string              `json:"by"`
+}
+
+// Tested is what became of one message of a test.
+type Tested struct {
+	Person  holdfast.PersonName  `json:"person,omitempty"` // none: a channel that a policy tells by itself
+	Via     holdfast.ChannelName `json:"via"`
+	To      string               `json:"to,omitempty"`
+	Receipt string               `json:"receipt,omitempty"`
+	Took    time.Duration        `json:"took"`
+	Why     string               `json:"why,omitempty"` // it was not taken over
+}
+
+// A Tests is what became of all of them.
+type Tests struct {
+	Version int      `json:"version"`
+	Tested  []Tested `json:"tested"`
+}
+
 // Codes of problems that callers tell apart.
 const (
 	AddressTaken = "address-taken"
@@ -122,6 +174,13 @@ type Agent interface {
 	Compare(ctx context.Context, file File) (Difference, error)
 	// Tell hands an input to the mind.
 	Tell(ctx context.Context, in event.Body) error
+	// Incidents are all that are remembered, without their stories, or the one of a
+	// name, with its story; false where none has it.
+	Incidents(ctx context.Context, id holdfast.IncidentID) (view.Incidents, bool)
+	// Duty is who is told of what fails, now.
+	Duty(ctx context.Context) Duty
+	// Test sends test messages, and returns when all are settled.
+	Test(ctx context.Context, test Test) (Tests, error)
 	// Entries calls emit with entries after a sequence number; with follow it
 	// goes on until ctx ends.
 	Entries(ctx context.Context, after uint64, follow bool, emit func([]event.Entry) error) error

@@ -17,6 +17,7 @@ import (
 	"holdfast"
 	"holdfast/event"
 	"holdfast/internal/unixsock"
+	"holdfast/journal/view"
 )
 
 // maxLine bounds one entry of a stream; the largest holds a whole system.
@@ -93,6 +94,45 @@ func (c *Client) Drill(ctx context.Context, by string) error {
 // ResetGuards gives a private copy its budgets back.
 func (c *Client) ResetGuards(ctx context.Context, by string) error {
 	return c.send(ctx, http.MethodPost, "/v0/guards/reset", event.GuardsReset{By: by})
+}
+
+// Say tells what a person says of incidents, of who is on call, or of maintenance. It
+// returns when that is recorded.
+func (c *Client) Say(ctx context.Context, in event.Body) error {
+	return c.send(ctx, http.MethodPost, saidAt(in), in)
+}
+
+// Incidents are all that are remembered, without their stories, or one by its name,
+// with its story.
+func (c *Client) Incidents(ctx context.Context, id holdfast.IncidentID) (*view.Incidents, error) {
+	path := "/v0/incidents"
+	if id != "" {
+		path += "?" + url.Values{"id": {string(id)}}.Encode()
+	}
+	found := &view.Incidents{}
+	return found, c.get(ctx, path, found)
+}
+
+// Duty is who is told of what fails, now.
+func (c *Client) Duty(ctx context.Context) (Duty, error) {
+	var found Duty
+	err := c.get(ctx, "/v0/duty", &found)
+	return found, err
+}
+
+// Test has test messages sent, and returns when all are settled.
+func (c *Client) Test(ctx context.Context, test Test) (Tests, error) {
+	var found Tests
+	text, err := json.Marshal(test)
+	if err != nil {
+		return found, err
+	}
+	body, err := c.call(ctx, http.MethodPost, "/v0/test", text)
+	if err != nil {
+		return found, err
+	}
+	defer body.Close()
+	return found, json.NewDecoder(body).Decode(&found)
 }
 
 // Diagnose is what a person needs about a replica that is not ready.

@@ -83,7 +83,50 @@ func routes(agent Agent) http.Handler {
 	mux.HandleFunc("POST /v0/guards/reset", func(w http.ResponseWriter, r *http.Request) {
 		take(w, r, func(in event.GuardsReset) error { return private(r.Context(), agent, in) })
 	})
+	people(mux, agent)
 	return mux
+}
+
+// people are the calls by which people act on incidents.
+func people(mux *http.ServeMux, agent Agent) {
+	mux.HandleFunc("GET /v0/incidents", func(w http.ResponseWriter, r *http.Request) { incidents(w, r, agent) })
+	mux.HandleFunc("GET /v0/duty", func(w http.ResponseWriter, r *http.Request) { reply(w, agent.Duty(r.Context())) })
+	mux.HandleFunc("POST /v0/test", func(w http.ResponseWriter, r *http.Request) {
+		ask(w, r, func(test Test) (Tests, error) { return agent.Test(r.Context(), test) })
+	})
+	said[event.Acknowledged](mux, agent)
+	said[event.Noted](mux, agent)
+	said[event.Amended](mux, agent)
+	said[event.Promised](mux, agent)
+	said[event.Closed](mux, agent)
+	said[event.Overridden](mux, agent)
+	said[event.MaintenanceBegan](mux, agent)
+	said[event.MaintenanceEnded](mux, agent)
+}
+
+// said takes what people say of one kind.
+func said[B event.Body](mux *http.ServeMux, agent Agent) {
+	var zero B
+	mux.HandleFunc("POST "+saidAt(zero), func(w http.ResponseWriter, r *http.Request) {
+		take(w, r, func(in B) error { return agent.Tell(r.Context(), in) })
+	})
+}
+
+func saidAt(in event.Body) string { return "/v0/said/" + in.Kind() }
+
+func incidents(w http.ResponseWriter, r *http.Request, agent Agent) {
+	id := r.URL.Query().Get("id")
+	found, ok := agent.Incidents(r.Context(), holdfast.IncidentID(id))
+	if !ok {
+		refuse(w, http.StatusNotFound, NoIncident(holdfast.IncidentID(id)))
+		return
+	}
+	reply(w, found)
+}
+
+// NoIncident is the refusal where none has a name.
+func NoIncident(id holdfast.IncidentID) *Problem {
+	return &Problem{Code: Unknown, Message: "there is no incident " + strconv.Quote(string(id)), Hint: "holdfast incidents lists those that are remembered"}
 }
 
 // private tells the mind what may only be said of a private copy.

@@ -9,10 +9,12 @@ package check
 
 import (
 	"cmp"
+	"time"
 
 	"holdfast"
 	"holdfast/cutset"
 	"holdfast/diagnostic"
+	"holdfast/oncall"
 	"holdfast/topology"
 )
 
@@ -59,6 +61,7 @@ type Facts struct {
 	Missing map[string]string           // files of fallbacks and certificates that could not be answered or read, by path, and why
 	Limits  cutset.Limits               // of the search for what breaks a promise
 	Pairs   bool                        // pairs that break a promise are findings, too
+	Today   time.Time                   // from when schedules are looked into; zero: they are not
 }
 
 // Judge says what there is to say of a system that was read without errors.
@@ -76,6 +79,7 @@ func Judge(system *holdfast.System, facts Facts) ([]Finding, Summary) {
 		}
 	}
 	c.analyse()
+	c.audiences = c.audiencesOf()
 	var all []Finding
 	for _, rule := range rules() {
 		for _, f := range rule.find(c) {
@@ -96,6 +100,8 @@ type judging struct {
 	order    int // of the largest sets that were looked for
 	promises []judged
 	taken    map[holdfast.Promise]map[holdfast.ServiceName]bool // what keeping each of them takes, as far as it was asked for
+
+	audiences []oncall.Audience // whom pages go to
 }
 
 // analyse looks for what breaks each promise; where that is more than the limits

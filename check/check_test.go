@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -40,8 +41,8 @@ func judge(t testing.TB, name, text string, facts Facts) (source.File, []diagnos
 // what is said of it is kept beside it. REWRITE=1 keeps it anew: read the diff
 // then. Lines that begin with "# near:" are changes after which it must be gone:
 // a text, " => " and what is put in its place, several with " ;; " between them.
-// Lines that begin with "# proof:", "# missing:" or "# pairs" are facts beside the
-// file.
+// Lines that begin with "# proof:", "# missing:", "# today:" or "# pairs" are facts
+// beside the file.
 func TestFindings(t *testing.T) {
 	for _, meaning := range Codes() {
 		t.Run(string(meaning.Code), func(t *testing.T) {
@@ -83,6 +84,9 @@ func factsOf(text string) Facts {
 		if missing, is := strings.CutPrefix(line, "# missing: "); is {
 			path, why, _ := strings.Cut(strings.TrimSpace(missing), " ")
 			facts.Missing = map[string]string{path: why}
+		}
+		if day, is := strings.CutPrefix(line, "# today: "); is {
+			facts.Today, _ = time.Parse(time.DateOnly, strings.TrimSpace(day))
 		}
 		facts.Pairs = facts.Pairs || strings.HasPrefix(line, "# pairs")
 	}

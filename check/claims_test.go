@@ -122,7 +122,7 @@ func portClaims() []claim {
 			what: "what is needed for some routes only is not told to be that", top: "promises: {pay: {route: /pay, target: 99%}}", services: `
   web: {command: ./web, replicas: 2, ports: ["8080"], depends_on: {bank: {for: [/pay]}}}
   bank: {command: ./bank}`,
-			want: []string{"HF2101 bank"}, words: []string{"do without it: `fallback`, `required: false`\n"},
+			want: []string{"HF2508 pay", "HF2101 bank"}, words: []string{"do without it: `fallback`, `required: false`\n"},
 		},
 	}
 }

@@ -86,7 +86,7 @@ func weighing(s holdfast.Service, whole holdfast.Promise, heavy []holdfast.Depen
 		Of: string(s.Name), At: edgeAt(edge, "for"), Label: "only this needs it",
 		Message: fmt.Sprintf("%s needs %s for %s only, and %s is for all routes", diagnostic.Tick(string(s.Name)), diagnostic.Tick(string(d.On)), several(d.For, 3), called(whole)),
 		Note:    fmt.Sprintf("whatever takes down %s breaks all of that promise: nothing says that the other routes are owed more", diagnostic.Tick(string(d.On))),
-		Help:    fmt.Sprintf("make promises by route, first for those that do without it: `promises: {browse: {route: /browse, target: %s}}`", whole.Target),
+		Help:    fmt.Sprintf("make promises by route, first for those that do without it: `promises: {browse: {route: /browse, target: %s}}`, and routes of the gateway for them", whole.Target),
 	}
 	if len(heavy) > 1 {
 		f.Message = fmt.Sprintf("%s needs %s for some routes only, and %s is for all", diagnostic.Tick(string(s.Name)), several(needed(heavy), 3), called(whole))

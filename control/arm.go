@@ -17,6 +17,7 @@ type proof struct {
 	On      holdfast.Digest  `json:"on"`
 	Verdict holdfast.Verdict `json:"verdict"`
 	At      time.Time        `json:"at"`
+	Showed  event.Showed     `json:"showed,omitzero"` // for people, and so that it is not told again
 }
 
 // armed says why a mode's remedies may not end a living process; empty: they may.
@@ -45,7 +46,7 @@ func (m *Mind) armed(mode holdfast.FailureMode) (why string) {
 func (m *Mind) Proved() map[holdfast.ModeName]event.Proved {
 	told := make(map[holdfast.ModeName]event.Proved, len(m.Proofs))
 	for name, proof := range m.Proofs {
-		told[name] = event.Proved{Basis: event.Basis{Mode: name, On: proof.On}, Verdict: proof.Verdict, At: proof.At}
+		told[name] = event.Proved{Basis: event.Basis{Mode: name, On: proof.On}, Verdict: proof.Verdict, At: proof.At, Showed: proof.Showed}
 	}
 	return told
 }
@@ -61,7 +62,7 @@ func (m *Mind) takeInspected(in event.Inspected) {
 
 func (m *Mind) takeProved(in event.Proved) {
 	said := m.say(event.ID{}, in)
-	m.Proofs[in.Mode] = proof{On: in.On, Verdict: in.Verdict, At: in.At}
+	m.Proofs[in.Mode] = proof{On: in.On, Verdict: in.Verdict, At: in.At, Showed: in.Showed}
 	m.rearm(said)
 }
 

@@ -81,6 +81,7 @@ func (m *Mind) believe(r *replica, cause event.ID) {
 		r.Streak = 0
 	}
 	m.mitigated(r, f.Cause)
+	f.BoundAt = m.boundBy(f)
 	m.consider(r, f.Cause)
 }
 
@@ -168,9 +169,10 @@ func (m *Mind) escalate(r *replica, cause event.ID, why string) {
 
 func (m *Mind) call(name holdfast.ModeName, id holdfast.ReplicaID, cause event.ID, why string) {
 	mode, _ := m.mode(name)
-	m.say(cause, event.Escalated{
+	said := m.say(cause, event.Escalated{
 		Mode: name, ID: id, Owner: mode.Owner, Policy: mode.Escalation, Level: holdfast.Shared, Why: why,
 	})
+	m.needed(m.trouble(name, id, why), said)
 }
 
 // reconsider looks at every open failure again: something that forbade or
@@ -189,6 +191,7 @@ func (m *Mind) mitigated(r *replica, cause event.ID) {
 		return
 	}
 	f.Mitigated = true
+	f.BoundAt = m.boundBy(f)
 	m.say(cause, event.Mitigated{Mode: f.Mode, ID: r.id(), After: m.now.Boot - f.Since})
 }
 
@@ -237,6 +240,10 @@ func (m *Mind) expire(r *replica) {
 	if f.ConfirmAt != 0 && f.ConfirmAt <= now {
 		f.ConfirmAt = 0
 		m.evidence(r, f.Case.Sign, f.Case.Detail, f.Cause)
+	}
+	if f.BoundAt != 0 && f.BoundAt <= now {
+		m.exceed(r)
+		f.BoundAt = m.boundBy(f)
 	}
 	if f.AskAt != 0 && f.AskAt <= now {
 		f.AskAt = 0

@@ -16,6 +16,7 @@ import (
 
 	"holdfast"
 	"holdfast/event"
+	"holdfast/oncall"
 )
 
 // A Mind decides for one system. It is not safe for concurrent use: one loop
@@ -31,7 +32,7 @@ type Mind struct {
 
 // New is a mind that knows nothing yet and writes under a name.
 func New(writer event.Writer) *Mind {
-	return &Mind{state: state{
+	m := &Mind{state: state{
 		Writer:    writer,
 		Replicas:  map[holdfast.ReplicaName]*replica{},
 		Past:      map[holdfast.ReplicaName]holdfast.Incarnation{},
@@ -39,10 +40,26 @@ func New(writer event.Writer) *Mind {
 		Served:    map[holdfast.ServiceName]bool{},
 		Losses:    map[holdfast.ModeName]*loss{},
 		Overloads: map[holdfast.ModeName]*overload{},
+		Ledgers:   map[holdfast.PromiseName]*ledger{},
+		Lives:     map[string]life{},
 		Proofs:    map[holdfast.ModeName]proof{},
 		Arms:      map[holdfast.ModeName]string{},
 		Leaving:   map[holdfast.ReplicaName]*replica{},
 	}}
+	m.Desk.Know(&m.System)
+	return m
+}
+
+// Owed is what people are to be told, in the order in which it is to be sent.
+func (m *Mind) Owed() []oncall.Owed { return m.Desk.Owed() }
+
+// Tells says whether an entry may change what people are owed.
+func Tells(body event.Body) bool {
+	switch body.(type) {
+	case event.Declared, event.Woken, event.Paged, event.Superseded, event.Attempted, event.Delivered, event.Undelivered:
+		return true
+	}
+	return false
 }
 
 // Restore is a mind as it was when Snapshot was taken.
@@ -52,6 +69,7 @@ func Restore(snapshot []byte) (*Mind, error) {
 		return nil, fmt.Errorf("read the mind's snapshot: %w", err)
 	}
 	mind.at = indexOf(&mind.System)
+	mind.Desk.Know(&mind.System)
 	for _, replica := range mind.Replicas {
 		mind.due.push(replica)
 	}
@@ -109,18 +127,26 @@ func (m *Mind) Step(now event.At, in event.Body) []event.Entry {
 	for _, replica := range m.touched {
 		m.due.push(replica)
 	}
+	m.Desk.Expire(m.now, m.say)
 	return m.said
 }
 
 // Wake is the instant, by the boot clock, at which Step is to be asked again
 // although nothing happens; false is never.
-func (m *Mind) Wake() (time.Duration, bool) { return m.due.next() }
+func (m *Mind) Wake() (time.Duration, bool) {
+	due, any := m.due.next()
+	if desk, ok := m.Desk.Wake(); ok && (!any || desk < due) {
+		return desk, true
+	}
+	return due, any
+}
 
 // say records an entry and returns its identity, to be a cause.
 func (m *Mind) say(cause event.ID, body event.Body) event.ID {
 	m.state.Seq++
 	id := event.ID{Writer: m.Writer, Seq: m.state.Seq}
 	m.said = append(m.said, event.Entry{ID: id, At: m.now, Cause: cause, Drill: m.drilled(body), Body: body})
+	m.concludes(id, body)
 	return id
 }
 

@@ -34,6 +34,7 @@ func (m *Mind) takeOnceEnd(r *replica, in event.Body, detail string, cause event
 		m.enter(r, idle)
 	case ran && ended.Status == holdfast.ExitStatus{}:
 		m.enter(r, completed)
+		m.notNeeded("", r.id(), cause)
 	default:
 		m.enter(r, exited)
 		m.callFor(r, cause, detail+"; who depends on it waits, and holdfast reload tries again")
@@ -45,5 +46,6 @@ func (m *Mind) takeOnceEnd(r *replica, in event.Body, detail string, cause event
 
 // callFor calls for a person where no failure mode answers for what happened.
 func (m *Mind) callFor(r *replica, cause event.ID, why string) {
-	m.say(cause, event.Escalated{ID: r.id(), Owner: m.service(r).Owner, Level: holdfast.Shared, Why: why})
+	said := m.say(cause, event.Escalated{ID: r.id(), Owner: m.service(r).Owner, Level: holdfast.Shared, Why: why})
+	m.needed(m.trouble("", r.id(), why), said)
 }

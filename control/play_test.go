@@ -196,6 +196,8 @@ func (s *stage) input(t *testing.T, words []string) event.Body {
 		return ""
 	}
 	switch words[0] {
+	case "counted": // counted catalog:8080 1000 25 shed 5
+		return counted(t, words)
 	case "declare":
 		return event.Declared{System: system(t, strings.Join(words[1:], " "))}
 	case "started":
@@ -291,9 +293,42 @@ func system(t testing.TB, text string) holdfast.System {
 			sys.Guardrails.MaxActions = holdfast.Rate{Count: n, Per: per}
 			continue
 		}
+		if words[0] == "promise" { // promise 99.9% of storefront
+			sys.Promise = promised(t, words)
+			continue
+		}
 		declareService(&sys, words)
 	}
 	return sys
+}
+
+func promised(t testing.TB, words []string) *holdfast.Promise {
+	percent, err := strconv.ParseFloat(strings.TrimSuffix(words[1], "%"), 64)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := &holdfast.Promise{Target: holdfast.Share(percent / 100), Window: 28 * 24 * time.Hour}
+	if len(words) > 3 {
+		p.Service = holdfast.ServiceName(words[3])
+	}
+	return p
+}
+
+// counted reads what a gateway has counted of one route since it began.
+func counted(t testing.TB, words []string) holdfast.Counted {
+	route, _, _ := strings.Cut(words[1], ":")
+	count := holdfast.RouteCount{Route: words[1], Service: holdfast.ServiceName(route)}
+	for i, into := range map[int]*uint64{2: &count.Requests, 3: &count.Failed, 5: &count.Shed} {
+		if i >= len(words) {
+			continue
+		}
+		n, err := strconv.ParseUint(words[i], 10, 64)
+		if err != nil {
+			t.Fatal(err)
+		}
+		*into = n
+	}
+	return holdfast.Counted{Gateway: "gateway-1", Began: 1, Routes: []holdfast.RouteCount{count}}
 }
 
 // declareService reads "catalog*2 standard armed needs db after migrate as v2".

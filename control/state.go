@@ -6,6 +6,7 @@ import (
 	"holdfast"
 	"holdfast/detect"
 	"holdfast/event"
+	"holdfast/oncall"
 )
 
 // state is what a snapshot holds: everything the mind knows.
@@ -28,6 +29,9 @@ type state struct {
 	// killed meanwhile takes nothing back: what it told stays until the next one of
 	// its name is overloaded in its turn, and relieved.
 	Overloads map[holdfast.ModeName]*overload       `json:"overloads,omitempty"`
+	Ledgers   map[holdfast.PromiseName]*ledger      `json:"ledgers,omitempty"`
+	Desk      oncall.Desk                           `json:"desk"`
+	Lives     map[string]life                       `json:"lives,omitempty"`  // by gateway and route
 	Bases     map[holdfast.ModeName]holdfast.Digest `json:"bases,omitempty"`  // what a proof would rest on now
 	Proofs    map[holdfast.ModeName]proof           `json:"proofs,omitempty"` // the newest verdicts
 	Arms      map[holdfast.ModeName]string          `json:"arms,omitempty"`   // why not armed, as it was last said; empty: armed
@@ -98,6 +102,8 @@ type failure struct {
 	Believed  bool               `json:"believed"` // of any incarnation
 	Mitigated bool               `json:"mitigated"`
 	Escalated bool               `json:"escalated"`
+	Exceeded  string             `json:"exceeded,omitempty"`   // the bound it was last said to be beyond
+	BoundAt   time.Duration      `json:"bound_at,omitempty"`   // when it is beyond the next one
 	CaptureBy time.Duration      `json:"capture_by,omitempty"` // when evidence that was asked for is not waited for any longer
 	Captured  bool               `json:"captured,omitempty"`
 }
@@ -143,7 +149,7 @@ func (r *replica) undrain() { r.DrainBy, r.Users = 0, nil }
 func (r *replica) deadline() time.Duration {
 	next := sooner(r.ReadyBy, r.DrainBy)
 	if f := r.Failure; f != nil {
-		next = sooner(sooner(next, f.ConfirmAt), f.AskAt)
+		next = sooner(sooner(sooner(next, f.ConfirmAt), f.AskAt), f.BoundAt)
 	}
 	return next
 }

@@ -25,6 +25,8 @@ func (m *Mind) take(in event.Body) {
 		m.takeOverloaded(in)
 	case holdfast.Relieved:
 		m.takeRelieved(in)
+	case holdfast.Counted:
+		m.takeCounted(in)
 	case holdfast.Drained:
 		m.takeDrained(in)
 	case event.Declared:
@@ -56,8 +58,9 @@ func (m *Mind) take(in event.Body) {
 		m.takeInspected(in)
 	case event.Proved:
 		m.takeProved(in)
-	default:
-		m.say(event.ID{}, in)
+	default: // what the desk does not take has no consequences
+		id := m.say(event.ID{}, in)
+		m.Desk.Take(m.now, in, id, m.say)
 	}
 }
 
@@ -164,6 +167,7 @@ func (m *Mind) takeAdmitted(in holdfast.Admitted) {
 	m.weighLosses(m.service(r), said)
 	m.startNext(said)
 	m.rolled(r, said)
+	m.notNeeded("", r.id(), said)
 }
 
 func (m *Mind) takeDeclared(in event.Declared) {
@@ -172,6 +176,7 @@ func (m *Mind) takeDeclared(in event.Declared) {
 	before := m.System
 	m.System, m.at = in.System, indexOf(&in.System)
 	m.disown()
+	m.keepLedgers()
 	if !m.Stopping.IsZero() {
 		m.Stopping = event.ID{}
 		for _, r := range m.Replicas { // a stop that was not finished is not waited for
@@ -208,6 +213,8 @@ func (m *Mind) takeDeclared(in event.Declared) {
 		}
 	}
 	m.Replicas = kept
+	m.Desk.Declare(m.now, &m.System, said, m.say)
+	m.settleTroubles(said)
 	m.rearm(said)
 	m.beginRoll(outdated, said)
 	m.retry(said)
@@ -267,6 +274,7 @@ func (m *Mind) takeWoken(in event.Woken) {
 	clear(m.Losses)
 	clear(m.Overloads)
 	clear(m.Leaving)
+	m.settleTroubles(said)
 	m.startNext(said)
 }
 

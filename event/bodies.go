@@ -117,6 +117,19 @@ type Proved struct {
 	Basis
 	Verdict holdfast.Verdict `json:"verdict"`
 	At      time.Time        `json:"at"`
+	Showed  Showed           `json:"showed,omitzero"`
+}
+
+// Showed is what was measured in that drill, for whom the same failure wakes later.
+// A time that is negative was never reached; users who were never hurt were whole in 0.
+type Showed struct {
+	Fault    holdfast.FaultName `json:"fault,omitempty"`
+	Detect   time.Duration      `json:"detect,omitempty"`
+	Mitigate time.Duration      `json:"mitigate,omitempty"`
+	Restore  time.Duration      `json:"restore,omitempty"`
+	Sent     int                `json:"sent,omitempty"` // requests that needed the target during the fault
+	Hurt     int                `json:"hurt,omitempty"` // of those, failed or late
+	Reason   string             `json:"reason,omitempty"`
 }
 
 func (Captured) Kind() string      { return "captured" }
@@ -225,6 +238,15 @@ type Restored struct {
 	After time.Duration      `json:"after"` // since the first evidence
 }
 
+// Exceeded says that a failure is outside one of its bounds: users were not whole in
+// time, or the system was not.
+type Exceeded struct {
+	Mode   holdfast.ModeName  `json:"mode"`
+	ID     holdfast.ReplicaID `json:"id"`
+	Bound  string             `json:"bound"` // "mitigate", "restore"
+	Within time.Duration      `json:"within"`
+}
+
 // Escalated says that a person is needed, who, and why. Mode is empty where no
 // failure mode answers for it: what runs once has failed, or a changed file does
 // not work.
@@ -266,6 +288,7 @@ func (Waited) Kind() string    { return "waited" }
 func (Withheld) Kind() string  { return "withheld" }
 func (Mitigated) Kind() string { return "mitigated" }
 func (Restored) Kind() string  { return "restored" }
+func (Exceeded) Kind() string  { return "exceeded" }
 func (Escalated) Kind() string { return "escalated" }
 func (Armed) Kind() string     { return "armed" }
 func (Disarmed) Kind() string  { return "disarmed" }

@@ -19,6 +19,10 @@ func kinds() []Body {
 		Suspected{}, Cleared{}, Detected{}, Decided{}, Waited{}, Withheld{}, Mitigated{}, Restored{}, Escalated{}, Stopped{}, Outdated{},
 		DrillBegan{}, DrillEnded{},
 		holdfast.Overloaded{}, holdfast.Relieved{}, holdfast.Drained{},
+		holdfast.Counted{}, Burned{}, Cooled{}, Exceeded{},
+		Opened{}, Joined{}, Raised{}, Resolved{}, Acknowledged{}, Reminded{}, Noted{}, Amended{}, Promised{}, Closed{},
+		Paged{}, Attempted{}, Delivered{}, Undelivered{}, Superseded{}, Unreached{}, Overridden{}, MaintenanceBegan{}, MaintenanceEnded{},
+		Deferred{}, Audited{},
 	}
 }
 

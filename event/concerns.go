@@ -47,6 +47,12 @@ func concerned(body Body) (holdfast.ReplicaID, bool) {
 		return b.ID, true
 	case Restored:
 		return b.ID, true
+	case Exceeded:
+		return b.ID, true
+	case Opened:
+		return b.ID, b.ID != holdfast.ReplicaID{}
+	case Joined:
+		return b.ID, b.ID != holdfast.ReplicaID{}
 	case Escalated:
 		return b.ID, true
 	default:

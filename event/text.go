@@ -38,6 +38,8 @@ func Text(body Body) string {
 		return fmt.Sprintf("mitigated %s %s after %s", b.ID, b.Mode, Short(b.After))
 	case Restored:
 		return fmt.Sprintf("restored %s %s after %s", b.ID, b.Mode, Short(b.After))
+	case Exceeded:
+		return fmt.Sprintf("exceeded %s %s: its bound to %s is %s", b.ID, b.Mode, b.Bound, Short(b.Within))
 	case Escalated:
 		return join("escalated", b.ID.String(), string(b.Mode), "to "+someone(b.Owner)) + colon(b.Why)
 	default:
@@ -52,6 +54,8 @@ func textTold(body Body) string {
 		return fmt.Sprintf("overloaded %s by %s, %d refused in %s, up to %s, limit %d", b.Service, b.Gateway, b.Shed, Short(b.After), b.Highest, b.Limit) + colon(b.Detail)
 	case holdfast.Relieved:
 		return fmt.Sprintf("relieved %s by %s, %d refused in %s", b.Service, b.Gateway, b.Shed, Short(b.Lasted))
+	case holdfast.Counted:
+		return textCounted(b)
 	case holdfast.Drained:
 		return fmt.Sprintf("drained %s by %s after %s", b.ID, b.Gateway, Short(b.Lasted)) + cutOff(b.Cut)
 	case Declared:
@@ -95,6 +99,9 @@ func textTold(body Body) string {
 	case Stopped:
 		return "stopped"
 	default:
+		if text := textOfIncident(body); text != "" {
+			return text
+		}
 		panic(fmt.Sprintf("event: no text for a body of kind %q: every body has one", body.Kind()))
 	}
 }
@@ -105,6 +112,15 @@ func textEjected(b holdfast.Ejected) string {
 		verb = "kept although bad"
 	}
 	return fmt.Sprintf("%s %s by %s, %d left, by %s", verb, b.ID, b.Gateway, b.Remaining, b.Sign) + colon(b.Detail)
+}
+
+func textCounted(b holdfast.Counted) string {
+	var requests, failed uint64
+	for _, r := range b.Routes {
+		requests += r.Requests
+		failed += r.Failed
+	}
+	return fmt.Sprintf("counted by %s: %d requests by %d routes since it began, %d failed", b.Gateway, requests, len(b.Routes), failed)
 }
 
 func drilled(services []holdfast.ServiceName) string {

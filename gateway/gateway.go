@@ -265,7 +265,7 @@ func (g *Gateway) revive(id holdfast.ReplicaID) {
 func (g *Gateway) State(context.Context) (holdfast.GatewayState, error) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	state := holdfast.GatewayState{Gateway: g.name}
+	state := holdfast.GatewayState{Gateway: g.name, Began: g.began.UnixNano()}
 	if g.held == nil {
 		return state, nil
 	}

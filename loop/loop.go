@@ -6,11 +6,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"holdfast/control"
 	"holdfast/event"
 	"holdfast/journal"
+	"holdfast/oncall"
 )
 
 const (
@@ -51,25 +53,33 @@ type Options struct {
 	Turn func()
 }
 
-// Carried is a recorded frame, and the plan if it changed with it.
+// Carried is a recorded frame, and what changed with it: the plan, and what people
+// are owed.
 type Carried struct {
 	Frame    event.Frame
 	Plan     *control.Plan
+	Owed     *[]oncall.Owed
 	Recorded bool
+}
+
+// changes are what a step changed, on their way through the log.
+type changes struct {
+	plan *control.Plan
+	owed *[]oncall.Owed
 }
 
 // A Loop owns a mind.
 type Loop struct {
 	o        Options
 	inputs   chan event.Body
-	plans    chan *control.Plan // one per frame on its way through the log
+	changes  chan changes // one per frame on its way through the log
 	revision uint64
 	since    int // entries since the last snapshot
 }
 
 // New makes a loop; Run runs it.
 func New(o Options) *Loop {
-	return &Loop{o: o, inputs: make(chan event.Body, maxInputs), plans: make(chan *control.Plan, maxInputs)}
+	return &Loop{o: o, inputs: make(chan event.Body, maxInputs), changes: make(chan changes, maxInputs)}
 }
 
 // Tell hands an input over. It waits while the loop is behind, and returns
@@ -146,7 +156,7 @@ func (l *Loop) step(ctx context.Context, in event.Body) error {
 	frame := event.Frame{At: now, Input: in != nil, Entries: entries}
 	l.o.Said(frame)
 	select {
-	case l.plans <- l.changed():
+	case l.changes <- changes{plan: l.changed(), owed: l.owed(entries)}:
 	case <-ctx.Done():
 		return ctx.Err()
 	}
@@ -168,6 +178,15 @@ func (l *Loop) changed() *control.Plan {
 	l.revision = l.o.Mind.Revision()
 	plan := l.o.Mind.Plan()
 	return &plan
+}
+
+// owed is what people are owed if this step may have changed it.
+func (l *Loop) owed(entries []event.Entry) *[]oncall.Owed {
+	if !slices.ContainsFunc(entries, func(e event.Entry) bool { return control.Tells(e.Body) }) {
+		return nil
+	}
+	owed := l.o.Mind.Owed()
+	return &owed
 }
 
 // cut writes the mind down, so that the journal before need not be replayed.
@@ -198,7 +217,8 @@ func (l *Loop) carry(ctx context.Context) error {
 			case !ok:
 				return errors.New("the journal has ended")
 			}
-			l.o.Carry(Carried{Frame: commit.Frame, Plan: <-l.plans, Recorded: commit.Recorded})
+			with := <-l.changes
+			l.o.Carry(Carried{Frame: commit.Frame, Plan: with.plan, Owed: with.owed, Recorded: commit.Recorded})
 		}
 	}
 }

@@ -76,6 +76,10 @@ func targets(m mode.Mode) int {
 // Those of Holdfast itself are there wherever it runs something, once each.
 func TestHoldfastsOwnModes(t *testing.T) {
 	system := &holdfast.System{Owner: "web", Services: []holdfast.Service{{Name: "catalog", Manage: holdfast.Full}}}
+	if own := mode.OfHoldfast(system); slices.ContainsFunc(own, func(m holdfast.FailureMode) bool { return m.Strikes.Role == holdfast.RolePager }) {
+		t.Errorf("nobody is to be told, and how that fails is listed: %+v", own)
+	}
+	system.OnCall.Channels, system.OnCall.Policies = []holdfast.Channel{{Name: "ntfy"}}, []holdfast.EscalationPolicy{{Name: "web"}}
 	own := mode.OfHoldfast(system)
 	if len(own) != len(mode.Own()) || own[0].Name != "holdfast.agent-crash" || own[0].Owner != "web" || own[0].Strikes.Role != holdfast.RoleAgent || len(own[0].Drills) != 1 {
 		t.Errorf("got %+v", own)

@@ -10,7 +10,7 @@ import (
 // which they are shown. They strike no service, so no file says anything of
 // them: what is held up must not depend on how it is held.
 func Own() []Mode {
-	return []Mode{AgentCrash(), GatewayCrash(), GatewayHang(), KeeperCrash()}
+	return []Mode{AgentCrash(), GatewayCrash(), GatewayHang(), KeeperCrash(), PagerDown(), PagerSlow(), PagerLying(), PagerKilled()}
 }
 
 // OfHoldfast are the failure modes of Holdfast itself under a system of which it
@@ -21,7 +21,15 @@ func OfHoldfast(system *holdfast.System) []holdfast.FailureMode {
 	}
 	var all []holdfast.FailureMode
 	for _, m := range Own() {
+		if m.Role == holdfast.RolePager && !tells(system) {
+			continue
+		}
 		all = append(all, m.at(holdfast.Target{Role: m.Role}, system.Owner))
 	}
 	return all
+}
+
+// tells says whether a file names people who are told, and how.
+func tells(system *holdfast.System) bool {
+	return len(system.OnCall.Channels) > 0 && len(system.OnCall.Policies) > 0
 }

@@ -29,7 +29,7 @@ type need struct {
 // out are whether the mode is armed, which follows from the drill, and what shows in
 // no drill: who is told about it, and what check alone goes by.
 func Slice(system *holdfast.System, of holdfast.FailureMode) []byte {
-	of.Armed, of.Owner, of.Escalation, of.Runbook = false, "", "", ""
+	of.Armed, of.Owner, of.Escalation, of.Urgency, of.Runbook = false, "", "", "", ""
 	cut := slice{Mode: of, Guardrails: system.Guardrails}
 	for _, name := range Involved(system, of) {
 		if service, ok := system.Service(name); ok {

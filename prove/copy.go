@@ -99,6 +99,11 @@ func newPrivate(o Options) (*private, error) {
 			return nil, fmt.Errorf("make the private copy: %w", err)
 		}
 	}
+	if o.standIn {
+		if err := os.WriteFile(filepath.Join(c.dir, StandInFile), nil, 0o600); err != nil {
+			return nil, fmt.Errorf("make the private copy: %w", err)
+		}
+	}
 	return c, os.WriteFile(filepath.Join(c.dir, proc.KeepFile), []byte(keep+"\n"), 0o600)
 }
 

@@ -50,6 +50,8 @@ type Options struct {
 	// Unless says why a drill is not made after all, asked when its turn comes; ""
 	// makes it. nil makes all.
 	Unless func(holdfast.FailureMode, holdfast.Drill) string
+
+	standIn bool // the copy's channels are stand-ins
 }
 
 func (o Options) self() []string { return []string{o.Program} }
@@ -241,10 +243,19 @@ func (p *proving) add(drill report.Drill) {
 // once makes one drill once, in a copy that is whole. A copy that the drill left
 // otherwise serves for no other.
 func (p *proving) once(ctx context.Context, mode holdfast.FailureMode, by holdfast.Drill) (report.Drill, error) {
+	began := proc.Now()
+	if mode.Strikes.Role == holdfast.RolePager { // in a copy of its own
+		if p.bases == nil {
+			p.inspect(ctx)
+		}
+		drill, err := p.drillPager(ctx, mode, by)
+		drill.Cost = millis(proc.Now() - began)
+		return drill, err
+	}
 	if err := p.needCopy(ctx, !bySession(mode)); err != nil {
 		return report.Drill{}, err
 	}
-	began := proc.Now()
+	began = proc.Now()
 	drill, err := p.perform(ctx, mode, by)
 	drill.Cost = millis(proc.Now() - began)
 	if err != nil {

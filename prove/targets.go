@@ -68,6 +68,9 @@ func spared(system *holdfast.System, name holdfast.ServiceName) string {
 
 // unaskable says why no load can show what a mode does to users, if none can.
 func unaskable(system *holdfast.System, strikes holdfast.Target) string {
+	if strikes.Role == holdfast.RolePager {
+		return "" // it asks nobody
+	}
 	if strikes.Role != "" {
 		return nobodyAsks(system)
 	}

@@ -77,6 +77,7 @@ const (
 	badFallback diagnostic.Code = "HF1232"
 
 	vainTreatment diagnostic.Code = "HF1233"
+	unknownTold   diagnostic.Code = "HF1240"
 )
 
 // Codes lists every kind of problem that Read can find, by code.
@@ -152,5 +153,6 @@ func referenceCodes() []diagnostic.Meaning {
 		{Code: sameRoute, Severity: diagnostic.Error, Title: "two routes are for the same requests"},
 		{Code: badFallback, Severity: diagnostic.Error, Title: "a service stands in for what it cannot"},
 		{Code: vainTreatment, Severity: diagnostic.Error, Title: "an edge or a route asks for what its protocol has no place for"},
+		{Code: unknownTold, Severity: diagnostic.Error, Title: "somebody is to be told whom nobody knows"},
 	}
 }

@@ -56,12 +56,38 @@ func Compare(now, next *holdfast.System) []Change {
 
 func systemKeys(now, next *holdfast.System) []string {
 	whole := func(s *holdfast.System) any {
-		tree := asTree(holdfast.System{Name: s.Name, Owner: s.Owner, Promise: s.Promise, Promises: s.Promises, People: s.People, Zones: s.Zones, Guardrails: s.Guardrails, Prove: s.Prove, Sessions: s.Sessions}).(map[string]any)
+		tree := asTree(holdfast.System{Name: s.Name, Owner: s.Owner, Promise: s.Promise, Promises: s.Promises, People: s.People, Zones: s.Zones, Guardrails: s.Guardrails, Prove: s.Prove, Sessions: s.Sessions, Attested: s.Attested}).(map[string]any)
 		tree["gateway"] = asTree(s.Gateway)
 		tree["drills"] = map[string]any{"load": asTree(s.Load)}
+		maps.Copy(tree, callingKeys(s.OnCall))
 		return tree
 	}
 	return differences("", whole(now), whole(next))
+}
+
+// callingKeys is what the file says of people, by its keys.
+func callingKeys(on holdfast.OnCall) map[string]any {
+	tree := map[string]any{
+		"people":              byName(on.People, func(p holdfast.Person) string { return string(p.Name) }),
+		"channels":            byName(on.Channels, func(c holdfast.Channel) string { return string(c.Name) }),
+		"schedules":           byName(on.Schedules, func(s holdfast.Schedule) string { return string(s.Name) }),
+		"escalation_policies": byName(on.Policies, func(p holdfast.EscalationPolicy) string { return string(p.Name) }),
+		"on_call":             map[string]any{"heartbeat": asTree(on.Heartbeat), "listen": asTree(on.Listen), "url": on.URL},
+	}
+	if on.Standard != "" {
+		tree["escalate"] = string(on.Standard)
+	}
+	return tree
+}
+
+// byName is a list as the mapping that it is in the file; of what changes in one of
+// them, its name is said.
+func byName[T any](all []T, name func(T) string) map[string]any {
+	named := map[string]any{}
+	for _, one := range all {
+		named[name(one)] = string(jsonOf(asTree(one)))
+	}
+	return named
 }
 
 // serviceKeys compares services as they are written down. What follows from other

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"holdfast"
 	"holdfast/diagnostic"
@@ -100,11 +101,14 @@ func (r *reader) promises(into *[]pledge) func(source.Value) {
 					scalar(r, &p.promise.Journey, name[holdfast.SessionName])(v)
 				}},
 				{Name: "target", Read: scalar(r, &target, share)},
+				{Name: "within", Read: scalar(r, &p.promise.Within, waitBound)},
+				{Name: "degraded", Read: scalar(r, &p.promise.Whole, degraded)},
 			})
 			if written != nil && !meant(written, "target") {
 				r.Report(e.At, diagnostic.Problem{Code: missingKey, Message: "the promise " + diagnostic.Tick(e.Key) + " has no target", Help: "write what is promised: `target: 99.9%`"})
 			}
 			r.reportTwoAims(written)
+			r.reportTwoMeasures(written)
 			if p.promise.Target = target; target >= 0 {
 				*into = append(*into, p)
 			}
@@ -121,6 +125,37 @@ func (r *reader) reportTwoAims(written map[string]diagnostic.Place) {
 		if at, said := written[key]; said {
 			r.Report(at, diagnostic.Problem{Code: unfitKey, Message: diagnostic.Tick(key) + " means nothing beside `journey`", Label: "the steps of the session say whom they ask", Help: "remove it, or make two promises"})
 		}
+	}
+}
+
+// waitBound reads how soon an answer begins that is soon enough. What lies between
+// two of the bounds by which waits are counted cannot be told.
+func waitBound(text string) (time.Duration, *complaint) {
+	d, wrong := duration(text)
+	bounds := holdfast.WaitBounds()
+	if wrong == nil && !slices.Contains(bounds[:], d) {
+		var known []string
+		for _, bound := range bounds {
+			known = append(known, bound.String())
+		}
+		return complain[time.Duration](badDuration, "waits are counted by "+diagnostic.Ticks(known)+": write one of them", "%s is between two of the bounds by which waits are counted", diagnostic.Tick(text))
+	}
+	return d, wrong
+}
+
+// degraded reads whether a degraded answer keeps a promise: true says that it
+// breaks it.
+func degraded(text string) (bool, *complaint) {
+	said, wrong := oneOf(badWord, "what a degraded answer is worth", "good", "bad")(text)
+	return said == "bad", wrong
+}
+
+// reportTwoMeasures: a promise of speed counts what is late, whatever the answer
+// is.
+func (r *reader) reportTwoMeasures(written map[string]diagnostic.Place) {
+	_, timed := written["within"]
+	if at, said := written["degraded"]; timed && said {
+		r.Report(at, diagnostic.Problem{Code: unfitKey, Message: "`degraded` means nothing beside `within`", Label: "what is late is counted, whatever the answer is", Help: "make two promises: one of how soon, one of what is answered"})
 	}
 }
 

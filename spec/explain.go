@@ -95,12 +95,24 @@ func (e *explanation) promise(p holdfast.Promise) {
 		e.say(key, fmt.Sprintf("%s over %s", p.Target, spanText(p.Window)), "every step of the session `%s` must be answered as it expects", p.Journey)
 		return
 	}
-	e.say(key, fmt.Sprintf("%s over %s", p.Target, spanText(p.Window)), "a status below 500 is a good answer")
+	e.say(key, fmt.Sprintf("%s over %s", p.Target, spanText(p.Window)), "%s", goodText(p))
 	if p.Service == "" {
 		e.say(key+".service", "all that are published", "no `service`")
 	}
 	if p.Route == "" {
 		e.say(key+".route", "every one", "no `route`")
+	}
+}
+
+// goodText is which answers keep a promise.
+func goodText(p holdfast.Promise) string {
+	switch {
+	case p.Within > 0:
+		return "an answer that begins within " + spanText(p.Within) + " is a good one, whatever it says"
+	case p.Whole:
+		return "a status below 500 is a good answer, unless it is degraded"
+	default:
+		return "a status below 500 is a good answer"
 	}
 }
 

@@ -24,6 +24,7 @@ type override struct {
 	bounds   overlay
 	owner    holdfast.OwnerName
 	escalate holdfast.PolicyName
+	urgency  holdfast.Urgency
 	runbook  string
 	armed    bool
 	faults   []holdfast.FaultName // meant only when said
@@ -53,6 +54,7 @@ func (r *reader) override(of mode.Mode, e source.Entry, can []holdfast.Remedy) o
 		{Name: "bounds", Read: r.bounds(&o.bounds)},
 		{Name: "owner", Read: scalar(r, &o.owner, label[holdfast.OwnerName])},
 		{Name: "escalate", Read: scalar(r, &o.escalate, label[holdfast.PolicyName])},
+		{Name: "urgency", Read: scalar(r, &o.urgency, oneOf(badWord, "an urgency", holdfast.Page, holdfast.Ticket))},
 		{Name: "runbook", Read: scalar(r, &o.runbook, label[string])},
 		{Name: "armed", Read: scalar(r, &o.armed, truth)},
 		{Name: "faults", Read: func(v source.Value) { o.faults = r.faults(v, of) }},
@@ -269,7 +271,7 @@ func fittingEdge(m mode.Mode, on holdfast.Service) string {
 // of itself.
 func (r *reader) mode(f holdfast.FailureMode, everywhere, here overlay, said override) holdfast.FailureMode {
 	f.Owner = cmp.Or(said.owner, f.Owner)
-	f.Escalation, f.Runbook, f.Armed = said.escalate, said.runbook, said.armed
+	f.Escalation, f.Urgency, f.Runbook, f.Armed = said.escalate, said.urgency, said.runbook, said.armed
 	for i, fault := range said.faults {
 		if i == 0 {
 			f.Drills = nil

@@ -13,7 +13,7 @@ import (
 )
 
 // relate checks what one thing says of another, once all are known.
-func (r *reader) relate(drafts []*draft, gateway *publishing) {
+func (r *reader) relate(drafts []*draft, gateway *publishing, called *calling) {
 	byName := map[holdfast.ServiceName]*draft{}
 	for _, d := range drafts {
 		byName[d.service.Name] = d
@@ -26,7 +26,7 @@ func (r *reader) relate(drafts []*draft, gateway *publishing) {
 	r.relateGateway(gateway, drafts, byName)
 	r.relateFallbacks(gateway, drafts, byName)
 	r.relateTreatments(gateway, drafts, byName)
-	taken := portsOf(drafts, gateway)
+	taken := portsOf(drafts, gateway, called)
 	r.reportTakenPorts(taken)
 	r.reportTakenListens(drafts, taken)
 }
@@ -216,9 +216,9 @@ func (p takenAt) whose() string {
 	return "`ports` of " + p.by
 }
 
-// portsOf are the ports that a file publishes at, in the order of the services,
-// then the gateway's.
-func portsOf(drafts []*draft, gateway *publishing) []takenAt {
+// portsOf are the ports that a file publishes at, in the order of the services, then
+// the gateway's, then where links lead.
+func portsOf(drafts []*draft, gateway *publishing, called *calling) []takenAt {
 	var all []takenAt
 	for _, d := range drafts {
 		for i, port := range d.service.Ports {
@@ -230,6 +230,9 @@ func portsOf(drafts []*draft, gateway *publishing) []takenAt {
 	}
 	if gateway.Metrics != nil {
 		all = append(all, takenAt{Port: *gateway.Metrics, by: "`metrics` of the gateway", at: gateway.metrics})
+	}
+	if called.Listen != nil {
+		all = append(all, takenAt{Port: *called.Listen, by: "`listen` of `on_call`", at: called.listen})
 	}
 	return all
 }

@@ -70,6 +70,8 @@ func (r *reader) system(root ast.Node) *holdfast.System {
 	var pledges []pledge
 	var scripts []*script
 	published := &publishing{}
+	called := &calling{}
+	var says []attested
 	top := r.Root(root)
 	if _, mapping := top.Node.(*ast.MappingNode); !mapping {
 		r.Report(top.At, diagnostic.Problem{Code: source.WrongType, Message: "the file must be a mapping with `name` and `services`", Label: "this is " + source.Shape(top.Node), Help: smallest})
@@ -81,6 +83,15 @@ func (r *reader) system(root ast.Node) *holdfast.System {
 		{Name: "promise", Read: r.promise(&system.Promise)},
 		{Name: "promises", Read: r.promises(&pledges)},
 		{Name: "owners", Read: r.owners(&system.People)},
+		{Name: "people", Read: r.people(called)},
+		{Name: "channels", Read: r.channels(called)},
+		{Name: "schedules", Read: r.schedules(called)},
+		{Name: "escalation_policies", Read: r.policies(called)},
+		{Name: "escalate", Read: func(v source.Value) {
+			scalar(r, &called.Standard, label[holdfast.PolicyName])(v)
+			called.standard = v.At
+		}},
+		{Name: "on_call", Read: r.onCall(called)},
 		{Name: "zones", Read: r.declaredZones(&system.Zones)},
 		{Name: "defaults", Read: r.defaults(&standard)},
 		{Name: "guardrails", Read: r.guardrails(&system.Guardrails)},
@@ -88,15 +99,19 @@ func (r *reader) system(root ast.Node) *holdfast.System {
 		{Name: "drills", Read: r.drills(&system.Load)},
 		{Name: "sessions", Read: r.sessions(&scripts)},
 		{Name: "accept", Read: r.accept},
+		{Name: "attest", Read: r.attest(&says)},
 		{Name: "gateway", Read: r.gateway(published)},
 		{Name: "services", Read: func(v source.Value) { drafts = r.services(v, system, standard) }},
 	})
 	r.reportMissing(written, top)
-	r.relate(drafts, published)
+	r.relate(drafts, published, called)
 	system.Gateway = published.Publishing
 	system.Prove = r.relateConsent(system.Prove, allowed, drafts)
 	system.Sessions = r.relateSessions(scripts, drafts, system.Prove, system.Gateway)
 	system.Promises = r.relatePromises(pledges, drafts, scripts, system.Gateway)
+	r.relatePeople(called, system.People, drafts)
+	system.OnCall = called.OnCall
+	system.Attested = r.relateAttested(says, called, system.People)
 	r.relateOwners(system.People, namedOwners(system, written["owner"], drafts))
 	asked := map[holdfast.ServiceName]bool{}
 	for _, session := range system.Sessions {

@@ -7,8 +7,10 @@ import (
 	"fmt"
 	"net/netip"
 	"os"
+	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -69,21 +71,28 @@ type agent struct {
 	urls      *urls.Driver
 	gateway   holdfast.Gateway
 	proofs    *proofs
+	pager     *pager
+	turned    atomic.Int64  // when the loop last did, by the boot clock
 	stopped   chan struct{} // closed when nothing of the system runs, as was asked
 
 	mu        sync.Mutex
 	status    view.Status
+	incidents view.Incidents
+	duty      view.Duty
 	listeners []holdfast.Listener
-	declared  holdfast.System // last
-	heard     chan struct{}   // closed, and made anew, when the mind has taken a file over
-	declaring sync.Mutex      // one Declare at a time
+	declared  holdfast.System  // last
+	budgets   []control.Budget // as of the last count
+	heard     chan struct{}    // closed, and made anew, when the mind has taken a file over
+	declaring sync.Mutex       // one Declare at a time
 }
 
 // memory is what a snapshot holds: the mind, and the view that has to agree
 // with it.
 type memory struct {
-	Mind   json.RawMessage `json:"mind"`
-	Status view.Status     `json:"status"`
+	Mind      json.RawMessage `json:"mind"`
+	Status    view.Status     `json:"status"`
+	Incidents view.Incidents  `json:"incidents,omitzero"`
+	Duty      view.Duty       `json:"duty,omitzero"`
 }
 
 func newAgent(ctx context.Context, state stateDir, private bool) (*agent, error) {
@@ -153,11 +162,12 @@ func (a *agent) remember() error {
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "agent:", err)
 	}
-	a.mind, a.status = mind, kept.Status
+	a.mind, a.status, a.incidents, a.duty = mind, kept.Status, kept.Incidents, kept.Duty
 	for _, frame := range recovered.Frames {
 		a.said(frame)
 	}
 	a.declared = mind.Declared()
+	a.budgets = mind.Budgets(time.Now())
 	return nil
 }
 
@@ -172,8 +182,10 @@ func readMemory(snapshot []byte) (memory, error) {
 	return kept, nil
 }
 
-// wire makes the loop and the actor.
+// wire makes the loop, the actor and the pager.
 func (a *agent) wire() {
+	a.pager = newPager(a)
+	a.pager.owe(a.mind.Owed())
 	a.actor = act.New(act.Options{
 		Hands: []act.Hand{
 			{Takes: func(s holdfast.Service) bool { return s.Command != "" }, Driver: a.processes},
@@ -194,10 +206,13 @@ func (a *agent) wire() {
 		Snapshot: func(mind []byte) ([]byte, error) {
 			a.mu.Lock()
 			defer a.mu.Unlock()
-			return json.Marshal(memory{Mind: mind, Status: a.status})
+			return json.Marshal(memory{Mind: mind, Status: a.status, Incidents: a.incidents, Duty: a.duty})
 		},
 		Carry: a.carry,
-		Turn:  func() { _ = a.keeper.Beat() }, // a keeper that is lost is noticed by the driver
+		Turn: func() {
+			a.turned.Store(int64(proc.Now()))
+			_ = a.keeper.Beat() // a keeper that is lost is noticed by the driver
+		},
 	})
 }
 
@@ -231,6 +246,9 @@ func (a *agent) run(ctx context.Context) error {
 		func(ctx context.Context) error { return observe.Gateway(ctx, a.gateway, a.tell) },
 		func(ctx context.Context) error { return observe.Pauses(ctx, a.state.pauses(), paused, a.tell) },
 		func(ctx context.Context) error { return followDrills(ctx, a.state, drilled, a.tell) },
+		a.pager.run,
+		a.audit,
+		func(ctx context.Context) error { return observe.Counts(ctx, a.gateway, a.timed, a.tell) },
 		a.proofs.keep,
 		func(ctx context.Context) error { return api.Serve(ctx, listener, a) },
 		a.stay,
@@ -322,6 +340,9 @@ func (a *agent) said(frame event.Frame) {
 	defer a.mu.Unlock()
 	for _, entry := range frame.Entries {
 		a.status.Add(entry)
+		a.incidents.Add(entry)
+		a.budget(entry)
+		a.duty.Add(entry)
 		if declared, ok := entry.Body.(event.Declared); ok {
 			a.declared = declared.System
 			close(a.heard)
@@ -330,14 +351,33 @@ func (a *agent) said(frame event.Frame) {
 	}
 }
 
+// budget looks at the mind's books whenever something was written into them: it is
+// called in the loop's goroutine, whose the mind is.
+func (a *agent) budget(entry event.Entry) {
+	switch entry.Body.(type) {
+	case holdfast.Counted, event.Declared:
+		a.budgets = a.mind.Budgets(entry.At.Wall)
+	}
+}
+
 // carry passes a recorded frame on to those who act on it.
 func (a *agent) carry(c loop.Carried) {
 	a.actor.Carry(c.Frame, c.Plan)
+	if c.Owed != nil {
+		a.pager.owe(*c.Owed)
+	}
 	for _, entry := range c.Frame.Entries {
 		if _, ok := entry.Body.(event.Stopped); ok {
 			a.stop()
 		}
 	}
+}
+
+// timed tells whether a promise says how long an answer may take.
+func (a *agent) timed() bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return slices.ContainsFunc(a.declared.Owed(), func(p holdfast.Promise) bool { return p.Within > 0 })
 }
 
 func (a *agent) stop() {
@@ -366,6 +406,9 @@ func (a *agent) relisten(ctx context.Context) error {
 		return nil
 	}
 	a.listeners = listeners
+	if err := a.pager.listen(&system); err != nil {
+		fmt.Fprintln(os.Stderr, "agent: listen:", err)
+	}
 	return nil
 }
 

@@ -77,7 +77,7 @@ func (o checkOptions) facts(ctx context.Context, file source.File) factsOf {
 	return func(system *holdfast.System) (check.Facts, []string) {
 		facts := check.Facts{
 			Pairs: o.pairs, Limits: cutset.Limits{Order: o.order, Nodes: 2 << 20, Steps: 32 << 20},
-			Missing: unanswerable(system),
+			Missing: unanswerable(system), Today: time.Now(),
 		}
 		state, err := stateOf("", file.Dir)
 		if err == nil {

@@ -16,6 +16,7 @@ import (
 	"holdfast/internal/files"
 	"holdfast/internal/proc"
 	"holdfast/journal"
+	"holdfast/journal/view"
 )
 
 // leftBy is the state directory of a system that was asked and did not answer,
@@ -67,6 +68,30 @@ func (s stateDir) leftEvents(after uint64, emit func(event.Entry) error) error {
 		}
 	}
 	return nil
+}
+
+// leftIncidents are the incidents that the journal tells of.
+func (s stateDir) leftIncidents() (*view.Incidents, error) {
+	found := &view.Incidents{}
+	for line, err := range journal.Read(s.journal()) {
+		if err != nil {
+			return nil, exit(exitCouldNot, err)
+		}
+		if line.Frame == nil {
+			kept, err := readMemory(line.Snapshot)
+			if err != nil {
+				return nil, exit(exitCouldNot, err)
+			}
+			if line.Snapshot != nil {
+				found = &kept.Incidents
+			}
+			continue
+		}
+		for _, entry := range line.Frame.Entries {
+			found.Add(entry)
+		}
+	}
+	return found, nil
 }
 
 // leftLog writes the last lines that a replica printed.

@@ -120,7 +120,7 @@ func command() *cobra.Command {
 	}
 	root.CompletionOptions.HiddenDefaultCmd = true
 	root.PersistentPreRunE = noEmptyArgument
-	root.AddGroup(&cobra.Group{ID: "main", Title: "The program:"}, &cobra.Group{ID: "more", Title: "While it runs:"})
+	root.AddGroup(&cobra.Group{ID: "main", Title: "The program:"}, &cobra.Group{ID: "people", Title: "When people are needed:"}, &cobra.Group{ID: "more", Title: "While it runs:"})
 	add := func(group string, commands ...*cobra.Command) {
 		for _, c := range commands {
 			c.GroupID = group
@@ -128,7 +128,8 @@ func command() *cobra.Command {
 		}
 	}
 	add("main", demoCommand(), checkCommand(), upCommand(), proveCommand(), statusCommand(), downCommand())
-	add("more", runsCommand(), eventsCommand(), logsCommand(), reloadCommand(), renewCommand(), doctorCommand(), explainCommand(), initCommand(), pauseCommand(), resumeCommand(), healCommand(), replayCommand())
+	add("people", incidentsCommand(), ackCommand(), noteCommand(), closeCommand(), actionCommand(), amendCommand(), postmortemCommand(), oncallCommand(), overrideCommand(), maintenanceCommand(), pageCommand())
+	add("more", runsCommand(), readyCommand(), eventsCommand(), logsCommand(), reloadCommand(), renewCommand(), doctorCommand(), explainCommand(), initCommand(), pauseCommand(), resumeCommand(), healCommand(), replayCommand())
 	for _, role := range roleCommands() {
 		role.Hidden = true
 		root.AddCommand(role)

@@ -90,7 +90,7 @@ func (p *proofs) look(ctx, within context.Context) error {
 	newest := proof.Newest(kept, p.system.Modes)
 	for _, name := range slices.Sorted(maps.Keys(newest)) {
 		k := newest[name]
-		proved := event.Proved{Basis: event.Basis{Mode: name, On: k.Basis}, Verdict: k.Verdict, At: k.At}
+		proved := event.Proved{Basis: event.Basis{Mode: name, On: k.Basis}, Verdict: k.Verdict, At: k.At, Showed: showed(k)}
 		if p.proved[name] == proved {
 			continue
 		}
@@ -100,6 +100,19 @@ func (p *proofs) look(ctx, within context.Context) error {
 		p.proved[name] = proved
 	}
 	return nil
+}
+
+// showed is what was measured in a kept drill.
+func showed(k proof.Kept) event.Showed {
+	reached := func(d *time.Duration) time.Duration {
+		if d == nil {
+			return -1
+		}
+		return *d
+	}
+	return event.Showed{
+		Fault: k.Fault, Detect: reached(k.Detect), Mitigate: reached(k.Mitigate), Restore: reached(k.Restore), Sent: k.Sent, Hurt: k.Hurt, Reason: k.Reason,
+	}
 }
 
 func (p *proofs) inspect(ctx, within context.Context) error {

@@ -17,6 +17,7 @@ import (
 	"holdfast/gateway"
 	"holdfast/journal/view"
 	"holdfast/keeper"
+	"holdfast/prove"
 	"holdfast/source"
 	"holdfast/spec"
 	"holdfast/topology"
@@ -29,6 +30,7 @@ func (a *agent) Status(ctx context.Context) api.Status {
 	status := api.Status{Version: api.Version, Pid: os.Getpid(), Epoch: a.agree.Epoch(), Private: a.private}
 	status.View, status.Listeners = a.look()
 	status.System = status.View.System
+	status.Budgets = a.budgetsNow()
 	system := a.inForce()
 	status.Secured = slices.Sorted(maps.Keys(topology.Secured(&system)))
 	health := a.journal.Health()
@@ -88,6 +90,9 @@ func (a *agent) Declare(ctx context.Context, file api.File) error {
 	if err != nil {
 		return err
 	}
+	if err := a.pager.listen(system); err != nil {
+		return &api.Problem{Code: api.AddressTaken, Message: err.Error(), Hint: "end what listens there, or have `on_call` listen elsewhere in " + file.Name}
+	}
 	a.mu.Lock()
 	a.listeners = listeners
 	a.mu.Unlock()
@@ -95,6 +100,7 @@ func (a *agent) Declare(ctx context.Context, file api.File) error {
 		arm(system)
 		unfix(system)
 		unsecure(system)
+		a.silence(system)
 	} else if err := a.proofs.of(ctx, *system); err != nil {
 		return err
 	}
@@ -202,6 +208,16 @@ func unfix(system *holdfast.System) {
 // name that leads to it.
 func unsecure(system *holdfast.System) { system.Gateway.TLS = nil }
 
+// silence lets nobody hear of what fails in a private copy: it is meant to. Only one
+// that drills how people are told tells stand-ins for them, all on this machine.
+func (a *agent) silence(system *holdfast.System) {
+	_, err := os.Stat(a.state.path(prove.StandInFile))
+	beyond := func(c holdfast.Channel) bool { return !strings.HasPrefix(string(c.Address), "http://127.0.0.1:") }
+	if err != nil || slices.ContainsFunc(system.OnCall.Channels, beyond) {
+		system.OnCall = holdfast.OnCall{}
+	}
+}
+
 // movable says that a service listens on $PORT, by its command: wherever it is
 // told to, and not at one port.
 func movable(s holdfast.Service) bool {
@@ -210,14 +226,20 @@ func movable(s holdfast.Service) bool {
 
 // Tell implements api.Agent. What is held against replicas is held in two places:
 // the mind has budgets and back-offs, the gateway hold-downs and what it knows of
-// flapping.
+// flapping. What people say is judged before, and recorded when Tell returns.
 func (a *agent) Tell(ctx context.Context, in event.Body) error {
 	if _, is := in.(event.GuardsReset); is && a.private {
 		if err := gateway.Dial(a.state.gatewaySocket()).ResetGuards(ctx); err != nil {
 			return err
 		}
 	}
-	return a.tell(ctx, in)
+	if !saidByPeople(in) {
+		return a.tell(ctx, in)
+	}
+	if err := a.judge(in); err != nil {
+		return err
+	}
+	return a.sayForGood(ctx, in)
 }
 
 // Private implements api.Agent.

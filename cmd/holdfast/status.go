@@ -67,6 +67,9 @@ func printStatus(out io.Writer, status api.Status) {
 		fmt.Fprintf(table, "%s\t%d/%d\t%s\t%s\n", service.Name, service.Admitted, service.Declared, stateOfService(v, service), cmp.Or(string(service.Owner), "–"))
 	}
 	table.Flush()
+	for _, incident := range v.Incidents {
+		fmt.Fprintln(out, "incident", incident.Line(time.Local))
+	}
 	for _, pause := range v.Pauses {
 		fmt.Fprintf(out, "paused   %s, by %s: no remedy is carried out; holdfast resume ends it\n", everythingOr(pause.Service), pause.By)
 	}
@@ -78,6 +81,7 @@ func printStatus(out io.Writer, status api.Status) {
 	for _, line := range lacking(v) {
 		fmt.Fprintln(out, line)
 	}
+	printBudgets(out, status.Budgets)
 	for _, listener := range status.Listeners {
 		switch {
 		case listener.Name == holdfast.MetricsListener:
@@ -87,6 +91,9 @@ func printStatus(out io.Writer, status api.Status) {
 		}
 	}
 	fmt.Fprintf(out, "control  %s\n", controlText(status))
+	if v.Unwoken != "" {
+		fmt.Fprintf(out, "pager    WHOEVER SHOULD BE WOKEN MAY NOT BE: %s\n  next: mend it; the heartbeat is silent until an audit passes, within a minute; holdfast page test tries the channels\n", v.Unwoken)
+	}
 	if status.Journal.Trouble != "" {
 		fmt.Fprintf(out, "journal  NOT RECORDING: %s; what is decided is acted upon all the same (%s unrecorded so far)\n  next: make room on the disk of the state directory; recording goes on by itself\n",
 			status.Journal.Trouble, diagnostic.Count(int(status.Journal.Unrecorded), "frame"))

@@ -7,6 +7,7 @@ import (
 
 	"holdfast"
 	"holdfast/check"
+	"holdfast/promise"
 	"holdfast/spec"
 	"holdfast/topology"
 )
@@ -164,6 +165,9 @@ func firstOf(standing check.Standing, size, most int) []string {
 func inferred(system *holdfast.System) []spec.Inference {
 	all := spec.Explain(system)
 	for _, i := range topology.Explain(system) {
+		all = append(all, spec.Inference(i))
+	}
+	for _, i := range promise.Explain(system) {
 		all = append(all, spec.Inference(i))
 	}
 	return all

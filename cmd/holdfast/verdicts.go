@@ -22,6 +22,28 @@ const verdictsWithin = time.Second
 // state directory keeps. Where there is no such directory nothing was ever run,
 // and nothing is said: nil. The error says why nothing can be said.
 func proofsOf(ctx context.Context, system *holdfast.System, state stateDir, now time.Time) (map[holdfast.ModeName]check.Proof, error) {
+	v, err := verdictsOf(ctx, system, state)
+	if v == nil {
+		return nil, err
+	}
+	proofs := map[holdfast.ModeName]check.Proof{}
+	for _, mode := range system.Modes {
+		if k, drilled := v.newest[mode.Name]; drilled {
+			proofs[mode.Name] = standing(k, v.bases[mode.Name], now)
+		}
+	}
+	return proofs, nil
+}
+
+// verdicts are those that a state directory keeps, and what they would rest on now.
+type verdicts struct {
+	kept   []proof.Kept
+	newest map[holdfast.ModeName]proof.Kept
+	bases  map[holdfast.ModeName]proof.Basis // of modes whose newest verdict is a PASS
+}
+
+// verdictsOf is nil where nothing was ever run.
+func verdictsOf(ctx context.Context, system *holdfast.System, state stateDir) (*verdicts, error) {
 	if _, err := os.Stat(string(state)); errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	}
@@ -32,18 +54,11 @@ func proofsOf(ctx context.Context, system *holdfast.System, state stateDir, now 
 	if err != nil {
 		return nil, err
 	}
-	newest := proof.Newest(kept, system.Modes)
-	bases, err := basesOf(ctx, passed(system, newest), state)
-	if err != nil {
+	v := &verdicts{kept: kept, newest: proof.Newest(kept, system.Modes)}
+	if v.bases, err = basesOf(ctx, passed(system, v.newest), state); err != nil {
 		return nil, err
 	}
-	proofs := map[holdfast.ModeName]check.Proof{}
-	for _, mode := range system.Modes {
-		if k, drilled := newest[mode.Name]; drilled {
-			proofs[mode.Name] = standing(k, bases[mode.Name], now)
-		}
-	}
-	return proofs, nil
+	return v, nil
 }
 
 // passed is a system with those failure modes alone whose last drill passed: what

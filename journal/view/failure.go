@@ -52,6 +52,40 @@ func (s *Status) addFailure(e event.Entry) {
 	}
 }
 
+// addIncident takes in what was said of incidents.
+func (s *Status) addIncident(e event.Entry) {
+	switch b := e.Body.(type) {
+	case event.Opened:
+		s.Incidents = append(s.Incidents, OpenIncident{
+			ID: b.Incident, Severity: b.Severity, Urgency: b.Urgency, Owner: b.Owner, Since: e.At, Drill: e.Drill,
+			What: Part{Service: b.Service, Mode: b.Mode, ID: b.ID, Promise: b.Promise}.name(),
+		})
+	case event.Joined:
+		s.incident(b.Incident, func(i *OpenIncident) {
+			i.More++
+			if b.Leads {
+				i.What, i.Owner = Part{Service: b.Service, Mode: b.Mode, ID: b.ID, Promise: b.Promise}.name(), b.Owner
+			}
+		})
+	case event.Raised:
+		s.incident(b.Incident, func(i *OpenIncident) { i.Severity, i.Urgency = b.Severity, b.Urgency })
+	case event.Deferred:
+		s.incident(b.Incident, func(i *OpenIncident) { i.Under = b.To })
+	case event.Acknowledged:
+		s.incident(b.Incident, func(i *OpenIncident) { i.By = b.By })
+	case event.Reminded:
+		s.incident(b.Incident, func(i *OpenIncident) { i.By = "" })
+	case event.Resolved:
+		s.Incidents = slices.DeleteFunc(s.Incidents, func(i OpenIncident) bool { return i.ID == b.Incident })
+	}
+}
+
+func (s *Status) incident(id holdfast.IncidentID, put func(*OpenIncident)) {
+	if i := slices.IndexFunc(s.Incidents, func(i OpenIncident) bool { return i.ID == id }); i >= 0 {
+		put(&s.Incidents[i])
+	}
+}
+
 // captured says where the evidence of a failing replica is.
 func (s *Status) captured(b event.Captured) {
 	for i := range s.Failures {

@@ -15,16 +15,18 @@ import (
 // entries that history lets go of. The zero value knows nothing. It is not safe
 // for concurrent use.
 type Status struct {
-	System   holdfast.SystemName `json:"system"`
-	Asof     event.At            `json:"as_of"` // of the last entry
-	Seq      uint64              `json:"seq"`   // of the last entry
-	Serving  bool                `json:"serving"`
-	Stopping bool                `json:"stopping,omitempty"` // a person asked for the end
-	Stopped  bool                `json:"stopped,omitempty"`  // and nothing runs any more
-	Services []ServiceStatus     `json:"services"`           // in the order of the file
-	Failures []Failure           `json:"failures"`           // open ones, oldest first
-	Pauses   []Pause             `json:"pauses"`
-	Arms     []Arm               `json:"arms"` // of modes with a remedy that ends living processes, as they were first said
+	System    holdfast.SystemName `json:"system"`
+	Asof      event.At            `json:"as_of"` // of the last entry
+	Seq       uint64              `json:"seq"`   // of the last entry
+	Serving   bool                `json:"serving"`
+	Stopping  bool                `json:"stopping,omitempty"` // a person asked for the end
+	Stopped   bool                `json:"stopped,omitempty"`  // and nothing runs any more
+	Services  []ServiceStatus     `json:"services"`           // in the order of the file
+	Failures  []Failure           `json:"failures"`           // open ones, oldest first
+	Incidents []OpenIncident      `json:"incidents"`          // oldest first
+	Pauses    []Pause             `json:"pauses"`
+	Arms      []Arm               `json:"arms"`              // of modes with a remedy that ends living processes, as they were first said
+	Unwoken   string              `json:"unwoken,omitempty"` // why whoever should be woken may not be, as the last audit found
 }
 
 // An Arm says whether a failure mode's remedies may end a living process, and
@@ -97,6 +99,20 @@ type Failure struct {
 	Evidence  string             `json:"evidence,omitempty"` // the file that holds what was seen of it, in the state directory
 }
 
+// An OpenIncident is one that people are needed for, and who has it.
+type OpenIncident struct {
+	ID       holdfast.IncidentID `json:"id"`
+	Severity holdfast.Severity   `json:"severity"`
+	Urgency  holdfast.Urgency    `json:"urgency"`
+	Owner    holdfast.OwnerName  `json:"owner,omitempty"`
+	What     string              `json:"what"`
+	More     int                 `json:"more,omitempty"` // things that are bad beside that
+	Since    event.At            `json:"since"`
+	By       string              `json:"by,omitempty"`    // who has it
+	Under    holdfast.IncidentID `json:"under,omitempty"` // the incident that pages for it
+	Drill    bool                `json:"drill,omitempty"`
+}
+
 // A Pause is a person's wish that nothing be done; Service is empty for
 // everything.
 type Pause struct {
@@ -112,7 +128,8 @@ func (s *Status) Add(e event.Entry) {
 		return
 	}
 	s.Seq = e.ID.Seq
-	if s.Failures == nil || s.Pauses == nil || s.Arms == nil { // an API's readers are owed lists, not null
+	if s.Failures == nil || s.Pauses == nil || s.Arms == nil || s.Incidents == nil { // an API's readers are owed lists, not null
+		s.Incidents = append([]OpenIncident{}, s.Incidents...)
 		s.Failures, s.Pauses, s.Arms = append([]Failure{}, s.Failures...), append([]Pause{}, s.Pauses...), append([]Arm{}, s.Arms...)
 	}
 	if e.At.BootID != s.Asof.BootID {
@@ -142,6 +159,8 @@ func (s *Status) Add(e event.Entry) {
 		}
 	case event.Stopped:
 		s.Stopped = true
+	case event.Audited:
+		s.Unwoken = b.Why
 	case holdfast.Started, holdfast.NotStarted, holdfast.Exited, holdfast.Ejected, holdfast.Admitted:
 		s.observe(e.At, b)
 	case event.Decided:
@@ -151,6 +170,7 @@ func (s *Status) Add(e event.Entry) {
 		s.addFailure(e)
 	default:
 		s.addFailure(e)
+		s.addIncident(e)
 	}
 	s.count()
 }

@@ -7,6 +7,7 @@ import (
 	"text/tabwriter"
 	"time"
 
+	"holdfast"
 	"holdfast/event"
 )
 
@@ -32,6 +33,9 @@ func (s *Status) Text(in *time.Location) string {
 	}
 	for _, f := range s.Failures {
 		fmt.Fprintln(&out, f.text(in))
+	}
+	for _, i := range s.Incidents {
+		fmt.Fprintln(&out, string(Bad)+" incident "+i.Line(in))
 	}
 	for _, p := range s.Pauses {
 		fmt.Fprintf(&out, "%s remedies for %s are paused by %s since %s\n", Neutral, cmp.Or(string(p.Service), "everything"), p.By, p.Since.Wall.In(in).Format(time.TimeOnly))
@@ -84,6 +88,27 @@ func (f Failure) text(in *time.Location) string {
 		line += "; " + f.Doing
 	}
 	return line
+}
+
+// Line is an open incident as a line: its name, how bad it is, what it is, who has it.
+func (i OpenIncident) Line(in *time.Location) string {
+	drill, who := "", "NOBODY HAS IT: holdfast ack "+string(i.ID)
+	if i.Drill {
+		drill = event.DrillWord
+	}
+	switch {
+	case i.By != "":
+		who = i.By + " has it"
+	case i.Under != "":
+		who = string(i.Under) + " pages for it"
+	case i.Urgency == holdfast.Ticket:
+		who = "a ticket for " + cmp.Or(string(i.Owner), "nobody")
+	}
+	more := ""
+	if i.More > 0 {
+		more = fmt.Sprintf(" and %d more", i.More)
+	}
+	return strings.Join(strings.Fields(fmt.Sprintf("%s %s %s since %s: %s%s; %s", drill, i.ID, i.Severity, i.Since.Wall.In(in).Format(time.TimeOnly), i.What, more, who)), " ")
 }
 
 // drillWord says of what a live drill may have done that it is one.

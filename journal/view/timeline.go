@@ -147,10 +147,14 @@ func (t *Timeline) weighTold(body event.Body) (Mark, bool) {
 		return Bad, false
 	case event.Cleared:
 		return Good, false
-	case event.Withheld, event.Escalated, event.FaultInjected:
+	case event.Withheld, event.Escalated, event.FaultInjected, event.Exceeded, event.Burned, event.Opened, event.Raised, event.Undelivered, event.Unreached, event.Reminded:
 		return Bad, true
-	case event.Mitigated, event.Restored, event.Resumed, event.FaultRemoved:
+	case event.Mitigated, event.Restored, event.Resumed, event.FaultRemoved, event.Cooled, event.Resolved, event.Acknowledged:
 		return Good, true
+	case event.Joined:
+		return Bad, false
+	case event.Delivered:
+		return Good, false
 	case event.Waited, event.Paused, event.DrillBegan, event.DrillEnded, event.StopRequested, event.Stopped, event.Captured:
 		return Neutral, true
 	case event.Declared: // the first one is how everything begins

@@ -1,0 +1,165 @@
+package control
+
+import (
+	"cmp"
+	"time"
+
+	"holdfast"
+	"holdfast/event"
+	"holdfast/oncall"
+)
+
+// What the mind calls people for comes to the desk as a trouble, under one name: a
+// mode that strikes a replica or an edge, a promise that burns, or, without a mode,
+// what nobody declared. It is over when the mode is cleared or restored, when the
+// promise has cooled, and, of what nobody declared, when the replica serves again.
+
+// trouble is what a person is called for.
+func (m *Mind) trouble(name holdfast.ModeName, id holdfast.ReplicaID, why string) oncall.Trouble {
+	mode, _ := m.mode(name)
+	owner := mode.Owner
+	if service, ok := m.named(id.Service); ok && owner == "" {
+		owner = service.Owner
+	}
+	return oncall.Trouble{
+		Service: id.Service, Mode: name, ID: id, Owner: owner, Policy: mode.Escalation, Urgency: mode.Urgency, Severity: m.severity(mode, id), Why: why,
+	}
+}
+
+// severity of what is bad of a service: whether anybody is answered there, and
+// whether users come to it.
+func (m *Mind) severity(mode holdfast.FailureMode, id holdfast.ReplicaID) holdfast.Severity {
+	service, ok := m.named(id.Service)
+	switch {
+	case mode.Urgency == holdfast.Ticket:
+		return holdfast.SEV4
+	case ok && m.answering(service) == 0 && m.System.Publishes(service):
+		return holdfast.SEV1
+	case ok && m.answering(service) == 0:
+		return holdfast.SEV2
+	default:
+		return holdfast.SEV3
+	}
+}
+
+// needed tells the desk that people are needed. What a live drill is under way of is
+// told as a drill, and pages as one.
+func (m *Mind) needed(t oncall.Trouble, cause event.ID) {
+	m.Desk.Trigger(m.now, t, cause, m.say)
+}
+
+// notNeeded tells the desk that they are not any more.
+func (m *Mind) notNeeded(name holdfast.ModeName, id holdfast.ReplicaID, cause event.ID) {
+	m.Desk.Over(m.now, oncall.Trouble{Service: id.Service, Mode: name, ID: id}, cause, m.say)
+}
+
+// concludes tells the desk of what was just said, where it ends something.
+func (m *Mind) concludes(said event.ID, body event.Body) {
+	switch b := body.(type) {
+	case event.Restored:
+		m.notNeeded(b.Mode, b.ID, said)
+	case event.Cleared:
+		m.notNeeded(b.Mode, b.ID, said)
+	case event.Stopped:
+		m.allOver(said)
+	}
+}
+
+// allOver ends all that people are needed for: nothing runs any more, as was asked.
+func (m *Mind) allOver(cause event.ID) {
+	for _, t := range m.Desk.Troubles() {
+		m.Desk.Over(m.now, t, cause, m.say)
+	}
+}
+
+// settleTroubles ends what is of replicas and edges that fail no more though nothing
+// said so: the file does not name them any more, or the machine began anew.
+func (m *Mind) settleTroubles(cause event.ID) {
+	for _, t := range m.Desk.Troubles() {
+		if t.Promise != "" || t.Mode == "" && m.known(t.ID) || m.fails(t) {
+			continue
+		}
+		if _, owed := m.Ledgers[t.Promise]; t.Mode == "" && t.ID == (holdfast.ReplicaID{}) && owed {
+			continue // of the promise without a name
+		}
+		m.Desk.Over(m.now, t, cause, m.say)
+	}
+}
+
+func (m *Mind) known(id holdfast.ReplicaID) bool {
+	return id != (holdfast.ReplicaID{}) && m.Replicas[id.Name()] != nil
+}
+
+// fails tells whether a mode is still believed of what it strikes.
+func (m *Mind) fails(t oncall.Trouble) bool {
+	if r := m.Replicas[t.ID.Name()]; r != nil && r.Failure != nil && r.Failure.Mode == t.Mode {
+		return true
+	}
+	return m.Losses[t.Mode] != nil || m.Overloads[t.Mode] != nil
+}
+
+// burns tells the desk of a budget that burns, or does no longer.
+func (m *Mind) burns(p holdfast.Promise, l *ledger, cause event.ID) {
+	t := oncall.Trouble{Service: p.Service, Promise: p.Name, Owner: m.System.Owner, Severity: holdfast.SEV3, Urgency: holdfast.Ticket}
+	if service, ok := m.named(p.Service); ok {
+		t.Owner = cmp.Or(service.Owner, t.Owner)
+	}
+	if len(l.Burning) == 0 {
+		m.Desk.Over(m.now, t, cause, m.say)
+		return
+	}
+	for _, b := range l.Book.Burns(p, m.now.Wall) {
+		if b.Rule.Urgency == holdfast.Page {
+			t.Urgency, t.Severity = holdfast.Page, holdfast.SEV2
+			if b.Short.Share() > half {
+				t.Severity = holdfast.SEV1
+			}
+			break
+		}
+	}
+	t.Why = "its budget burns"
+	if by := l.behind(m.now.Wall); by != "" {
+		t.Why += ": " + by
+	}
+	m.needed(t, cause)
+}
+
+// half of all requests bad is a promise that is not kept at all, as users see it.
+const half = 0.5
+
+// boundBy is until when a failure is within its next bound, later than now; 0 where
+// it has none that it is not known to be beyond.
+func (m *Mind) boundBy(f *failure) time.Duration {
+	mode, _ := m.mode(f.Mode)
+	later := m.now.Boot + 1
+	switch {
+	case !f.Believed || f.Exceeded == exceededAll:
+		return 0
+	case !f.Mitigated && f.Exceeded == "" && mode.Bounds.Mitigate > 0:
+		return max(later, f.Since+mode.Bounds.Mitigate)
+	case mode.Bounds.Restore > 0:
+		return max(later, f.Since+mode.Bounds.Restore)
+	default:
+		return 0
+	}
+}
+
+// The bounds that a failure can have exceeded, as they are said.
+const (
+	exceededMitigate = "mitigate"
+	exceededAll      = "restore" // the last there is
+)
+
+// exceed says that a failure is outside its bounds, and that people are needed: what
+// was contained within them needs nobody.
+func (m *Mind) exceed(r *replica) {
+	f := r.Failure
+	mode, _ := m.mode(f.Mode)
+	said := event.Exceeded{Mode: f.Mode, ID: r.id(), Bound: exceededAll, Within: mode.Bounds.Restore}
+	if !f.Mitigated && f.Exceeded == "" {
+		said.Bound, said.Within = exceededMitigate, mode.Bounds.Mitigate
+	}
+	f.Exceeded = said.Bound
+	id := m.say(f.Cause, said)
+	m.needed(m.trouble(f.Mode, r.id(), event.Text(said)), id)
+}

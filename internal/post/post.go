@@ -1,0 +1,119 @@
+// Package post is one message to a provider over HTTP, and what its answer means.
+// Providers share it, and it knows none of them.
+package post
+
+import (
+	"bytes"
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+
+	"holdfast"
+)
+
+// maxAnswer bounds what is read of an answer: what matters stands at its beginning.
+const maxAnswer = 64 << 10
+
+// longest is how long a provider is believed when it asks to wait. It may not keep
+// people asleep for longer than a step of a policy would.
+const longest = 5 * time.Minute
+
+// A Poster sends to one provider. It keeps its connections, and follows nobody who
+// sends it elsewhere: what it carries may be secret. It may be used by several at
+// once.
+type Poster struct{ client *http.Client }
+
+// New makes a poster. Its Close drops idle connections.
+func New() *Poster {
+	return &Poster{client: &http.Client{
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+		Transport: &http.Transport{
+			Proxy: http.ProxyFromEnvironment, TLSClientConfig: &tls.Config{MinVersion: tls.VersionTLS12},
+			MaxIdleConnsPerHost: 2, IdleConnTimeout: time.Minute, TLSHandshakeTimeout: 10 * time.Second, ForceAttemptHTTP2: true,
+		},
+	}}
+}
+
+// Close drops idle connections.
+func (p *Poster) Close() { p.client.CloseIdleConnections() }
+
+// JSON posts a body and returns what was answered, if the answer is that it was
+// taken over. Otherwise the error says what to do: ErrRejected, a Later, or any
+// other, to try again. No error holds the address, which may be a secret.
+func (p *Poster) JSON(ctx context.Context, address string, header http.Header, body []byte) ([]byte, error) {
+	request, err := http.NewRequestWithContext(ctx, http.MethodPost, address, bytes.NewReader(body))
+	if err != nil {
+		return nil, fmt.Errorf("%w: its address is not one", holdfast.ErrRejected)
+	}
+	request.Header = header.Clone()
+	if request.Header == nil {
+		request.Header = http.Header{}
+	}
+	request.Header.Set("Content-Type", "application/json")
+	request.Header.Set("User-Agent", "holdfast")
+	response, err := p.client.Do(request)
+	if err != nil {
+		return nil, plain(err)
+	}
+	defer response.Body.Close()
+	text, err := io.ReadAll(io.LimitReader(response.Body, maxAnswer))
+	if err != nil && response.StatusCode < 300 {
+		return nil, fmt.Errorf("the provider answered %s and broke off: %w", response.Status, io.ErrUnexpectedEOF)
+	}
+	return text, judge(response, text, time.Now())
+}
+
+// plain is an error without the address in it.
+func plain(err error) error {
+	var wrapped *url.Error
+	if errors.As(err, &wrapped) {
+		return wrapped.Err
+	}
+	return err
+}
+
+// judge says what an answer means for trying again.
+func judge(response *http.Response, text []byte, now time.Time) error {
+	said := fmt.Sprintf("the provider answered %s: %s", response.Status, head(text))
+	switch status := response.StatusCode; {
+	case status >= 200 && status < 300:
+		return nil
+	case status == http.StatusTooManyRequests || status == http.StatusServiceUnavailable:
+		if after, ok := retryAfter(response.Header.Get("Retry-After"), now); ok {
+			return fmt.Errorf("%s: %w", said, holdfast.Later{After: after})
+		}
+		return errors.New(said)
+	case status >= 500 || status == http.StatusRequestTimeout || status == http.StatusTooEarly:
+		return errors.New(said)
+	default:
+		return fmt.Errorf("%w: %s", holdfast.ErrRejected, said)
+	}
+}
+
+// retryAfter reads seconds or a date.
+func retryAfter(text string, now time.Time) (time.Duration, bool) {
+	if seconds, err := strconv.Atoi(text); err == nil && seconds >= 0 {
+		return min(time.Duration(min(seconds, 3600))*time.Second, longest), true
+	}
+	if at, err := http.ParseTime(text); err == nil {
+		return min(max(0, at.Sub(now)), longest), true
+	}
+	return 0, false
+}
+
+// head is the beginning of an answer, on one line.
+func head(text []byte) string {
+	const most = 200
+	line := strings.Join(strings.Fields(strings.ToValidUTF8(string(text[:min(len(text), most)]), "")), " ")
+	if line == "" {
+		return "nothing more"
+	}
+	return line
+}

@@ -1,0 +1,112 @@
+// Package pagerduty tells PagerDuty, or whoever else takes its Events API v2.
+package pagerduty
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"time"
+
+	"holdfast"
+	"holdfast/internal/post"
+)
+
+// Standard is where events go unless the channel says otherwise.
+const Standard = "https://events.pagerduty.com/v2/enqueue"
+
+// The API's bounds.
+const (
+	maxKey     = 255
+	maxSummary = 1024
+)
+
+// A Notifier sends events by one routing key. It may be used by several at once.
+type Notifier struct {
+	*post.Poster
+	channel holdfast.Channel
+	secret  holdfast.Secrets
+}
+
+// New makes a notifier; secret looks the routing key up at every message.
+func New(channel holdfast.Channel, secret holdfast.Secrets) *Notifier {
+	return &Notifier{Poster: post.New(), channel: channel, secret: secret}
+}
+
+// Honours is true: events of one incident go by one deduplication key.
+func (n *Notifier) Honours() bool { return true }
+
+type event struct {
+	RoutingKey string   `json:"routing_key"`
+	Action     string   `json:"event_action"`
+	DedupKey   string   `json:"dedup_key"`
+	Client     string   `json:"client,omitempty"`
+	Payload    *payload `json:"payload,omitempty"`
+	Links      []link   `json:"links,omitempty"`
+}
+
+type payload struct {
+	Summary   string            `json:"summary"`
+	Source    string            `json:"source"`
+	Severity  string            `json:"severity"`
+	Timestamp string            `json:"timestamp"`
+	Group     string            `json:"group,omitempty"`
+	Details   map[string]string `json:"custom_details,omitempty"`
+}
+
+type link struct {
+	Href string `json:"href"`
+	Text string `json:"text"`
+}
+
+// Send implements holdfast.Notifier.
+func (n *Notifier) Send(ctx context.Context, m holdfast.Message) (string, error) {
+	key, err := n.secret(n.channel.Secret)
+	if err != nil {
+		return "", err
+	}
+	address, err := n.secret.At(cmp.Or(n.channel.Address, Standard))
+	if err != nil {
+		return "", err
+	}
+	body, err := json.Marshal(eventOf(m, key))
+	if err != nil {
+		return "", err
+	}
+	answer, err := n.JSON(ctx, address, nil, body)
+	if err != nil {
+		return "", err
+	}
+	var taken struct {
+		DedupKey string `json:"dedup_key"`
+	}
+	_ = json.Unmarshal(answer, &taken) // whoever else takes these events may answer nothing
+	return taken.DedupKey, nil
+}
+
+func eventOf(m holdfast.Message, key string) event {
+	dedup := string(m.System) + "/" + string(m.Incident)
+	e := event{RoutingKey: key, Action: string(m.Purpose), DedupKey: dedup[:min(len(dedup), maxKey)], Client: "holdfast"}
+	if m.Purpose != holdfast.Trigger {
+		return e
+	}
+	e.Payload = &payload{
+		Summary: m.Subject[:min(len(m.Subject), maxSummary)], Source: string(m.System), Severity: severity(m), Timestamp: m.At.UTC().Format(time.RFC3339), Group: string(m.System),
+		Details: map[string]string{"text": m.Body, "severity": string(m.Severity), "incident": string(m.Incident)},
+	}
+	for _, l := range m.Links {
+		e.Links = append(e.Links, link{Href: l.URL, Text: l.Text})
+	}
+	return e
+}
+
+// severity is one of the four words of the common event format.
+func severity(m holdfast.Message) string {
+	switch {
+	case m.Urgency == holdfast.Ticket:
+		return "warning"
+	case m.Severity == holdfast.SEV1:
+		return "critical"
+	default:
+		return "error"
+	}
+}
