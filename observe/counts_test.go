@@ -3,6 +3,8 @@ package observe
 import (
 	"context"
 	"errors"
+	"slices"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -13,15 +15,27 @@ import (
 // A counter is a gateway that is asked for its state only.
 type counter struct {
 	holdfast.Gateway
+	mu    sync.Mutex
 	state holdfast.GatewayState
 	lost  bool
 }
 
+// put changes what it is.
+func (c *counter) put(change func()) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	change()
+}
+
 func (c *counter) State(context.Context) (holdfast.GatewayState, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
 	if c.lost {
 		return holdfast.GatewayState{}, errors.New("it is gone")
 	}
-	return c.state, nil
+	state := c.state
+	state.Routes = slices.Clone(c.state.Routes)
+	return state, nil
 }
 
 func route(service holdfast.ServiceName, requests uint64) holdfast.RouteState {
@@ -45,16 +59,18 @@ func TestOnlyWhatIsNewIsCounted(t *testing.T) {
 		time.Sleep(sayEvery)
 		synctest.Wait()
 		e.hears(t, "counted by g: 0 requests by 0 routes since it began, 0 failed")
-		g.lost = true
-		g.state.Routes[0].Requests, g.state.Routes[0].Failed = 9, 2
+		g.put(func() {
+			g.lost = true
+			g.state.Routes[0].Requests, g.state.Routes[0].Failed = 9, 2
+		})
 		time.Sleep(2 * countEvery)
 		synctest.Wait()
 		e.hears(t)
-		g.lost = false
+		g.put(func() { g.lost = false })
 		time.Sleep(countEvery)
 		synctest.Wait()
 		e.hears(t, "counted by g: 9 requests by 1 routes since it began, 2 failed")
-		g.state.Began = 2 // another life, that came to the same number
+		g.put(func() { g.state.Began = 2 }) // another life, that came to the same number
 		time.Sleep(countEvery)
 		synctest.Wait()
 		e.hears(t, "counted by g: 9 requests by 1 routes since it began, 2 failed")
