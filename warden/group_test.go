@@ -42,6 +42,7 @@ func TestHealPutsAControlGroupBackWhenEverybodyWasKilled(t *testing.T) {
 			if why, _ := fault.Possible(name); why != "" {
 				t.Skip(why)
 			}
+			tooLarge(t, name)
 			s := newStage(t, "obedient")
 			s.Fault = string(name)
 			loseBoth(t, s, syscall.SIGKILL)
