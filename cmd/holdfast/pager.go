@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"strings"
 	"sync"
@@ -13,6 +12,7 @@ import (
 	"holdfast"
 	"holdfast/acknowledge"
 	"holdfast/event"
+	"holdfast/internal/files"
 	"holdfast/internal/proc"
 	"holdfast/journal/view"
 	"holdfast/notify"
@@ -212,9 +212,6 @@ func notifierOf(channel holdfast.Channel) (holdfast.Notifier, bool) {
 	}
 }
 
-// maxSecret bounds a secret's file: a key, not a document.
-const maxSecret = 64 << 10
-
 // secret looks a reference up.
 func secret(reference holdfast.Secret) (string, error) {
 	if name, ok := strings.CutPrefix(string(reference), "env:"); ok {
@@ -228,18 +225,9 @@ func secret(reference holdfast.Secret) (string, error) {
 	if !ok {
 		return "", errors.New("a secret is neither in the environment nor in a file")
 	}
-	file, err := os.Open(path)
-	if err != nil {
-		return "", err // names the path, and nothing that is in it
+	value, err := files.Secret(path)
+	if err == nil && value == "" {
+		err = fmt.Errorf("the secret %s is empty", reference)
 	}
-	defer file.Close()
-	text, err := io.ReadAll(io.LimitReader(file, maxSecret))
-	if err != nil {
-		return "", err
-	}
-	value := strings.TrimSpace(string(text))
-	if value == "" {
-		return "", fmt.Errorf("the secret %s is empty", reference)
-	}
-	return value, nil
+	return value, err
 }

@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"holdfast/command"
+	"holdfast/internal/files"
 )
 
 // readEnvFiles reads the files of env_file, in order: what a later one sets
@@ -11,7 +12,7 @@ import (
 func readEnvFiles(paths []string, caller map[string]string) (map[string]string, error) {
 	all := map[string]string{}
 	for _, path := range paths {
-		text, err := readWhole(path, "env_file")
+		text, err := files.Whole(path, "env_file")
 		if err != nil {
 			return nil, err
 		}

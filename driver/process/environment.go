@@ -3,23 +3,18 @@ package process
 import (
 	"errors"
 	"fmt"
-	"io"
 	"maps"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
-	"syscall"
 
 	"holdfast"
 	"holdfast/command"
+	"holdfast/internal/files"
 	"holdfast/internal/proc"
 )
 
 const (
-	// maxKept is the longest secret file or env_file, in bytes: more than any key
-	// or certificate chain, less than what an argument can hold.
-	maxKept = 64 << 10
 	// maxLookups bounds the work that variables made of variables can cause:
 	// ten lines that each name the one below ten times are ten billion.
 	maxLookups = 10_000
@@ -98,40 +93,10 @@ func (n *namespace) secret(written, expanded string) (secret string, isSecret bo
 		}
 		return secret, true, nil
 	case strings.HasPrefix(written, "file:"):
-		secret, err := readSecret(within(n.dir, strings.TrimPrefix(expanded, "file:")))
+		secret, err := files.Secret(within(n.dir, strings.TrimPrefix(expanded, "file:")))
 		return secret, true, err
 	}
 	return "", false, nil
-}
-
-// readSecret reads a file whole but for the line's end that editors add.
-func readSecret(path string) (string, error) {
-	text, err := readWhole(path, "secret file")
-	return strings.TrimSuffix(strings.TrimSuffix(text, "\n"), "\r"), err
-}
-
-// readWhole reads a file that the file names. It never waits: a pipe that nobody
-// writes into would hold the start, and the starts behind it, for ever and
-// without a word.
-func readWhole(path, what string) (string, error) {
-	file, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0)
-	if err != nil {
-		return "", fmt.Errorf("%s: %w", what, err)
-	}
-	defer file.Close()
-	if info, err := file.Stat(); err != nil {
-		return "", fmt.Errorf("%s: %w", what, err)
-	} else if !info.Mode().IsRegular() {
-		return "", fmt.Errorf("%s %s: it is no ordinary file (%s)", what, path, info.Mode())
-	}
-	text, err := io.ReadAll(io.LimitReader(file, maxKept+1))
-	if err != nil {
-		return "", fmt.Errorf("%s: %w", what, err)
-	}
-	if len(text) > maxKept {
-		return "", fmt.Errorf("%s %s: more than %d bytes", what, path, maxKept)
-	}
-	return string(text), nil
 }
 
 // withheld is a value people see as a reference. An empty one is shown as what

@@ -1,4 +1,4 @@
-package process
+package files
 
 import (
 	"os"
@@ -21,13 +21,13 @@ func TestASecretFileIsReadWithoutWaiting(t *testing.T) {
 	if err := os.Symlink("key", link); err != nil { // as Kubernetes mounts them
 		t.Fatal(err)
 	}
-	if secret, err := readSecret(link); secret != "sesame" || err != nil {
+	if secret, err := Secret(link); secret != "sesame" || err != nil {
 		t.Errorf("%q %v", secret, err)
 	}
 	for _, path := range []string{pipe, dir, "/dev/zero"} {
 		refusal := make(chan error, 1)
 		go func() {
-			_, err := readSecret(path)
+			_, err := Secret(path)
 			refusal <- err
 		}()
 		select {
