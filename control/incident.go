@@ -7,6 +7,7 @@ import (
 	"holdfast"
 	"holdfast/event"
 	"holdfast/oncall"
+	"holdfast/promise"
 )
 
 // What the mind calls people for comes to the desk as a trouble, under one name: a
@@ -72,43 +73,44 @@ func (m *Mind) allOver(cause event.ID) {
 	}
 }
 
-// settleTroubles ends what is of replicas and edges that fail no more though nothing
-// said so: the file does not name them any more, or the machine began anew.
+// settleTroubles ends what is bad no more though nothing said so: the file does not
+// name it any more, or the machine began anew.
 func (m *Mind) settleTroubles(cause event.ID) {
 	for _, t := range m.Desk.Troubles() {
-		if t.Promise != "" || t.Mode == "" && m.known(t.ID) || m.fails(t) {
-			continue
+		if !m.stands(t) {
+			m.Desk.Over(m.now, t, cause, m.say)
 		}
-		if _, owed := m.Ledgers[t.Promise]; t.Mode == "" && t.ID == (holdfast.ReplicaID{}) && owed {
-			continue // of the promise without a name
-		}
-		m.Desk.Over(m.now, t, cause, m.say)
 	}
 }
 
-func (m *Mind) known(id holdfast.ReplicaID) bool {
-	return id != (holdfast.ReplicaID{}) && m.Replicas[id.Name()] != nil
-}
-
-// fails tells whether a mode is still believed of what it strikes.
-func (m *Mind) fails(t oncall.Trouble) bool {
-	if r := m.Replicas[t.ID.Name()]; r != nil && r.Failure != nil && r.Failure.Mode == t.Mode {
+// stands tells whether something is still bad: a promise whose budget burns, a
+// replica of which nobody declared how it fails, a mode that is believed.
+func (m *Mind) stands(t oncall.Trouble) bool {
+	if t.Mode == "" && t.ID == (holdfast.ReplicaID{}) {
+		l := m.Ledgers[t.Promise]
+		return l != nil && len(l.Burning) > 0
+	}
+	r := m.Replicas[t.ID.Name()]
+	if t.Mode == "" {
+		return r != nil
+	}
+	if r != nil && r.Failure != nil && r.Failure.Mode == t.Mode {
 		return true
 	}
 	return m.Losses[t.Mode] != nil || m.Overloads[t.Mode] != nil
 }
 
 // burns tells the desk of a budget that burns, or does no longer.
-func (m *Mind) burns(p holdfast.Promise, l *ledger, cause event.ID) {
+func (m *Mind) burns(p holdfast.Promise, l *ledger, burning []promise.Burning, cause event.ID) {
 	t := oncall.Trouble{Service: p.Service, Promise: p.Name, Owner: m.System.Owner, Severity: holdfast.SEV3, Urgency: holdfast.Ticket}
 	if service, ok := m.named(p.Service); ok {
 		t.Owner = cmp.Or(service.Owner, t.Owner)
 	}
-	if len(l.Burning) == 0 {
+	if len(burning) == 0 {
 		m.Desk.Over(m.now, t, cause, m.say)
 		return
 	}
-	for _, b := range l.Book.Burns(p, m.now.Wall) {
+	for _, b := range burning {
 		if b.Rule.Urgency == holdfast.Page {
 			t.Urgency, t.Severity = holdfast.Page, holdfast.SEV2
 			if b.Short.Share() > half {

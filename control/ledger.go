@@ -37,23 +37,14 @@ const (
 	maxCauses  = 32
 )
 
-// A life is what a gateway had counted of a route when it was last heard, in one of
-// its lives.
-type life struct {
-	Began int64               `json:"began"`
-	Last  holdfast.RouteCount `json:"last"`
-}
-
-// maxLives bounds what is kept of routes and gateways that are no more.
-const maxLives = 4 * holdfast.MaxRoutes
-
 // takeCounted books what users saw since the gateway was heard last, and says which
 // budgets burn.
 func (m *Mind) takeCounted(in holdfast.Counted) {
 	said := m.say(event.ID{}, in)
 	var fresh []holdfast.RouteCount
 	for _, count := range in.Routes {
-		fresh = append(fresh, m.since(in, count))
+		since, _ := m.Lives.Since(in.Gateway, in.Began, count) // the mind has listened from the beginning
+		fresh = append(fresh, since)
 	}
 	for _, p := range m.System.Owed() {
 		l := m.ledger(p)
@@ -62,30 +53,6 @@ func (m *Mind) takeCounted(in holdfast.Counted) {
 		m.attribute(l, p, tally.Bad, shed)
 		m.weighBurning(l, p, said)
 	}
-}
-
-// since is what was counted of a route since it was heard last.
-func (m *Mind) since(in holdfast.Counted, count holdfast.RouteCount) holdfast.RouteCount {
-	key := string(in.Gateway) + " " + count.Route
-	before := m.Lives[key]
-	if _, known := m.Lives[key]; !known && len(m.Lives) >= maxLives {
-		clear(m.Lives) // names that changed for years: what is counted twice now is less than what would be lost
-	}
-	m.Lives[key] = life{Began: in.Began, Last: count}
-	if before.Began != in.Began || before.Last.Requests > count.Requests {
-		return count
-	}
-	last := before.Last
-	count.Requests -= last.Requests
-	count.Failed -= min(count.Failed, last.Failed)
-	count.Degraded -= min(count.Degraded, last.Degraded)
-	count.Shed -= min(count.Shed, last.Shed)
-	waits := slices.Clone(count.Waits)
-	for i := range min(len(waits), len(last.Waits)) {
-		waits[i] -= min(waits[i], last.Waits[i])
-	}
-	count.Waits = waits
-	return count
 }
 
 // keepLedgers forgets the promises that are made no more.
@@ -153,8 +120,9 @@ func (m *Mind) covers(p holdfast.Promise, c holdfast.RouteCount) bool {
 
 // weighBurning says which rules hold that did not, and which do no longer.
 func (m *Mind) weighBurning(l *ledger, p holdfast.Promise, cause event.ID) {
+	burning := l.Book.Burns(p, m.now.Wall)
 	held, cooled := map[string]bool{}, false
-	for _, b := range l.Book.Burns(p, m.now.Wall) {
+	for _, b := range burning {
 		held[b.Rule.Name] = true
 		if _, before := l.Burning[b.Rule.Name]; !before {
 			l.Burning[b.Rule.Name] = m.now.Boot
@@ -170,8 +138,8 @@ func (m *Mind) weighBurning(l *ledger, p holdfast.Promise, cause event.ID) {
 			cooled = true
 		}
 	}
-	if len(l.Burning) > 0 || cooled {
-		m.burns(p, l, cause)
+	if len(burning) > 0 || cooled {
+		m.burns(p, l, burning, cause)
 	}
 }
 

@@ -41,7 +41,7 @@ func New(writer event.Writer) *Mind {
 		Losses:    map[holdfast.ModeName]*loss{},
 		Overloads: map[holdfast.ModeName]*overload{},
 		Ledgers:   map[holdfast.PromiseName]*ledger{},
-		Lives:     map[string]life{},
+		Lives:     holdfast.Lives{},
 		Proofs:    map[holdfast.ModeName]proof{},
 		Arms:      map[holdfast.ModeName]string{},
 		Leaving:   map[holdfast.ReplicaName]*replica{},

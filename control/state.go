@@ -31,7 +31,7 @@ type state struct {
 	Overloads map[holdfast.ModeName]*overload       `json:"overloads,omitempty"`
 	Ledgers   map[holdfast.PromiseName]*ledger      `json:"ledgers,omitempty"`
 	Desk      oncall.Desk                           `json:"desk"`
-	Lives     map[string]life                       `json:"lives,omitempty"`  // by gateway and route
+	Lives     holdfast.Lives                        `json:"lives,omitempty"`
 	Bases     map[holdfast.ModeName]holdfast.Digest `json:"bases,omitempty"`  // what a proof would rest on now
 	Proofs    map[holdfast.ModeName]proof           `json:"proofs,omitempty"` // the newest verdicts
 	Arms      map[holdfast.ModeName]string          `json:"arms,omitempty"`   // why not armed, as it was last said; empty: armed

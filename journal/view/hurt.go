@@ -23,15 +23,7 @@ const (
 	lastCount = countSpan + 2*time.Second
 	// maxHurtRoutes bounds what is told route by route.
 	maxHurtRoutes = 16
-	maxLives      = 4 * holdfast.MaxRoutes
 )
-
-// A life is what a gateway had counted of a route when it was heard last.
-type life struct {
-	Began int64  `json:"began"`
-	Count Count  `json:"count"`
-	Route string `json:"route"`
-}
 
 // A Count is what was asked by a route within some seconds, and answered.
 type Count struct {
@@ -77,35 +69,14 @@ func (s *Incidents) count(at time.Time, in holdfast.Counted) {
 // fresh is what was counted since then, route by route. Of a gateway of which the
 // beginning is missing the first count tells nothing yet.
 func (m *memory) fresh(at time.Time, in holdfast.Counted) []Count {
-	if len(m.Lives) >= maxLives {
-		clear(m.Lives) // routes whose names changed for years
-	}
 	var all []Count
-	for _, r := range in.Routes {
-		key := string(in.Gateway) + " " + r.Route
-		before, known := m.Lives[key]
-		now := Count{Service: r.Service, Path: r.Path, Asked: r.Requests, Failed: r.Failed, Degraded: r.Degraded, Shed: r.Shed}
-		m.Lives[key] = life{Began: in.Began, Count: now, Route: r.Route}
-		switch {
-		case !known && m.From > 1:
-			continue
-		case known && before.Began == in.Began && before.Count.Asked <= now.Asked:
-			now = now.minus(before.Count)
-		}
-		now.At = at
-		if now.Asked > 0 {
-			all = append(all, now)
+	for _, count := range in.Routes {
+		r, known := m.Lives.Since(in.Gateway, in.Began, count)
+		if r.Requests > 0 && (known || m.From <= 1) {
+			all = append(all, Count{At: at, Service: r.Service, Path: r.Path, Asked: r.Requests, Failed: r.Failed, Degraded: r.Degraded, Shed: r.Shed})
 		}
 	}
 	return all
-}
-
-func (c Count) minus(o Count) Count {
-	c.Asked -= min(c.Asked, o.Asked)
-	c.Failed -= min(c.Failed, o.Failed)
-	c.Degraded -= min(c.Degraded, o.Degraded)
-	c.Shed -= min(c.Shed, o.Shed)
-	return c
 }
 
 func (c Count) plus(o Count) Count {

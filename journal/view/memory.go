@@ -42,7 +42,7 @@ type memory struct {
 	Changes []Row                                 `json:"changes,omitempty"`
 	Recent  []event.Entry                         `json:"recent,omitempty"`
 	Alive   map[holdfast.ReplicaName]alive        `json:"alive,omitempty"`
-	Lives   map[string]life                       `json:"lives,omitempty"`
+	Lives   holdfast.Lives                        `json:"lives,omitempty"`
 	Counts  []Count                               `json:"counts,omitempty"` // of the last minutes
 }
 
@@ -50,8 +50,6 @@ func (m *memory) seen(seq uint64) {
 	m.Seq = seq
 	if m.From == 0 {
 		m.From = seq
-		m.Drills, m.Burning = map[holdfast.ModeName]event.Proved{}, map[holdfast.PromiseName]event.Burned{}
-		m.Alive, m.Lives = map[holdfast.ReplicaName]alive{}, map[string]life{}
 	}
 	m.mend()
 }
@@ -68,7 +66,7 @@ func (m *memory) mend() {
 		m.Alive = map[holdfast.ReplicaName]alive{}
 	}
 	if m.Lives == nil {
-		m.Lives = map[string]life{}
+		m.Lives = holdfast.Lives{}
 	}
 }
 
