@@ -2,8 +2,6 @@ package control
 
 import (
 	"fmt"
-	"os"
-	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -12,6 +10,7 @@ import (
 
 	"holdfast"
 	"holdfast/event"
+	"holdfast/internal/golden"
 	"holdfast/mode"
 )
 
@@ -25,31 +24,7 @@ import (
 //	----
 //	   9     10s  exited catalog-2#1 SIGKILL after 10s
 //	  10     10s  detected catalog-2#1 catalog.crash by exit after 0s  <- 9
-func TestPlays(t *testing.T) {
-	paths, err := filepath.Glob("testdata/*.txt")
-	if err != nil || len(paths) == 0 {
-		t.Fatalf("no plays: %v", err)
-	}
-	for _, path := range paths {
-		t.Run(strings.TrimSuffix(filepath.Base(path), ".txt"), func(t *testing.T) {
-			text, err := os.ReadFile(path)
-			if err != nil {
-				t.Fatal(err)
-			}
-			got := perform(t, string(text))
-			if rewrite() {
-				if err := os.WriteFile(path, []byte(got), 0o644); err != nil {
-					t.Fatal(err)
-				}
-			} else if got != string(text) {
-				t.Errorf("the mind says something else (REWRITE=1 and read the diff):\n%s", got)
-			}
-		})
-	}
-}
-
-// rewrite asks for the plays to be written anew.
-func rewrite() bool { return os.Getenv("REWRITE") != "" }
+func TestPlays(t *testing.T) { golden.Plays(t, perform) }
 
 // perform plays a script and returns it with the answers the mind gave. After
 // every input the mind is written down and read back, so that every play is
@@ -57,25 +32,7 @@ func rewrite() bool { return os.Getenv("REWRITE") != "" }
 func perform(t *testing.T, script string) string {
 	t.Helper()
 	stage := &stage{mind: New("a"), boot: "boot-1"}
-	var out strings.Builder
-	answering := false
-	for line := range strings.Lines(script) {
-		line = strings.TrimRight(line, "\n")
-		switch {
-		case line == "----":
-			answering = true
-			out.WriteString("----\n" + stage.answers())
-		case answering && strings.HasPrefix(line, "    "), answering && line != "" && line[0] == ' ':
-			continue // an old answer
-		default:
-			answering = false
-			out.WriteString(line + "\n")
-			if line != "" && !strings.HasPrefix(line, "#") {
-				stage.play(t, line)
-			}
-		}
-	}
-	return out.String()
+	return golden.Perform(script, func(line string) { stage.play(t, line) }, stage.answers)
 }
 
 // A stage is a mind with a clock that the play moves.
@@ -293,8 +250,8 @@ func system(t testing.TB, text string) holdfast.System {
 			sys.Guardrails.MaxActions = holdfast.Rate{Count: n, Per: per}
 			continue
 		}
-		if words[0] == "promise" { // promise 99.9% of storefront
-			sys.Promise = promised(t, words)
+		if words[0] == "promise" {
+			promised(t, &sys, words)
 			continue
 		}
 		declareService(&sys, words)
@@ -302,16 +259,25 @@ func system(t testing.TB, text string) holdfast.System {
 	return sys
 }
 
-func promised(t testing.TB, words []string) *holdfast.Promise {
+// promised reads "promise 99.9% of storefront", or "promise checkout 99.9%".
+func promised(t testing.TB, sys *holdfast.System, words []string) {
+	var name holdfast.PromiseName
+	if !strings.HasSuffix(words[1], "%") {
+		name, words = holdfast.PromiseName(words[1]), words[1:]
+	}
 	percent, err := strconv.ParseFloat(strings.TrimSuffix(words[1], "%"), 64)
 	if err != nil {
 		t.Fatal(err)
 	}
-	p := &holdfast.Promise{Target: holdfast.Share(percent / 100), Window: 28 * 24 * time.Hour}
+	p := holdfast.Promise{Name: name, Target: holdfast.Share(percent / 100), Window: 28 * 24 * time.Hour}
 	if len(words) > 3 {
 		p.Service = holdfast.ServiceName(words[3])
 	}
-	return p
+	if name != "" {
+		sys.Promises = append(sys.Promises, p)
+		return
+	}
+	sys.Promise = &p
 }
 
 // counted reads what a gateway has counted of one route since it began.

@@ -3,8 +3,6 @@ package oncall
 import (
 	"encoding/json"
 	"fmt"
-	"os"
-	"path/filepath"
 	"strconv"
 	"strings"
 	"testing"
@@ -12,6 +10,7 @@ import (
 
 	"holdfast"
 	"holdfast/event"
+	"holdfast/internal/golden"
 )
 
 // A play is a story: prose, then who there is, then inputs, each with the entries
@@ -28,51 +27,10 @@ import (
 //	at 3m acknowledged ID by ana
 //	well                                    from here on every message is delivered at once
 func TestPlays(t *testing.T) {
-	paths, err := filepath.Glob("testdata/*.txt")
-	if err != nil || len(paths) == 0 {
-		t.Fatalf("no plays: %v", err)
-	}
-	for _, path := range paths {
-		t.Run(strings.TrimSuffix(filepath.Base(path), ".txt"), func(t *testing.T) {
-			text, err := os.ReadFile(path)
-			if err != nil {
-				t.Fatal(err)
-			}
-			got := perform(t, string(text))
-			if os.Getenv("REWRITE") != "" {
-				if err := os.WriteFile(path, []byte(got), 0o644); err != nil {
-					t.Fatal(err)
-				}
-			} else if got != string(text) {
-				t.Errorf("the desk says something else (REWRITE=1 and read the diff):\n%s", got)
-			}
-		})
-	}
-}
-
-// perform plays a script and returns it with the answers of the desk.
-func perform(t *testing.T, script string) string {
-	t.Helper()
-	s := newStage(t)
-	var out strings.Builder
-	answering := false
-	for line := range strings.Lines(script) {
-		line = strings.TrimRight(line, "\n")
-		switch {
-		case line == "----":
-			answering = true
-			out.WriteString("----\n" + s.answers())
-		case answering && line != "" && line[0] == ' ':
-			continue // an old answer
-		default:
-			answering = false
-			out.WriteString(line + "\n")
-			if line != "" && !strings.HasPrefix(line, "#") {
-				s.play(line)
-			}
-		}
-	}
-	return out.String()
+	golden.Plays(t, func(t *testing.T, script string) string {
+		s := newStage(t)
+		return golden.Perform(script, s.play, s.answers)
+	})
 }
 
 // A stage is a desk with its mind around it: it numbers what is said, and writes the

@@ -4,8 +4,6 @@ import (
 	"bufio"
 	"encoding/json"
 	"fmt"
-	"os"
-	"path/filepath"
 	"reflect"
 	"strconv"
 	"strings"
@@ -14,6 +12,7 @@ import (
 
 	"holdfast"
 	"holdfast/event"
+	"holdfast/internal/golden"
 )
 
 // Plays are the files in testdata: prose, entries one per line as
@@ -22,25 +21,13 @@ import (
 //
 // and after each ---- what a view must say of all entries so far. They are
 // rewritten with REWRITE=1; read the diff.
-func TestPlays(t *testing.T) {
-	paths, err := filepath.Glob("testdata/*.txt")
-	if err != nil || len(paths) == 0 {
-		t.Fatalf("no plays: %v", err)
-	}
-	for _, path := range paths {
-		t.Run(strings.TrimSuffix(filepath.Base(path), ".txt"), func(t *testing.T) { play(t, path) })
-	}
-}
+func TestPlays(t *testing.T) { golden.Plays(t, perform) }
 
-func play(t *testing.T, path string) {
-	text, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
+func perform(t *testing.T, script string) string {
 	s := &stage{t: t}
 	var got strings.Builder
 	expecting := false
-	lines := bufio.NewScanner(strings.NewReader(string(text)))
+	lines := bufio.NewScanner(strings.NewReader(script))
 	for lines.Scan() {
 		line := lines.Text()
 		switch {
@@ -56,13 +43,7 @@ func play(t *testing.T, path string) {
 			fmt.Fprintln(&got, line)
 		}
 	}
-	if os.Getenv("REWRITE") != "" {
-		if err := os.WriteFile(path, []byte(got.String()), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	} else if got.String() != string(text) {
-		t.Errorf("%s\n--- got ---\n%s", path, got.String())
-	}
+	return got.String()
 }
 
 // A stage holds the entries of a play so far.
