@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net"
 	"slices"
 	"sync"
@@ -96,25 +97,26 @@ func (h handover) hears(owed []oncall.Owed) {
 	}
 }
 
+// rounds are what a sender has under way, owned by Run.
+type rounds struct {
+	busy  map[address]handover
+	told  map[holdfast.MessageKey]time.Duration // reported to the mind, and not yet taken into account by it; when, by the boot clock
+	under sync.WaitGroup
+	done  chan handover
+}
+
 // Run hands over until ctx ends, waits for what is under way, and returns ctx's
 // error.
 func (s *Sender) Run(ctx context.Context) error {
-	var under sync.WaitGroup
-	defer under.Wait()
-	done := make(chan handover, maxAtOnce)
-	busy := map[address]handover{}
-	told := map[holdfast.MessageKey]time.Duration{} // reported to the mind, and not yet taken into account by it
+	r := &rounds{busy: map[address]handover{}, told: map[holdfast.MessageKey]time.Duration{}, done: make(chan handover, maxAtOnce)}
+	defer r.under.Wait()
 	for {
 		s.mu.Lock()
 		owed := s.owed
 		s.mu.Unlock()
-		forget(told, owed)
-		for _, h := range busy {
-			h.hears(owed)
-		}
-		rest, waits := s.start(ctx, owed, busy, told, &under, done)
+		r.hear(owed)
 		var again <-chan time.Time
-		if waits {
+		if rest, waits := s.start(ctx, owed, r); waits {
 			again = time.After(rest)
 		}
 		select {
@@ -122,48 +124,47 @@ func (s *Sender) Run(ctx context.Context) error {
 			return ctx.Err()
 		case <-s.news:
 		case <-again:
-		case h := <-done:
-			delete(busy, h.at())
-			told[h.Key] = s.o.Now()
+		case h := <-r.done:
+			delete(r.busy, h.at())
+			r.told[h.Key] = s.o.Now()
 		}
 	}
 }
 
-// forget drops what the mind owes no more.
-func forget(told map[holdfast.MessageKey]time.Duration, owed []oncall.Owed) {
+// hear takes in what is owed now: what is not owed any more is forgotten.
+func (r *rounds) hear(owed []oncall.Owed) {
 	still := map[holdfast.MessageKey]bool{}
 	for _, o := range owed {
 		still[o.Key] = true
 	}
-	for key := range told {
-		if !still[key] {
-			delete(told, key)
-		}
+	maps.DeleteFunc(r.told, func(key holdfast.MessageKey, _ time.Duration) bool { return !still[key] })
+	for _, h := range r.busy {
+		h.hears(owed)
 	}
 }
 
 // start hands over what can be, and says how long it is until something else can, if
 // that is known.
-func (s *Sender) start(ctx context.Context, owed []oncall.Owed, busy map[address]handover, told map[holdfast.MessageKey]time.Duration, under *sync.WaitGroup, done chan<- handover) (time.Duration, bool) {
+func (s *Sender) start(ctx context.Context, owed []oncall.Owed, r *rounds) (time.Duration, bool) {
 	now := s.o.Now()
 	rest, waits := time.Duration(0), false
 	for _, o := range owed {
 		h := handover{Owed: o, goes: make(chan bool, 1)}
-		_, taken := busy[h.at()]
-		reported, settled := told[o.Key]
+		_, taken := r.busy[h.at()]
+		reported, settled := r.told[o.Key]
 		switch {
-		case len(busy) >= maxAtOnce || taken:
+		case len(r.busy) >= maxAtOnce || taken:
 		case settled && o.NotBefore <= reported: // the mind has not heard of it yet
 		case o.NotBefore > now:
 			if left := o.NotBefore - now; !waits || left < rest {
 				rest, waits = left, true
 			}
 		default:
-			busy[h.at()] = h
-			delete(told, o.Key)
-			under.Go(func() {
+			r.busy[h.at()] = h
+			delete(r.told, o.Key)
+			r.under.Go(func() {
 				s.hand(ctx, h)
-				done <- h
+				r.done <- h
 			})
 		}
 	}

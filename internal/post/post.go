@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"context"
 	"crypto/tls"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -25,14 +26,19 @@ const maxAnswer = 64 << 10
 // people asleep for longer than a step of a policy would.
 const longest = 5 * time.Minute
 
-// A Poster sends to one provider. It keeps its connections, and follows nobody who
-// sends it elsewhere: what it carries may be secret. It may be used by several at
-// once.
-type Poster struct{ client *http.Client }
+// A Poster speaks to the provider of one channel. It keeps its connections, and
+// follows nobody who sends it elsewhere: what it carries may be secret. It may be used
+// by several at once.
+type Poster struct {
+	Channel holdfast.Channel
+	Secrets holdfast.Secrets // asked at every message: a secret that was changed holds at once
+
+	client *http.Client
+}
 
 // New makes a poster. Its Close drops idle connections.
-func New() *Poster {
-	return &Poster{client: &http.Client{
+func New(channel holdfast.Channel, secrets holdfast.Secrets) *Poster {
+	return &Poster{Channel: channel, Secrets: secrets, client: &http.Client{
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 		Transport: &http.Transport{
 			Proxy: http.ProxyFromEnvironment, TLSClientConfig: &tls.Config{MinVersion: tls.VersionTLS12},
@@ -44,10 +50,27 @@ func New() *Poster {
 // Close drops idle connections.
 func (p *Poster) Close() { p.client.CloseIdleConnections() }
 
-// JSON posts a body and returns what was answered, if the answer is that it was
-// taken over. Otherwise the error says what to do: ErrRejected, a Later, or any
-// other, to try again. No error holds the address, which may be a secret.
-func (p *Poster) JSON(ctx context.Context, address string, header http.Header, body []byte) ([]byte, error) {
+// JSON posts a value to a path below the channel's address and returns what was
+// answered, if the answer is that it was taken over. Otherwise the error says what to
+// do: ErrRejected, a Later, or any other, to try again. No error holds the address,
+// which may be a secret.
+func (p *Poster) JSON(ctx context.Context, path string, header http.Header, value any) ([]byte, error) {
+	body, err := json.Marshal(value)
+	if err != nil {
+		return nil, err
+	}
+	return p.Bytes(ctx, path, header, body)
+}
+
+// Bytes is JSON of what is written already.
+func (p *Poster) Bytes(ctx context.Context, path string, header http.Header, body []byte) ([]byte, error) {
+	address, err := p.Secrets.At(p.Channel.Address)
+	if err != nil {
+		return nil, err
+	}
+	if path != "" {
+		address = strings.TrimSuffix(address, "/") + path
+	}
 	request, err := http.NewRequestWithContext(ctx, http.MethodPost, address, bytes.NewReader(body))
 	if err != nil {
 		return nil, fmt.Errorf("%w: its address is not one", holdfast.ErrRejected)

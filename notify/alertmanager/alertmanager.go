@@ -4,7 +4,6 @@ package alertmanager
 
 import (
 	"context"
-	"encoding/json"
 	"strings"
 	"time"
 
@@ -22,15 +21,11 @@ const lasts = 24 * time.Hour
 const skew = time.Minute
 
 // A Notifier sends alerts to one Alertmanager. It may be used by several at once.
-type Notifier struct {
-	*post.Poster
-	channel holdfast.Channel
-	secret  holdfast.Secrets
-}
+type Notifier struct{ *post.Poster }
 
 // New makes a notifier.
-func New(channel holdfast.Channel, secret holdfast.Secrets) *Notifier {
-	return &Notifier{Poster: post.New(), channel: channel, secret: secret}
+func New(channel holdfast.Channel, secrets holdfast.Secrets) *Notifier {
+	return &Notifier{Poster: post.New(channel, secrets)}
 }
 
 // Honours is true: an alert is its labels, sent once or twice.
@@ -46,18 +41,10 @@ type alert struct {
 
 // Send implements holdfast.Notifier.
 func (n *Notifier) Send(ctx context.Context, m holdfast.Message) (string, error) {
-	address, err := n.secret.At(n.channel.Address)
-	if err != nil {
-		return "", err
-	}
 	if m.Purpose == holdfast.Acknowledge {
 		return "", nil // it knows no such thing; silences are for its own people
 	}
-	body, err := json.Marshal(alertsOf(m))
-	if err != nil {
-		return "", err
-	}
-	_, err = n.JSON(ctx, strings.TrimSuffix(address, "/")+"/api/v2/alerts", nil, body)
+	_, err := n.JSON(ctx, "/api/v2/alerts", nil, alertsOf(m))
 	return "", err
 }
 

@@ -8,6 +8,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -95,15 +96,7 @@ func Run(t *testing.T, p Provider) {
 }
 
 func (p Provider) has(mood Mood) bool {
-	if p.Moods == nil {
-		return true
-	}
-	for _, m := range p.Moods {
-		if m == mood {
-			return true
-		}
-	}
-	return false
+	return p.Moods == nil || slices.Contains(p.Moods, mood)
 }
 
 func (p Provider) send(t *testing.T, m holdfast.Message, within time.Duration) (string, error) {
@@ -121,7 +114,7 @@ func told(t *testing.T, p Provider) {
 			t.Fatalf("%s: %v", purpose, err)
 		}
 		got := p.Took()
-		if p.silent(purpose) {
+		if slices.Contains(p.Silent, purpose) {
 			if len(got) > 0 {
 				t.Errorf("%s: told %q", purpose, got)
 			}
@@ -134,15 +127,6 @@ func told(t *testing.T, p Provider) {
 			t.Errorf("%s: told %q", purpose, got)
 		}
 	}
-}
-
-func (p Provider) silent(purpose holdfast.Purpose) bool {
-	for _, s := range p.Silent {
-		if s == purpose {
-			return true
-		}
-	}
-	return false
 }
 
 func rejected(t *testing.T, err error) {

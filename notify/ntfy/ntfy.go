@@ -6,23 +6,17 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
-	"strings"
 
 	"holdfast"
 	"holdfast/internal/post"
 )
 
 // A Notifier publishes to one server. It may be used by several at once.
-type Notifier struct {
-	*post.Poster
-	channel holdfast.Channel
-	secret  holdfast.Secrets
-}
+type Notifier struct{ *post.Poster }
 
-// New makes a notifier; secret looks a secret up at every message, so that one that
-// was changed holds at once.
-func New(channel holdfast.Channel, secret holdfast.Secrets) *Notifier {
-	return &Notifier{Poster: post.New(), channel: channel, secret: secret}
+// New makes a notifier.
+func New(channel holdfast.Channel, secrets holdfast.Secrets) *Notifier {
+	return &Notifier{Poster: post.New(channel, secrets)}
 }
 
 // Honours is false: ntfy shows what it is given twice, twice.
@@ -50,23 +44,15 @@ const maxActions = 3
 
 // Send implements holdfast.Notifier.
 func (n *Notifier) Send(ctx context.Context, m holdfast.Message) (string, error) {
-	address, err := n.secret.At(n.channel.Address)
-	if err != nil {
-		return "", err
-	}
 	header := http.Header{}
-	if n.channel.Secret != "" {
-		token, err := n.secret(n.channel.Secret)
+	if n.Channel.Secret != "" {
+		token, err := n.Secrets(n.Channel.Secret)
 		if err != nil {
 			return "", err
 		}
 		header.Set("Authorization", "Bearer "+token)
 	}
-	body, err := json.Marshal(noteOf(m))
-	if err != nil {
-		return "", err
-	}
-	answer, err := n.JSON(ctx, strings.TrimSuffix(address, "/")+"/", header, body)
+	answer, err := n.JSON(ctx, "/", header, noteOf(m))
 	if err != nil {
 		return "", err
 	}

@@ -14,22 +14,13 @@ import (
 // Standard is where events go unless the channel says otherwise.
 const Standard = "https://events.pagerduty.com/v2/enqueue"
 
-// The API's bounds.
-const (
-	maxKey     = 255
-	maxSummary = 1024
-)
-
 // A Notifier sends events by one routing key. It may be used by several at once.
-type Notifier struct {
-	*post.Poster
-	channel holdfast.Channel
-	secret  holdfast.Secrets
-}
+type Notifier struct{ *post.Poster }
 
-// New makes a notifier; secret looks the routing key up at every message.
-func New(channel holdfast.Channel, secret holdfast.Secrets) *Notifier {
-	return &Notifier{Poster: post.New(), channel: channel, secret: secret}
+// New makes a notifier.
+func New(channel holdfast.Channel, secrets holdfast.Secrets) *Notifier {
+	channel.Address = cmp.Or(channel.Address, Standard)
+	return &Notifier{Poster: post.New(channel, secrets)}
 }
 
 // Honours is true: events of one incident go by one deduplication key.
@@ -60,19 +51,11 @@ type link struct {
 
 // Send implements holdfast.Notifier.
 func (n *Notifier) Send(ctx context.Context, m holdfast.Message) (string, error) {
-	key, err := n.secret(n.channel.Secret)
+	key, err := n.Secrets(n.Channel.Secret)
 	if err != nil {
 		return "", err
 	}
-	address, err := n.secret.At(cmp.Or(n.channel.Address, Standard))
-	if err != nil {
-		return "", err
-	}
-	body, err := json.Marshal(eventOf(m, key))
-	if err != nil {
-		return "", err
-	}
-	answer, err := n.JSON(ctx, address, nil, body)
+	answer, err := n.JSON(ctx, "", nil, eventOf(m, key))
 	if err != nil {
 		return "", err
 	}
@@ -84,13 +67,12 @@ func (n *Notifier) Send(ctx context.Context, m holdfast.Message) (string, error)
 }
 
 func eventOf(m holdfast.Message, key string) event {
-	dedup := string(m.System) + "/" + string(m.Incident)
-	e := event{RoutingKey: key, Action: string(m.Purpose), DedupKey: dedup[:min(len(dedup), maxKey)], Client: "holdfast"}
+	e := event{RoutingKey: key, Action: string(m.Purpose), DedupKey: string(m.System) + "/" + string(m.Incident), Client: "holdfast"}
 	if m.Purpose != holdfast.Trigger {
 		return e
 	}
 	e.Payload = &payload{
-		Summary: m.Subject[:min(len(m.Subject), maxSummary)], Source: string(m.System), Severity: severity(m), Timestamp: m.At.UTC().Format(time.RFC3339), Group: string(m.System),
+		Summary: m.Subject, Source: string(m.System), Severity: severity(m), Timestamp: m.At.UTC().Format(time.RFC3339), Group: string(m.System),
 		Details: map[string]string{"text": m.Body, "severity": string(m.Severity), "incident": string(m.Incident)},
 	}
 	for _, l := range m.Links {

@@ -3,7 +3,6 @@ package slack
 
 import (
 	"context"
-	"encoding/json"
 	"strings"
 
 	"holdfast"
@@ -11,15 +10,11 @@ import (
 )
 
 // A Notifier posts to one webhook. It may be used by several at once.
-type Notifier struct {
-	*post.Poster
-	channel holdfast.Channel
-	secret  holdfast.Secrets
-}
+type Notifier struct{ *post.Poster }
 
-// New makes a notifier; secret looks the webhook up at every message.
-func New(channel holdfast.Channel, secret holdfast.Secrets) *Notifier {
-	return &Notifier{Poster: post.New(), channel: channel, secret: secret}
+// New makes a notifier.
+func New(channel holdfast.Channel, secrets holdfast.Secrets) *Notifier {
+	return &Notifier{Poster: post.New(channel, secrets)}
 }
 
 // Honours is false: a webhook posts what it is given.
@@ -27,15 +22,7 @@ func (n *Notifier) Honours() bool { return false }
 
 // Send implements holdfast.Notifier.
 func (n *Notifier) Send(ctx context.Context, m holdfast.Message) (string, error) {
-	address, err := n.secret.At(n.channel.Address)
-	if err != nil {
-		return "", err
-	}
-	body, err := json.Marshal(map[string]string{"text": text(m)})
-	if err != nil {
-		return "", err
-	}
-	_, err = n.JSON(ctx, address, nil, body)
+	_, err := n.JSON(ctx, "", nil, map[string]string{"text": text(m)})
 	return "", err
 }
 

@@ -21,15 +21,11 @@ import (
 )
 
 // A Notifier posts to one address. It may be used by several at once.
-type Notifier struct {
-	*post.Poster
-	channel holdfast.Channel
-	secret  holdfast.Secrets
-}
+type Notifier struct{ *post.Poster }
 
-// New makes a notifier; secret looks secrets up at every message.
-func New(channel holdfast.Channel, secret holdfast.Secrets) *Notifier {
-	return &Notifier{Poster: post.New(), channel: channel, secret: secret}
+// New makes a notifier.
+func New(channel holdfast.Channel, secrets holdfast.Secrets) *Notifier {
+	return &Notifier{Poster: post.New(channel, secrets)}
 }
 
 // Honours is true: the key comes with every message.
@@ -59,23 +55,19 @@ type link struct {
 
 // Send implements holdfast.Notifier.
 func (n *Notifier) Send(ctx context.Context, m holdfast.Message) (string, error) {
-	address, err := n.secret.At(n.channel.Address)
-	if err != nil {
-		return "", err
-	}
 	body, err := json.Marshal(toldOf(m))
 	if err != nil {
 		return "", err
 	}
 	header := http.Header{"Idempotency-Key": {string(m.Key)}}
-	if n.channel.Secret != "" {
-		key, err := n.secret(n.channel.Secret)
+	if n.Channel.Secret != "" {
+		key, err := n.Secrets(n.Channel.Secret)
 		if err != nil {
 			return "", err
 		}
 		header.Set("Holdfast-Signature", Sign(key, time.Now(), body))
 	}
-	_, err = n.JSON(ctx, address, header, body)
+	_, err = n.Bytes(ctx, "", header, body)
 	return "", err
 }
 
