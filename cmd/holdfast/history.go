@@ -25,7 +25,10 @@ import (
 )
 
 func eventsCommand() *cobra.Command {
-	c := &cobra.Command{Use: "events", Args: cobra.NoArgs, Short: "everything that happened, each with its cause"}
+	c := &cobra.Command{
+		Use: "events", Args: cobra.NoArgs, Short: "everything that happened, each with its cause",
+		Long: "Prints everything that happened, each entry with its number and its cause's. How many\nrequests were counted, four times a minute, is in --json only: status has the sums.",
+	}
 	flag := stateFlag(c)
 	follow := c.Flags().BoolP("follow", "f", false, "go on as things happen")
 	after := c.Flags().Uint64("after", 0, "only entries after this number")
@@ -37,7 +40,11 @@ func eventsCommand() *cobra.Command {
 			if *asJSON {
 				return out.Encode(entry)
 			}
-			_, err := fmt.Fprintln(c.OutOrStdout(), timeline.Add(entry).Line(time.Local))
+			row := timeline.Add(entry)
+			if _, routine := entry.Body.(holdfast.Counted); routine {
+				return nil // four a minute: --json has them, and status what they come to
+			}
+			_, err := fmt.Fprintln(c.OutOrStdout(), row.Line(time.Local))
 			return err
 		}
 		return call(c.Context(), *flag, func(ctx context.Context, client *api.Client) error {
