@@ -69,9 +69,10 @@ func (o onset) sure(at time.Duration) bool {
 }
 
 // behind says whether more wait than the service can use, and for longer than is
-// worth a thought, though those ahead of an answer were answered about as fast as ever. Together with twice as many having
-// come meanwhile that is an overload: where a service merely becomes slower it is
-// one or the other, since who came when few waited saw few answered in all that time.
+// worth a thought, though those ahead of an answer were answered about as fast as
+// ever. Together with twice as many having come meanwhile that is an overload: where a
+// service merely becomes slower it is one or the other, since who came when few waited
+// saw few answered in all that time.
 func (l *limit) behind(took time.Duration, ahead, waiting int) bool {
 	return l.usual > 0 && float64(ahead) >= took.Seconds()*l.peak/2 && waiting > l.roomy() &&
 		float64(waiting)*took.Seconds() >= backlogTime.Seconds()*float64(ahead)

@@ -12,6 +12,25 @@ import (
 	"holdfast"
 )
 
+// waitsForTheNext asks while the only replica is gone, lets the next one come, and
+// wants its answer.
+func (r *rig) waitsForTheNext(method string) {
+	r.t.Helper()
+	var asking sync.WaitGroup
+	var got told
+	var err error
+	asking.Go(func() { got, err = r.do(method, r.published, "/", nil) })
+	r.until("it is parked", func(s holdfast.GatewayState) bool { return s.Services[0].Parked == 1 })
+	next := newReplicaAt(r.t, holdfast.ReplicaID{Service: "catalog", Ordinal: 1, Incarnation: 2}, "127.0.0.1:0", named("new"))
+	if err := r.gateway.Apply(r.t.Context(), tableOf(2, next)); err != nil {
+		r.t.Fatal(err)
+	}
+	asking.Wait()
+	if err != nil || got.status != 200 || got.body != "new" {
+		r.t.Errorf("%v %+v", err, got)
+	}
+}
+
 // Between a replica's end and the next one's beginning a request waits, and is
 // answered as soon as there is one.
 func TestARequestWaitsForTheNextReplica(t *testing.T) {
@@ -20,19 +39,7 @@ func TestARequestWaitsForTheNextReplica(t *testing.T) {
 	r.untilAdmitted(1)
 	one.kill()
 	r.gateway.Exited(one.exited())
-	var asking sync.WaitGroup
-	var got told
-	var err error
-	asking.Go(func() { got, err = r.do("POST", r.published, "/", nil) })
-	r.until("it is parked", func(s holdfast.GatewayState) bool { return s.Services[0].Parked == 1 })
-	next := newReplicaAt(t, holdfast.ReplicaID{Service: "catalog", Ordinal: 1, Incarnation: 2}, "127.0.0.1:0", named("new"))
-	if err := r.gateway.Apply(t.Context(), tableOf(2, next)); err != nil {
-		t.Fatal(err)
-	}
-	asking.Wait()
-	if err != nil || got.status != 200 || got.body != "new" {
-		t.Errorf("%v %+v", err, got)
-	}
+	r.waitsForTheNext("POST")
 	if state, _ := r.gateway.State(t.Context()); state.Routes[0].Parked != 1 || state.Services[0].Parked != 0 {
 		t.Errorf("counted %+v, %+v", state.Routes[0], state.Services[0])
 	}
@@ -181,17 +188,5 @@ func TestWhatBreaksOffBeforeTheEndIsKnownWaits(t *testing.T) {
 	r := newRig(t, tableOf(1, one))
 	standing.Store(r)
 	r.untilAdmitted(1)
-	var asking sync.WaitGroup
-	var got told
-	var err error
-	asking.Go(func() { got, err = r.do("GET", r.published, "/", nil) })
-	r.until("it is parked", func(s holdfast.GatewayState) bool { return s.Services[0].Parked == 1 })
-	next := newReplicaAt(t, holdfast.ReplicaID{Service: "catalog", Ordinal: 1, Incarnation: 2}, "127.0.0.1:0", named("new"))
-	if err := r.gateway.Apply(t.Context(), tableOf(2, next)); err != nil {
-		t.Fatal(err)
-	}
-	asking.Wait()
-	if err != nil || got.status != 200 || got.body != "new" {
-		t.Errorf("%v %+v", err, got)
-	}
+	r.waitsForTheNext("GET")
 }

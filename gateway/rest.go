@@ -15,8 +15,8 @@ const restTime = time.Second
 
 // A wave of connections that go to rest leaves memory that Go would keep for
 // minutes. With every wave it is given back: of 512, which are 9 MiB, and a second
-// later, because more of them follow. Looking for it takes some 50 ms of a processor, so it is
-// done every ten seconds at most.
+// later, because more of them follow. Looking for it takes some 50 ms of a processor,
+// so it is done every ten seconds at most.
 const (
 	wave       = 512
 	waveTime   = time.Second

@@ -334,12 +334,7 @@ func (r *reader) checkSecret(key string, v source.Value, text string) {
 	case fromFile && strings.TrimSpace(file) == "":
 		r.Report(v.At, diagnostic.Problem{Code: badSecret, Message: "environment: " + diagnostic.Tick(text) + " names no file", Help: "write the file's path, as in " + diagnostic.Tick("file:secrets/"+strings.ToLower(key))})
 	case fromEnvironment:
-		if _, set := r.environ[variable]; !set {
-			r.Report(r.Locate(v.At, variable), diagnostic.Problem{
-				Code: missingSecret, Message: "the secret " + diagnostic.Tick(variable) + " is not set", Label: "in the environment holdfast was started with",
-				Help: "set it (`export " + variable + "=…`) before you start",
-			})
-		}
+		r.reportUnset(v, variable)
 	}
 }
 
