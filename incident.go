@@ -74,10 +74,9 @@ type Link struct {
 // a Later when the provider says when to come again, any other when it may. It ends
 // within ctx's deadline, may be called by several at once, and never puts a secret
 // into an error. Sent twice under one Key, a message is shown once where the
-// provider can do that; Honours says whether it can.
+// provider can do that: the key goes with it.
 type Notifier interface {
 	Send(ctx context.Context, m Message) (receipt string, err error)
-	Honours() bool
 }
 
 // ErrRejected is what a Notifier refuses with when trying again is of no use.

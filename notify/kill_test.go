@@ -449,8 +449,6 @@ type line struct {
 	via holdfast.ChannelName
 }
 
-func (l line) Honours() bool { return l.provider.honours }
-
 // Send is cut off by a kill at any moment. What was on its way then may arrive.
 func (l line) Send(ctx context.Context, m holdfast.Message) (string, error) {
 	if !l.step() {

@@ -92,8 +92,6 @@ func (w *world) mends(key holdfast.MessageKey) {
 	delete(w.fails, key)
 }
 
-func (w *world) Honours() bool { return true }
-
 // owes is what the mind owes from now on, and what is heard of it until all is quiet.
 func (w *world) owes(owed ...oncall.Owed) []string {
 	w.mu.Lock()

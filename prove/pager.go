@@ -45,7 +45,6 @@ type callFacts struct {
 	calmed   time.Duration // when all who were told were told that it is over
 	took     []taken
 	residue  []string
-	broken   string // why nothing can be said; empty: it can
 	entries  []event.Entry
 }
 
@@ -295,8 +294,6 @@ func (f callFacts) tally() load.Tally {
 func (f callFacts) verdict(d report.Drill) (holdfast.Verdict, string) {
 	all := facts{mode: f.mode, by: f.by, residue: f.residue}
 	switch {
-	case f.broken != "":
-		return undecidable(all, f.broken)
 	case f.witness == "":
 		return undecidable(all, "nobody but the injector saw the fault")
 	case f.opened == 0:
@@ -333,8 +330,8 @@ func (f callFacts) overCalm(d report.Drill) string {
 	}
 }
 
-// twice says that a page came to one place more often than the faults explain: once,
-// and once more for a kill, whose answer nobody heard.
+// twice says that a page came to one place more often than once. A stand-in that was
+// killed for has not said that it took the first.
 func (f callFacts) twice() string {
 	pages := map[string]int{}
 	for _, t := range f.took {

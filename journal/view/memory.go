@@ -2,7 +2,6 @@ package view
 
 import (
 	"fmt"
-	"maps"
 	"reflect"
 	"slices"
 	"strings"
@@ -286,5 +285,3 @@ func named[T ~string](all []T) string {
 	}
 	return strings.Join(words, ", ")
 }
-
-func sorted[K ~string, V any](m map[K]V) []K { return slices.Sorted(maps.Keys(m)) }

@@ -28,9 +28,6 @@ func New(channel holdfast.Channel, secrets holdfast.Secrets) *Notifier {
 	return &Notifier{Poster: post.New(channel, secrets)}
 }
 
-// Honours is true: an alert is its labels, sent once or twice.
-func (n *Notifier) Honours() bool { return true }
-
 type alert struct {
 	Labels      map[string]string `json:"labels"`
 	Annotations map[string]string `json:"annotations"`

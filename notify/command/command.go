@@ -26,9 +26,6 @@ type Notifier struct{ channel holdfast.Channel }
 // New makes a notifier.
 func New(channel holdfast.Channel) *Notifier { return &Notifier{channel: channel} }
 
-// Honours is false: what a program does twice, it does twice.
-func (n *Notifier) Honours() bool { return false }
-
 const (
 	tryAgain = 75 // EX_TEMPFAIL
 	// lingers is how long a program that was ended is waited for, with what it left

@@ -19,9 +19,6 @@ func New(channel holdfast.Channel, secrets holdfast.Secrets) *Notifier {
 	return &Notifier{Poster: post.New(channel, secrets)}
 }
 
-// Honours is false: ntfy shows what it is given twice, twice.
-func (n *Notifier) Honours() bool { return false }
-
 // note is a message as the server takes it, at its root.
 type note struct {
 	Topic    string   `json:"topic"`

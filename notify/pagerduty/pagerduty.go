@@ -23,9 +23,6 @@ func New(channel holdfast.Channel, secrets holdfast.Secrets) *Notifier {
 	return &Notifier{Poster: post.New(channel, secrets)}
 }
 
-// Honours is true: events of one incident go by one deduplication key.
-func (n *Notifier) Honours() bool { return true }
-
 type event struct {
 	RoutingKey string   `json:"routing_key"`
 	Action     string   `json:"event_action"`

@@ -17,9 +17,6 @@ func New(channel holdfast.Channel, secrets holdfast.Secrets) *Notifier {
 	return &Notifier{Poster: post.New(channel, secrets)}
 }
 
-// Honours is false: a webhook posts what it is given.
-func (n *Notifier) Honours() bool { return false }
-
 // Send implements holdfast.Notifier.
 func (n *Notifier) Send(ctx context.Context, m holdfast.Message) (string, error) {
 	_, err := n.JSON(ctx, "", nil, map[string]string{"text": text(m)})

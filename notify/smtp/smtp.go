@@ -34,10 +34,6 @@ func New(channel holdfast.Channel, secret holdfast.Secrets) *Notifier {
 	return &Notifier{channel: channel, secret: secret}
 }
 
-// Honours is false: a mail that is sent twice is read twice. Both have the same
-// Message-ID, by which some servers show one.
-func (n *Notifier) Honours() bool { return false }
-
 // Send implements holdfast.Notifier.
 func (n *Notifier) Send(ctx context.Context, m holdfast.Message) (string, error) {
 	letter, err := n.letter(m)

@@ -28,9 +28,6 @@ func New(channel holdfast.Channel, secrets holdfast.Secrets) *Notifier {
 	return &Notifier{Poster: post.New(channel, secrets)}
 }
 
-// Honours is true: the key comes with every message.
-func (n *Notifier) Honours() bool { return true }
-
 // told is a message as it is posted.
 type told struct {
 	Version  int                 `json:"version"` // 0 until it is called stable
