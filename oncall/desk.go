@@ -98,6 +98,9 @@ func (d *Desk) Trigger(now event.At, t Trouble, cause event.ID, say Say) {
 // longer, it passes over.
 func (d *Desk) Over(now event.At, t Trouble, cause event.ID, say Say) {
 	d.told(now, say)
+	if len(d.Incidents) == 0 { // as nearly always, of every replica that is admitted
+		return
+	}
 	if inc := d.holding(t.key()); inc != nil {
 		defer d.soon()
 		d.part(inc, t.key(), cause)

@@ -28,7 +28,7 @@ type Trouble struct {
 }
 
 func (t Trouble) key() string {
-	return fmt.Sprintf("%s|%s|%s|%s", t.Service, t.Mode, t.ID.Name(), t.Promise)
+	return string(t.Service) + "|" + string(t.Mode) + "|" + string(t.ID.Name()) + "|" + string(t.Promise)
 }
 
 // An incident is an interval in which people are needed. It is in one of three
