@@ -2,6 +2,7 @@ package control
 
 import (
 	"cmp"
+	"slices"
 	"time"
 
 	"holdfast"
@@ -110,13 +111,10 @@ func (m *Mind) burns(p holdfast.Promise, l *ledger, burning []promise.Burning, c
 		m.Desk.Over(m.now, t, cause, m.say)
 		return
 	}
-	for _, b := range burning {
-		if b.Rule.Urgency == holdfast.Page {
-			t.Urgency, t.Severity = holdfast.Page, holdfast.SEV2
-			if b.Short.Share() > half {
-				t.Severity = holdfast.SEV1
-			}
-			break
+	if slices.ContainsFunc(burning, func(b promise.Burning) bool { return b.Rule.Urgency == holdfast.Page }) {
+		t.Urgency, t.Severity = holdfast.Page, holdfast.SEV2
+		if l.Book.In(promise.Rules()[0].Short, m.now.Wall).Share() > half {
+			t.Severity = holdfast.SEV1
 		}
 	}
 	t.Why = "its budget burns"
@@ -126,7 +124,8 @@ func (m *Mind) burns(p holdfast.Promise, l *ledger, burning []promise.Burning, c
 	m.needed(t, cause)
 }
 
-// half of all requests bad is a promise that is not kept at all, as users see it.
+// half of all requests of the last minutes bad is a promise that is not kept at all,
+// as users see it. What slower windows hold says nothing of now.
 const half = 0.5
 
 // boundBy is until when a failure is within its next bound, later than now; 0 where

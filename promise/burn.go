@@ -93,6 +93,27 @@ func (b *Book) Burns(p holdfast.Promise, now time.Time) []Burning {
 	return all
 }
 
+// Well tells whether users are whole again, a rule having held: no more was bad
+// within its short window than is allowed, and so little that it was hardly chance,
+// did the budget burn still as fast as the rule says. Where too little was asked to
+// tell, the next longer short window has to tell it, too. That nothing was asked is
+// not well.
+func (b *Book) Well(p holdfast.Promise, held Rule, now time.Time) bool {
+	e := allowed(p)
+	for _, r := range Rules() {
+		if r.Short < held.Short {
+			continue
+		}
+		switch short := b.In(r.Short, now); {
+		case short.Share() > e:
+			return false
+		case hardlyChance(short, held.Factor(p)*e):
+			return true
+		}
+	}
+	return false
+}
+
 // least stands for the allowed share of a promise of all requests: one in a
 // thousand million.
 const least = 1e-9
