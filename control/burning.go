@@ -19,7 +19,7 @@ import (
 // weighBurning says which rules hold that did not, and which do no longer.
 func (m *Mind) weighBurning(l *ledger, p holdfast.Promise, cause event.ID) {
 	burning := l.hear(l.Book.Burns(p, m.now.Wall), p, m.now.Wall)
-	held, cooled := map[string]bool{}, false
+	held := map[string]bool{}
 	for _, b := range burning {
 		held[b.Rule.Name] = true
 		if _, before := l.Burning[b.Rule.Name]; !before {
@@ -29,6 +29,14 @@ func (m *Mind) weighBurning(l *ledger, p holdfast.Promise, cause event.ID) {
 			})
 		}
 	}
+	if cooled := m.cool(l, p, held, cause); cooled || len(burning) > 0 {
+		m.burns(p, l, burning, cause)
+	}
+}
+
+// cool says which rules do not hold any more, and whether there is one.
+func (m *Mind) cool(l *ledger, p holdfast.Promise, held map[string]bool, cause event.ID) bool {
+	cooled := false
 	for _, name := range slices.Sorted(maps.Keys(l.Burning)) {
 		if !held[name] {
 			m.say(cause, event.Cooled{Promise: p.Name, Rule: name, After: max(0, m.now.Boot-l.Burning[name])})
@@ -36,9 +44,7 @@ func (m *Mind) weighBurning(l *ledger, p holdfast.Promise, cause event.ID) {
 			cooled = true
 		}
 	}
-	if len(burning) > 0 || cooled {
-		m.burns(p, l, burning, cause)
-	}
+	return cooled
 }
 
 // hear leaves out of the rules that hold those that do by what is over. Something new
@@ -49,14 +55,23 @@ func (l *ledger) hear(burning []promise.Burning, p holdfast.Promise, now time.Ti
 		burning = nil
 	}
 	if len(burning) > 0 && l.over(burning, p, now) {
-		l.Echoes = map[string]time.Time{}
+		var names []string
 		for _, b := range burning {
-			l.Echoes[b.Rule.Name] = now.Add(b.Rule.Short)
+			names = append(names, b.Rule.Name)
 		}
+		l.echo(names, now)
 		burning = nil
 	}
 	l.Quick = quicker(l.Quick, burning)
 	return burning
+}
+
+// echo has rules not heard any more that hold by what is over now.
+func (l *ledger) echo(names []string, now time.Time) {
+	l.Echoes, l.Quick = map[string]time.Time{}, ""
+	for _, name := range names {
+		l.Echoes[name] = now.Add(ruleNamed(name).Short)
+	}
 }
 
 // over tells whether what a budget burned by is: users are whole again, or, where

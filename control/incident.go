@@ -2,6 +2,7 @@ package control
 
 import (
 	"cmp"
+	"maps"
 	"slices"
 	"time"
 
@@ -68,7 +69,14 @@ func (m *Mind) concludes(said event.ID, body event.Body) {
 }
 
 // allOver ends all that people are needed for: nothing runs any more, as was asked.
+// What budgets burn by then is over with it.
 func (m *Mind) allOver(cause event.ID) {
+	for _, p := range m.System.Owed() {
+		if l := m.Ledgers[p.Name]; l != nil {
+			l.echo(slices.Sorted(maps.Keys(l.Burning)), m.now.Wall)
+			m.cool(l, p, nil, cause)
+		}
+	}
 	for _, t := range m.Desk.Troubles() {
 		m.Desk.Over(m.now, t, cause, m.say)
 	}
