@@ -159,6 +159,14 @@ const (
 	exceededAll      = "restore" // the last there is
 )
 
+// boundWord is what has to be reached within a bound.
+func boundWord(bound string) string {
+	if bound == exceededMitigate {
+		return "mitigated"
+	}
+	return "restored"
+}
+
 // exceed says that a failure is outside its bounds, and that people are needed: what
 // was contained within them needs nobody.
 func (m *Mind) exceed(r *replica) {
@@ -169,6 +177,6 @@ func (m *Mind) exceed(r *replica) {
 		said.Bound, said.Within = exceededMitigate, mode.Bounds.Mitigate
 	}
 	f.Exceeded = said.Bound
-	id := m.say(f.Cause, said)
-	m.needed(m.trouble(f.Mode, r.id(), event.Text(said)), id)
+	why := "it is not " + boundWord(said.Bound) + " within its bound of " + event.Short(said.Within)
+	m.needed(m.trouble(f.Mode, r.id(), why), m.say(f.Cause, said))
 }
