@@ -50,7 +50,8 @@ func (m *Mind) cool(l *ledger, p holdfast.Promise, held map[string]bool, cause e
 // hear leaves out of the rules that hold those that do by what is over. Something new
 // is told with all of them.
 func (l *ledger) hear(burning []promise.Burning, p holdfast.Promise, now time.Time) []promise.Burning {
-	echoes := func(b promise.Burning) bool { return now.Before(l.Echoes[b.Rule.Name]) }
+	maps.DeleteFunc(l.Echoes, func(_ string, until time.Time) bool { return !now.Before(until) })
+	echoes := func(b promise.Burning) bool { return !l.Echoes[b.Rule.Name].IsZero() }
 	if !slices.ContainsFunc(burning, func(b promise.Burning) bool { return !echoes(b) }) {
 		burning = nil
 	}
@@ -68,7 +69,9 @@ func (l *ledger) hear(burning []promise.Burning, p holdfast.Promise, now time.Ti
 
 // echo has rules not heard any more that hold by what is over now.
 func (l *ledger) echo(names []string, now time.Time) {
-	l.Echoes, l.Quick = map[string]time.Time{}, ""
+	if l.Quick = ""; l.Echoes == nil {
+		l.Echoes = map[string]time.Time{}
+	}
 	for _, name := range names {
 		l.Echoes[name] = now.Add(ruleNamed(name).Short)
 	}

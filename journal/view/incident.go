@@ -194,7 +194,9 @@ func (s *Incidents) open(e event.Entry, b event.Opened) {
 		i.Resolved, i.Stopped, i.Closed = time.Time{}, false, nil
 		delete(i.Moments, event.MomentRestored)
 		i.Reopened++
+		i.By = "" // who had it was told that it is over
 		i.join(part, joined)
+		i.Lead = max(0, slices.IndexFunc(i.Parts, part.same)) // it is about what came back
 		return
 	}
 	s.All = append(s.All, Incident{

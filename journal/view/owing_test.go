@@ -47,6 +47,23 @@ func TestAPromiseExplainsNothing(t *testing.T) {
 	}
 }
 
+// Who had an incident was told that it is over. When it comes back nobody has it, on the
+// page and behind its link as well, and it is about what came back.
+func TestWhatComesBackIsNobodys(t *testing.T) {
+	n := newNight(t)
+	n.crashLoop()
+	n.say(event.Acknowledged{Incident: incidentID, By: "ana", Via: "link"})
+	n.say(event.Resolved{Incident: incidentID, After: time.Minute, Parts: 1})
+	n.later(time.Minute)
+	n.say(event.Opened{Incident: incidentID, Severity: holdfast.SEV2, Urgency: holdfast.Page, Owner: "shop-team", Why: "its budget burns", Again: true})
+	if i := n.incidents.Find(incidentID); i.By != "" || !i.lead().promised() {
+		t.Errorf("%q has it, and it is about %s", i.By, i.lead().name())
+	}
+	if page := n.page(holdfast.Trigger); !strings.Contains(page, "holdfast ack "+incidentID) {
+		t.Errorf("the page does not say how to take it:\n%s", page)
+	}
+}
+
 // What joins an open incident again is counted once, and what is known to fail stays
 // its name.
 func TestAnOpenIncidentCountsItsParts(t *testing.T) {
