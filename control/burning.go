@@ -54,27 +54,39 @@ func (l *ledger) hear(burning []promise.Burning, p holdfast.Promise, now time.Ti
 	echoes := func(b promise.Burning) bool { return !l.Echoes[b.Rule.Name].IsZero() }
 	if !slices.ContainsFunc(burning, func(b promise.Burning) bool { return !echoes(b) }) {
 		burning = nil
+		l.rest(now)
 	}
 	if len(burning) > 0 && l.over(burning, p, now) {
-		var names []string
 		for _, b := range burning {
-			names = append(names, b.Rule.Name)
+			l.echo(b.Rule, now)
 		}
-		l.echo(names, now)
+		l.rest(now)
 		burning = nil
 	}
 	l.Quick = quicker(l.Quick, burning)
 	return burning
 }
 
-// echo has rules not heard any more that hold by what is over now.
-func (l *ledger) echo(names []string, now time.Time) {
-	if l.Quick = ""; l.Echoes == nil {
+// echo has a rule not heard that holds by what is over now.
+func (l *ledger) echo(r promise.Rule, now time.Time) {
+	if l.Echoes == nil {
 		l.Echoes = map[string]time.Time{}
 	}
-	for _, name := range names {
-		l.Echoes[name] = now.Add(ruleNamed(name).Short)
+	l.Echoes[r.Name] = now.Add(r.Short)
+}
+
+// rest ends what a budget burned by. The rules slower than the quickest one that held
+// are echoes even if they do not hold yet: where little is asked from now on, they may
+// come to hold by it.
+func (l *ledger) rest(now time.Time) {
+	slower := false
+	for _, r := range promise.Rules() {
+		if slower {
+			l.echo(r, now)
+		}
+		slower = slower || r.Name == l.Quick
 	}
+	l.Quick = ""
 }
 
 // over tells whether what a budget burned by is: users are whole again, or, where

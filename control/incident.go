@@ -2,7 +2,6 @@ package control
 
 import (
 	"cmp"
-	"maps"
 	"slices"
 	"time"
 
@@ -73,7 +72,10 @@ func (m *Mind) concludes(said event.ID, body event.Body) {
 func (m *Mind) allOver(cause event.ID) {
 	for _, p := range m.System.Owed() {
 		if l := m.Ledgers[p.Name]; l != nil {
-			l.echo(slices.Sorted(maps.Keys(l.Burning)), m.now.Wall)
+			for name := range l.Burning {
+				l.echo(ruleNamed(name), m.now.Wall)
+			}
+			l.rest(m.now.Wall)
 			m.cool(l, p, nil, cause)
 		}
 	}
