@@ -327,6 +327,7 @@ func (a *agent) end(ctx context.Context) error {
 		return ctx.Err()
 	case <-a.stopped:
 	}
+	a.pager.farewell(ctx)
 	if err := a.keeper.End(ctx); err != nil && !errors.Is(err, keeper.ErrLost) {
 		return err
 	}

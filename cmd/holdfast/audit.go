@@ -150,6 +150,18 @@ func (o *outbox) owe(owed []oncall.Owed, now time.Duration) {
 	o.due = due
 }
 
+// waits tells whether a message could go now.
+func (o *outbox) waits(now time.Duration) bool {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	for _, due := range o.due {
+		if due <= now {
+			return true
+		}
+	}
+	return false
+}
+
 // late is what waits for longer than a minute beyond its time.
 func (o *outbox) late(now time.Duration) error {
 	o.mu.Lock()

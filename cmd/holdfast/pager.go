@@ -60,6 +60,27 @@ func (p *pager) owe(owed []oncall.Owed) {
 	p.sender.Owe(owed)
 }
 
+// farewellWithin is how long the end of everything waits for what people are owed:
+// what a provider that answers takes several times over. What one that does not was to
+// get is owed on, and sent by the next up.
+const farewellWithin = 3 * time.Second
+
+// farewell waits until what is due has gone: who was woken for what is stopped now
+// would not hear before the next up that it is over.
+func (p *pager) farewell(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, farewellWithin)
+	defer cancel()
+	look := time.NewTicker(10 * time.Millisecond)
+	defer look.Stop()
+	for p.outbox.waits(proc.Now()) {
+		select {
+		case <-ctx.Done():
+			return
+		case <-look.C:
+		}
+	}
+}
+
 // listen has the page served where a file says, if it does.
 func (p *pager) listen(system *holdfast.System) error {
 	if system.OnCall.Listen == nil || p.agent.private {
