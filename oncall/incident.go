@@ -350,6 +350,9 @@ func (inc *incident) add(t Trouble) bool {
 // far fails with it: then its owner is told, once.
 func (d *Desk) join(inc *incident, t Trouble, cause event.ID) {
 	leads := len(inc.Parts) < MaxParts && d.leads(inc, t)
+	if t.Promise == "" && d.cooling(inc) {
+		d.takeUp(inc)
+	}
 	told := inc.add(t)
 	said := cause
 	if leads || told {
@@ -418,6 +421,9 @@ func (d *Desk) part(inc *incident, key string, cause event.ID) {
 	inc.drop(key)
 	if len(inc.Parts) == 0 {
 		d.resolve(inc, cause)
+	}
+	if d.cooling(inc) {
+		inc.putOff(inc.OwedBy)
 	}
 	for _, other := range d.Incidents {
 		other.LeadBy = first(other.LeadBy, d.in(Settling))

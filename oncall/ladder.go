@@ -105,6 +105,36 @@ func (d *Desk) restart(inc *incident, cause event.ID) {
 	}
 }
 
+// putOff has nobody else told before an instant: what they were to be told of is over,
+// as far as is known.
+func (inc *incident) putOff(until time.Duration) {
+	all := []*time.Duration{&inc.NextAt, &inc.AckedUntil}
+	for _, c := range inc.Calls {
+		all = append(all, &c.NextAt)
+	}
+	for _, at := range all {
+		if *at != 0 {
+			*at = max(*at, until)
+		}
+	}
+}
+
+// takeUp goes on with what was put off, as if it never had been.
+func (d *Desk) takeUp(inc *incident) {
+	if inc.NextAt == inc.OwedBy {
+		inc.NextAt = d.in(0)
+		if inc.Step > 0 {
+			inc.NextAt = max(inc.NextAt, inc.LastAt+pause(d.policy(inc), inc.Step))
+		}
+	}
+	for _, c := range inc.Calls {
+		if c.NextAt == inc.OwedBy {
+			c.NextAt = max(d.in(0), c.Began+c.Contacts[c.Tried].After)
+		}
+	}
+	inc.OwedBy = 0
+}
+
 // stuck tells whether the last step reached nobody, and nobody has the incident.
 func (inc *incident) stuck() bool { return inc.Step > 0 && !inc.Reached && inc.AckedBy == "" }
 
