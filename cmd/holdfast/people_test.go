@@ -206,6 +206,8 @@ services:
 	s.detached()
 	s.strike(s.whole()["cart-1"], syscall.SIGKILL)
 	await(t, "ana is told", func() bool { return strings.Contains(s.rung(), "trigger ") })
+	s.run("ack", "--by", "ana").exits(0).tells("ana has", "the others may sleep")
+	s.run("ack", "--by", "zoe").exits(0).tells("zoe has", "ana had it", `the file has nobody called "zoe"`, "--by ana")
 	s.down()
 	if rung := s.rung(); strings.Count(rung, "resolve ") != 1 {
 		t.Errorf("everything is stopped, and ana was told:\n%s", rung)
