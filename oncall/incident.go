@@ -403,9 +403,14 @@ func (d *Desk) raise(inc *incident, t Trouble, cause event.ID) {
 	if severity == inc.Severity && urgency == inc.Urgency {
 		return
 	}
+	waking := inc.Urgency == holdfast.Page && inc.AckedBy == "" && inc.Step > 0
+	next, upto, calls := inc.NextAt, max(inc.Step, inc.Upto), inc.Calls
 	inc.Severity, inc.Urgency = severity, urgency
 	said := d.say(cause, event.Raised{Incident: inc.ID, Severity: severity, Urgency: urgency, Why: t.Why})
 	d.restart(inc, said)
+	if waking {
+		inc.By, inc.Upto, inc.Calls = next, upto, calls // what is worse is not escalated later
+	}
 	if over := d.find(d.Incidents, inc.Under); over != nil {
 		d.raise(over, t, said)
 	}
@@ -603,7 +608,7 @@ func (inc *incident) dueNext() time.Duration {
 
 // shift moves all instants of an incident into another boot's clock.
 func (inc *incident) shift(by time.Duration) {
-	all := []*time.Duration{&inc.First, &inc.Since, &inc.LeadBy, &inc.OwedBy, &inc.FreeAt, &inc.AckedUntil, &inc.NextAt, &inc.LastAt, &inc.OverAt}
+	all := []*time.Duration{&inc.First, &inc.Since, &inc.LeadBy, &inc.OwedBy, &inc.FreeAt, &inc.AckedUntil, &inc.NextAt, &inc.By, &inc.LastAt, &inc.OverAt}
 	for _, c := range inc.Calls {
 		all = append(all, &c.Began, &c.NextAt)
 	}
