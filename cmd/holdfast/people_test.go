@@ -356,7 +356,7 @@ func (s *system) closes() {
 	s.run("close", id, "--mode", "cart.crash").exits(3).tells("cart.crash was never drilled", "holdfast prove cart.crash")
 	s.run("close", id, "--waive", "moving", "--owner", "web").exits(2).tells("--until is missing")
 	s.run("close", id, "--waive", "moving", "--owner", "web", "--until", "2020-01-01").exits(2).tells("over already")
-	s.run("close", id, "--waive", "moving", "--owner", "web", "--until", time.Now().AddDate(0, 1, 0).Format(time.DateOnly)).exits(0).tells(id+" is closed", "web answers for it")
+	s.run("close", id, "--waive", "moving", "--owner", "web", "--until", time.Now().AddDate(0, 1, 0).Format(time.DateOnly)).exits(0).tells(id+" is closed", "web answers for that")
 	s.run("close", id, "--mode", "cart.crash").exits(3).tells("was closed by")
 	s.run("incidents").exits(0).tells("closed")
 }
