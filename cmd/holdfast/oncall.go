@@ -89,7 +89,7 @@ type shift struct {
 func lookAt(d api.Duty, from, to time.Time) duty {
 	found := duty{
 		Version: api.Version, From: from, To: to, Schedules: []onDuty{},
-		Overrides: only(d.Overrides, func(o holdfast.Override) bool { return o.Until.After(from) }),
+		Overrides:   only(d.Overrides, func(o holdfast.Override) bool { return o.Until.After(from) }),
 		Maintenance: only(d.Maintenance, func(m event.MaintenanceBegan) bool { return m.Until.After(from) }),
 	}
 	for _, schedule := range d.OnCall.Schedules {

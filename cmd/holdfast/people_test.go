@@ -276,6 +276,7 @@ func TestDutyIsArrangedAndWhoeverListensOutsideHearsTheHeart(t *testing.T) {
 	s.run("maintenance", "--until", "1h").exits(2).tells("--why is missing")
 	s.run("maintenance", "--end").exits(3).tells("nothing is being maintained")
 	s.run("maintenance", "--service", "cart", "--until", "1h", "--why", "a new disk", "--by", "ana").exits(0).tells("nobody is woken by cart until")
+	s.run("status").exits(0).tells("quiet    cart until", "by ana (a new disk): nobody is woken")
 	s.run("oncall").exits(0).tells("maintenance cart until", "by ana: a new disk")
 	s.strike(replicas["cart-1"], syscall.SIGKILL)
 	await(t, "there is an incident", func() bool { return strings.Contains(s.run("incidents").stdout, "cart.crash on cart-1") })
