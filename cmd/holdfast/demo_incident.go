@@ -133,7 +133,7 @@ func demoShop(ctx context.Context, p proving, dir, text string) (*runningShop, e
 // stop stops everything, also for a person who does not want to see the rest.
 func (s *runningShop) stop(ctx context.Context) error {
 	defer s.client.Close()
-	return stopSystem(context.WithoutCancel(ctx), s.state, s.client, who())
+	return stopSystem(context.WithoutCancel(ctx), s.state, s.client, who(), s.up.out)
 }
 
 // calls has both replicas of catalog hang while users come, until ana was told that
