@@ -180,29 +180,45 @@ func askToStop(ctx context.Context, client *api.Client, by string) error {
 	}
 }
 
-// sendingSaid is after how long it is said that the end waits for messages: most are
-// gone by then.
-const sendingSaid = time.Second
+// The end is looked at once a second, and given up after three looks beyond its time:
+// an agent that is killed when all has stopped is followed by one that waits for a file.
+const endLook, endLooks = time.Second, 3
 
 // awaitEnd waits for the end of the keeper, and says once what it is still waited for.
 // It returns false when it is not waited for any longer.
 func awaitEnd(ctx context.Context, k *keeper.Client, client *api.Client, out io.Writer) (ended bool) {
-	soon := time.NewTimer(sendingSaid)
-	defer soon.Stop()
+	look := time.NewTicker(endLook)
+	defer look.Stop()
+	said, looks := false, 0
 	for {
 		select {
 		case <-k.Lost():
 			return true
 		case <-ctx.Done():
 			return false
-		case <-soon.C:
+		case <-look.C:
 		}
-		if found, err := answer(ctx, incidentsOf(client)); err == nil && len(found.Unsent()) > 0 {
-			fmt.Fprintf(out, "%s still being sent, and waited for %s at most; Ctrl-C ends everything at once\n", areMessages(len(found.Unsent())), event.Short(farewell))
-			continue
+		unsent, stopped := stillSending(ctx, client)
+		if unsent > 0 && !said {
+			said = true
+			fmt.Fprintf(out, "%s still being sent, and waited for %s at most; Ctrl-C ends everything at once\n", areMessages(unsent), event.Short(farewell))
 		}
-		soon.Reset(sendingSaid)
+		if stopped {
+			looks++
+		}
+		if looks > endLooks && unsent == 0 || looks > endLooks+int(farewell/endLook) {
+			return false
+		}
 	}
+}
+
+// stillSending is how many messages are owed, and whether nothing else is to be done.
+func stillSending(ctx context.Context, client *api.Client) (unsent int, stopped bool) {
+	if found, err := answer(ctx, incidentsOf(client)); err == nil {
+		unsent = len(found.Unsent())
+	}
+	status, err := answer(ctx, client.Status)
+	return unsent, err == nil && status.View.Stopped
 }
 
 func incidentsOf(client *api.Client) func(context.Context) (*view.Incidents, error) {

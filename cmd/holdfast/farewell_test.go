@@ -70,3 +70,22 @@ echo "$HOLDFAST_PURPOSE $HOLDFAST_KEY" >> rung
 		t.Errorf("nothing is owed any more, and it says:\n%s", said.all())
 	}
 }
+
+// TestAnAgentThatDiesWhileItSaysFarewellIsFollowedByOneThatDoes: who is told is told,
+// and all ends.
+func TestAnAgentThatDiesWhileItSaysFarewellIsFollowedByOneThatDoes(t *testing.T) {
+	t.Parallel()
+	s := belledPair(t, `if [ "$HOLDFAST_PURPOSE" = resolve ]; then
+  [ -e trying ] || { touch trying; exec sleep 4; }
+fi
+echo "$HOLDFAST_PURPOSE $HOLDFAST_KEY" >> rung
+`)
+	r := s.start("down")
+	await(t, "the bell is trying", func() bool { return s.holds("trying") })
+	s.strike(s.roleAt("agent"), syscall.SIGKILL)
+	r.ends().exits(0).tells("nothing of it runs any more")
+	if rung := s.rung(); !strings.Contains(rung, "resolve ") {
+		t.Errorf("it has ended, and the bell has said:\n%s", rung)
+	}
+	s.isGone()
+}
