@@ -33,11 +33,11 @@ type pager struct {
 	sender   *notify.Sender
 	page     *acknowledge.Server
 	key      func() (acknowledge.Key, error)
-	outbox   outbox
+	outbox   *outbox
 }
 
 func newPager(a *agent) *pager {
-	p := &pager{agent: a, channels: newChannels(func() []holdfast.Channel { return a.inForce().OnCall.Channels }), key: acknowledge.KeyAt(a.state.path("acknowledge.key"))}
+	p := &pager{agent: a, channels: newChannels(func() []holdfast.Channel { return a.inForce().OnCall.Channels }), key: acknowledge.KeyAt(a.state.path("acknowledge.key")), outbox: newOutbox()}
 	p.sender = notify.New(notify.Options{Notifier: p.channels.of, Compose: p.compose, Tell: a.tell, Now: proc.Now})
 	p.page = acknowledge.NewServer(acknowledge.Page(acknowledge.Options{
 		Key: p.key, Look: p.look, Now: time.Now,
@@ -58,27 +58,6 @@ func (p *pager) run(ctx context.Context) error {
 func (p *pager) owe(owed []oncall.Owed) {
 	p.outbox.owe(owed, proc.Now())
 	p.sender.Owe(owed)
-}
-
-// farewellWithin is how long the end of everything waits for what people are owed:
-// what a provider that answers takes several times over. What one that does not was to
-// get is owed on, and sent by the next up.
-const farewellWithin = 3 * time.Second
-
-// farewell waits until what is due has gone: who was woken for what is stopped now
-// would not hear before the next up that it is over.
-func (p *pager) farewell(ctx context.Context) {
-	ctx, cancel := context.WithTimeout(ctx, farewellWithin)
-	defer cancel()
-	look := time.NewTicker(10 * time.Millisecond)
-	defer look.Stop()
-	for p.outbox.waits(proc.Now()) {
-		select {
-		case <-ctx.Done():
-			return
-		case <-look.C:
-		}
-	}
 }
 
 // listen has the page served where a file says, if it does.

@@ -2,7 +2,9 @@ package view
 
 import (
 	"cmp"
+	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"holdfast"
@@ -106,9 +108,10 @@ type Told struct {
 	Owed      time.Time            `json:"owed"`
 	Delivered time.Time            `json:"delivered,omitzero"`
 	Receipt   string               `json:"receipt,omitempty"`
-	Tries     int                  `json:"tries,omitempty"` // that failed
-	Why       string               `json:"why,omitempty"`   // the last one did
-	Void      string               `json:"void,omitempty"`  // why it is not sent any more
+	Tries     int                  `json:"tries,omitempty"`    // that failed
+	Why       string               `json:"why,omitempty"`      // the last one did
+	Rejected  bool                 `json:"rejected,omitempty"` // trying again is of no use
+	Void      string               `json:"void,omitempty"`     // why it is not sent any more
 }
 
 // Add takes in the next entry; one that is in already is passed over.
@@ -181,10 +184,34 @@ func (s *Incidents) addMessage(e event.Entry) {
 	case event.Delivered:
 		s.message(b.Key, func(t *Told) { t.Delivered, t.Receipt = e.At.Wall, b.Receipt })
 	case event.Undelivered:
-		s.message(b.Key, func(t *Told) { t.Tries, t.Why = t.Tries+1, b.Why })
+		s.message(b.Key, func(t *Told) { t.Tries, t.Why, t.Rejected = t.Tries+1, b.Why, b.Rejected })
 	case event.Superseded:
 		s.message(b.Key, func(t *Told) { t.Void = b.Why })
 	}
+}
+
+// Unsent are the messages that are owed still: nobody has taken them over, or will
+// never, and none is for nothing.
+func (s *Incidents) Unsent() []Told {
+	var all []Told
+	for _, i := range s.All {
+		for _, t := range i.Told {
+			if t.Delivered.IsZero() && !t.Rejected && t.Void == "" {
+				all = append(all, t)
+			}
+		}
+	}
+	return all
+}
+
+// String says what a message is to tell, and to whom.
+func (t Told) String() string {
+	id, _, _ := strings.Cut(string(t.Key), "/")
+	to := "via " + string(t.Via)
+	if t.Person != "" {
+		to = "to " + string(t.Person) + " " + to
+	}
+	return fmt.Sprintf("%s of %s %s", t.Purpose, id, to)
 }
 
 func (s *Incidents) open(e event.Entry, b event.Opened) {
