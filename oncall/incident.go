@@ -66,6 +66,7 @@ type incident struct {
 	Told     []told        `json:"told,omitempty"`     // who got a Trigger
 	Known    bool          `json:"known,omitempty"`    // somebody ever got one, or may have
 	OverAt   time.Duration `json:"over_at,omitempty"`  // when it was last over
+	Back     int           `json:"back,omitempty"`     // how often it came back to who was told of it
 }
 
 // An answer is who has taken an incident on, and until when that holds.
@@ -291,7 +292,9 @@ func (d *Desk) lately(t Trouble) *incident {
 
 // reopen goes on where it was, and pages nobody sooner than it would have, had it
 // stayed open: so flapping is paged as often as staying bad is, and climbs as high.
-// Who had acknowledged it was told that it is over, and is told again.
+// Who had acknowledged it was told that it is over, and is told again. Coming back once
+// is not flapping yet: who believes that it is over is told as soon as it had a minute
+// to mend itself.
 func (d *Desk) reopen(inc *incident, t Trouble, news bool, said event.ID) {
 	d.takeBack(inc, said)
 	raised := worse(inc.Severity, t.Severity) != inc.Severity || urgent(inc.Urgency, t.Urgency) != inc.Urgency
@@ -312,6 +315,9 @@ func (d *Desk) reopen(inc *incident, t Trouble, news bool, said event.ID) {
 	}
 	inc.Round, inc.Heard, inc.Reached = inc.Round+1, false, inc.Reached && inc.Step > 0
 	inc.NextAt = max(d.in(0), inc.LastAt+d.calm(inc, t))
+	if inc.Back++; inc.Back == 1 && inc.Urgency == holdfast.Page {
+		inc.NextAt = min(inc.NextAt, d.in(Settling))
+	}
 }
 
 // calm is how long nobody is told again what comes and goes; of what was not bad
