@@ -108,8 +108,8 @@ func about(service holdfast.ServiceName, mode holdfast.ModeName, id holdfast.Rep
 	if id != (holdfast.ReplicaID{}) {
 		replica = id.String()
 	}
-	if mode == "" && promise == "" && replica == "" {
-		return string(service)
+	if mode == "" && replica == "" {
+		return join(promised(promise), mark(service != "", "of "+string(service)))
 	}
 	return join(replica, string(mode), mark(promise != "", "promise "+string(promise)))
 }
