@@ -226,7 +226,7 @@ func (d *Desk) climb(inc *incident) {
 	inc.Reached, inc.Vain, inc.LastAt, inc.Next = true, false, d.in(0), inc.Cause
 	if inc.Urgency == holdfast.Page {
 		inc.NextAt = d.in(pause(policy, step))
-		if inc.By != 0 && step < len(policy.Rules) { // the last one repeats, and is not taken twice at once
+		if inc.By != 0 && step < len(policy.Rules) { // the last one repeats: no step that had been taken is waited for, and none is taken twice at once
 			inc.NextAt = min(inc.NextAt, max(d.in(0), inc.By))
 		}
 		if step >= min(inc.Upto, len(policy.Rules)) {
