@@ -2,8 +2,10 @@ package smtp
 
 import (
 	"bufio"
+	"context"
 	"crypto/tls"
 	"encoding/base64"
+	"errors"
 	"fmt"
 	"io"
 	"mime"
@@ -13,6 +15,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"holdfast"
 	"holdfast/notify/notifytest"
@@ -23,6 +26,8 @@ type server struct {
 	t        *testing.T
 	listener net.Listener
 	open     sync.WaitGroup
+
+	dawdles time.Duration // before every line it says; set before it is spoken to
 
 	tls *tls.Config // what STARTTLS begins with; nil: it is not offered
 
@@ -72,7 +77,12 @@ func (s *server) accept() {
 
 func (s *server) talk(conn net.Conn, mood notifytest.Mood) {
 	in := bufio.NewReader(conn)
-	say := func(line string) { fmt.Fprint(conn, line+"\r\n") }
+	say := func(line string) {
+		if s.dawdles > 0 {
+			<-time.After(s.dawdles)
+		}
+		fmt.Fprint(conn, line+"\r\n")
+	}
 	switch mood {
 	case notifytest.Hangs:
 		_, _ = io.Copy(io.Discard, in)
@@ -104,6 +114,11 @@ func (s *server) talk(conn net.Conn, mood notifytest.Mood) {
 			}
 			say("250-mail.test\r\n250-8BITMIME\r\n250 AUTH PLAIN")
 		case "AUTH":
+			if mood == notifytest.Blabs {
+				_, text, _ := strings.Cut(rest, " ")
+				say("535 no such login: " + rest + " which is " + strings.ReplaceAll(decoded(text), "\x00", " "))
+				return
+			}
 			if _, text, _ := strings.Cut(rest, " "); !strings.HasSuffix(decoded(text), "\x00"+notifytest.Password) {
 				say("535 no")
 				return
@@ -204,8 +219,23 @@ func TestItKeepsTheContract(t *testing.T) {
 			s.took = nil
 			return all
 		},
-		Moods: []notifytest.Mood{notifytest.Refuses, notifytest.Broken, notifytest.Hangs, notifytest.Cuts, notifytest.Babbles},
+		Moods: []notifytest.Mood{notifytest.Refuses, notifytest.Broken, notifytest.Hangs, notifytest.Cuts, notifytest.Babbles, notifytest.Blabs},
 	})
+}
+
+// A server that answers every line a little too late holds nobody up for longer than one
+// that does not answer at all.
+func TestAServerThatDawdlesIsGivenUp(t *testing.T) {
+	s := serve(t)
+	s.dawdles = 500 * time.Millisecond // three seconds for all lines of a mail
+	n := New(holdfast.Channel{Kind: holdfast.ChannelSMTP, Address: holdfast.Place(s.listener.Addr().String()), From: "holdfast@example.com"}, notifytest.Secrets)
+	ctx, cancel := context.WithTimeout(t.Context(), 600*time.Millisecond)
+	defer cancel()
+	began := time.Now()
+	_, err := n.Send(ctx, notifytest.Trouble())
+	if took := time.Since(began); err == nil || errors.Is(err, holdfast.ErrRejected) || took > 2500*time.Millisecond {
+		t.Errorf("after %v: %v", took, err)
+	}
 }
 
 // A mail that is sent again is the same mail.
