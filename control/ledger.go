@@ -38,13 +38,15 @@ const (
 )
 
 // takeCounted books what users saw since the gateway was heard last, and says which
-// budgets burn.
+// budgets burn. A mind that lost its memory beside a living gateway books what is
+// counted from then on: all that was bad in that gateway's life did not happen now.
 func (m *Mind) takeCounted(in holdfast.Counted) {
 	said := m.say(event.ID{}, in)
 	var fresh []holdfast.RouteCount
 	for _, count := range in.Routes {
-		since, _ := m.Lives.Since(in.Gateway, in.Began, count) // the mind has listened from the beginning
-		fresh = append(fresh, since)
+		if since, all := m.Lives.Since(in.Gateway, in.Began, count); all || !in.OlderThan(m.First) {
+			fresh = append(fresh, since)
+		}
 	}
 	for _, p := range m.System.Owed() {
 		l := m.ledger(p)

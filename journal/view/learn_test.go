@@ -65,6 +65,20 @@ func TestABeginningThatIsMissing(t *testing.T) {
 	}
 }
 
+// The journal was lost beside a gateway that serves for days: what failed in its life
+// is not what users see of the incident of tonight.
+func TestWhatAGatewayCountedBeforeTheJournalIsNoImpact(t *testing.T) {
+	n := &night{t: t, now: dusk}
+	n.say(event.Woken{Epoch: 7})
+	n.say(event.Declared{System: bazaar("./catalog")})
+	n.later(time.Second)
+	n.say(holdfast.Counted{Gateway: "gateway-1", Began: midnight().AddDate(0, 0, -3).UnixNano(), Routes: []holdfast.RouteCount{{Route: "storefront:8080", Service: "storefront", Requests: 1000, Failed: 400}}})
+	n.say(event.Opened{Incident: incidentID, Severity: holdfast.SEV3, Urgency: holdfast.Page, Service: "storefront"})
+	if i := n.incidents.Find(incidentID); i.Hurt.all().Failed != 0 || i.Hurt.all().Asked != 0 {
+		t.Errorf("users are said to see %+v", i.Hurt)
+	}
+}
+
 // record keeps the entries of a night, all of them.
 func record(n *night, happens func(*night), into *[]event.Entry) {
 	n.keep = into

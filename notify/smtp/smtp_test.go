@@ -114,16 +114,10 @@ func (s *server) talk(conn net.Conn, mood notifytest.Mood) {
 			}
 			say("250-mail.test\r\n250-8BITMIME\r\n250 AUTH PLAIN")
 		case "AUTH":
-			if mood == notifytest.Blabs {
-				_, text, _ := strings.Cut(rest, " ")
-				say("535 no such login: " + rest + " which is " + strings.ReplaceAll(decoded(text), "\x00", " "))
+			answer := s.login(rest, mood)
+			if say(answer); answer != welcome {
 				return
 			}
-			if _, text, _ := strings.Cut(rest, " "); !strings.HasSuffix(decoded(text), "\x00"+notifytest.Password) {
-				say("535 no")
-				return
-			}
-			say("235 welcome")
 		case "RCPT":
 			switch mood {
 			case notifytest.Refuses:
@@ -148,6 +142,20 @@ func (s *server) talk(conn net.Conn, mood notifytest.Mood) {
 			say("250 ok")
 		}
 	}
+}
+
+const welcome = "235 welcome"
+
+// login answers who gives a password.
+func (s *server) login(given string, mood notifytest.Mood) string {
+	_, text, _ := strings.Cut(given, " ")
+	switch {
+	case mood == notifytest.Blabs:
+		return "535 no such login: " + given + " which is " + strings.ReplaceAll(decoded(text), "\x00", " ")
+	case !strings.HasSuffix(decoded(text), "\x00"+notifytest.Password):
+		return "535 no"
+	}
+	return welcome
 }
 
 func (s *server) hears(conn net.Conn, verb string) {
