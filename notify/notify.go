@@ -10,6 +10,7 @@ import (
 	"maps"
 	"net"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -183,7 +184,7 @@ func (s *Sender) hand(ctx context.Context, h handover) {
 		return
 	}
 	if err == nil {
-		_ = s.o.Tell(ctx, event.Delivered{Key: h.Key, Receipt: receipt, Took: s.o.Now() - began})
+		_ = s.o.Tell(ctx, event.Delivered{Key: h.Key, Receipt: short(receipt), Took: s.o.Now() - began})
 		return
 	}
 	_ = s.o.Tell(ctx, failed(h.Owed, err))
@@ -248,9 +249,12 @@ func (s *Sender) send(ctx context.Context, o oncall.Owed) (string, error) {
 	return notifier.Send(ctx, s.o.Compose(o))
 }
 
+// short is what is written down of what a provider said: one line that does nothing to
+// a terminal, and has an end.
 func short(text string) string {
+	text = event.Plain(strings.Join(strings.Fields(text), " "))
 	if len(text) <= maxWhy {
 		return text
 	}
-	return text[:maxWhy] + "…"
+	return strings.ToValidUTF8(text[:maxWhy], "") + "…"
 }

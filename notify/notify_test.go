@@ -7,11 +7,13 @@ import (
 	"io"
 	"net"
 	"slices"
+	"strings"
 	"sync"
 	"syscall"
 	"testing"
 	"testing/synctest"
 	"time"
+	"unicode/utf8"
 
 	"holdfast"
 	"holdfast/event"
@@ -298,5 +300,13 @@ func TestWhatIsSureOfAFailure(t *testing.T) {
 		if !failed(before, c.err).Unsure {
 			t.Errorf("%s, and an earlier try may have arrived: that is forgotten", what)
 		}
+	}
+}
+
+// What a provider says is written down as one line that does nothing to a terminal.
+func TestWhatAProviderSaysIsOneLine(t *testing.T) {
+	said := short("\x1b[2Jit\r\nsaid " + strings.Repeat("é", maxWhy))
+	if strings.ContainsAny(said, "\x1b\r\n") || !utf8.ValidString(said) || len(said) > maxWhy+len("…") || !strings.Contains(said, "it said é") {
+		t.Errorf("it is %q", said)
 	}
 }
