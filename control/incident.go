@@ -120,7 +120,7 @@ func (m *Mind) burns(p holdfast.Promise, l *ledger, burning []promise.Burning, c
 		}
 	}
 	t.Why = "its budget burns"
-	if by := l.behind(m.now.Wall); by != "" {
+	if by := l.behind(m.Calendar.At); by != "" {
 		t.Why += ": " + by
 	}
 	m.needed(t, cause)

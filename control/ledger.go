@@ -44,14 +44,14 @@ func (m *Mind) takeCounted(in holdfast.Counted) {
 	said := m.say(event.ID{}, in)
 	var fresh []holdfast.RouteCount
 	for _, count := range in.Routes {
-		if since, all := m.Lives.Since(in.Gateway, in.Began, count); all || !in.OlderThan(m.First) {
+		if since, all := m.Lives.Since(in.Gateway, in.Began, count); all || !in.OlderThan(m.Calendar.First) {
 			fresh = append(fresh, since)
 		}
 	}
 	for _, p := range m.System.Owed() {
 		l := m.ledger(p)
 		tally, shed := m.seen(p, fresh)
-		l.Book.Add(m.now.Wall, tally)
+		l.Book.Add(m.Calendar.At, tally)
 		m.attribute(l, p, tally.Bad, shed)
 		m.weighBurning(l, p, said)
 	}
@@ -122,14 +122,14 @@ func (m *Mind) covers(p holdfast.Promise, c holdfast.RouteCount) bool {
 
 // weighBurning says which rules hold that did not, and which do no longer.
 func (m *Mind) weighBurning(l *ledger, p holdfast.Promise, cause event.ID) {
-	burning := l.Book.Burns(p, m.now.Wall)
+	burning := l.Book.Burns(p, m.Calendar.At)
 	held, cooled := map[string]bool{}, false
 	for _, b := range burning {
 		held[b.Rule.Name] = true
 		if _, before := l.Burning[b.Rule.Name]; !before {
 			l.Burning[b.Rule.Name] = m.now.Boot
 			m.say(cause, event.Burned{
-				Promise: p.Name, Rule: b.Rule.Name, Urgency: b.Rule.Urgency, Bad: b.Long.Bad, All: b.Long.All, Rate: b.Rate, By: l.behind(m.now.Wall),
+				Promise: p.Name, Rule: b.Rule.Name, Urgency: b.Rule.Urgency, Bad: b.Long.Bad, All: b.Long.All, Rate: b.Rate, By: l.behind(m.Calendar.At),
 			})
 		}
 	}
@@ -153,8 +153,8 @@ func (m *Mind) attribute(l *ledger, p holdfast.Promise, bad, shed uint64) {
 		return
 	}
 	shed = min(shed, bad)
-	l.put(m.now.Wall, p.Window, byOverload, shed)
-	l.put(m.now.Wall, p.Window, m.behind(p), bad-shed)
+	l.put(m.Calendar.At, p.Window, byOverload, shed)
+	l.put(m.Calendar.At, p.Window, m.behind(p), bad-shed)
 }
 
 // behind is what fails of what a promise rests on: the failure that is known for
