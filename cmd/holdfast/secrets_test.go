@@ -5,16 +5,20 @@ package main
 import (
 	"bufio"
 	"encoding/base64"
+	"errors"
 	"fmt"
 	"io"
 	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"path/filepath"
 	"strings"
 	"syscall"
 	"testing"
 	"time"
+
+	"holdfast"
 )
 
 // hushed is a pair whose crash nobody mends, and that is told through a channel of every
@@ -44,6 +48,51 @@ services:
     ports: ["8080"]
     failure_modes: {crash: {remedies: []}}
 `
+
+// A secret is missed when nobody needs it yet, and one that others may read is told.
+func TestSecretsAreLookedAtByDay(t *testing.T) {
+	dir := t.TempDir()
+	write := func(name, text string, mode os.FileMode) holdfast.Secret {
+		path := filepath.Join(dir, name)
+		if err := errors.Join(os.WriteFile(path, []byte(text), mode), os.Chmod(path, mode)); err != nil {
+			t.Fatal(err)
+		}
+		return holdfast.Secret("file:" + path)
+	}
+	t.Setenv("CHAT_URL", "https://hooks.example.com/planted")
+	on := holdfast.OnCall{Heartbeat: "env:CHAT_URL", Channels: []holdfast.Channel{
+		{Name: "chat", Kind: holdfast.ChannelSlack, Address: "env:CHAT_URL"},
+		{Name: "push", Kind: holdfast.ChannelNtfy, Address: "https://ntfy.sh", Secret: write("good", "planted\n", 0o640)},
+	}}
+	if err := secretsThere(on); err != nil || len(secretsOf(on)) != 2 {
+		t.Errorf("all are there: %v, %v", err, secretsOf(on))
+	}
+	if facts := secretFacts(on); len(facts) != 1 || !facts[0].Good {
+		t.Errorf("%+v", facts)
+	}
+	for name, bad := range map[holdfast.Secret]struct{ missed, says string }{
+		write("open", "planted\n", 0o644):             {"", "everybody on this machine may read"},
+		write("empty", "\n", 0o600):                   {"is empty", "is empty"},
+		holdfast.Secret("file:" + dir):                {"no ordinary file", "no ordinary file"},
+		holdfast.Secret("file:" + dir + "/not-there"): {"not-there", "not-there"},
+	} {
+		on.Channels[1].Secret = name
+		err, facts := secretsThere(on), secretFacts(on)
+		if (err != nil) != (bad.missed != "") || err != nil && !strings.Contains(err.Error(), bad.missed) {
+			t.Errorf("%s: %v", name, err)
+		}
+		if len(facts) != 1 || facts[0].Good || !strings.Contains(facts[0].Says, bad.says) || facts[0].Next == "" {
+			t.Errorf("%s: %+v", name, facts)
+		}
+		if strings.Contains(fmt.Sprint(err, facts), "planted") {
+			t.Errorf("%s: a secret is told: %v %v", name, err, facts)
+		}
+	}
+	on.Channels[1].Secret = "env:NOT_SET_ANYWHERE"
+	if err := secretsThere(on); err == nil || !strings.Contains(err.Error(), "NOT_SET_ANYWHERE") {
+		t.Errorf("what is not set: %v", err)
+	}
+}
 
 // blabs answers everything with everything it was told.
 func blabs(t *testing.T) *httptest.Server {
