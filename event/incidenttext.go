@@ -1,6 +1,7 @@
 package event
 
 import (
+	"cmp"
 	"fmt"
 	"time"
 
@@ -109,7 +110,7 @@ func about(service holdfast.ServiceName, mode holdfast.ModeName, id holdfast.Rep
 		replica = id.String()
 	}
 	if mode == "" && promise == "" && replica == "" {
-		return string(service)
+		return cmp.Or(string(service), promised("")) // a trouble without a name is the promise for everything
 	}
 	return join(replica, string(mode), mark(promise != "", "promise "+string(promise)))
 }
