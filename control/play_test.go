@@ -190,7 +190,11 @@ func (s *stage) input(t *testing.T, words []string) event.Body {
 	case "reset":
 		return event.GuardsReset{By: "prove"}
 	case "woken":
-		return event.Woken{Version: "test", Pid: 1, Epoch: 1}
+		epoch, err := strconv.ParseUint(string(optional()), 10, 64) // woken 7
+		if err != nil {
+			epoch = 1
+		}
+		return event.Woken{Version: "test", Pid: 1, Epoch: epoch}
 	case "captured":
 		return event.Captured{Action: s.last, ID: id(), Path: "evidence/x.txt", Summary: rest}
 	case "inspected":

@@ -553,6 +553,16 @@ func (d *Desk) name() holdfast.IncidentID {
 	return holdfast.IncidentID(fmt.Sprintf("%s-%d", today, d.Days[i].N))
 }
 
+// Forgot says that an agent before this one may have named incidents that nobody here
+// remembers: today's go on far behind them. A provider that was told of one, and has it
+// as acknowledged, would take the page of another of that name for its repetition.
+func (d *Desk) Forgot(now event.At, epoch uint64) {
+	d.Days = append(d.Days, day{Day: now.Wall.UTC().Format("20060102"), N: int(epoch) * maxForgotten})
+}
+
+// maxForgotten is more incidents than one agent opens on a day.
+const maxForgotten = 1000
+
 // incidentOf is the incident that a message is of.
 func incidentOf(key holdfast.MessageKey) holdfast.IncidentID {
 	id, _, _ := strings.Cut(string(key), "/")
