@@ -190,11 +190,7 @@ func (s *stage) input(t *testing.T, words []string) event.Body {
 	case "reset":
 		return event.GuardsReset{By: "prove"}
 	case "woken":
-		epoch, err := strconv.ParseUint(string(optional()), 10, 64) // woken 7
-		if err != nil {
-			epoch = 1
-		}
-		return event.Woken{Version: "test", Pid: 1, Epoch: epoch}
+		return woken(words)
 	case "captured":
 		return event.Captured{Action: s.last, ID: id(), Path: "evidence/x.txt", Summary: rest}
 	case "inspected":
@@ -282,6 +278,15 @@ func promised(t testing.TB, sys *holdfast.System, words []string) {
 		return
 	}
 	sys.Promise = &p
+}
+
+// woken reads "woken" and "woken 7", the seventh agent.
+func woken(words []string) event.Woken {
+	epoch, err := strconv.ParseUint(words[len(words)-1], 10, 64)
+	if err != nil {
+		epoch = 1
+	}
+	return event.Woken{Version: "test", Pid: 1, Epoch: epoch}
 }
 
 // counted reads what a gateway has counted of one route since it began, with the play

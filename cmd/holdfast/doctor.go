@@ -58,8 +58,8 @@ type doctor struct {
 	Host    []host.Fact `json:"host"`
 	Ports   []host.Fact `json:"ports"`
 	Secrets []host.Fact `json:"secrets"` // the files of those by which people are told
-	Drills  []host.Fact `json:"drills"` // by the name of the failure mode
-	Faults  []host.Fact `json:"faults"` // of all that make one of them true
+	Drills  []host.Fact `json:"drills"`  // by the name of the failure mode
+	Faults  []host.Fact `json:"faults"`  // of all that make one of them true
 }
 
 // examine looks at the host and, when there is one, at the file. That there is no

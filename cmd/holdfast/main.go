@@ -11,6 +11,7 @@ import (
 	"os/signal"
 	"slices"
 	"syscall"
+	_ "time/tzdata" // schedules hand over by time zones, which small machines and containers have not
 
 	"github.com/spf13/cobra"
 )
