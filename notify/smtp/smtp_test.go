@@ -27,12 +27,11 @@ type server struct {
 	listener net.Listener
 	open     sync.WaitGroup
 
-	dawdles time.Duration // before every line it says; set before it is spoken to
-
 	tls *tls.Config // what STARTTLS begins with; nil: it is not offered
 
 	mu    sync.Mutex
 	mood  notifytest.Mood
+	slow  time.Duration // before every line it says
 	took  []string
 	plain []string // the verbs that came in clear
 	conns []net.Conn
@@ -66,21 +65,19 @@ func (s *server) accept() {
 		}
 		s.mu.Lock()
 		s.conns = append(s.conns, conn)
-		mood := s.mood
+		mood, slow := s.mood, s.slow
 		s.mu.Unlock()
 		s.open.Go(func() {
 			defer conn.Close()
-			s.talk(conn, mood)
+			s.talk(conn, mood, slow)
 		})
 	}
 }
 
-func (s *server) talk(conn net.Conn, mood notifytest.Mood) {
+func (s *server) talk(conn net.Conn, mood notifytest.Mood, slow time.Duration) {
 	in := bufio.NewReader(conn)
 	say := func(line string) {
-		if s.dawdles > 0 {
-			<-time.After(s.dawdles)
-		}
+		<-time.After(slow)
 		fmt.Fprint(conn, line+"\r\n")
 	}
 	switch mood {
@@ -235,7 +232,9 @@ func TestItKeepsTheContract(t *testing.T) {
 // that does not answer at all.
 func TestAServerThatDawdlesIsGivenUp(t *testing.T) {
 	s := serve(t)
-	s.dawdles = 500 * time.Millisecond // three seconds for all lines of a mail
+	s.mu.Lock()
+	s.slow = 500 * time.Millisecond // three seconds for all lines of a mail
+	s.mu.Unlock()
 	n := New(holdfast.Channel{Kind: holdfast.ChannelSMTP, Address: holdfast.Place(s.listener.Addr().String()), From: "holdfast@example.com"}, notifytest.Secrets)
 	ctx, cancel := context.WithTimeout(t.Context(), 600*time.Millisecond)
 	defer cancel()
