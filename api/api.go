@@ -142,12 +142,13 @@ type Test struct {
 
 // Tested is what became of one message of a test.
 type Tested struct {
-	Person  holdfast.PersonName  `json:"person,omitempty"` // none: a channel that a policy tells by itself
-	Via     holdfast.ChannelName `json:"via"`
-	To      string               `json:"to,omitempty"`
-	Receipt string               `json:"receipt,omitempty"`
-	Took    time.Duration        `json:"took"`
-	Why     string               `json:"why,omitempty"` // it was not taken over
+	Person  holdfast.PersonName   `json:"person,omitempty"` // none: a channel that a policy tells by itself
+	Also    []holdfast.PersonName `json:"also,omitempty"`   // who has the same address, which is tested once
+	Via     holdfast.ChannelName  `json:"via"`
+	To      string                `json:"to,omitempty"`
+	Receipt string                `json:"receipt,omitempty"`
+	Took    time.Duration         `json:"took"`
+	Why     string                `json:"why,omitempty"` // it was not taken over
 }
 
 // A Tests is what became of all of them.
@@ -160,6 +161,7 @@ type Tests struct {
 const (
 	AddressTaken = "address-taken"
 	BadFile      = "bad-file"
+	Misused      = "misused" // what was said cannot hold: a word is missing, or a day is over
 	NotPrivate   = "not-private"
 	Unknown      = "unknown"
 )

@@ -2,6 +2,7 @@ package control
 
 import (
 	"cmp"
+	"slices"
 	"time"
 
 	"holdfast"
@@ -67,7 +68,17 @@ func (m *Mind) concludes(said event.ID, body event.Body) {
 }
 
 // allOver ends all that people are needed for: nothing runs any more, as was asked.
+// What budgets burn by then is over with it.
 func (m *Mind) allOver(cause event.ID) {
+	for _, p := range m.System.Owed() {
+		if l := m.Ledgers[p.Name]; l != nil {
+			for name := range l.Burning {
+				l.echo(ruleNamed(name), m.Calendar.At)
+			}
+			l.rest(m.Calendar.At)
+			m.cool(l, p, nil, cause)
+		}
+	}
 	for _, t := range m.Desk.Troubles() {
 		m.Desk.Over(m.now, t, cause, m.say)
 	}
@@ -110,13 +121,10 @@ func (m *Mind) burns(p holdfast.Promise, l *ledger, burning []promise.Burning, c
 		m.Desk.Over(m.now, t, cause, m.say)
 		return
 	}
-	for _, b := range burning {
-		if b.Rule.Urgency == holdfast.Page {
-			t.Urgency, t.Severity = holdfast.Page, holdfast.SEV2
-			if b.Short.Share() > half {
-				t.Severity = holdfast.SEV1
-			}
-			break
+	if slices.ContainsFunc(burning, func(b promise.Burning) bool { return b.Rule.Urgency == holdfast.Page }) {
+		t.Urgency, t.Severity = holdfast.Page, holdfast.SEV2
+		if l.Book.In(promise.Rules()[0].Short, m.Calendar.At).Share() > half {
+			t.Severity = holdfast.SEV1
 		}
 	}
 	t.Why = "its budget burns"
@@ -126,7 +134,8 @@ func (m *Mind) burns(p holdfast.Promise, l *ledger, burning []promise.Burning, c
 	m.needed(t, cause)
 }
 
-// half of all requests bad is a promise that is not kept at all, as users see it.
+// half of all requests of the last minutes bad is a promise that is not kept at all,
+// as users see it. What slower windows hold says nothing of now.
 const half = 0.5
 
 // boundBy is until when a failure is within its next bound, later than now; 0 where
@@ -152,6 +161,14 @@ const (
 	exceededAll      = "restore" // the last there is
 )
 
+// boundWord is what has to be reached within a bound.
+func boundWord(bound string) string {
+	if bound == exceededMitigate {
+		return "mitigated"
+	}
+	return "restored"
+}
+
 // exceed says that a failure is outside its bounds, and that people are needed: what
 // was contained within them needs nobody.
 func (m *Mind) exceed(r *replica) {
@@ -162,6 +179,6 @@ func (m *Mind) exceed(r *replica) {
 		said.Bound, said.Within = exceededMitigate, mode.Bounds.Mitigate
 	}
 	f.Exceeded = said.Bound
-	id := m.say(f.Cause, said)
-	m.needed(m.trouble(f.Mode, r.id(), event.Text(said)), id)
+	why := "it is not " + boundWord(said.Bound) + " within its bound of " + event.Short(said.Within)
+	m.needed(m.trouble(f.Mode, r.id(), why), m.say(f.Cause, said))
 }

@@ -18,8 +18,10 @@ import (
 // they saw of it that was bad.
 type ledger struct {
 	Book    promise.Book             `json:"book"`
-	Burning map[string]time.Duration `json:"burning"`        // rules that hold, by since when; the boot clock
-	Days    []day                    `json:"days,omitempty"` // the latest last, those of the promise's window
+	Burning map[string]time.Duration `json:"burning"`          // rules that hold, by since when; the boot clock
+	Quick   string                   `json:"quick,omitempty"`  // the quickest that held since one does
+	Echoes  map[string]time.Time     `json:"echoes,omitempty"` // rules that hold by what is over, until when they may
+	Days    []day                    `json:"days,omitempty"`   // the latest last, those of the promise's window
 }
 
 // A day is how many requests were bad on it, by why.
@@ -118,31 +120,6 @@ func (m *Mind) covers(p holdfast.Promise, c holdfast.RouteCount) bool {
 	}
 	within := p.Route == "" || p.Route == "/" || c.Path != "" && holdfast.Below(c.Path, p.Route)
 	return within && (p.Service == "" || p.Service == c.Service)
-}
-
-// weighBurning says which rules hold that did not, and which do no longer.
-func (m *Mind) weighBurning(l *ledger, p holdfast.Promise, cause event.ID) {
-	burning := l.Book.Burns(p, m.Calendar.At)
-	held, cooled := map[string]bool{}, false
-	for _, b := range burning {
-		held[b.Rule.Name] = true
-		if _, before := l.Burning[b.Rule.Name]; !before {
-			l.Burning[b.Rule.Name] = m.now.Boot
-			m.say(cause, event.Burned{
-				Promise: p.Name, Rule: b.Rule.Name, Urgency: b.Rule.Urgency, Bad: b.Long.Bad, All: b.Long.All, Rate: b.Rate, By: l.behind(m.Calendar.At),
-			})
-		}
-	}
-	for _, name := range slices.Sorted(maps.Keys(l.Burning)) {
-		if !held[name] {
-			m.say(cause, event.Cooled{Promise: p.Name, Rule: name, After: max(0, m.now.Boot-l.Burning[name])})
-			delete(l.Burning, name)
-			cooled = true
-		}
-	}
-	if len(burning) > 0 || cooled {
-		m.burns(p, l, burning, cause)
-	}
 }
 
 // attribute puts bad requests down to what is known to fail just now: a drill, the

@@ -1,7 +1,6 @@
 package event
 
 import (
-	"cmp"
 	"fmt"
 	"time"
 
@@ -109,8 +108,8 @@ func about(service holdfast.ServiceName, mode holdfast.ModeName, id holdfast.Rep
 	if id != (holdfast.ReplicaID{}) {
 		replica = id.String()
 	}
-	if mode == "" && promise == "" && replica == "" {
-		return cmp.Or(string(service), promised("")) // a trouble without a name is the promise for everything
+	if mode == "" && replica == "" {
+		return join(promised(promise), mark(service != "", "of "+string(service)))
 	}
 	return join(replica, string(mode), mark(promise != "", "promise "+string(promise)))
 }

@@ -150,9 +150,13 @@ func (d *Desk) settle(id holdfast.IncidentID) {
 		if inc.Under != id {
 			continue
 		}
-		if d.allFailWith(cause, inc) {
+		switch {
+		case d.allFailWith(cause, inc):
 			inc.FreeAt = 0
-		} else if inc.FreeAt == 0 {
+		case inc.FreeAt != 0:
+		case inc.promised():
+			inc.FreeAt = d.in(Cooling)
+		default:
 			inc.FreeAt = d.in(Settling)
 		}
 	}

@@ -56,6 +56,7 @@ type incident struct {
 
 	Lead   string        `json:"lead"`              // the part whose owner is told
 	LeadBy time.Duration `json:"lead_by,omitempty"` // when it is thought over what leads
+	OwedBy time.Duration `json:"owed_by,omitempty"` // until when promises have time to cool: what they burned by is over
 	Asked  []string      `json:"asked"`             // whom it was paged to, so far: an audience is told once that it leads
 
 	ladder
@@ -98,6 +99,9 @@ const (
 	// the cause is over, before its own owner is woken: a minute, several times what
 	// a restart takes.
 	Settling = time.Minute
+	// Cooling is how long a promise has for that: what its quickest alert looks back on
+	// is five minutes, and the counts come after.
+	Cooling = 6 * time.Minute
 	// Apart is how many incidents of one audience are opened one by one within
 	// Crowded. What comes beside them while nobody has answered joins the last one:
 	// six pages say no more than five, and one cannot read them.
@@ -346,6 +350,9 @@ func (inc *incident) add(t Trouble) bool {
 // far fails with it: then its owner is told, once.
 func (d *Desk) join(inc *incident, t Trouble, cause event.ID) {
 	leads := len(inc.Parts) < MaxParts && d.leads(inc, t)
+	if t.Promise == "" && d.cooling(inc) {
+		d.takeUp(inc)
+	}
 	told := inc.add(t)
 	said := cause
 	if leads || told {
@@ -396,9 +403,14 @@ func (d *Desk) raise(inc *incident, t Trouble, cause event.ID) {
 	if severity == inc.Severity && urgency == inc.Urgency {
 		return
 	}
+	waking := inc.Urgency == holdfast.Page && inc.AckedBy == "" && inc.Step > 0
+	next, upto, calls := inc.NextAt, max(inc.Step, inc.Upto), inc.Calls
 	inc.Severity, inc.Urgency = severity, urgency
 	said := d.say(cause, event.Raised{Incident: inc.ID, Severity: severity, Urgency: urgency, Why: t.Why})
 	d.restart(inc, said)
+	if waking {
+		inc.By, inc.Upto, inc.Calls = next, upto, calls // what is worse is not escalated later
+	}
 	if over := d.find(d.Incidents, inc.Under); over != nil {
 		d.raise(over, t, said)
 	}
@@ -408,9 +420,15 @@ func (d *Desk) raise(inc *incident, t Trouble, cause event.ID) {
 // others are left with, there and in other incidents, is found out when they had time
 // to settle.
 func (d *Desk) part(inc *incident, key string, cause event.ID) {
+	if !inc.Parts[key].Promise {
+		inc.OwedBy = d.in(Cooling)
+	}
 	inc.drop(key)
 	if len(inc.Parts) == 0 {
 		d.resolve(inc, cause)
+	}
+	if d.cooling(inc) {
+		inc.putOff(inc.OwedBy)
 	}
 	for _, other := range d.Incidents {
 		other.LeadBy = first(other.LeadBy, d.in(Settling))
@@ -429,6 +447,10 @@ func (d *Desk) elect(inc *incident) {
 	if d.deferToCause(inc) {
 		return
 	}
+	if d.cooling(inc) {
+		inc.LeadBy = inc.OwedBy
+		return
+	}
 	said, roots := inc.Cause, d.roots(inc)
 	if !slices.ContainsFunc(roots, func(t Trouble) bool { return t.key() == inc.Lead }) && len(roots) > 0 {
 		said = d.say(inc.Cause, joined(inc, roots[0], true, "what it was taken to fail with is over"))
@@ -441,6 +463,20 @@ func (d *Desk) elect(inc *incident) {
 			d.settle(inc.ID)
 		}
 	}
+}
+
+// cooling tells whether all that is left of an incident are promises that burned by
+// what was over a moment ago: nobody else is woken for the minutes they remember.
+func (d *Desk) cooling(inc *incident) bool { return inc.OwedBy > d.in(0) && inc.promised() }
+
+// promised tells whether all that is bad in an incident are promises.
+func (inc *incident) promised() bool {
+	for _, p := range inc.Parts { // of a storm the first one tells
+		if !p.Promise {
+			return false
+		}
+	}
+	return true
 }
 
 // roots are the parts that are told one by one and whose causes are not bad in the
@@ -587,7 +623,7 @@ func (inc *incident) dueNext() time.Duration {
 
 // shift moves all instants of an incident into another boot's clock.
 func (inc *incident) shift(by time.Duration) {
-	all := []*time.Duration{&inc.First, &inc.Since, &inc.LeadBy, &inc.FreeAt, &inc.AckedUntil, &inc.NextAt, &inc.LastAt, &inc.OverAt}
+	all := []*time.Duration{&inc.First, &inc.Since, &inc.LeadBy, &inc.OwedBy, &inc.FreeAt, &inc.AckedUntil, &inc.NextAt, &inc.By, &inc.LastAt, &inc.OverAt}
 	for _, c := range inc.Calls {
 		all = append(all, &c.Began, &c.NextAt)
 	}

@@ -23,6 +23,8 @@ type ladder struct {
 	Heard   bool `json:"heard,omitempty"` // in this round one was delivered
 
 	NextAt time.Duration `json:"next_at,omitempty"` // when the next step is taken
+	By     time.Duration `json:"by,omitempty"`      // when the one after Upto is taken at the latest
+	Upto   int           `json:"upto,omitempty"`    // which had been taken before it got worse
 	Next   event.ID      `json:"next"`              // its cause
 	LastAt time.Duration `json:"last_at,omitempty"` // when somebody was last paged
 	Calls  []*call       `json:"calls,omitempty"`
@@ -97,12 +99,42 @@ func (d *Desk) start(inc *incident) {
 // restart has the first step taken at once, whoever has the incident, unless it is
 // held: then it is taken when it is not any more.
 func (d *Desk) restart(inc *incident, cause event.ID) {
-	inc.answer, inc.Cause, inc.Calls = answer{}, cause, nil
+	inc.answer, inc.Cause, inc.Calls, inc.By, inc.Upto = answer{}, cause, nil, 0, 0
 	inc.rewind()
 	inc.NextAt, inc.Next = d.in(0), cause
 	if inc.Held {
 		inc.NextAt = 0
 	}
+}
+
+// putOff has nobody else told before an instant: what they were to be told of is over,
+// as far as is known.
+func (inc *incident) putOff(until time.Duration) {
+	all := []*time.Duration{&inc.NextAt, &inc.AckedUntil}
+	for _, c := range inc.Calls {
+		all = append(all, &c.NextAt)
+	}
+	for _, at := range all {
+		if *at != 0 {
+			*at = max(*at, until)
+		}
+	}
+}
+
+// takeUp goes on with what was put off, as if it never had been.
+func (d *Desk) takeUp(inc *incident) {
+	if inc.NextAt == inc.OwedBy {
+		inc.NextAt = d.in(0)
+		if inc.Step > 0 {
+			inc.NextAt = max(inc.NextAt, inc.LastAt+pause(d.policy(inc), inc.Step))
+		}
+	}
+	for _, c := range inc.Calls {
+		if c.NextAt == inc.OwedBy {
+			c.NextAt = max(d.in(0), c.Began+c.Contacts[c.Tried].After)
+		}
+	}
+	inc.OwedBy = 0
 }
 
 // stuck tells whether the last step reached nobody, and nobody has the incident.
@@ -194,6 +226,12 @@ func (d *Desk) climb(inc *incident) {
 	inc.Reached, inc.Vain, inc.LastAt, inc.Next = true, false, d.in(0), inc.Cause
 	if inc.Urgency == holdfast.Page {
 		inc.NextAt = d.in(pause(policy, step))
+		if inc.By != 0 {
+			inc.NextAt = min(inc.NextAt, max(d.in(0), inc.By))
+		}
+		if step >= inc.Upto {
+			inc.By, inc.Upto = 0, 0
+		}
 	}
 }
 
@@ -338,7 +376,7 @@ func (inc *incident) lose(m *message, why string, cause event.ID, now time.Durat
 
 // quiet ends all that would page somebody of an incident.
 func (d *Desk) quiet(inc *incident, cause event.ID, why string) {
-	inc.Calls, inc.NextAt = nil, 0
+	inc.Calls, inc.NextAt, inc.By = nil, 0, 0
 	for _, m := range slices.Clone(inc.Messages) {
 		if m.owed() && m.Purpose == holdfast.Trigger {
 			d.supersede(inc, m, cause, why)

@@ -78,19 +78,48 @@ func (b *Book) Burns(p holdfast.Promise, now time.Time) []Burning {
 	if e <= 0 {
 		e = least
 	}
-	expected := b.expected(p, now)
+	expected, age := b.expected(p, now), b.Age(now)
 	var all []Burning
 	for _, r := range Rules() {
 		long, short := b.In(r.Long, now), b.In(r.Short, now)
 		f := r.Factor(p)
-		rate := long.Share() >= f*e && short.Share() >= f*e && short.Bad > 0
+		spent := long.Share() * young(age, r.Long)
+		rate := spent >= f*e && short.Share() >= f*e && short.Bad > 0
 		part := r.Spends * e * expected
 		count := expected > 0 && float64(long.Bad) >= part && float64(short.Bad) >= part*float64(r.Short)/float64(r.Long)
 		if (rate || count) && beyondChance(long, e) {
-			all = append(all, Burning{Rule: r, Long: long, Short: short, Rate: long.Share() / e})
+			all = append(all, Burning{Rule: r, Long: long, Short: short, Rate: spent / e})
 		}
 	}
 	return all
+}
+
+// Well tells whether users are whole again, a rule having held: no more was bad
+// within its short window than is allowed, and so little that it was hardly chance,
+// did the budget burn still as fast as the rule says. Where too little was asked to
+// tell, the next longer short window has to tell it, too. That nothing was asked is
+// not well.
+func (b *Book) Well(p holdfast.Promise, held Rule, now time.Time) bool {
+	e := allowed(p)
+	for _, r := range Rules() {
+		if r.Short < held.Short {
+			continue
+		}
+		switch short := b.In(r.Short, now); {
+		case short.Share() > e:
+			return false
+		case hardlyChance(short, held.Factor(p)*e):
+			return true
+		}
+	}
+	return false
+}
+
+// young is how much of a window there are counts of. Ten bad requests among the first
+// hundred that are ever asked are a tenth of a quarter of a minute, and not of an hour:
+// what was before is taken to have been good, as After takes it.
+func young(age, window time.Duration) float64 {
+	return min(1, float64(age)/float64(window))
 }
 
 // least stands for the allowed share of a promise of all requests: one in a

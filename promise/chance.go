@@ -13,6 +13,17 @@ func beyondChance(t Tally, e float64) bool {
 	return t.Bad > 0 && tail(t.All, t.Bad, e) < sure
 }
 
+// doubted is how unlikely it must be that what burns still shows so few bad requests
+// by chance: one in a hundred where the rule just holds, and far less in an outage. An
+// end that was taken for one in vain costs a second page, half an hour later.
+const doubted = 1e-2
+
+// hardlyChance tells whether so few bad requests are fewer than chance makes of a
+// share.
+func hardlyChance(t Tally, share float64) bool {
+	return t.All > 0 && 1-tail(t.All, t.Bad+1, share) < doubted
+}
+
 // tail is the probability that of n requests k or more are bad, each with
 // probability e: the regularised incomplete beta function I_e(k, n-k+1).
 func tail(n, k uint64, e float64) float64 {

@@ -387,6 +387,42 @@ func TestWhatIsOverIsTakenBack(t *testing.T) {
 	}
 }
 
+// Users are whole when enough was asked to tell: of what half was bad, a few good
+// answers tell it, of what one in seventy was, hundreds do. Silence tells nothing.
+func TestUsersAreWholeAgain(t *testing.T) {
+	quick, slow := Rules()[0], Rules()[1]
+	for _, c := range []struct {
+		name   string
+		target holdfast.Share
+		held   Rule
+		after  []Tally // minute by minute
+		want   bool
+	}{
+		{"nothing is asked", 0.99, quick, make([]Tally, 10), false},
+		{"a little is", 0.99, quick, minutes(10, Tally{All: 1}), false},
+		{"enough is", 0.99, quick, minutes(10, Tally{All: 20}), true},
+		{"not for five minutes yet", 0.99, quick, minutes(4, Tally{All: 20}), false},
+		{"some is bad, as is allowed", 0.99, quick, minutes(10, Tally{All: 1000, Bad: 9}), true},
+		{"more is", 0.99, quick, minutes(10, Tally{All: 1000, Bad: 20}), false},
+		{"the stricter the promise, the more has to be seen", 0.9999, quick, minutes(10, Tally{All: 100}), false},
+		{"and is", 0.9999, quick, minutes(10, Tally{All: 1000}), true},
+		{"a slow rule waits for its own window", 0.99, slow, minutes(20, Tally{All: 1000}), false},
+		{"and no longer", 0.99, slow, minutes(31, Tally{All: 1000}), true},
+	} {
+		var book Book
+		now := start()
+		for _, tally := range slices.Concat(minutes(60, Tally{All: 100}), minutes(5, Tally{All: 100, Bad: 100}), c.after) {
+			now = now.Add(time.Minute)
+			book.Add(now, tally)
+		}
+		if got := book.Well(of(c.target), c.held, now); got != c.want {
+			t.Errorf("%s: %v", c.name, got)
+		}
+	}
+}
+
+func minutes(n int, tally Tally) []Tally { return slices.Repeat([]Tally{tally}, n) }
+
 func BenchmarkBurns(b *testing.B) {
 	var book Book
 	now := start()

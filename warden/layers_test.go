@@ -49,6 +49,7 @@ func TestHealUndoesEveryFault(t *testing.T) {
 	for _, f := range tried() {
 		t.Run(string(f.Name()), func(t *testing.T) {
 			t.Parallel()
+			tooLarge(t, f.Name())
 			effect := effectOf(t, f)
 			s := struckBy(t, f, faulttest.OneVictim(t, effect))
 			loseBoth(t, s, syscall.SIGKILL)

@@ -319,14 +319,20 @@ func (a *agent) wake(ctx context.Context) error {
 	return ctx.Err()
 }
 
+// farewell is how long an agent that has nothing else to do stays so that people hear
+// that it is over. A provider that answers does so within a second; what one does not
+// take by then is owed on, and sent by the next agent.
+const farewell = 10 * time.Second
+
 // end has the keeper end everything, this agent included, once the system has
-// stopped as was asked.
+// stopped as was asked, and people know.
 func (a *agent) end(ctx context.Context) error {
 	select {
 	case <-ctx.Done():
 		return ctx.Err()
 	case <-a.stopped:
 	}
+	a.pager.outbox.leave(ctx, farewell)
 	if err := a.keeper.End(ctx); err != nil && !errors.Is(err, keeper.ErrLost) {
 		return err
 	}

@@ -129,11 +129,16 @@ func (a *agent) found(ctx context.Context, f heartbeat.Finding, anew bool) {
 	_ = a.tell(ctx, event.Audited{Why: f.Why}) // a loop that does not take it is on stderr
 }
 
-// An outbox knows since when each message could have gone. The zero value is ready.
+// An outbox knows since when each message could have gone. The zero value is ready,
+// but to wait for.
 type outbox struct {
+	news chan struct{} // holds one when what is owed has changed
+
 	mu  sync.Mutex
 	due map[holdfast.MessageKey]time.Duration // by the boot clock
 }
+
+func newOutbox() *outbox { return &outbox{news: make(chan struct{}, 1)} }
 
 // owe says what is owed now: a message is due since it was first owed, or may be
 // tried again.
@@ -149,6 +154,38 @@ func (o *outbox) owe(owed []oncall.Owed, now time.Duration) {
 		due[one.Key] = max(since, one.NotBefore)
 	}
 	o.due = due
+	select {
+	case o.news <- struct{}{}:
+	default:
+	}
+}
+
+// leave waits until no message is owed that could go before some time has passed, and
+// no longer than that.
+func (o *outbox) leave(ctx context.Context, within time.Duration) {
+	until, late := proc.Now()+within, time.NewTimer(within)
+	defer late.Stop()
+	for o.goes(until) {
+		select {
+		case <-ctx.Done():
+			return
+		case <-late.C:
+			return
+		case <-o.news:
+		}
+	}
+}
+
+// goes tells whether a message is owed that is not put off until some time or later.
+func (o *outbox) goes(until time.Duration) bool {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	for _, due := range o.due {
+		if due < until {
+			return true
+		}
+	}
+	return false
 }
 
 // late is what waits for longer than a minute beyond its time.

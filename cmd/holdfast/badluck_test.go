@@ -191,25 +191,6 @@ func TestAFullDiskDoesNotStopMending(t *testing.T) {
 	s.down()
 }
 
-// belled is a pair whose crash nobody mends, and whose bell rings for it.
-const belled = `name: pair
-owner: web
-owners: {web: [ana]}
-people:
-  ana: {contacts: [{via: bell}]}
-channels:
-  bell: {command: sh ring.sh}
-escalation_policies:
-  web: {rules: [{notify: ana}]}
-escalate: web
-services:
-  cart:
-    command: ./holdfast toy cart
-    replicas: 2
-    ports: ["8080"]
-    failure_modes: {crash: {remedies: []}}
-`
-
 // TestAFullDiskStillWakesSomebody fills the state directory, and then kills a replica
 // that only a person mends: the bell rings, once, and who answers it is heard.
 func TestAFullDiskStillWakesSomebody(t *testing.T) {

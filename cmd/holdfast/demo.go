@@ -42,28 +42,39 @@ func demoCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use: "demo", Args: cobra.NoArgs,
 		Short: "see one failure break a promise, mend the file, see it hold",
-		Long:  "Runs a small shop of real processes in a folder of its own, breaks it in some twenty\nways under load, and shows what users saw; then changes two lines and proves again\nwhat failed. It takes about two minutes and leaves nothing behind.",
+		Long:  "Runs a small shop of real processes in a folder of its own, breaks it in some twenty\nways under load, and shows what users saw; then changes two lines and proves again\nwhat failed. It takes about two minutes and leaves nothing behind.\n\nWith --incident it shows instead what happens when no remedy may act: somebody is\ncalled. That takes a minute, and what is written of it is kept to read.",
 	}
 	brief := c.Flags().Bool("brief", false, "drill only what fails and one more, half a minute in all")
+	incident := c.Flags().Bool("incident", false, "have somebody called instead, and keep what was written of it; a minute")
+	c.MarkFlagsMutuallyExclusive("brief", "incident")
 	keep := c.Flags().Bool("keep", false, "leave the folder, to look at or to start from")
 	c.RunE = func(c *cobra.Command, _ []string) error {
 		dir, err := demoFolder()
 		if err != nil {
 			return exit(exitCouldNot, err)
 		}
-		if *keep {
-			defer fmt.Fprintln(c.ErrOrStderr(), "kept:", dir)
-		} else {
-			defer os.RemoveAll(dir)
-		}
 		p := proving{out: c.OutOrStdout(), notices: c.ErrOrStderr(), options: prove.Options{Rate: 200, Repeat: 1, Seed: 8812}}
-		modes := demoModes()
-		if *brief {
-			modes = modes[len(modes)-2:]
+		err = demoOf(c.Context(), p, dir, *brief, *incident)
+		if *keep || *incident && err == nil {
+			fmt.Fprintln(c.ErrOrStderr(), "kept:", dir)
+		} else {
+			os.RemoveAll(dir)
 		}
-		return demo(c.Context(), p, dir, modes)
+		return err
 	}
 	return c
+}
+
+// demoOf is one of the demo's stories.
+func demoOf(ctx context.Context, p proving, dir string, brief, incident bool) error {
+	modes := demoModes()
+	switch {
+	case incident:
+		return demoIncident(ctx, p, dir)
+	case brief:
+		modes = modes[len(modes)-2:]
+	}
+	return demo(ctx, p, dir, modes)
 }
 
 // demoFolder makes a folder in which the file's commands find this program.
@@ -93,7 +104,7 @@ func demo(ctx context.Context, p proving, dir string, modes []string) error {
 	if err := p.demoProof(ctx, file, mended, holdfast.Pass, demoFails); err != nil {
 		return err
 	}
-	fmt.Fprint(p.out, "\nThe same loss, and no user felt it. Next: write your own holdfast.yaml, then\nholdfast check, holdfast up and holdfast prove. The shop is in examples/shop.\n")
+	fmt.Fprint(p.out, "\nThe same loss, and no user felt it. Next: holdfast demo --incident shows whom it calls when\nnothing may mend itself. Or write your own holdfast.yaml, then holdfast check, holdfast up\nand holdfast prove. The shop is in examples/shop.\n")
 	return nil
 }
 

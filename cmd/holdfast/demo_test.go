@@ -77,6 +77,29 @@ func TestCtrlCInTheMiddleOfTheDemoLeavesNothing(t *testing.T) {
 	}
 }
 
+func TestCtrlCWhileTheDemosShopRunsLeavesNothing(t *testing.T) {
+	t.Parallel()
+	h := demoHouse(t)
+	r := h.start("demo", "--incident")
+	await(t, "it is past its drill", func() bool {
+		select {
+		case <-r.ended:
+			return true
+		default:
+			return strings.Contains(r.stderr.String(), "serving http://")
+		}
+	})
+	if !strings.Contains(r.stderr.String(), "serving http://") {
+		t.Skipf("this machine is too busy for the drill before it:\n%s%s", &r.stdout, &r.stderr)
+	}
+	r.signal(syscall.SIGINT)
+	r.ends().exits(exitInterrupted)
+	if left := h.living(); len(left) > 0 {
+		t.Errorf("it has ended and these live: %v", left)
+	}
+	h.leftNoFolder()
+}
+
 func TestTheDemoKeepsItsFolderWhenAsked(t *testing.T) {
 	t.Parallel()
 	h := demoHouse(t)
@@ -90,4 +113,58 @@ func TestTheDemoKeepsItsFolderWhenAsked(t *testing.T) {
 	if text, err := os.ReadFile(filepath.Join(strings.TrimSpace(kept), defaultFile)); err != nil || !strings.Contains(string(text), "name: shop") {
 		t.Errorf("what it kept is no shop: %v\n%s", err, text)
 	}
+}
+
+// What docs/incidents.md shows as produced is what the demo produces: the same parts
+// of a page, of an incident and of a postmortem, and the same questions to people.
+func TestTheDemosIncidentIsTheOneOfThePage(t *testing.T) {
+	t.Parallel()
+	h := demoHouse(t)
+	s := h.run("demo", "--incident")
+	if len(linesThatBegin(s.stdout, "PASS     "+demoHangs)) == 0 {
+		t.Skipf("this machine is too busy for the drill before it:\n%s", s.all())
+	}
+	s.exits(exitGood).tells("ana acknowledges", "    RESOLVED SEV2 shop: catalog.hang on catalog-", "requests failed since", "./holdfast incidents show ", "./holdfast postmortem ")
+	if left := h.living(); len(left) > 0 {
+		t.Errorf("it has ended and these live: %v", left)
+	}
+	_, kept, _ := strings.Cut(s.stderr, "kept: ")
+	dir := strings.TrimSpace(kept)
+	told, err := os.ReadFile(filepath.Join(dir, "told"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, id, _ := strings.Cut(s.stdout, "./holdfast postmortem ")
+	id = strings.Fields(id)[0]
+	state := filepath.Join(dir, ".holdfast")
+	show := h.run("incidents", "show", id, "--state", state).exits(exitGood).tells("delivered after", "noted "+id+" by ana")
+	postmortem := h.run("postmortem", id, "--state", state).exits(exitGood).tells("restart of catalog-1 by everything-looks-bad", "had passed its drill")
+	produced := map[string]bool{}
+	for line := range strings.Lines(string(told) + show.stdout + postmortem.stdout) {
+		produced[line] = true
+	}
+	page, err := os.ReadFile("../../docs/incidents.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, shown, _ := strings.Cut(string(page), "What ana was sent")
+	parts := 0
+	for line := range strings.Lines(shown) {
+		if !isPart(line) {
+			continue
+		}
+		if parts++; !produced[line] {
+			t.Errorf("the page shows %q, and the demo has no such part", line)
+		}
+	}
+	if parts < 25 {
+		t.Errorf("the page shows only %d parts:\n%s", parts, shown)
+	}
+}
+
+// isPart tells whether a line is a heading, or a question to people.
+func isPart(line string) bool {
+	name := strings.TrimSuffix(strings.TrimSpace(line), " (UTC)")
+	isName := len(name) > 3 && strings.Trim(name, "ABCDEFGHIJKLMNOPQRSTUVWXYZ ") == ""
+	return isName || strings.HasPrefix(line, "## ") || strings.HasPrefix(line, "**?**")
 }

@@ -4,8 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"os/signal"
+	"slices"
+	"strings"
 	"syscall"
 	"time"
 
@@ -13,8 +16,10 @@ import (
 
 	"holdfast"
 	"holdfast/api"
+	"holdfast/event"
 	"holdfast/internal/files"
 	"holdfast/internal/proc"
+	"holdfast/journal/view"
 	"holdfast/keeper"
 )
 
@@ -28,7 +33,7 @@ func downCommand() *cobra.Command {
 		}
 		client := api.NewClient(state.apiSocket())
 		defer client.Close()
-		if err := stopSystem(c.Context(), state, client, who()); err != nil {
+		if err := stopSystem(c.Context(), state, client, who(), c.OutOrStdout()); err != nil {
 			return failed(c.Context(), err)
 		}
 		fmt.Fprintln(c.OutOrStdout(), "stopped: nothing of it runs any more")
@@ -47,8 +52,17 @@ func signalAgain(ctx context.Context) (context.Context, context.CancelFunc) {
 // of it runs, the keeper included. Without an agent the keeper ends everything
 // by itself, with each replica's grace; when the person at the terminal asks
 // again, with hardly any. Without a keeper, or with one that is stuck, another is
-// started to adopt what runs and end it.
-func stopSystem(ctx context.Context, state stateDir, client *api.Client, by string) error {
+// started to adopt what runs and end it. What people were not told is said.
+func stopSystem(ctx context.Context, state stateDir, client *api.Client, by string, out io.Writer) error {
+	owes := mayOwe(ctx, client)
+	err := endSystem(ctx, state, client, by, out)
+	if err == nil && owes {
+		fmt.Fprint(out, state.unsent())
+	}
+	return err
+}
+
+func endSystem(ctx context.Context, state stateDir, client *api.Client, by string, out io.Writer) error {
 	asked := context.WithoutCancel(ctx) // who asks twice at once wants the end no less
 	dial, cancel := context.WithTimeout(asked, 2*time.Second)
 	defer cancel()
@@ -64,12 +78,8 @@ func stopSystem(ctx context.Context, state stateDir, client *api.Client, by stri
 	defer left()
 	answering, stop := whileAnswering(ctx, state)
 	defer stop()
-	if askToStop(answering, client, by) == nil {
-		select {
-		case <-k.Lost():
-			return nil
-		case <-answering.Done():
-		}
+	if askToStop(answering, client, by) == nil && awaitEnd(answering, k, client, out) {
+		return nil
 	}
 	if err := endThrough(answering, k); !errors.Is(err, errStuck) {
 		return err
@@ -168,6 +178,85 @@ func askToStop(ctx context.Context, client *api.Client, by string) error {
 		case <-time.After(50 * time.Millisecond):
 		}
 	}
+}
+
+// The end is looked at once a second, and given up after three looks beyond its time:
+// an agent that is killed when all has stopped is followed by one that waits for a file.
+const endLook, endLooks = time.Second, 3
+
+// awaitEnd waits for the end of the keeper, and says once what it is still waited for.
+// It returns false when it is not waited for any longer.
+func awaitEnd(ctx context.Context, k *keeper.Client, client *api.Client, out io.Writer) (ended bool) {
+	look := time.NewTicker(endLook)
+	defer look.Stop()
+	said, looks := false, 0
+	for {
+		select {
+		case <-k.Lost():
+			return true
+		case <-ctx.Done():
+			return false
+		case <-look.C:
+		}
+		unsent, stopped := stillSending(ctx, client)
+		if unsent > 0 && !said {
+			said = true
+			fmt.Fprintf(out, "%s still being sent, and waited for %s at most; Ctrl-C ends everything at once\n", areMessages(unsent), event.Short(farewell))
+		}
+		if stopped {
+			looks++
+		}
+		if looks > endLooks && unsent == 0 || looks > endLooks+int(farewell/endLook) {
+			return false
+		}
+	}
+}
+
+// stillSending is how many messages are owed, and whether nothing else is to be done.
+func stillSending(ctx context.Context, client *api.Client) (unsent int, stopped bool) {
+	if found, err := answer(ctx, incidentsOf(client)); err == nil {
+		unsent = len(found.Unsent())
+	}
+	status, err := answer(ctx, client.Status)
+	return unsent, err == nil && status.View.Stopped
+}
+
+func incidentsOf(client *api.Client) func(context.Context) (*view.Incidents, error) {
+	return func(ctx context.Context) (*view.Incidents, error) { return client.Incidents(ctx, "") }
+}
+
+func areMessages(n int) string {
+	if n == 1 {
+		return "1 message is"
+	}
+	return fmt.Sprintf("%d messages are", n)
+}
+
+// mayOwe tells whether people may be owed a message when all has ended: something is
+// open, or on its way, or nobody says that it is not.
+func mayOwe(ctx context.Context, client *api.Client) bool {
+	found, err := answer(ctx, incidentsOf(client))
+	return err != nil || len(found.Unsent()) > 0 || slices.ContainsFunc(found.All, func(i view.Incident) bool { return i.Resolved.IsZero() })
+}
+
+// unsent says what people are owed still, now that nobody sends it.
+func (s stateDir) unsent() string {
+	found, err := s.leftIncidents()
+	if err != nil {
+		return "" // a journal that cannot be read is the next up's to complain of
+	}
+	var text strings.Builder
+	for _, t := range found.Unsent() {
+		fmt.Fprintf(&text, "not sent: %s", t)
+		if t.Why != "" {
+			fmt.Fprintf(&text, " (%s)", t.Why)
+		}
+		text.WriteByte('\n')
+	}
+	if text.Len() > 0 {
+		text.WriteString("  next: it is in the journal, and goes out at the next holdfast up\n")
+	}
+	return text.String()
 }
 
 // endOrphans ends what a dead keeper left running: a new one adopts it first,

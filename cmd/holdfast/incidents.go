@@ -129,20 +129,47 @@ func ackCommand() *cobra.Command {
 	c.RunE = func(c *cobra.Command, args []string) error {
 		return call(c.Context(), *flag, func(ctx context.Context, client *api.Client) error {
 			id := holdfast.IncidentID(argument(args, 0))
+			found, err := client.Incidents(ctx, id)
+			if id == "" && err == nil {
+				id, err = onlyOpen(found)
+			}
 			if id == "" {
-				found, err := client.Incidents(ctx, "")
-				if err != nil {
-					return err
-				}
-				if id, err = onlyOpen(found); err != nil {
-					return err
-				}
+				return err
 			}
 			in := event.Acknowledged{Incident: id, By: *by, Via: "command line"}
-			return say(ctx, client, c.OutOrStdout(), *asJSON, in, fmt.Sprintf("%s has %s: the others may sleep", in.By, id))
+			if err := say(ctx, client, c.OutOrStdout(), *asJSON, in, taken(found, in)); err != nil {
+				return err
+			}
+			stranger(ctx, client, c.ErrOrStderr(), in.By)
+			return nil
 		})
 	}
 	return c
+}
+
+// taken says who has an incident now, and from whom they took it on.
+func taken(found *view.Incidents, in event.Acknowledged) string {
+	had := ""
+	if found != nil {
+		if i := found.Find(in.Incident); i != nil && i.By != "" && i.By != in.By {
+			had = fmt.Sprintf(" (%s had it, and is not told)", i.By)
+		}
+	}
+	return fmt.Sprintf("%s has %s%s: the others may sleep", in.By, in.Incident, had)
+}
+
+// stranger warns who speaks under a name that nobody of the file has: the others are
+// told that, say, root has it, and ana that she need do nothing.
+func stranger(ctx context.Context, client *api.Client, out io.Writer, by string) {
+	duty, err := client.Duty(ctx)
+	if err != nil || len(duty.OnCall.People) == 0 || slices.ContainsFunc(duty.OnCall.People, func(p holdfast.Person) bool { return string(p.Name) == by }) {
+		return
+	}
+	var people []holdfast.PersonName
+	for _, p := range duty.OnCall.People {
+		people = append(people, p.Name)
+	}
+	fmt.Fprintf(out, "holdfast: the file has nobody called %q: the others are told that name\n  next: --by %s, if you are one of %s\n", by, people[0], event.Few(people))
 }
 
 // onlyOpen is the one incident that is open, or the one of them that nobody has.

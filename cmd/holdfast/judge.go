@@ -130,11 +130,11 @@ func first(problems ...*api.Problem) *api.Problem {
 func line(what, text string, most int) *api.Problem {
 	switch {
 	case strings.TrimSpace(text) == "":
-		return &api.Problem{Message: what + " is missing", Hint: "say it: it is what others will read"}
+		return &api.Problem{Code: api.Misused, Message: what + " is missing", Hint: "say it: it is what others will read"}
 	case len(text) > most:
-		return &api.Problem{Message: fmt.Sprintf("%s is longer than %d bytes", what, most), Hint: "say it shorter, and where more can be read"}
+		return &api.Problem{Code: api.Misused, Message: fmt.Sprintf("%s is longer than %d bytes", what, most), Hint: "say it shorter, and where more can be read"}
 	case strings.ContainsFunc(text, func(r rune) bool { return !unicode.IsPrint(r) }):
-		return &api.Problem{Message: what + " is not one line of plain text", Hint: "leave out what cannot be seen"}
+		return &api.Problem{Code: api.Misused, Message: what + " is not one line of plain text", Hint: "leave out what cannot be seen"}
 	}
 	return nil
 }
@@ -177,9 +177,9 @@ func (j judgement) moment(in event.Amended) *api.Problem {
 	case !slices.Contains(moments, in.Moment):
 		return &api.Problem{Code: api.Unknown, Message: fmt.Sprintf("there is no moment %q", in.Moment), Hint: "it is one of " + event.Few(moments)}
 	case in.To.After(j.now):
-		return &api.Problem{Message: shown(in.To) + " lies ahead", Hint: "write when it was, with its date"}
+		return &api.Problem{Code: api.Misused, Message: shown(in.To) + " lies ahead", Hint: "write when it was, with its date"}
 	case in.To.Before(j.now.AddDate(-1, 0, 0)):
-		return &api.Problem{Message: shown(in.To) + " is more than a year ago", Hint: "write when it was, with its date"}
+		return &api.Problem{Code: api.Misused, Message: shown(in.To) + " is more than a year ago", Hint: "write when it was, with its date"}
 	}
 	return j.order(in)
 }
@@ -214,7 +214,7 @@ func (j judgement) action(in event.Promised) *api.Problem {
 	case in.Number > maxActions:
 		return &api.Problem{Message: fmt.Sprintf("%s has %d actions", in.Incident, has), Hint: "what is promised so often is done by nobody: make a project of it"}
 	case in.Due.IsZero():
-		return &api.Problem{Message: "--due is missing", Hint: "write until when it will be done: --due 2027-01-31"}
+		return &api.Problem{Code: api.Misused, Message: "--due is missing", Hint: "write until when it will be done: --due 2027-01-31"}
 	}
 	return nil
 }
@@ -226,7 +226,7 @@ func (j judgement) learnt(in event.Closed) *api.Problem {
 		return j.waiver(in)
 	}
 	if in.Mode == "" {
-		return &api.Problem{Message: "it is not said what was learnt", Hint: "--mode MODE that is drilled, or --waive REASON --owner OWNER --until DATE"}
+		return &api.Problem{Code: api.Misused, Message: "it is not said what was learnt", Hint: "--mode MODE that is drilled, or --waive REASON --owner OWNER --until DATE"}
 	}
 	if _, declared := j.system.Mode(in.Mode); !declared {
 		return &api.Problem{Code: api.Unknown, Message: fmt.Sprintf("the file has no failure mode %q", in.Mode), Hint: "holdfast check --explain lists them; or waive it: --waive REASON --owner OWNER --until DATE"}
@@ -243,18 +243,18 @@ func (j judgement) learnt(in event.Closed) *api.Problem {
 
 func (j judgement) waiver(in event.Closed) *api.Problem {
 	if in.Mode != "" {
-		return &api.Problem{Message: "it is either drilled or waived", Hint: "leave out --mode, or --waive"}
+		return &api.Problem{Code: api.Misused, Message: "it is either drilled or waived", Hint: "leave out --mode, or --waive"}
 	}
 	if p := first(line("--waive", in.Waiver.Reason, maxLine), line("--owner", string(in.Waiver.Owner), maxName)); p != nil {
 		return p
 	}
 	switch left := in.Waiver.Until.Sub(j.now); {
 	case in.Waiver.Until.IsZero():
-		return &api.Problem{Message: "--until is missing", Hint: "write the day on which it is looked at again: --until 2027-03-31"}
+		return &api.Problem{Code: api.Misused, Message: "--until is missing", Hint: "write the day on which it is looked at again: --until 2027-03-31"}
 	case left <= 0:
-		return &api.Problem{Message: "--until is over already", Hint: "write the day on which it is looked at again"}
+		return &api.Problem{Code: api.Misused, Message: "--until is over already", Hint: "write the day on which it is looked at again"}
 	case left > longestWaiver:
-		return &api.Problem{Message: "--until is more than a year ahead", Hint: "nobody who says so today will be asked then: write an earlier day"}
+		return &api.Problem{Code: api.Misused, Message: "--until is more than a year ahead", Hint: "nobody who says so today will be asked then: write an earlier day"}
 	}
 	return nil
 }
@@ -273,11 +273,11 @@ func (j judgement) override(in event.Overridden) *api.Problem {
 	case !slices.Contains(people, in.Person):
 		return &api.Problem{Code: api.Unknown, Message: fmt.Sprintf("the file has nobody called %q", in.Person), Hint: "it has " + anyOf(people)}
 	case !in.From.Before(in.Until):
-		return &api.Problem{Message: "--until is not after --from", Hint: "write the begin and the end"}
+		return &api.Problem{Code: api.Misused, Message: "--until is not after --from", Hint: "write the begin and the end"}
 	case !in.Until.After(j.now):
-		return &api.Problem{Message: "--until is over already", Hint: "write until when " + string(in.Person) + " is on call"}
+		return &api.Problem{Code: api.Misused, Message: "--until is over already", Hint: "write until when " + string(in.Person) + " is on call"}
 	case in.Until.Sub(in.From) > longestOverride:
-		return &api.Problem{Message: "it is for more than a year", Hint: "change the rotation in the file"}
+		return &api.Problem{Code: api.Misused, Message: "it is for more than a year", Hint: "change the rotation in the file"}
 	}
 	return nil
 }
@@ -290,9 +290,9 @@ func (j judgement) maintenance(in event.MaintenanceBegan) *api.Problem {
 	}
 	switch left := in.Until.Sub(j.now); {
 	case left <= 0:
-		return &api.Problem{Message: "--until is over already", Hint: "write when it ends: --until 30m, --until 18:00"}
+		return &api.Problem{Code: api.Misused, Message: "--until is over already", Hint: "write when it ends: --until 30m, --until 18:00"}
 	case left > longestMaintenance:
-		return &api.Problem{Message: "--until is more than a week ahead", Hint: "nobody is woken meanwhile: write an earlier time, and again then if need be"}
+		return &api.Problem{Code: api.Misused, Message: "--until is more than a week ahead", Hint: "nobody is woken meanwhile: write an earlier time, and again then if need be"}
 	}
 	return nil
 }

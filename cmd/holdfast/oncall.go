@@ -288,6 +288,9 @@ func printTests(out io.Writer, tested []api.Tested) {
 		if whom == "" {
 			whom = "(all)"
 		}
+		for _, also := range t.Also {
+			whom += ", " + string(also)
+		}
 		became := "TAKEN OVER in " + event.Short(t.Took)
 		if t.Receipt != "" {
 			became += ": " + t.Receipt

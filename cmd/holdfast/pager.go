@@ -33,11 +33,11 @@ type pager struct {
 	sender   *notify.Sender
 	page     *acknowledge.Server
 	key      func() (acknowledge.Key, error)
-	outbox   outbox
+	outbox   *outbox
 }
 
 func newPager(a *agent) *pager {
-	p := &pager{agent: a, channels: newChannels(func() []holdfast.Channel { return a.inForce().OnCall.Channels }), key: acknowledge.KeyAt(a.state.path("acknowledge.key"))}
+	p := &pager{agent: a, channels: newChannels(func() []holdfast.Channel { return a.inForce().OnCall.Channels }), key: acknowledge.KeyAt(a.state.path("acknowledge.key")), outbox: newOutbox()}
 	p.sender = notify.New(notify.Options{Notifier: p.channels.of, Compose: p.compose, Tell: a.tell, Now: proc.Now})
 	p.page = acknowledge.NewServer(acknowledge.Page(acknowledge.Options{
 		Key: p.key, Look: p.look, Now: time.Now,

@@ -82,8 +82,12 @@ func (a *agent) Test(ctx context.Context, test api.Test) (api.Tests, error) {
 func testedOf(on holdfast.OnCall, person holdfast.PersonName) []api.Tested {
 	var all []api.Tested
 	add := func(one api.Tested) {
-		if !slices.ContainsFunc(all, func(t api.Tested) bool { return t.Via == one.Via && t.To == one.To }) {
+		k := slices.IndexFunc(all, func(t api.Tested) bool { return t.Via == one.Via && t.To == one.To })
+		switch {
+		case k < 0:
 			all = append(all, one)
+		case one.Person != "" && one.Person != all[k].Person && !slices.Contains(all[k].Also, one.Person):
+			all[k].Also = append(all[k].Also, one.Person)
 		}
 	}
 	for _, p := range on.People {

@@ -109,7 +109,7 @@ func runGateway(ctx context.Context, state stateDir) error {
 		return err
 	}
 	served := newServed(g)
-	return together(ctx, g.Run,
+	return together(ctx, g.Run, collect,
 		func(ctx context.Context) error { return served.control(ctx, state) },
 		func(ctx context.Context) error { return served.keep(ctx, state) })
 }

@@ -141,7 +141,7 @@ func call(ctx context.Context, flag string, do func(context.Context, *api.Client
 // when what was asked for does not exist or the file cannot be used.
 func refused(problem *api.Problem) error {
 	switch problem.Code {
-	case api.Unknown, api.BadFile:
+	case api.Unknown, api.Misused, api.BadFile:
 		return exit(exitUsage, problem)
 	default:
 		return exit(exitCouldNot, problem)

@@ -249,13 +249,13 @@ func (u *up) foreground(ctx context.Context) error {
 	go func() { notices <- u.notices(following) }()
 	select {
 	case err := <-notices:
-		return u.ended(err)
+		return u.ended(ctx, err)
 	case <-ctx.Done():
 	}
 	fmt.Fprintln(u.out, "stopping; Ctrl-C again ends everything at once")
 	again, cancel := signalAgain(context.WithoutCancel(ctx))
 	defer cancel()
-	err := stopSystem(again, u.state, u.client, who())
+	err := stopSystem(again, u.state, u.client, who(), u.out)
 	stop()
 	<-notices
 	if err != nil {
@@ -266,12 +266,29 @@ func (u *up) foreground(ctx context.Context) error {
 }
 
 // ended says why there is nothing to follow any more.
-func (u *up) ended(err error) error {
+func (u *up) ended(ctx context.Context, err error) error {
 	if errors.Is(err, errStopped) {
+		u.untilGone(ctx)
 		fmt.Fprintln(u.out, "stopped: nothing of it runs any more")
 		return nil
 	}
 	return exit(exitCouldNot, fmt.Errorf("the keeper is gone; gateway and replicas serve on\n  next: holdfast up adopts them, holdfast down ends them"))
+}
+
+// untilGone waits for the end of a keeper whose agent may still be telling people that
+// it is over.
+func (u *up) untilGone(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, farewell+2*time.Second)
+	defer cancel()
+	k, err := u.state.dialKeeper(ctx)
+	if err != nil {
+		return
+	}
+	defer k.Close()
+	select {
+	case <-k.Lost():
+	case <-ctx.Done():
+	}
 }
 
 // untilServing prints what gets ready, and the addresses when the system

@@ -31,15 +31,6 @@ const (
 	pollIn              = 1
 )
 
-// Now is CLOCK_BOOTTIME: time since the machine's boot, sleep included. It is
-// the same for every process of the machine, so instants of different processes
-// compare.
-func Now() time.Duration {
-	var ts syscall.Timespec
-	syscall.RawSyscall(syscall.SYS_CLOCK_GETTIME, clockBoottime, uintptr(unsafe.Pointer(&ts)), 0)
-	return time.Duration(ts.Nano())
-}
-
 // BootID names this boot of this machine, or is empty where it cannot be read.
 func BootID() string {
 	id, err := os.ReadFile("/proc/sys/kernel/random/boot_id")

@@ -136,7 +136,7 @@ func (p Part) callers() string {
 func (p Part) byNobody() []string {
 	switch {
 	case p.Facts.Kind != "": // a role's
-		return []string{"holdfast status   # does it answer? the keeper starts what ended again", "read .holdfast/logs: agent.log, gateway.log, keeper.log", "what is served goes on; if it does not: holdfast up FILE takes over what runs"}
+		return []string{"holdfast status   # does it answer? the keeper starts what ended again", "read .holdfast/log: agent.log, gateway.log, keeper.log", "what is served goes on; if it does not: holdfast up FILE takes over what runs"}
 	case p.Mode == "" && p.ID.Ordinal == 0:
 		return []string{"holdfast status; holdfast events   # what fails of what it rests on?", "if nothing is known to fail: read the logs of " + cmp.Or(string(p.Service), "what is published") + ", ask it as a user would, look at the last change"}
 	case strings.Contains(p.Why, "since the file was changed"):

@@ -17,6 +17,7 @@ const (
 	maxTries  = 20
 	firstFew  = 4
 	maxHeld   = 8
+	held      = time.Minute      // what served for so long and is then ended, as by a reload or a stop, was mended
 	remembers = 10 * time.Minute // a failure that is over: what comes back within it is the same to who is woken
 )
 
@@ -120,6 +121,9 @@ func turnOfHand(e event.Entry) (struck, turn) {
 		return of(b.ID), func(c *Course) { c.became(b.ID, "could not be started: "+b.Reason) }
 	case holdfast.Exited:
 		return of(b.ID), func(c *Course) {
+			if !c.Restored.IsZero() && b.Ran >= held {
+				return // it helped: if this is a failure, it will be detected
+			}
 			c.became(b.ID, fmt.Sprintf("it ended again: %s after %s", b.Status, event.Short(b.Ran)))
 		}
 	case holdfast.Admitted:

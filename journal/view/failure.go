@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"holdfast"
@@ -56,17 +57,12 @@ func (s *Status) addFailure(e event.Entry) {
 func (s *Status) addIncident(e event.Entry) {
 	switch b := e.Body.(type) {
 	case event.Opened:
+		what := Part{Service: b.Service, Mode: b.Mode, ID: b.ID, Promise: b.Promise}.name()
 		s.Incidents = append(s.Incidents, OpenIncident{
-			ID: b.Incident, Severity: b.Severity, Urgency: b.Urgency, Owner: b.Owner, Since: e.At, Drill: e.Drill,
-			What: Part{Service: b.Service, Mode: b.Mode, ID: b.ID, Promise: b.Promise}.name(),
+			ID: b.Incident, Severity: b.Severity, Urgency: b.Urgency, Owner: b.Owner, Since: e.At, Drill: e.Drill, What: what, Parts: []string{what},
 		})
 	case event.Joined:
-		s.incident(b.Incident, func(i *OpenIncident) {
-			i.More++
-			if b.Leads {
-				i.What, i.Owner = Part{Service: b.Service, Mode: b.Mode, ID: b.ID, Promise: b.Promise}.name(), b.Owner
-			}
-		})
+		s.incident(b.Incident, func(i *OpenIncident) { i.join(Part{Service: b.Service, Mode: b.Mode, ID: b.ID, Promise: b.Promise}, b) })
 	case event.Raised:
 		s.incident(b.Incident, func(i *OpenIncident) { i.Severity, i.Urgency = b.Severity, b.Urgency })
 	case event.Deferred:
@@ -77,6 +73,24 @@ func (s *Status) addIncident(e event.Entry) {
 		s.incident(b.Incident, func(i *OpenIncident) { i.By = "" })
 	case event.Resolved:
 		s.Incidents = slices.DeleteFunc(s.Incidents, func(i OpenIncident) bool { return i.ID == b.Incident })
+	}
+}
+
+// join adds something that is bad. What comes back is counted once; a promise is not
+// what an incident is about where a failure is known.
+func (i *OpenIncident) join(p Part, b event.Joined) {
+	known := slices.Contains(i.Parts, p.name())
+	if !known {
+		i.More++
+	}
+	if !known && len(i.Parts) < maxParts {
+		i.Parts = append(slices.Clone(i.Parts), p.name())
+	}
+	if b.Leads {
+		i.Owner = b.Owner
+	}
+	if b.Leads && (!p.promised() || strings.HasPrefix(i.What, promiseWord)) {
+		i.What = p.name()
 	}
 }
 

@@ -92,7 +92,7 @@ func (c Count) plus(o Count) Count {
 // to now without a pause, in which a request failed.
 func (m *memory) hurt(i *Incident, since time.Time) Hurt {
 	need := i.needing(&m.File)
-	if p := i.lead(); p.Mode == "" && p.ID == (holdfast.ReplicaID{}) {
+	if i.lead().promised() {
 		for _, c := range slices.Backward(m.Counts) {
 			if c.Failed == 0 || !need(c) {
 				continue

@@ -2,7 +2,9 @@ package view
 
 import (
 	"cmp"
+	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"holdfast"
@@ -47,6 +49,7 @@ type Incident struct {
 	Opened   time.Time                  `json:"opened"`
 	Reopened int                        `json:"reopened,omitempty"` // how often it came back
 	Resolved time.Time                  `json:"resolved,omitzero"`
+	Stopped  bool                       `json:"stopped,omitempty"` // it is over because everything was stopped
 	Actions  []event.Promised           `json:"actions,omitempty"`
 	Notes    []Note                     `json:"notes,omitempty"`
 	Closed   *event.Closed              `json:"closed,omitempty"`
@@ -61,19 +64,21 @@ type Incident struct {
 
 // A Part is one thing that was bad, with what the file said of it then.
 type Part struct {
-	Service holdfast.ServiceName `json:"service,omitempty"`
-	Mode    holdfast.ModeName    `json:"mode,omitempty"`
-	ID      holdfast.ReplicaID   `json:"id,omitzero"`
-	Promise holdfast.PromiseName `json:"promise,omitempty"`
-	Target  holdfast.Share       `json:"target,omitempty"` // of a promise
-	Owner   holdfast.OwnerName   `json:"owner,omitempty"`
-	Why     string               `json:"why"`
-	Facts   Facts                `json:"facts,omitzero"`
-	Drilled *event.Proved        `json:"drilled,omitempty"` // the newest verdict before it
-	Stale   bool                 `json:"stale,omitempty"`   // which rests on another state of the file or the program
-	Course  Course               `json:"course,omitzero"`
-	Burned  *event.Burned        `json:"burned,omitempty"` // the last word of its budget
-	Cooled  time.Time            `json:"cooled,omitzero"`
+	Service  holdfast.ServiceName `json:"service,omitempty"`
+	Mode     holdfast.ModeName    `json:"mode,omitempty"`
+	ID       holdfast.ReplicaID   `json:"id,omitzero"`
+	Promise  holdfast.PromiseName `json:"promise,omitempty"`
+	Target   holdfast.Share       `json:"target,omitempty"` // of a promise
+	Owner    holdfast.OwnerName   `json:"owner,omitempty"`
+	Why      string               `json:"why"`
+	Facts    Facts                `json:"facts,omitzero"`
+	Drilled  *event.Proved        `json:"drilled,omitempty"` // the newest verdict before it
+	Stale    bool                 `json:"stale,omitempty"`   // which rests on another state of the file or the program
+	Course   Course               `json:"course,omitzero"`
+	Burned   *event.Burned        `json:"burned,omitempty"`   // the most urgent word of its budget
+	BurnedAt time.Time            `json:"burned_at,omitzero"` // when that was said
+	Rules    []string             `json:"rules,omitempty"`    // that hold
+	Cooled   time.Time            `json:"cooled,omitzero"`    // since none does
 }
 
 // Facts are what the file says of a failure mode; Kind is empty where it is not
@@ -103,9 +108,10 @@ type Told struct {
 	Owed      time.Time            `json:"owed"`
 	Delivered time.Time            `json:"delivered,omitzero"`
 	Receipt   string               `json:"receipt,omitempty"`
-	Tries     int                  `json:"tries,omitempty"` // that failed
-	Why       string               `json:"why,omitempty"`   // the last one did
-	Void      string               `json:"void,omitempty"`  // why it is not sent any more
+	Tries     int                  `json:"tries,omitempty"`    // that failed
+	Why       string               `json:"why,omitempty"`      // the last one did
+	Rejected  bool                 `json:"rejected,omitempty"` // trying again is of no use
+	Void      string               `json:"void,omitempty"`     // why it is not sent any more
 }
 
 // Add takes in the next entry; one that is in already is passed over.
@@ -147,7 +153,10 @@ func (s *Incidents) addTold(e event.Entry) {
 	case event.Reminded:
 		s.change(b.Incident, func(i *Incident) { i.By = "" })
 	case event.Resolved:
-		s.change(b.Incident, func(i *Incident) { i.resolve(e.At.Wall) })
+		s.change(b.Incident, func(i *Incident) {
+			i.resolve(e.At.Wall)
+			i.Stopped = e.Cause == s.Memory.Stopped && e.Cause != event.ID{}
+		})
 	case event.Noted:
 		s.change(b.Incident, func(i *Incident) {
 			i.Notes = last(append(i.Notes, Note{At: e.At.Wall, By: b.By, Text: b.Text}), maxSaid)
@@ -159,9 +168,9 @@ func (s *Incidents) addTold(e event.Entry) {
 	case event.Closed:
 		s.change(b.Incident, func(i *Incident) { i.Closed = &b })
 	case event.Burned:
-		s.eachPart(func(p *Part) bool { return p.Burned != nil && p.Promise == b.Promise }, func(p *Part) { p.Burned, p.Cooled = &b, time.Time{} })
+		s.eachPart(owing(b.Promise), func(p *Part) { p.burn(e.At.Wall, b) })
 	case event.Cooled:
-		s.eachPart(func(p *Part) bool { return p.Burned != nil && p.Promise == b.Promise }, func(p *Part) { p.Cooled = e.At.Wall })
+		s.eachPart(owing(b.Promise), func(p *Part) { p.cool(e.At.Wall, b) })
 	default:
 		s.addMessage(e)
 	}
@@ -175,20 +184,46 @@ func (s *Incidents) addMessage(e event.Entry) {
 	case event.Delivered:
 		s.message(b.Key, func(t *Told) { t.Delivered, t.Receipt = e.At.Wall, b.Receipt })
 	case event.Undelivered:
-		s.message(b.Key, func(t *Told) { t.Tries, t.Why = t.Tries+1, b.Why })
+		s.message(b.Key, func(t *Told) { t.Tries, t.Why, t.Rejected = t.Tries+1, b.Why, b.Rejected })
 	case event.Superseded:
 		s.message(b.Key, func(t *Told) { t.Void = b.Why })
 	}
+}
+
+// Unsent are the messages that are owed still: nobody has taken them over, or will
+// never, and none is for nothing.
+func (s *Incidents) Unsent() []Told {
+	var all []Told
+	for _, i := range s.All {
+		for _, t := range i.Told {
+			if t.Delivered.IsZero() && !t.Rejected && t.Void == "" {
+				all = append(all, t)
+			}
+		}
+	}
+	return all
+}
+
+// String says what a message is to tell, and to whom.
+func (t Told) String() string {
+	id, _, _ := strings.Cut(string(t.Key), "/")
+	to := "via " + string(t.Via)
+	if t.Person != "" {
+		to = "to " + string(t.Person) + " " + to
+	}
+	return fmt.Sprintf("%s of %s %s", t.Purpose, id, to)
 }
 
 func (s *Incidents) open(e event.Entry, b event.Opened) {
 	joined := event.Joined{Incident: b.Incident, Service: b.Service, Mode: b.Mode, ID: b.ID, Promise: b.Promise, Leads: true, Owner: b.Owner, Why: b.Why}
 	part := s.Memory.part(joined)
 	if i := s.Find(b.Incident); i != nil {
-		i.Resolved, i.Closed = time.Time{}, nil
+		i.Resolved, i.Stopped, i.Closed = time.Time{}, false, nil
 		delete(i.Moments, event.MomentRestored)
 		i.Reopened++
+		i.By = "" // who had it was told that it is over
 		i.join(part, joined)
+		i.Lead = max(0, slices.IndexFunc(i.Parts, part.same)) // it is about what came back
 		return
 	}
 	s.All = append(s.All, Incident{
@@ -219,12 +254,18 @@ func (i *Incident) begin(at time.Time, p Part, m memory) {
 	}
 }
 
-// join adds a part. What comes back is the same part once more.
+// join adds a part. What comes back is the same part once more. A promise that is left
+// when what broke it is over is told to its own owner, and explains nothing: what broke
+// it is what the incident is about.
 func (i *Incident) join(p Part, b event.Joined) {
 	if b.Leads && b.Owner != "" {
 		i.Owner = b.Owner
 	}
 	k := slices.IndexFunc(i.Parts, p.same)
+	if k >= 0 && p.promised() {
+		p.Why = i.Parts[k].Why
+	}
+	b.Leads = b.Leads && (len(i.Parts) == 0 || !p.promised() || i.lead().promised())
 	switch {
 	case k >= 0:
 		i.Parts[k] = p
@@ -242,6 +283,33 @@ func (i *Incident) join(p Part, b event.Joined) {
 		i.Lead = k
 	}
 	i.settle()
+}
+
+// promised tells whether a part is a promise.
+func (p Part) promised() bool { return p.Mode == "" && p.ID == (holdfast.ReplicaID{}) }
+
+// owing finds the parts that are a promise whose budget burns, or did.
+func owing(name holdfast.PromiseName) func(*Part) bool {
+	return func(p *Part) bool { return p.Burned != nil && p.Promise == name }
+}
+
+// burn puts down that a rule holds. What pages says more than what is a ticket.
+func (p *Part) burn(at time.Time, b event.Burned) {
+	if p.Burned == nil || !p.Cooled.IsZero() || p.Burned.Urgency == holdfast.Ticket && b.Urgency == holdfast.Page {
+		p.Burned, p.BurnedAt = &b, at
+	}
+	p.Cooled = time.Time{}
+	if !slices.Contains(p.Rules, b.Rule) {
+		p.Rules = append(slices.Clone(p.Rules), b.Rule)
+	}
+}
+
+// cool puts down that one does not any more. The promise burns until the last one.
+func (p *Part) cool(at time.Time, b event.Cooled) {
+	p.Rules = slices.DeleteFunc(slices.Clone(p.Rules), func(rule string) bool { return rule == b.Rule })
+	if len(p.Rules) == 0 {
+		p.Cooled = at
+	}
 }
 
 // same tells whether two parts are one thing, whichever life of a replica it is.

@@ -30,20 +30,21 @@ const (
 // A memory is what has to be known before an incident opens so that it can be told.
 // The file is kept whole: what is not in force any more was in force then.
 type memory struct {
-	Seq     uint64                                `json:"seq,omitempty"`  // of the last entry
-	From    uint64                                `json:"from,omitempty"` // of the first
-	First   time.Time                             `json:"first,omitzero"` // the wall clock, at that one
-	File    holdfast.System                       `json:"file,omitzero"`
-	Version string                                `json:"version,omitempty"`
-	Drills  map[holdfast.ModeName]event.Proved    `json:"drills,omitempty"`
-	Bases   []event.Basis                         `json:"bases,omitempty"` // what a drill would rest on now
-	Failing []failing                             `json:"failing,omitempty"`
-	Burning map[holdfast.PromiseName]event.Burned `json:"burning,omitempty"`
-	Changes []Row                                 `json:"changes,omitempty"`
-	Recent  []event.Entry                         `json:"recent,omitempty"`
-	Alive   map[holdfast.ReplicaName]alive        `json:"alive,omitempty"`
-	Lives   holdfast.Lives                        `json:"lives,omitempty"`
-	Counts  []Count                               `json:"counts,omitempty"` // of the last minutes
+	Seq     uint64                             `json:"seq,omitempty"`  // of the last entry
+	From    uint64                             `json:"from,omitempty"` // of the first
+	First   time.Time                          `json:"first,omitzero"` // the wall clock, at that one
+	File    holdfast.System                    `json:"file,omitzero"`
+	Version string                             `json:"version,omitempty"`
+	Drills  map[holdfast.ModeName]event.Proved `json:"drills,omitempty"`
+	Bases   []event.Basis                      `json:"bases,omitempty"` // what a drill would rest on now
+	Failing []failing                          `json:"failing,omitempty"`
+	Owing   map[holdfast.PromiseName]Part      `json:"owing,omitempty"`  // promises that burn
+	Stopped event.ID                           `json:"stopped,omitzero"` // the last time that everything was
+	Changes []Row                              `json:"changes,omitempty"`
+	Recent  []event.Entry                      `json:"recent,omitempty"`
+	Alive   map[holdfast.ReplicaName]alive     `json:"alive,omitempty"`
+	Lives   holdfast.Lives                     `json:"lives,omitempty"`
+	Counts  []Count                            `json:"counts,omitempty"` // of the last minutes
 }
 
 func (m *memory) seen(e event.Entry) {
@@ -59,8 +60,8 @@ func (m *memory) mend() {
 	if m.Drills == nil {
 		m.Drills = map[holdfast.ModeName]event.Proved{}
 	}
-	if m.Burning == nil {
-		m.Burning = map[holdfast.PromiseName]event.Burned{}
+	if m.Owing == nil {
+		m.Owing = map[holdfast.PromiseName]Part{}
 	}
 	if m.Alive == nil {
 		m.Alive = map[holdfast.ReplicaName]alive{}
@@ -81,9 +82,18 @@ func (m *memory) follow(e event.Entry, others func(func(holdfast.ModeName, holdf
 	case event.Inspected:
 		m.Bases = b.Bases
 	case event.Burned:
-		m.Burning[b.Promise] = b
+		p := m.Owing[b.Promise]
+		p.burn(e.At.Wall, b)
+		m.Owing[b.Promise] = p
 	case event.Cooled:
-		delete(m.Burning, b.Promise)
+		p := m.Owing[b.Promise]
+		if p.cool(e.At.Wall, b); len(p.Rules) > 0 {
+			m.Owing[b.Promise] = p
+		} else {
+			delete(m.Owing, b.Promise)
+		}
+	case event.Stopped:
+		m.Stopped = e.ID
 	case event.Detected:
 		m.fails(e.At.Wall, b)
 	}
@@ -200,11 +210,9 @@ func (m *memory) part(b event.Joined) Part {
 	}
 	p.Facts = m.facts(b.Mode)
 	for _, promise := range m.File.Owed() {
-		if promise.Name == b.Promise && b.Mode == "" && b.ID == (holdfast.ReplicaID{}) {
-			p.Target = promise.Target
-			if burned, ok := m.Burning[b.Promise]; ok {
-				p.Burned = &burned
-			}
+		if promise.Name == b.Promise && p.promised() {
+			owing := m.Owing[b.Promise]
+			p.Target, p.Burned, p.BurnedAt, p.Rules = promise.Target, owing.Burned, owing.BurnedAt, owing.Rules
 		}
 	}
 	return p

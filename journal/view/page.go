@@ -71,6 +71,9 @@ func (i *Incident) drillWord() string {
 	return event.DrillWord
 }
 
+// promiseWord begins the name of a promise, and no other.
+const promiseWord = "the promise "
+
 func (p Part) name() string {
 	switch {
 	case p.Mode != "" && p.ID.Ordinal > 0:
@@ -80,9 +83,9 @@ func (p Part) name() string {
 	case p.ID.Ordinal > 0:
 		return string(p.ID.Name()) + ", which no declared mode answers for"
 	case p.Promise != "":
-		return "the promise " + string(p.Promise) + " of " + cmp.Or(string(p.Service), "everything")
+		return promiseWord + string(p.Promise) + " of " + cmp.Or(string(p.Service), "everything")
 	default:
-		return "the promise of " + cmp.Or(string(p.Service), "everything that is published")
+		return promiseWord + "of " + cmp.Or(string(p.Service), "everything that is published")
 	}
 }
 
@@ -99,12 +102,24 @@ func (i *Incident) taken() string {
 func (i *Incident) over(at time.Time) string {
 	resolved := cmp.Or(i.Resolved, at)
 	lines := []string{i.drillLine(),
-		fmt.Sprintf("Incident %s is over after %s, at %s UTC: all that was bad in it serves again.", i.ID, event.Short(resolved.Sub(i.Opened)), clock(resolved)),
+		fmt.Sprintf("Incident %s is over after %s, at %s UTC: %s.", i.ID, event.Short(resolved.Sub(i.Opened)), clock(resolved), i.end()),
 		i.users()}
 	if by := i.lead().mended(); by != "" {
 		lines = append(lines, "WHAT MENDED IT: "+by)
 	}
 	return join(append(lines, "NEXT: holdfast postmortem "+string(i.ID))...)
+}
+
+// end is why nobody is needed any more.
+func (i *Incident) end() string {
+	switch {
+	case i.Stopped:
+		return "everything was stopped, as somebody asked; what was bad was not mended"
+	case !slices.ContainsFunc(i.Parts, func(p Part) bool { return !p.promised() }):
+		return "the budget does not burn any more so fast that somebody is needed"
+	default:
+		return "all that was bad in it serves again"
+	}
 }
 
 // mended is the last thing that was tried and helped.
@@ -205,7 +220,7 @@ func (i *Incident) fails(most int) []string {
 	if !p.Course.Since.IsZero() {
 		what += " since " + clock(p.Course.Since)
 	}
-	lines := []string{what + ". " + capital(p.Why) + ".", "owner: " + cmp.Or(string(i.Owner), "nobody")}
+	lines := []string{what + ". " + capital(p.Why) + ".", "owner: " + cmp.Or(string(p.Owner), string(i.Owner), "nobody")}
 	if p.Course.Sign != "" && !strings.Contains(p.Why, p.Course.detail()) {
 		lines = append(lines, "noticed by "+p.Course.Sign)
 	}
@@ -217,12 +232,21 @@ func (i *Incident) fails(most int) []string {
 	}
 	others := slices.Delete(slices.Clone(i.Parts), min(i.Lead, len(i.Parts)), min(i.Lead+1, len(i.Parts)))
 	for _, o := range others[:min(most, len(others))] {
-		lines = append(lines, "with it"+o.overWord()+": "+o.name()+": "+o.Why)
+		lines = append(lines, "with it"+o.overWord()+": "+o.name()+o.because())
 	}
 	if more := len(others) + i.More - min(most, len(others)); more > 0 {
 		lines = append(lines, fmt.Sprintf("with it: %d more", more))
 	}
 	return lines
+}
+
+// because is why people are needed for a part; of a promise it is told with what users
+// see.
+func (p Part) because() string {
+	if p.Burned != nil {
+		return ", as above"
+	}
+	return ": " + p.Why
 }
 
 // overAt is since when a part is not bad any more, zero while it is.
@@ -246,28 +270,39 @@ func (i *Incident) burning(most int) []string {
 			}
 			by := ""
 			if b.By != "" {
-				by = "; put down to: " + b.By
+				by = ": " + b.By
 			}
-			lines = append(lines, fmt.Sprintf("%s (%s) %s: %d of %d requests bad by rule %s, %.3g times what it allows%s", capital(p.name()), p.Target, state, b.Bad, b.All, b.Rule, b.Rate, by))
+			lines = append(lines, fmt.Sprintf("%s (%s) %s by rule %s, %.3g times faster than it may%s; at %s %d of %d requests were bad%s",
+				capital(p.name()), p.Target, state, b.Rule, b.Rate, p.more(), clock(p.BurnedAt), b.Bad, b.All, by))
 		}
 	}
 	return lines
 }
 
+// more says how many other rules hold.
+func (p Part) more() string {
+	if n := len(p.Rules) - 1; n > 0 && slices.Contains(p.Rules, p.Burned.Rule) {
+		return fmt.Sprintf(", and by %s more", count(n, "rule"))
+	}
+	return ""
+}
+
 // tried are the remedies, by gateways and by the mind, each with its result.
 func (p Part) tried(most int) []string {
-	var lines []string
-	if out := p.Course.Out; out != nil {
-		lines = append(lines, out.text())
-	}
-	lines = append(lines, p.standing()...)
-	tries := p.Course.Tries
+	lines := p.standing()
+	out, tries := p.Course.Out, p.Course.Tries
 	if len(tries) > most {
 		lines = append(lines, tries[0].text(), fmt.Sprintf("… %d more …", len(tries)-most+p.Course.Left))
 		tries = tries[len(tries)-most+1:]
 	}
 	for _, t := range tries {
+		if out != nil && !t.At.Before(out.At) {
+			lines, out = append(lines, out.text()), nil
+		}
 		lines = append(lines, t.text())
+	}
+	if out != nil {
+		lines = append(lines, out.text())
 	}
 	if len(lines) == 0 {
 		return []string{"nothing: " + p.whyNothing()}

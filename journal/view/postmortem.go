@@ -66,6 +66,8 @@ func (i *Incident) factors() string {
 	switch {
 	case !i.foreseen():
 		text += "\nNo declared failure mode answered for this.\n"
+	case p.Facts.Kind == "": // a promise leads, and what broke it is with it
+		text += "\nWhat failed with it was declared.\n"
 	case p.Drilled == nil:
 		text += fmt.Sprintf("\n%s was declared, and had never been drilled.\n", p.Mode)
 	default:

@@ -106,7 +106,8 @@ type OpenIncident struct {
 	Urgency  holdfast.Urgency    `json:"urgency"`
 	Owner    holdfast.OwnerName  `json:"owner,omitempty"`
 	What     string              `json:"what"`
-	More     int                 `json:"more,omitempty"` // things that are bad beside that
+	More     int                 `json:"more,omitempty"` // things that are, or were, bad beside that
+	Parts    []string            `json:"parts"`          // all of them, at most maxParts
 	Since    event.At            `json:"since"`
 	By       string              `json:"by,omitempty"`    // who has it
 	Under    holdfast.IncidentID `json:"under,omitempty"` // the incident that pages for it
