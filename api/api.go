@@ -21,19 +21,20 @@ const SocketName = "api.sock"
 
 // A Status is what is true now.
 type Status struct {
-	Version   int                     `json:"version"`
-	System    holdfast.SystemName     `json:"system"`
-	Pid       int                     `json:"pid"` // of the agent
-	Epoch     uint64                  `json:"epoch"`
-	Private   bool                    `json:"private,omitempty"`
-	View      view.Status             `json:"view"`
-	Listeners []holdfast.Listener     `json:"listeners"`
-	Secured   []holdfast.ListenerName `json:"secured,omitempty"` // of them, those that are spoken to by TLS
-	Gateways  []holdfast.GatewayState `json:"gateways"`
-	Roles     []Role                  `json:"roles"`
-	Mute      []string                `json:"mute,omitempty"` // "keeper", "gateway": those of our own processes that did not answer
-	Journal   Journal                 `json:"journal"`
-	Budgets   []Budget                `json:"budgets,omitempty"` // of the promises, in the order of the file
+	Version   int                      `json:"version"`
+	System    holdfast.SystemName      `json:"system"`
+	Pid       int                      `json:"pid"` // of the agent
+	Epoch     uint64                   `json:"epoch"`
+	Private   bool                     `json:"private,omitempty"`
+	View      view.Status              `json:"view"`
+	Listeners []holdfast.Listener      `json:"listeners"`
+	Secured   []holdfast.ListenerName  `json:"secured,omitempty"` // of them, those that are spoken to by TLS
+	Gateways  []holdfast.GatewayState  `json:"gateways"`
+	Roles     []Role                   `json:"roles"`
+	Mute      []string                 `json:"mute,omitempty"` // "keeper", "gateway": those of our own processes that did not answer
+	Journal   Journal                  `json:"journal"`
+	Budgets   []Budget                 `json:"budgets,omitempty"`     // of the promises, in the order of the file
+	Quiet     []event.MaintenanceBegan `json:"maintenance,omitempty"` // in which nobody is woken
 }
 
 // A Budget is what users saw of a promise, and how much of what may be bad is left.

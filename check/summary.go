@@ -16,7 +16,7 @@ type Summary struct {
 	Owned        int        `json:"owned"`     // modes that somebody answers for
 	Detected     int        `json:"detected"`  // that some evidence makes believed
 	Remedied     int        `json:"remedied"`  // that something mends without a person
-	Escalated    int        `json:"escalated"` // that wake somebody by a policy of their own
+	Escalated    int        `json:"escalated"` // that somebody can be told of, by a policy or as their owner
 	Drilled      *int       `json:"drilled"`   // whose last drill passed, on what there is now; nil: nobody looked
 	Order        int        `json:"order"`     // of the largest sets that were looked for; less than what was asked for where that was too much
 	Promises     []Standing `json:"promises"`
@@ -42,12 +42,12 @@ func (c *judging) summary() Summary {
 	for _, service := range c.system.Services {
 		s.Replicas += service.Replicas
 	}
-	drilled := 0
+	drilled, told := 0, c.told()
 	for _, mode := range c.system.Modes {
 		s.Owned += one(mode.Owner != "")
 		s.Detected += one(len(mode.DetectedBy) > 0)
 		s.Remedied += one(len(mode.Remedies) > 0)
-		s.Escalated += one(mode.Escalation != "")
+		s.Escalated += one(told(mode))
 		drilled += one(c.facts.Proofs[mode.Name] == Proved)
 	}
 	if c.facts.Proofs != nil {

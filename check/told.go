@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"strings"
+	"time"
 
 	"holdfast"
 	"holdfast/diagnostic"
@@ -40,6 +41,25 @@ func (c *judging) audiencesOf() []oncall.Audience {
 		add("", c.system.Owner)
 	}
 	return all
+}
+
+// told tells of a failure mode whether anybody can be told of it, page or ticket. A file
+// of thousands of modes has a few audiences, and each is looked for once.
+func (c *judging) told() func(holdfast.FailureMode) bool {
+	type called struct {
+		policy holdfast.PolicyName
+		owner  holdfast.OwnerName
+	}
+	known := map[called]bool{}
+	return func(m holdfast.FailureMode) bool {
+		who := called{policy: m.Escalation, owner: cmp.Or(m.Owner, c.system.Owner)}
+		reaches, looked := known[who]
+		if !looked && c.tells() {
+			reaches = len(oncall.AudienceOf(c.system, who.policy, who.owner, time.Time{}).Via) > 0
+			known[who] = reaches
+		}
+		return reaches
+	}
 }
 
 // tells is whether a file says of anybody how to reach them.

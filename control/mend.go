@@ -34,9 +34,11 @@ func (m *Mind) evidence(r *replica, sign holdfast.Sign, detail string, cause eve
 
 // modeFor is the failure mode of a replica's service that a sign speaks for: the
 // first that asks for it. An exit is the end of whatever failed before, and no
-// failure of its own, where that has a remedy that starts it again.
+// failure of its own, where that has a remedy that starts it again; and so is a refused
+// connection, which is often heard of first.
 func (m *Mind) modeFor(r *replica, sign holdfast.Sign) (holdfast.FailureMode, bool) {
-	if f := r.Failure; f != nil && sign == holdfast.SignExit && f.Case.Conviction == detect.Belief {
+	ends := sign == holdfast.SignExit || sign == holdfast.SignRefused
+	if f := r.Failure; f != nil && ends && f.Case.Conviction == detect.Belief {
 		if mode, ok := m.mode(f.Mode); ok && slices.Contains(mode.Remedies, holdfast.RemedyRestart) {
 			return mode, true
 		}

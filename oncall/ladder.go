@@ -226,6 +226,9 @@ func (d *Desk) climb(inc *incident) {
 	inc.Reached, inc.Vain, inc.LastAt, inc.Next = true, false, d.in(0), inc.Cause
 	if inc.Urgency == holdfast.Page {
 		inc.NextAt = d.in(pause(policy, step))
+		if anew || inc.Upto > step && step >= len(policy.Rules) {
+			inc.By, inc.Upto = 0, 0 // the steps that it had taken are not all there any more, or reached nobody
+		}
 		if inc.By != 0 {
 			inc.NextAt = min(inc.NextAt, max(d.in(0), inc.By))
 		}

@@ -39,15 +39,15 @@ type watched struct {
 	open, acked bool
 	urgency     holdfast.Urgency
 	ref         time.Duration   // since when a page is waited for
-	left        map[string]bool // addresses that got a Trigger, or may have, and no Resolve
-	sure        map[string]bool // of them, those at which one arrived, as far as can be known
+	got         map[string]bool // addresses where a Trigger arrived, and no Resolve after it
+	left        map[string]bool // of them, those that none is on its way to
 	news        bool            // somebody else leads, who may have to be told
 }
 
 // outgoing is a message as its entries tell it.
 type outgoing struct {
 	event.Paged
-	void, settled, unsure bool
+	void, settled bool
 }
 
 func TestWhateverHappens(t *testing.T) {
@@ -340,7 +340,7 @@ func (w *world) hear(body event.Body) {
 			w.t.Fatalf("%s is opened, again: %v", b.Incident, b.Again)
 		}
 		if c == nil {
-			c = &watched{left: map[string]bool{}, sure: map[string]bool{}}
+			c = &watched{got: map[string]bool{}, left: map[string]bool{}}
 			w.cases[b.Incident] = c
 		}
 		c.open, c.urgency = true, b.Urgency
@@ -362,42 +362,32 @@ func (w *world) hear(body event.Body) {
 			w.t.Fatalf("%s is superseded, and is not owed", b.Key)
 		}
 		m.void = true
-		if m.Purpose == holdfast.Resolve && w.cases[m.Incident].open {
-			w.cases[m.Incident].left[address{Via: m.Via, To: m.To}.place()] = true
+		here := address{Via: m.Via, To: m.To}.place()
+		if c := w.cases[m.Incident]; m.Purpose == holdfast.Resolve && c.open && c.got[here] {
+			c.left[here] = true
 		}
 	case event.Delivered:
-		m := w.sent[b.Key]
-		m.settled = true
-		w.arrives(m)
-		if m.Purpose == holdfast.Trigger && !w.calmed(m) {
-			w.cases[m.Incident].left[address{Via: m.Via, To: m.To}.place()] = true
-		}
+		w.hearDelivered(w.sent[b.Key])
 	case event.Undelivered:
-		w.hearUndelivered(b)
+		m := w.sent[b.Key]
+		m.settled = b.Rejected || m.void
+		if m.void { // it did not arrive, and never will
+			delete(w.places, placeOf(m.Paged))
+		}
 	}
 }
 
-// arrives has somebody know that it is bad, or that it is not any more.
-func (w *world) arrives(m *outgoing) {
-	if m.Purpose != holdfast.Acknowledge {
-		w.cases[m.Incident].sure[address{Via: m.Via, To: m.To}.place()] = m.Purpose == holdfast.Trigger
-	}
-}
-
-func (w *world) hearUndelivered(b event.Undelivered) {
-	m := w.sent[b.Key]
-	m.settled = b.Rejected || m.void
-	if b.Unsure && m.Purpose == holdfast.Trigger {
-		m.unsure = true
-		w.arrives(m)
-	}
-	if !m.void {
-		return
-	}
-	delete(w.places, placeOf(m.Paged)) // it did not arrive, and never will
+func (w *world) hearDelivered(m *outgoing) {
+	m.settled = true
 	c, here := w.cases[m.Incident], address{Via: m.Via, To: m.To}.place()
-	if m.Purpose == holdfast.Trigger && !m.unsure && !c.sure[here] {
-		delete(c.left, here) // nor did anything else: nobody there has to be told the rest
+	switch m.Purpose {
+	case holdfast.Resolve:
+		delete(c.got, here)
+	case holdfast.Trigger:
+		c.got[here] = true
+		if !w.calmed(m) {
+			c.left[here] = true
+		}
 	}
 }
 

@@ -24,7 +24,10 @@ import (
 )
 
 func downCommand() *cobra.Command {
-	c := &cobra.Command{Use: "down", Args: cobra.NoArgs, Short: "stop everything, in order"}
+	c := &cobra.Command{
+		Use: "down", Args: cobra.NoArgs, Short: "stop everything, in order",
+		Long: "Stops everything, in order. Where people were called it waits, ten seconds at most,\nuntil they have been told that it is over; what was not sent goes out at the next up.\nCtrl-C ends everything at once.",
+	}
 	flag := stateFlag(c)
 	c.RunE = func(c *cobra.Command, _ []string) error {
 		state, err := stateOf(*flag, ".")

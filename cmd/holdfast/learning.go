@@ -114,7 +114,7 @@ func closeCommand() *cobra.Command {
 			}
 			in.Waiver.Until = last
 		}
-		return in, fmt.Sprintf("%s is closed: %s answers for it until %s that %s", in.Incident, in.Waiver.Owner, in.Waiver.Until.Format(time.DateOnly), in.Waiver.Reason), nil
+		return in, fmt.Sprintf("%s is closed: waived until %s, and %s answers for that: %s", in.Incident, in.Waiver.Until.Format(time.DateOnly), in.Waiver.Owner, in.Waiver.Reason), nil
 	})
 }
 

@@ -87,7 +87,11 @@ type shift struct {
 }
 
 func lookAt(d api.Duty, from, to time.Time) duty {
-	found := duty{Version: api.Version, From: from, To: to, Schedules: []onDuty{}, Overrides: d.Overrides, Maintenance: d.Maintenance}
+	found := duty{
+		Version: api.Version, From: from, To: to, Schedules: []onDuty{},
+		Overrides:   only(d.Overrides, func(o holdfast.Override) bool { return o.Until.After(from) }),
+		Maintenance: only(d.Maintenance, func(m event.MaintenanceBegan) bool { return m.Until.After(from) }),
+	}
 	for _, schedule := range d.OnCall.Schedules {
 		roster, _ := oncall.RosterOf(schedule, d.Overrides) // the zone was judged when the file was read
 		zone, err := time.LoadLocation(schedule.TimeZone)

@@ -276,6 +276,7 @@ func TestDutyIsArrangedAndWhoeverListensOutsideHearsTheHeart(t *testing.T) {
 	s.run("maintenance", "--until", "1h").exits(2).tells("--why is missing")
 	s.run("maintenance", "--end").exits(3).tells("nothing is being maintained")
 	s.run("maintenance", "--service", "cart", "--until", "1h", "--why", "a new disk", "--by", "ana").exits(0).tells("nobody is woken by cart until")
+	s.run("status").exits(0).tells("quiet    cart until", "by ana (a new disk): nobody is woken")
 	s.run("oncall").exits(0).tells("maintenance cart until", "by ana: a new disk")
 	s.strike(replicas["cart-1"], syscall.SIGKILL)
 	await(t, "there is an incident", func() bool { return strings.Contains(s.run("incidents").stdout, "cart.crash on cart-1") })
@@ -356,7 +357,7 @@ func (s *system) closes() {
 	s.run("close", id, "--mode", "cart.crash").exits(3).tells("cart.crash was never drilled", "holdfast prove cart.crash")
 	s.run("close", id, "--waive", "moving", "--owner", "web").exits(2).tells("--until is missing")
 	s.run("close", id, "--waive", "moving", "--owner", "web", "--until", "2020-01-01").exits(2).tells("over already")
-	s.run("close", id, "--waive", "moving", "--owner", "web", "--until", time.Now().AddDate(0, 1, 0).Format(time.DateOnly)).exits(0).tells(id+" is closed", "web answers for it")
+	s.run("close", id, "--waive", "moving", "--owner", "web", "--until", time.Now().AddDate(0, 1, 0).Format(time.DateOnly)).exits(0).tells(id+" is closed", "web answers for that")
 	s.run("close", id, "--mode", "cart.crash").exits(3).tells("was closed by")
 	s.run("incidents").exits(0).tells("closed")
 }

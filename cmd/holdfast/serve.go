@@ -31,6 +31,7 @@ func (a *agent) Status(ctx context.Context) api.Status {
 	status.View, status.Listeners = a.look()
 	status.System = status.View.System
 	status.Budgets = a.budgetsNow()
+	status.Quiet = a.Duty(ctx).Maintenance
 	system := a.inForce()
 	status.Secured = slices.Sorted(maps.Keys(topology.Secured(&system)))
 	health := a.journal.Health()

@@ -70,6 +70,9 @@ func printStatus(out io.Writer, status api.Status) {
 	for _, incident := range v.Incidents {
 		fmt.Fprintln(out, "incident", incident.Line(time.Local))
 	}
+	for _, m := range status.Quiet {
+		fmt.Fprintf(out, "quiet    %s until %s, by %s (%s): nobody is woken; holdfast maintenance --end ends it\n", maintained(m.Services), clock(m.Until.Local()), m.By, m.Why)
+	}
 	for _, pause := range v.Pauses {
 		fmt.Fprintf(out, "paused   %s, by %s: no remedy is carried out; holdfast resume ends it\n", everythingOr(pause.Service), pause.By)
 	}

@@ -13,7 +13,11 @@ import (
 // seen in it.
 func TestTheProgramKnowsTimeZonesByItself(t *testing.T) {
 	t.Parallel()
-	h := newHouse(t, pair+`people:
+	h := newHouse(t, `name: pair
+owner: web
+services:
+  cart: {command: ./holdfast toy cart, replicas: 2, ports: ["8080"]}
+people:
   ana: {contacts: [{via: bell}]}
 channels:
   bell: {command: sh ring.sh}
