@@ -93,6 +93,17 @@ type Counted struct {
 	Routes  []RouteCount `json:"routes,omitempty"` // whose counts are others than those told last
 }
 
+// aStart is how much earlier than whoever listens to it a gateway may begin that is
+// started with them.
+const aStart = time.Minute
+
+// OlderThan tells whether the gateway counted before there was anybody to hear it: the
+// first that is heard of such a one is no news, but all its life. One that does not say
+// when it began is not.
+func (c Counted) OlderThan(listener time.Time) bool {
+	return c.Began != 0 && c.Began < listener.Add(-aStart).UnixNano()
+}
+
 // A RouteCount is what was asked by one published route, and answered.
 type RouteCount struct {
 	Route    string      `json:"route"` // as RouteEntry.Name

@@ -244,3 +244,61 @@ func TestAServerListensWhereItIsToldAndNowhereInTheEnd(t *testing.T) {
 		t.Errorf("it ended with %v and listens at %q", err, s.Address())
 	}
 }
+
+// Strangers find an address that is declared. Whatever they send, nothing is
+// acknowledged, and nobody who was woken is kept waiting.
+func TestStrangersKeepNobodyOut(t *testing.T) {
+	d := newDesk(t)
+	s := NewServer(d.page())
+	ctx, cancel := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	go func() { ended <- s.Run(ctx) }()
+	defer func() { cancel(); <-ended }()
+	if err := s.Listen("127.0.0.1:0"); err != nil {
+		t.Fatal(err)
+	}
+	link := d.key.Link("http://"+s.Address(), Claim{Incident: "20261127-1", By: "ana", Until: d.now.Add(LinkFor)})
+	path := strings.TrimPrefix(link, "http://"+s.Address())
+	for _, begun := range []string{"", "POST /ack HTTP/1.1\r\nHost: x\r\nContent-Length: 1000000000\r\n\r\nI ha", "GET / HTTP/1.1\r\nX-Slow: "} {
+		for range maxVisitors {
+			stuck, err := net.Dial("tcp", s.Address())
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer stuck.Close()
+			_, _ = io.WriteString(stuck, begun)
+		}
+	}
+	client := &http.Client{Timeout: within / 2, Transport: &http.Transport{DisableKeepAlives: true}}
+	for _, stranger := range []struct {
+		method, path string
+		status       int
+	}{
+		{"POST", "/ack", 403}, {"POST", "/../../etc/passwd?" + strings.Repeat("a", 4<<10), 404}, {"POST", path + strings.Repeat("&x=1", maxHead/2), 431}, {"OPTIONS", path, 405}, {"HEAD", path, 200}, {"GET", path, 200},
+	} {
+		request, err := http.NewRequest(stranger.method, "http://"+s.Address()+stranger.path, strings.NewReader(strings.Repeat("a", 2*maxBody)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		request.Host = "evil.example"
+		response, err := client.Do(request)
+		if err != nil {
+			t.Fatalf("%s %.40s: %v", stranger.method, stranger.path, err)
+		}
+		response.Body.Close()
+		if response.StatusCode != stranger.status {
+			t.Errorf("%s %.40s is answered %d, want %d", stranger.method, stranger.path, response.StatusCode, stranger.status)
+		}
+	}
+	if len(d.told) != 0 {
+		t.Errorf("strangers acknowledged: %v", d.told)
+	}
+	response, err := client.Post(link, "", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	response.Body.Close()
+	if response.StatusCode != 200 || len(d.told) != 1 {
+		t.Errorf("ana is answered %d, and %v is told", response.StatusCode, d.told)
+	}
+}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net"
 	"net/http"
+	"slices"
 	"sync"
 	"syscall"
 	"time"
@@ -87,7 +88,7 @@ func open(address string) (net.Listener, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &bounded{Listener: opened, room: make(chan struct{}, maxVisitors), closed: make(chan struct{})}, nil
+	return &bounded{Listener: opened}, nil
 }
 
 // Address is where it listens, empty is nowhere.
@@ -144,41 +145,54 @@ func (s *Server) serve(ctx context.Context, listener net.Listener) {
 	}
 }
 
-// bounded accepts so many connections at a time, and leaves the rest to the kernel's
-// queue.
+// bounded keeps so many connections at a time. Who comes when it is full is let in, and
+// whoever is there longest has to go: a visit takes a moment, and who only holds the
+// door keeps nobody from saying that they have it.
 type bounded struct {
 	net.Listener
-	room   chan struct{}
-	closed chan struct{}
-	once   sync.Once
+
+	mu       sync.Mutex
+	visitors []*visitor // the longest there first
 }
 
 func (b *bounded) Accept() (net.Conn, error) {
-	select {
-	case b.room <- struct{}{}:
-	case <-b.closed:
-		return nil, net.ErrClosed
-	}
 	conn, err := b.Listener.Accept()
 	if err != nil {
-		<-b.room
 		return nil, err
 	}
-	return &visitor{Conn: conn, leave: sync.OnceFunc(func() { <-b.room })}, nil
+	v := &visitor{Conn: conn, of: b}
+	if longest := b.enter(v); longest != nil {
+		longest.Close()
+	}
+	return v, nil
 }
 
-func (b *bounded) Close() error {
-	b.once.Do(func() { close(b.closed) })
-	return b.Listener.Close()
+// enter lets one in, and says who has to go for it.
+func (b *bounded) enter(v *visitor) *visitor {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.visitors = append(b.visitors, v)
+	if len(b.visitors) <= maxVisitors {
+		return nil
+	}
+	return b.visitors[0]
+}
+
+func (b *bounded) leave(v *visitor) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if i := slices.Index(b.visitors, v); i >= 0 {
+		b.visitors = slices.Delete(b.visitors, i, i+1)
+	}
 }
 
 // A visitor makes room when it leaves.
 type visitor struct {
 	net.Conn
-	leave func()
+	of *bounded
 }
 
 func (v *visitor) Close() error {
-	defer v.leave()
+	v.of.leave(v)
 	return v.Conn.Close()
 }

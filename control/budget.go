@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"holdfast"
+	"holdfast/event"
 	"holdfast/promise"
 )
 
@@ -19,7 +20,8 @@ type Budget struct {
 }
 
 // Budgets are those of all promises, in the order of the file.
-func (m *Mind) Budgets(now time.Time) []Budget {
+func (m *Mind) Budgets(at event.At) []Budget {
+	now := m.Calendar.at(at).At
 	var all []Budget
 	for _, p := range m.System.Owed() {
 		l := m.Ledgers[p.Name]

@@ -21,7 +21,7 @@ func TestBudgetsAreKept(t *testing.T) {
 	}
 	at := func(d time.Duration) event.At { return event.At{Wall: wall().Add(d), Boot: d, BootID: "b"} }
 	mind.Step(at(0), event.Declared{System: declared})
-	for _, b := range mind.Budgets(wall()) {
+	for _, b := range mind.Budgets(at(0)) {
 		if !b.Quiet || b.Seen.All != 0 || b.Age != 0 {
 			t.Errorf("before anything is asked: %+v", b)
 		}
@@ -40,7 +40,7 @@ func TestBudgetsAreKept(t *testing.T) {
 		t.Fatal(err)
 	}
 	for what, m := range map[string]*Mind{"as it is": mind, "read back": again} {
-		all := m.Budgets(at(2 * time.Minute).Wall)
+		all := m.Budgets(at(2 * time.Minute))
 		whole, root, checkout := all[0], all[1], all[2]
 		if whole.Seen.All != 200_000 || whole.Seen.Bad != 50 || math.Abs(whole.Left-0.75) > 1e-9 || math.Abs(whole.Minutes-0.75*0.001*28*24*60) > 1e-6 || whole.Age != time.Minute || whole.By[unnamed]+whole.By["storefront.crash"] != 50 {
 			t.Errorf("%s: %+v", what, whole)

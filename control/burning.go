@@ -18,14 +18,14 @@ import (
 
 // weighBurning says which rules hold that did not, and which do no longer.
 func (m *Mind) weighBurning(l *ledger, p holdfast.Promise, cause event.ID) {
-	burning := l.hear(l.Book.Burns(p, m.now.Wall), p, m.now.Wall)
+	burning := l.hear(l.Book.Burns(p, m.Calendar.At), p, m.Calendar.At)
 	held := map[string]bool{}
 	for _, b := range burning {
 		held[b.Rule.Name] = true
 		if _, before := l.Burning[b.Rule.Name]; !before {
 			l.Burning[b.Rule.Name] = m.now.Boot
 			m.say(cause, event.Burned{
-				Promise: p.Name, Rule: b.Rule.Name, Urgency: b.Rule.Urgency, Bad: b.Long.Bad, All: b.Long.All, Rate: b.Rate, By: l.behind(m.now.Wall),
+				Promise: p.Name, Rule: b.Rule.Name, Urgency: b.Rule.Urgency, Bad: b.Long.Bad, All: b.Long.All, Rate: b.Rate, By: l.behind(m.Calendar.At),
 			})
 		}
 	}

@@ -73,9 +73,9 @@ func (m *Mind) allOver(cause event.ID) {
 	for _, p := range m.System.Owed() {
 		if l := m.Ledgers[p.Name]; l != nil {
 			for name := range l.Burning {
-				l.echo(ruleNamed(name), m.now.Wall)
+				l.echo(ruleNamed(name), m.Calendar.At)
 			}
-			l.rest(m.now.Wall)
+			l.rest(m.Calendar.At)
 			m.cool(l, p, nil, cause)
 		}
 	}
@@ -123,12 +123,12 @@ func (m *Mind) burns(p holdfast.Promise, l *ledger, burning []promise.Burning, c
 	}
 	if slices.ContainsFunc(burning, func(b promise.Burning) bool { return b.Rule.Urgency == holdfast.Page }) {
 		t.Urgency, t.Severity = holdfast.Page, holdfast.SEV2
-		if l.Book.In(promise.Rules()[0].Short, m.now.Wall).Share() > half {
+		if l.Book.In(promise.Rules()[0].Short, m.Calendar.At).Share() > half {
 			t.Severity = holdfast.SEV1
 		}
 	}
 	t.Why = "its budget burns"
-	if by := l.behind(m.now.Wall); by != "" {
+	if by := l.behind(m.Calendar.At); by != "" {
 		t.Why += ": " + by
 	}
 	m.needed(t, cause)

@@ -40,18 +40,20 @@ const (
 )
 
 // takeCounted books what users saw since the gateway was heard last, and says which
-// budgets burn.
+// budgets burn. A mind that lost its memory beside a living gateway books what is
+// counted from then on: all that was bad in that gateway's life did not happen now.
 func (m *Mind) takeCounted(in holdfast.Counted) {
 	said := m.say(event.ID{}, in)
 	var fresh []holdfast.RouteCount
 	for _, count := range in.Routes {
-		since, _ := m.Lives.Since(in.Gateway, in.Began, count) // the mind has listened from the beginning
-		fresh = append(fresh, since)
+		if since, all := m.Lives.Since(in.Gateway, in.Began, count); all || !in.OlderThan(m.Calendar.First) {
+			fresh = append(fresh, since)
+		}
 	}
 	for _, p := range m.System.Owed() {
 		l := m.ledger(p)
 		tally, shed := m.seen(p, fresh)
-		l.Book.Add(m.now.Wall, tally)
+		l.Book.Add(m.Calendar.At, tally)
 		m.attribute(l, p, tally.Bad, shed)
 		m.weighBurning(l, p, said)
 	}
@@ -128,8 +130,8 @@ func (m *Mind) attribute(l *ledger, p holdfast.Promise, bad, shed uint64) {
 		return
 	}
 	shed = min(shed, bad)
-	l.put(m.now.Wall, p.Window, byOverload, shed)
-	l.put(m.now.Wall, p.Window, m.behind(p), bad-shed)
+	l.put(m.Calendar.At, p.Window, byOverload, shed)
+	l.put(m.Calendar.At, p.Window, m.behind(p), bad-shed)
 }
 
 // behind is what fails of what a promise rests on: the failure that is known for

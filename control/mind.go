@@ -106,6 +106,7 @@ func (m *Mind) Skip(seq uint64) { m.state.Seq = max(m.state.Seq, seq) }
 // cost is that of what changed, not of what is known.
 func (m *Mind) Step(now event.At, in event.Body) []event.Entry {
 	m.now, m.said, m.touched = now, nil, m.touched[:0]
+	m.Calendar = m.Calendar.at(now)
 	if in != nil {
 		m.take(in)
 	}

@@ -190,7 +190,7 @@ func (s *stage) input(t *testing.T, words []string) event.Body {
 	case "reset":
 		return event.GuardsReset{By: "prove"}
 	case "woken":
-		return event.Woken{Version: "test", Pid: 1, Epoch: 1}
+		return woken(words)
 	case "captured":
 		return event.Captured{Action: s.last, ID: id(), Path: "evidence/x.txt", Summary: rest}
 	case "inspected":
@@ -280,10 +280,24 @@ func promised(t testing.TB, sys *holdfast.System, words []string) {
 	sys.Promise = &p
 }
 
-// counted reads what a gateway has counted of one route since it began.
+// woken reads "woken" and "woken 7", the seventh agent.
+func woken(words []string) event.Woken {
+	epoch, err := strconv.ParseUint(words[len(words)-1], 10, 64)
+	if err != nil {
+		epoch = 1
+	}
+	return event.Woken{Version: "test", Pid: 1, Epoch: epoch}
+}
+
+// counted reads what a gateway has counted of one route since it began, with the play
+// unless it was there "before".
 func counted(t testing.TB, words []string) holdfast.Counted {
 	route, _, _ := strings.Cut(words[1], ":")
 	count := holdfast.RouteCount{Route: words[1], Service: holdfast.ServiceName(route)}
+	began := wall().UnixNano()
+	if words[len(words)-1] == "before" {
+		began, words = wall().Add(-7*24*time.Hour).UnixNano(), words[:len(words)-1]
+	}
 	for i, into := range map[int]*uint64{2: &count.Requests, 3: &count.Failed, 5: &count.Shed} {
 		if i >= len(words) {
 			continue
@@ -294,7 +308,7 @@ func counted(t testing.TB, words []string) holdfast.Counted {
 		}
 		*into = n
 	}
-	return holdfast.Counted{Gateway: "gateway-1", Began: 1, Routes: []holdfast.RouteCount{count}}
+	return holdfast.Counted{Gateway: "gateway-1", Began: began, Routes: []holdfast.RouteCount{count}}
 }
 
 // declareService reads "catalog*2 standard armed needs db after migrate as v2".

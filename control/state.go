@@ -32,6 +32,7 @@ type state struct {
 	Ledgers   map[holdfast.PromiseName]*ledger      `json:"ledgers,omitempty"`
 	Desk      oncall.Desk                           `json:"desk"`
 	Lives     holdfast.Lives                        `json:"lives,omitempty"`
+	Calendar  calendar                              `json:"calendar,omitzero"`
 	Bases     map[holdfast.ModeName]holdfast.Digest `json:"bases,omitempty"`  // what a proof would rest on now
 	Proofs    map[holdfast.ModeName]proof           `json:"proofs,omitempty"` // the newest verdicts
 	Arms      map[holdfast.ModeName]string          `json:"arms,omitempty"`   // why not armed, as it was last said; empty: armed

@@ -255,11 +255,14 @@ const epochRevisions = 1 << 20
 // EpochOf is the epoch of the agent that made a plan of a revision.
 func EpochOf(revision uint64) uint64 { return revision / epochRevisions }
 
-// takeWoken makes plans later than any an earlier agent made, even if our
-// memory of them is lost, and begins afresh after a reboot: nothing of the
+// takeWoken makes plans later than any an earlier agent made, and names no incident as
+// it did, even if our memory of them is lost, and begins afresh after a reboot: nothing of the
 // earlier boot runs, and its instants mean nothing by this boot's clock.
 func (m *Mind) takeWoken(in event.Woken) {
 	said := m.say(event.ID{}, in)
+	if m.state.Revision == 0 && in.Epoch > 1 { // there were others, of whom nothing is known
+		m.Desk.Forgot(m.now, in.Epoch)
+	}
 	m.state.Revision = max(m.state.Revision+1, in.Epoch*epochRevisions)
 	if m.BootID == m.now.BootID {
 		return

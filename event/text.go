@@ -4,13 +4,35 @@ import (
 	"fmt"
 	"strings"
 	"time"
+	"unicode"
+	"unicode/utf8"
 
 	"holdfast"
 )
 
 // Text is the one textual form of a body: in plays, on the terminal, in the
 // timeline and in a postmortem. It begins with the kind's verb and is one line.
-func Text(body Body) string {
+func Text(body Body) string { return strings.ReplaceAll(Plain(textOf(body)), "\n", " ") }
+
+// Plain is a text without what would move a cursor, colour a screen or turn a line
+// around: reasons come from programs and providers, which must not write over what is
+// said of them. Lines and columns stay.
+func Plain(text string) string {
+	moves := func(c rune) bool {
+		return c != '\n' && c != '\t' && (unicode.IsControl(c) || unicode.In(c, unicode.Cf, unicode.Zl, unicode.Zp))
+	}
+	if !strings.ContainsFunc(text, moves) && utf8.ValidString(text) {
+		return text
+	}
+	return strings.Map(func(c rune) rune {
+		if moves(c) {
+			return utf8.RuneError // something was there
+		}
+		return c
+	}, text)
+}
+
+func textOf(body Body) string {
 	switch b := body.(type) {
 	case holdfast.Started:
 		return join("started", b.ID.String(), "at "+b.Address, pid(b.Pid), mark(b.Adopted, "adopted"), mark(b.Lacks != "", "WITHOUT LIMITS: "+b.Lacks))

@@ -112,7 +112,7 @@ func Beat(ctx context.Context, transport http.RoundTripper, address string) erro
 	}
 	response.Body.Close()
 	if response.StatusCode < 200 || response.StatusCode > 299 {
-		return fmt.Errorf("the heartbeat is not taken: %s", response.Status)
+		return fmt.Errorf("the heartbeat is not taken: %d %s", response.StatusCode, http.StatusText(response.StatusCode)) // and not in its own words: it was asked a secret
 	}
 	return nil
 }

@@ -10,6 +10,7 @@ import (
 	"maps"
 	"net"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -24,6 +25,9 @@ const (
 	attempt = 20 * time.Second
 	// maxAtOnce bounds those under way together, each to another address.
 	maxAtOnce = 16
+	// maxByOne bounds those by one channel: three that hang leave room for a fourth,
+	// which is the other way to the same people.
+	maxByOne = 5
 	// maxWhy bounds what is written down of a failure.
 	maxWhy = 400
 	// patience is how long it is waited for the record that a message is attempted:
@@ -143,6 +147,17 @@ func (r *rounds) hear(owed []oncall.Owed) {
 	}
 }
 
+// by is how many are under way by a channel.
+func (r *rounds) by(via holdfast.ChannelName) int {
+	n := 0
+	for at := range r.busy {
+		if at.via == via {
+			n++
+		}
+	}
+	return n
+}
+
 // start hands over what can be, and says how long it is until something else can, if
 // that is known.
 func (s *Sender) start(ctx context.Context, owed []oncall.Owed, r *rounds) (time.Duration, bool) {
@@ -153,7 +168,7 @@ func (s *Sender) start(ctx context.Context, owed []oncall.Owed, r *rounds) (time
 		_, taken := r.busy[h.at()]
 		reported, settled := r.told[o.Key]
 		switch {
-		case len(r.busy) >= maxAtOnce || taken:
+		case len(r.busy) >= maxAtOnce || r.by(o.Via) >= maxByOne || taken:
 		case settled && o.NotBefore <= reported: // the mind has not heard of it yet
 		case o.NotBefore > now:
 			if left := o.NotBefore - now; !waits || left < rest {
@@ -183,7 +198,7 @@ func (s *Sender) hand(ctx context.Context, h handover) {
 		return
 	}
 	if err == nil {
-		_ = s.o.Tell(ctx, event.Delivered{Key: h.Key, Receipt: receipt, Took: s.o.Now() - began})
+		_ = s.o.Tell(ctx, event.Delivered{Key: h.Key, Receipt: short(receipt), Took: s.o.Now() - began})
 		return
 	}
 	_ = s.o.Tell(ctx, failed(h.Owed, err))
@@ -248,9 +263,12 @@ func (s *Sender) send(ctx context.Context, o oncall.Owed) (string, error) {
 	return notifier.Send(ctx, s.o.Compose(o))
 }
 
+// short is what is written down of what a provider said: one line that does nothing to
+// a terminal, and has an end.
 func short(text string) string {
+	text = event.Plain(strings.Join(strings.Fields(text), " "))
 	if len(text) <= maxWhy {
 		return text
 	}
-	return text[:maxWhy] + "…"
+	return strings.ToValidUTF8(text[:maxWhy], "") + "…"
 }

@@ -7,11 +7,13 @@ import (
 	"io"
 	"net"
 	"slices"
+	"strings"
 	"sync"
 	"syscall"
 	"testing"
 	"testing/synctest"
 	"time"
+	"unicode/utf8"
 
 	"holdfast"
 	"holdfast/event"
@@ -157,6 +159,7 @@ func TestManyAreBounded(t *testing.T) {
 		var all []oncall.Owed
 		for i := range 100 {
 			all = append(all, owed(fmt.Sprint("m", i), fmt.Sprint("p", i)))
+			all[i].Via = holdfast.ChannelName(fmt.Sprint("v", i%10))
 		}
 		w.owes(all...)
 		time.Sleep(time.Minute)
@@ -165,6 +168,24 @@ func TestManyAreBounded(t *testing.T) {
 		}
 		if w.most != maxAtOnce {
 			t.Errorf("%d were under way together", w.most)
+		}
+	})
+}
+
+// A provider that hangs holds up those it is to tell, and nobody who is told by another.
+func TestAProviderThatHangsHoldsUpNoOther(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		defer w.stop()
+		w.takes = time.Hour // nobody answers before they are given up
+		var all []oncall.Owed
+		for i := range 100 {
+			all = append(all, owed(fmt.Sprint("m", i), fmt.Sprint("p", i)))
+		}
+		mail := owed("mail", "ana@example.com")
+		mail.Via = "mail"
+		if got := w.owes(append(all, mail)...); !slices.Contains(got, "attempted mail") || w.most != maxByOne+1 {
+			t.Errorf("with %d under way: %q", w.most, got)
 		}
 	})
 }
@@ -298,5 +319,13 @@ func TestWhatIsSureOfAFailure(t *testing.T) {
 		if !failed(before, c.err).Unsure {
 			t.Errorf("%s, and an earlier try may have arrived: that is forgotten", what)
 		}
+	}
+}
+
+// What a provider says is written down as one line that does nothing to a terminal.
+func TestWhatAProviderSaysIsOneLine(t *testing.T) {
+	said := short("\x1b[2Jit\r\nsaid " + strings.Repeat("é", maxWhy))
+	if strings.ContainsAny(said, "\x1b\r\n") || !utf8.ValidString(said) || len(said) > maxWhy+len("…") || !strings.Contains(said, "it said é") {
+		t.Errorf("it is %q", said)
 	}
 }

@@ -477,7 +477,12 @@ func (d *Desk) cooling(inc *incident) bool { return inc.OwedBy > d.in(0) && inc.
 
 // promised tells whether all that is bad in an incident are promises.
 func (inc *incident) promised() bool {
-	return !slices.ContainsFunc(slices.Collect(maps.Values(inc.Parts)), func(p part) bool { return !p.Promise })
+	for _, p := range inc.Parts { // of a storm the first one tells
+		if !p.Promise {
+			return false
+		}
+	}
+	return true
 }
 
 // roots are the parts that are told one by one and whose causes are not bad in the
@@ -589,6 +594,16 @@ func (d *Desk) name() holdfast.IncidentID {
 	d.Days[i].N++
 	return holdfast.IncidentID(fmt.Sprintf("%s-%d", today, d.Days[i].N))
 }
+
+// Forgot says that an agent before this one may have named incidents that nobody here
+// remembers: today's go on far behind them. A provider that was told of one, and has it
+// as acknowledged, would take the page of another of that name for its repetition.
+func (d *Desk) Forgot(now event.At, epoch uint64) {
+	d.Days = append(d.Days, day{Day: now.Wall.UTC().Format("20060102"), N: int(epoch) * maxForgotten})
+}
+
+// maxForgotten is more incidents than one agent opens on a day.
+const maxForgotten = 1000
 
 // incidentOf is the incident that a message is of.
 func incidentOf(key holdfast.MessageKey) holdfast.IncidentID {

@@ -316,7 +316,7 @@ func (d *Desk) takeUndelivered(in event.Undelivered, said event.ID) {
 	m.Attempted, m.Rejected = m.Unsure, in.Rejected
 	m.Tries++
 	m.NotYet = d.in(max(min(in.Again, maxAgain), pauseAfter(m.Tries)))
-	inc.lose(m, in.Why[:min(len(in.Why), maxWhy)], said, d.in(0))
+	inc.lose(m, strings.ToValidUTF8(in.Why[:min(len(in.Why), maxWhy)], ""), said, d.in(0))
 	inc.trim()
 }
 

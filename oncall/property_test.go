@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"reflect"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -225,7 +226,7 @@ func (w *world) send() {
 	key := rapid.SampledFrom(keys).Draw(w.t, "message")
 	switch rapid.IntRange(0, 5).Draw(w.t, "fate") {
 	case 0:
-		w.take(event.Undelivered{Key: key, Why: "refused"})
+		w.take(event.Undelivered{Key: key, Why: rapid.SampledFrom([]string{"refused", "it said x" + strings.Repeat("é", 150)}).Draw(w.t, "why")})
 	case 1:
 		w.take(event.Undelivered{Key: key, Why: "unknown", Rejected: true})
 	case 2:

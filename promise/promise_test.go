@@ -329,6 +329,38 @@ func TestATotalOutageIsPaged(t *testing.T) {
 	}
 }
 
+// What check states of a promise is what happens: with the counts as they come, every
+// fifteen seconds, somebody is paged then and not a window's cell later.
+func TestSomebodyIsPagedWhenItIsStated(t *testing.T) {
+	const every = 15 * time.Second
+	for _, target := range []holdfast.Share{0.99, 0.999, 0.9999} {
+		p := of(target)
+		for _, share := range []float64{1, 0.5, 0.1, 0.05, 0.02, 0.01} {
+			stated, ever := After(p, share)
+			var book Book
+			now, lost := start(), start().Add(25*time.Hour)
+			paged := time.Duration(-1)
+			for paged < 0 && now.Sub(lost) < 7*time.Hour {
+				tally := Tally{All: 15_000}
+				if !now.Before(lost) {
+					tally.Bad = uint64(share * 15_000)
+				}
+				now = now.Add(every)
+				book.Add(now, tally)
+				for _, b := range book.Burns(p, now) {
+					if b.Rule.Urgency == holdfast.Page {
+						paged = now.Sub(lost)
+					}
+				}
+			}
+			slack := every + stated/20 // a count, and the width of a cell
+			if ever != (paged >= 0) || ever && (paged < stated-slack || paged > stated+slack) {
+				t.Errorf("%v, %v bad: paged after %v, stated is %v (%v)", target, share, paged, stated, ever)
+			}
+		}
+	}
+}
+
 // What is seen no more is no longer told: the short window ends it.
 func TestWhatIsOverIsTakenBack(t *testing.T) {
 	var book Book

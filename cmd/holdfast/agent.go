@@ -167,7 +167,7 @@ func (a *agent) remember() error {
 		a.said(frame)
 	}
 	a.declared = mind.Declared()
-	a.budgets = mind.Budgets(time.Now())
+	a.budgets = mind.Budgets(now())
 	return nil
 }
 
@@ -362,7 +362,7 @@ func (a *agent) said(frame event.Frame) {
 func (a *agent) budget(entry event.Entry) {
 	switch entry.Body.(type) {
 	case holdfast.Counted, event.Declared:
-		a.budgets = a.mind.Budgets(entry.At.Wall)
+		a.budgets = a.mind.Budgets(entry.At)
 	}
 }
 

@@ -61,6 +61,7 @@ func (a *agent) audited(clocks *heartbeat.Clocks) []heartbeat.Check {
 		{Name: "journal", Passes: a.journalTakes},
 		{Name: "outbox", Passes: func(context.Context) error { return a.pager.outbox.late(proc.Now()) }},
 		{Name: "policies", Passes: func(context.Context) error { return a.policiesReach(&system) }},
+		{Name: "secrets", Passes: func(context.Context) error { return secretsThere(system.OnCall) }},
 		{Name: "links", Passes: func(context.Context) error { return a.linksLead() }},
 		{Name: "clocks", Passes: clocks.Passes},
 	}

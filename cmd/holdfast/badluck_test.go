@@ -191,6 +191,38 @@ func TestAFullDiskDoesNotStopMending(t *testing.T) {
 	s.down()
 }
 
+// TestAFullDiskStillWakesSomebody fills the state directory, and then kills a replica
+// that only a person mends: the bell rings, once, and who answers it is heard.
+func TestAFullDiskStillWakesSomebody(t *testing.T) {
+	t.Parallel()
+	if os.Getuid() != 0 {
+		t.Skip("a small file system needs root")
+	}
+	s := newSystem(t, belled)
+	s.write("ring.sh", ring)
+	s.mount(".holdfast", "tmpfs", 0, "size=8m")
+	s.detached()
+	replicas := s.whole()
+	s.fill()
+	await(t, "the disk is said to be full", func() bool {
+		s.declareAgain()
+		s.fill()
+		return s.status().Journal.Trouble != ""
+	})
+	s.strike(replicas["cart-1"], syscall.SIGKILL)
+	await(t, "the bell rings", func() bool { return strings.Contains(s.rung(), "trigger ") })
+	s.run("ack", "--by", "ana").exits(0).tells("ana has ")
+	s.run("incidents").exits(0).tells("ana has it")
+	s.must(os.Remove(s.state.path("filler")))
+	await(t, "it records again", func() bool { return s.status().Journal.Trouble == "" })
+	s.run("incidents").exits(0).tells("ana has it")
+	if rung := s.rung(); strings.Count(rung, "trigger ") != 1 {
+		t.Errorf("the bell rang more than once:\n%s", rung)
+	}
+	s.run("replay").exits(0)
+	s.down()
+}
+
 // declareAgain gives the journal something to record.
 func (s *system) declareAgain() {
 	s.Helper()

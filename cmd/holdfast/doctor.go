@@ -57,14 +57,15 @@ type doctor struct {
 	File    string      `json:"file,omitempty"` // empty: there is none
 	Host    []host.Fact `json:"host"`
 	Ports   []host.Fact `json:"ports"`
-	Drills  []host.Fact `json:"drills"` // by the name of the failure mode
-	Faults  []host.Fact `json:"faults"` // of all that make one of them true
+	Secrets []host.Fact `json:"secrets"` // the files of those by which people are told
+	Drills  []host.Fact `json:"drills"`  // by the name of the failure mode
+	Faults  []host.Fact `json:"faults"`  // of all that make one of them true
 }
 
 // examine looks at the host and, when there is one, at the file. That there is no
 // holdfast.yaml is nothing to complain about, unless one was named.
 func examine(name, flag string, problems io.Writer) (doctor, error) {
-	d := doctor{Host: host.Facts(), Ports: []host.Fact{}, Drills: []host.Fact{}, Faults: []host.Fact{}}
+	d := doctor{Host: host.Facts(), Ports: []host.Fact{}, Secrets: []host.Fact{}, Drills: []host.Fact{}, Faults: []host.Fact{}}
 	dir := "."
 	_, missing := os.Stat(defaultFile)
 	if name != "" || !errors.Is(missing, fs.ErrNotExist) {
@@ -78,6 +79,7 @@ func examine(name, flag string, problems io.Writer) (doctor, error) {
 			return d, exit(exitCouldNot, err)
 		}
 		d.Ports = portFacts(reading.System, state)
+		d.Secrets = secretFacts(reading.System.OnCall)
 		d.Drills = drillFacts(reading.System, state)
 		d.Faults = faultFacts(reading.System)
 	}
@@ -263,6 +265,7 @@ func (d doctor) print(out io.Writer) {
 		fmt.Fprintf(out, "no %s here: ports and drills are not looked at\n", defaultFile)
 	} else {
 		missing += printFacts(out, "the ports of "+d.File, d.Ports)
+		missing += printFacts(out, "the secrets by which people are told", d.Secrets)
 		missing += printFacts(out, "its drills", d.Drills)
 		missing += printFacts(out, "the faults that they and --every-fault make", d.Faults)
 	}

@@ -181,6 +181,25 @@ func (j judgement) moment(in event.Amended) *api.Problem {
 	case in.To.Before(j.now.AddDate(-1, 0, 0)):
 		return &api.Problem{Code: api.Misused, Message: shown(in.To) + " is more than a year ago", Hint: "write when it was, with its date"}
 	}
+	return j.order(in)
+}
+
+// order: users are whole again after they were hurt, and not before.
+func (j judgement) order(in event.Amended) *api.Problem {
+	found := j.incidents.Find(in.Incident)
+	if found == nil {
+		return nil
+	}
+	began := found.At(event.MomentImpact)
+	for _, whole := range []event.Moment{event.MomentMitigated, event.MomentRestored} {
+		ended := found.At(whole)
+		switch {
+		case in.Moment == whole && in.To.Before(began):
+			return &api.Problem{Message: fmt.Sprintf("%s is before its impact began, at %s", shown(in.To), shown(began)), Hint: "if it began earlier, amend impact first"}
+		case in.Moment == event.MomentImpact && !ended.IsZero() && in.To.After(ended):
+			return &api.Problem{Message: fmt.Sprintf("%s is after it was %s, at %s", shown(in.To), whole, shown(ended)), Hint: "if that was later, amend " + string(whole) + " first"}
+		}
+	}
 	return nil
 }
 

@@ -24,7 +24,7 @@ func judging() judgement {
 			OnCall:   holdfast.OnCall{People: []holdfast.Person{{Name: "ana"}}, Schedules: []holdfast.Schedule{{Name: "nights"}}},
 		},
 		incidents: &view.Incidents{All: []view.Incident{
-			{ID: "open", Actions: []event.Promised{{Number: 1}}}, {ID: "over", Resolved: past}, {ID: "closed", Resolved: past, Closed: &event.Closed{By: "ben"}},
+			{ID: "open", Actions: []event.Promised{{Number: 1}}}, {ID: "over", Resolved: past, Moments: map[event.Moment]time.Time{event.MomentImpact: past.Add(-2 * time.Hour), event.MomentMitigated: past}}, {ID: "closed", Resolved: past, Closed: &event.Closed{By: "ben"}},
 		}},
 		verdicts: map[holdfast.ModeName]proof.Kept{"cart.crash": {Verdict: holdfast.Pass}, "cart.hang": {Verdict: holdfast.Fail, At: past}},
 	}
@@ -72,6 +72,8 @@ func TestWhatPeopleCannotMeanIsRefused(t *testing.T) {
 		"longer than":                   {event.Noted{Incident: "open", By: "ana", Text: strings.Repeat("x", event.MaxNote+1)}},
 		"there is no moment":            {event.Amended{Incident: "over", Moment: "dinner", To: past, By: "ana", Why: "mail"}},
 		"lies ahead":                    {event.Amended{Incident: "over", Moment: event.MomentImpact, To: later, By: "ana", Why: "mail"}},
+		"before its impact began":       {event.Amended{Incident: "over", Moment: event.MomentRestored, To: past.Add(-3 * time.Hour), By: "ana", Why: "mail"}},
+		"after it was mitigated":        {event.Amended{Incident: "over", Moment: event.MomentImpact, To: now, By: "ana", Why: "mail"}},
 		"has no action":                 {change(promise, func(p *event.Promised) { p.Number = 3 }), change(promise, func(p *event.Promised) { p.Number = 0 })},
 		"--due is missing":              {change(promise, func(p *event.Promised) { p.Due = time.Time{} })},
 		"no schedule":                   {override(func(o *holdfast.Override) { o.Schedule = "days" })},

@@ -10,6 +10,7 @@ import (
 
 	"holdfast"
 	"holdfast/api"
+	"holdfast/event"
 	"holdfast/journal/view"
 )
 
@@ -141,8 +142,8 @@ func (p *pager) test(ctx context.Context, t *api.Tested, system holdfast.SystemN
 		m.Purpose, m.Key = holdfast.Resolve, m.Key+"/resolve"
 		_, err = notifier.Send(ctx, m)
 	}
-	if t.Receipt = receipt; err != nil {
-		t.Why = err.Error()
+	if t.Receipt = event.Plain(receipt); err != nil {
+		t.Why = event.Plain(err.Error())
 	}
 }
 

@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"holdfast"
+	"holdfast/internal/hush"
 )
 
 // maxAnswer bounds what is read of an answer: what matters stands at its beginning.
@@ -68,6 +69,7 @@ func (p *Poster) Bytes(ctx context.Context, path string, header http.Header, bod
 	if err != nil {
 		return nil, err
 	}
+	known := p.known(address)
 	if path != "" {
 		address = strings.TrimSuffix(address, "/") + path
 	}
@@ -83,14 +85,36 @@ func (p *Poster) Bytes(ctx context.Context, path string, header http.Header, bod
 	request.Header.Set("User-Agent", "holdfast")
 	response, err := p.client.Do(request)
 	if err != nil {
-		return nil, plain(err)
+		return nil, known.Error(plain(err))
 	}
 	defer response.Body.Close()
 	text, err := io.ReadAll(io.LimitReader(response.Body, maxAnswer))
 	if err != nil && response.StatusCode < 300 {
-		return nil, fmt.Errorf("the provider answered %s and broke off: %w", response.Status, io.ErrUnexpectedEOF)
+		return nil, fmt.Errorf("the provider answered %s and broke off: %w", status(response), io.ErrUnexpectedEOF)
 	}
-	return text, judge(response, text, time.Now())
+	said := known.Text(string(text))
+	return []byte(said), judge(response, said, time.Now())
+}
+
+// known is what a provider is told and must not be quoted with: it says in its refusal
+// what it was asked.
+func (p *Poster) known(address string) *hush.Secrets {
+	known := &hush.Secrets{}
+	if _, hidden := p.Channel.Address.Secret(); hidden {
+		known.AddAddress(address)
+	}
+	if p.Channel.Secret == "" {
+		return known
+	}
+	if secret, err := p.Secrets(p.Channel.Secret); err == nil {
+		known.Add(secret)
+	}
+	return known
+}
+
+// status is an answer's in our words: a provider may write there what it likes.
+func status(response *http.Response) string {
+	return strings.TrimSpace(fmt.Sprint(response.StatusCode, " ", http.StatusText(response.StatusCode)))
 }
 
 // plain is an error without the address in it.
@@ -103,17 +127,17 @@ func plain(err error) error {
 }
 
 // judge says what an answer means for trying again.
-func judge(response *http.Response, text []byte, now time.Time) error {
-	said := fmt.Sprintf("the provider answered %s: %s", response.Status, head(text))
-	switch status := response.StatusCode; {
-	case status >= 200 && status < 300:
+func judge(response *http.Response, text string, now time.Time) error {
+	said := fmt.Sprintf("the provider answered %s: %s", status(response), head(text))
+	switch code := response.StatusCode; {
+	case code >= 200 && code < 300:
 		return nil
-	case status == http.StatusTooManyRequests || status == http.StatusServiceUnavailable:
+	case code == http.StatusTooManyRequests || code == http.StatusServiceUnavailable:
 		if after, ok := retryAfter(response.Header.Get("Retry-After"), now); ok {
 			return fmt.Errorf("%s: %w", said, holdfast.Later{After: after})
 		}
 		return errors.New(said)
-	case status >= 500 || status == http.StatusRequestTimeout || status == http.StatusTooEarly:
+	case code >= 500 || code == http.StatusRequestTimeout || code == http.StatusTooEarly:
 		return errors.New(said)
 	default:
 		return fmt.Errorf("%w: %s", holdfast.ErrRejected, said)
@@ -132,9 +156,9 @@ func retryAfter(text string, now time.Time) (time.Duration, bool) {
 }
 
 // head is the beginning of an answer, on one line.
-func head(text []byte) string {
+func head(text string) string {
 	const most = 200
-	line := strings.Join(strings.Fields(strings.ToValidUTF8(string(text[:min(len(text), most)]), "")), " ")
+	line := strings.Join(strings.Fields(strings.ToValidUTF8(text[:min(len(text), most)], "")), " ")
 	if line == "" {
 		return "nothing more"
 	}

@@ -72,7 +72,7 @@ func (m *memory) fresh(at time.Time, in holdfast.Counted) []Count {
 	var all []Count
 	for _, count := range in.Routes {
 		r, known := m.Lives.Since(in.Gateway, in.Began, count)
-		if r.Requests > 0 && (known || m.From <= 1) {
+		if r.Requests > 0 && (known || m.From <= 1 && !in.OlderThan(m.First)) {
 			all = append(all, Count{At: at, Service: r.Service, Path: r.Path, Asked: r.Requests, Failed: r.Failed, Degraded: r.Degraded, Shed: r.Shed})
 		}
 	}

@@ -119,7 +119,7 @@ func (s *Incidents) Add(e event.Entry) {
 	if e.ID.Seq <= s.Memory.Seq {
 		return
 	}
-	s.Memory.seen(e.ID.Seq)
+	s.Memory.seen(e)
 	if declared, ok := e.Body.(event.Declared); ok {
 		s.System = declared.System.Name
 	}

@@ -134,7 +134,7 @@ func (n *night) later(d time.Duration) { n.now += d }
 
 // counts is what users saw of the storefront since its gateway began.
 func (n *night) counts(asked, failed uint64) {
-	n.say(holdfast.Counted{Gateway: "gateway-1", Began: 1, Routes: []holdfast.RouteCount{{Route: "storefront:8080", Service: "storefront", Requests: asked, Failed: failed}}})
+	n.say(holdfast.Counted{Gateway: "gateway-1", Began: midnight().Add(dusk - 47*time.Minute).UnixNano(), Routes: []holdfast.RouteCount{{Route: "storefront:8080", Service: "storefront", Requests: asked, Failed: failed}}})
 }
 
 func (n *night) detected(mode holdfast.ModeName, id holdfast.ReplicaID, sign holdfast.Sign, detail string) {

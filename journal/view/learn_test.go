@@ -65,6 +65,64 @@ func TestABeginningThatIsMissing(t *testing.T) {
 	}
 }
 
+// The journal was lost beside a gateway that serves for days: what failed in its life
+// is not what users see of the incident of tonight.
+func TestWhatAGatewayCountedBeforeTheJournalIsNoImpact(t *testing.T) {
+	n := &night{t: t, now: dusk}
+	n.say(event.Woken{Epoch: 7})
+	n.say(event.Declared{System: bazaar("./catalog")})
+	n.later(time.Second)
+	n.say(holdfast.Counted{Gateway: "gateway-1", Began: midnight().AddDate(0, 0, -3).UnixNano(), Routes: []holdfast.RouteCount{{Route: "storefront:8080", Service: "storefront", Requests: 1000, Failed: 400}}})
+	n.say(event.Opened{Incident: incidentID, Severity: holdfast.SEV3, Urgency: holdfast.Page, Service: "storefront"})
+	if i := n.incidents.Find(incidentID); i.Hurt.all().Failed != 0 || i.Hurt.all().Asked != 0 {
+		t.Errorf("users are said to see %+v", i.Hurt)
+	}
+}
+
+// What programs and providers say is shown, and does nothing to who reads it: neither to
+// a terminal, nor where a postmortem is shown, nor to the line of a page.
+func TestWhatOthersSayStaysText(t *testing.T) {
+	const hostile = "\x1b]0;mine\a\x1b[2J\u202e<img src=x onerror=alert(1)> [here](https://evil.example) | ``` ````\r\n# no\x00"
+	n := newNight(t)
+	n.detected("catalog.crash", ids("catalog-1#1")[0], holdfast.SignExit, hostile)
+	n.say(event.Failed{Action: event.ID{Writer: "agent", Seq: n.seq}, Reason: hostile})
+	n.say(event.Opened{Incident: incidentID, Severity: holdfast.SEV3, Urgency: holdfast.Page, Service: "catalog", Mode: "catalog.crash", ID: ids("catalog-1#1")[0], Owner: "catalog-team", Why: hostile})
+	key := holdfast.MessageKey(incidentID + "/1.1/ana/phone/trigger")
+	n.say(event.Paged{Incident: incidentID, Key: key, Purpose: holdfast.Trigger, Step: 1, Person: "ana", Via: "phone"})
+	n.say(event.Undelivered{Key: key, Why: hostile})
+	n.say(event.Noted{Incident: incidentID, By: "ana", Text: hostile})
+	n.say(event.Promised{Incident: incidentID, Number: 1, What: hostile, Owner: "ben", By: "ana"})
+
+	show, _ := n.incidents.Show(incidentID)
+	postmortem, _ := n.incidents.Postmortem(incidentID)
+	m := n.incidents.Message(event.Paged{Incident: incidentID, Purpose: holdfast.Trigger}, midnight())
+	for name, text := range map[string]string{"show": show, "postmortem": postmortem, "list": n.incidents.List(), "page": m.Body, "subject": m.Subject} {
+		if strings.ContainsAny(text, "\x1b\a\r\x00\u202e") {
+			t.Errorf("%s does something to a terminal: %q", name, text)
+		}
+	}
+	if strings.Contains(m.Subject, "\n") || len(m.Body) > holdfast.MaxBody {
+		t.Errorf("the page has %d bytes below %q", len(m.Body), m.Subject)
+	}
+	fence, told := "", 0
+	for line := range strings.Lines(postmortem) {
+		switch ticks := line[:len(line)-len(strings.TrimLeft(line, "`"))]; {
+		case fence != "" && strings.TrimSpace(line) == fence:
+			fence = ""
+		case fence == "" && len(ticks) >= 3:
+			fence = ticks
+		case fence == "" && strings.Contains(line, "onerror"):
+			told++
+			if strings.Contains(strings.ReplaceAll(line, `\<img`, ""), "<img") || strings.Contains(strings.ReplaceAll(line, `\[here`, ""), "[here") || strings.Contains(strings.ReplaceAll(line, "\\`", ""), "`") {
+				t.Errorf("it is more than text: %s", line)
+			}
+		}
+	}
+	if fence != "" || told < 4 {
+		t.Errorf("after the last fence %q is open, and %d lines tell of it:\n%s", fence, told, postmortem)
+	}
+}
+
 // record keeps the entries of a night, all of them.
 func record(n *night, happens func(*night), into *[]event.Entry) {
 	n.keep = into

@@ -32,6 +32,7 @@ const (
 type memory struct {
 	Seq     uint64                             `json:"seq,omitempty"`  // of the last entry
 	From    uint64                             `json:"from,omitempty"` // of the first
+	First   time.Time                          `json:"first,omitzero"` // the wall clock, at that one
 	File    holdfast.System                    `json:"file,omitzero"`
 	Version string                             `json:"version,omitempty"`
 	Drills  map[holdfast.ModeName]event.Proved `json:"drills,omitempty"`
@@ -46,10 +47,10 @@ type memory struct {
 	Counts  []Count                            `json:"counts,omitempty"` // of the last minutes
 }
 
-func (m *memory) seen(seq uint64) {
-	m.Seq = seq
+func (m *memory) seen(e event.Entry) {
+	m.Seq = e.ID.Seq
 	if m.From == 0 {
-		m.From = seq
+		m.From, m.First = m.Seq, e.At.Wall
 	}
 	m.mend()
 }

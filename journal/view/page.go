@@ -33,12 +33,12 @@ func (s *Incidents) Message(p event.Paged, at time.Time) holdfast.Message {
 		return m
 	}
 	m.Severity, m.Drill = i.Severity, i.Drill
-	m.Subject = cut(strings.Join(strings.Fields(i.subject(s.System, p)), " "), holdfast.MaxSubject)
+	m.Subject = cut(event.Plain(strings.Join(strings.Fields(i.subject(s.System, p)), " ")), holdfast.MaxSubject)
 	switch p.Purpose {
 	case holdfast.Acknowledge:
-		m.Body = cut(i.taken(), holdfast.MaxBody)
+		m.Body = cut(event.Plain(i.taken()), holdfast.MaxBody)
 	case holdfast.Resolve:
-		m.Body = cut(i.over(at), holdfast.MaxBody)
+		m.Body = cut(event.Plain(i.over(at)), holdfast.MaxBody)
 	default:
 		m.Body = i.body(&s.Memory, at)
 	}
@@ -144,7 +144,7 @@ func (i *Incident) drillLine() string {
 func (i *Incident) body(m *memory, at time.Time) string {
 	text := ""
 	for _, most := range []int{6, 4, 2, 1} {
-		if text = i.pageOf(m, at, most); len(text) <= holdfast.MaxBody {
+		if text = event.Plain(i.pageOf(m, at, most)); len(text) <= holdfast.MaxBody {
 			return text
 		}
 	}

@@ -20,7 +20,7 @@ func (s *Incidents) Postmortem(id holdfast.IncidentID) (string, bool) {
 		return "", false
 	}
 	var out strings.Builder
-	fmt.Fprintf(&out, "# %s\n\n", i.title(s.System))
+	fmt.Fprintf(&out, "# %s\n\n", prose(i.title(s.System)))
 	fmt.Fprintf(&out, "Filled in from the journal. What begins with **?** is for people to answer. Times are UTC.\n\n")
 	for _, part := range []struct{ head, text string }{
 		{"Overview", i.overview()},
@@ -29,13 +29,13 @@ func (s *Incidents) Postmortem(id holdfast.IncidentID) (string, bool) {
 		{"Resolution", i.resolution()},
 		{"Impact", i.impact()},
 		{"Responders", i.responders()},
-		{"Timeline", "```\n" + i.moments() + "\n" + i.timeline() + "```\n"},
+		{"Timeline", fenced(i.moments() + "\n" + i.timeline())},
 		{"What went well, what did not", i.went()},
 		{"Actions", i.actionsText() + s.proposal(i)},
 	} {
 		fmt.Fprintf(&out, "## %s\n\n%s\n", part.head, part.text)
 	}
-	return trimLines(strings.TrimRight(out.String(), "\n")) + "\n", true
+	return event.Plain(trimLines(strings.TrimRight(out.String(), "\n"))) + "\n", true
 }
 
 func (i *Incident) overview() string {
@@ -45,7 +45,7 @@ func (i *Incident) overview() string {
 		lasted = "lasted " + event.Short(i.Resolved.Sub(i.Opened))
 	}
 	text := fmt.Sprintf("On %s people were needed for %s. The incident %s. It was %s: %s. Owner: %s.\n\n%s\n",
-		i.Opened.UTC().Format("Monday 2 January 2006 at 15:04:05"), p.name(), lasted, i.Severity, severe(i.Severity), cmp.Or(string(i.Owner), "nobody"), i.users())
+		i.Opened.UTC().Format("Monday 2 January 2006 at 15:04:05"), p.name(), lasted, i.Severity, severe(i.Severity), prose(cmp.Or(string(i.Owner), "nobody")), prose(i.users()))
 	if i.Drill {
 		text = event.DrillWord + ": a live drill was under way of what failed.\n\n" + text
 	}
@@ -55,7 +55,7 @@ func (i *Incident) overview() string {
 func (i *Incident) happened() string {
 	text := bullets(i.fails(maxParts)) + "\nTried:\n\n" + bullets(i.allTried()) + "\nWithheld:\n\n" + bullets(i.withheld(maxParts))
 	for _, n := range i.Notes {
-		text += fmt.Sprintf("\n> %s %s: %s\n", clock(n.At), n.By, strings.ReplaceAll(n.Text, "\n", "\n> "))
+		text += fmt.Sprintf("\n> %s %s: %s\n", clock(n.At), prose(n.By), prose(n.Text))
 	}
 	return text
 }
@@ -71,7 +71,7 @@ func (i *Incident) factors() string {
 	case p.Drilled == nil:
 		text += fmt.Sprintf("\n%s was declared, and had never been drilled.\n", p.Mode)
 	default:
-		text += fmt.Sprintf("\n%s was declared. Its last drill: %s\n", p.Mode, p.drilled(i.Opened))
+		text += fmt.Sprintf("\n%s was declared. Its last drill: %s\n", p.Mode, prose(p.drilled(i.Opened)))
 		if p.Drilled.Verdict == holdfast.Pass {
 			text += "\n**?** It passed its drill. What was different tonight, and how does the drill have to change to show it?\n"
 		}
@@ -84,7 +84,7 @@ func (i *Incident) resolution() string {
 	text := ""
 	switch by := p.mended(); {
 	case by != "":
-		text = "The last remedy that helped: " + by + ".\n"
+		text = "The last remedy that helped: " + prose(by) + ".\n"
 	case !i.Resolved.IsZero():
 		text = "No remedy of Holdfast's ended it, as far as the journal tells.\n"
 	default:
@@ -93,7 +93,7 @@ func (i *Incident) resolution() string {
 	for _, row := range i.Story {
 		switch row.Kind {
 		case "declared", "resumed", "paused", "stop-requested":
-			text += fmt.Sprintf("\n- %s by people: %s\n", clock(row.Wall), row.Text)
+			text += fmt.Sprintf("\n- %s by people: %s\n", clock(row.Wall), prose(row.Text))
 		}
 	}
 	return text + "\n**?** What did people do that mended it? Will it hold, or is it a stopgap?\n"
@@ -104,11 +104,11 @@ func (i *Incident) impact() string {
 	if len(i.Hurt.Routes) > 0 {
 		fmt.Fprintln(&out, "| route | requests | failed | by what stands in | refused for want of capacity |\n|---|---|---|---|---|")
 		for _, c := range i.Hurt.Routes {
-			fmt.Fprintf(&out, "| %s | %d | %d (%s) | %d | %d |\n", string(c.Service)+c.Path, c.Asked, c.Failed, percent(c.Failed, c.Asked), c.Degraded, c.Shed)
+			fmt.Fprintf(&out, "| %s | %d | %d (%s) | %d | %d |\n", prose(string(c.Service)+c.Path), c.Asked, c.Failed, percent(c.Failed, c.Asked), c.Degraded, c.Shed)
 		}
 		fmt.Fprintln(&out)
 	}
-	fmt.Fprintln(&out, i.users())
+	fmt.Fprintln(&out, prose(i.users()))
 	if d, ok := i.between(event.MomentImpact, event.MomentMitigated); ok {
 		fmt.Fprintf(&out, "\nFrom when the impact began until users were whole: %s.\n", event.Short(d))
 	}
@@ -195,7 +195,7 @@ func (i *Incident) actionsText() string {
 		if a.Done {
 			done = "done"
 		}
-		fmt.Fprintf(&out, "| %d %s | %s | %s | %s |\n", a.Number, done, a.What, a.Owner, a.Due.Format(time.DateOnly))
+		fmt.Fprintf(&out, "| %d %s | %s | %s | %s |\n", a.Number, done, prose(a.What), prose(a.Owner), a.Due.Format(time.DateOnly))
 	}
 	return out.String()
 }
@@ -205,12 +205,33 @@ func (s *Incidents) proposal(i *Incident) string {
 	if text == "" {
 		return ""
 	}
-	return "\nNo declared mode answered for this. A proposal:\n\n```\n" + strings.TrimRight(text, "\n") + "\n```\n"
+	return "\nNo declared mode answered for this. A proposal:\n\n" + fenced(strings.TrimRight(text, "\n")+"\n")
 }
 
 func bullets(lines []string) string {
 	if len(lines) == 0 {
 		return "- nothing that the journal knows of\n"
 	}
-	return "- " + strings.Join(lines, "\n- ") + "\n"
+	var out strings.Builder
+	for _, line := range lines {
+		out.WriteString("- " + prose(line) + "\n")
+	}
+	return out.String()
+}
+
+// prose is a text that stays one within Markdown, on one line: it comes from programs
+// and people, and makes no link, no picture and no row of a table where a postmortem is
+// shown.
+func prose(text string) string {
+	text = strings.Join(strings.Fields(text), " ")
+	return strings.NewReplacer(`\`, `\\`, "<", `\<`, "[", `\[`, "]", `\]`, "`", "\\`", "|", `\|`).Replace(text)
+}
+
+// fenced is a text as it is, between fences that it does not hold itself.
+func fenced(text string) string {
+	fence := "```"
+	for strings.Contains(text, fence) {
+		fence += "`"
+	}
+	return fence + "\n" + text + fence + "\n"
 }

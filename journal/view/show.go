@@ -36,7 +36,7 @@ func (s *Incidents) Show(id holdfast.IncidentID) (string, bool) {
 	if proposal := s.propose(i); proposal != "" {
 		fmt.Fprintf(&out, "\nNO DECLARED MODE ANSWERED FOR THIS\n%s", proposal)
 	}
-	return trimLines(out.String()), true
+	return event.Plain(trimLines(out.String())), true
 }
 
 func (i *Incident) news() Mark {
@@ -233,7 +233,7 @@ func (s *Incidents) List() string {
 			i.Opened.UTC().Format("2006-01-02 15:04:05"), i.lastedCell(), i.stateCell(), i.what())
 	}
 	columns.Flush()
-	return trimLines(out.String()) + "\n" + s.ledger()
+	return event.Plain(trimLines(out.String()) + "\n" + s.ledger())
 }
 
 func (i *Incident) lastedCell() string {

@@ -40,7 +40,7 @@ func (s *Status) Text(in *time.Location) string {
 	for _, p := range s.Pauses {
 		fmt.Fprintf(&out, "%s remedies for %s are paused by %s since %s\n", Neutral, cmp.Or(string(p.Service), "everything"), p.By, p.Since.Wall.In(in).Format(time.TimeOnly))
 	}
-	return strings.TrimRight(trimLines(out.String()), "\n") + "\n"
+	return event.Plain(strings.TrimRight(trimLines(out.String()), "\n")) + "\n"
 }
 
 // sentence says the one thing that matters most.

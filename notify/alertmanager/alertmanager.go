@@ -13,7 +13,8 @@ import (
 
 // lasts is how long an alert holds without being sent again. Alertmanager takes what
 // is not repeated for resolved after five minutes unless it is told an end; what is
-// still bad is sent anew when its acknowledgement has run out, well within a day.
+// still bad is sent anew whenever somebody takes it, or nobody has it any more, well
+// within a day.
 const lasts = 24 * time.Hour
 
 // skew is how far its clock may be behind ours: what is over by our clock would fire
@@ -38,14 +39,14 @@ type alert struct {
 
 // Send implements holdfast.Notifier.
 func (n *Notifier) Send(ctx context.Context, m holdfast.Message) (string, error) {
-	if m.Purpose == holdfast.Acknowledge {
-		return "", nil // it knows no such thing; silences are for its own people
-	}
 	_, err := n.JSON(ctx, "/api/v2/alerts", nil, alertsOf(m))
 	return "", err
 }
 
-// alertsOf is one alert for each severity: people route by it, so it is a label, and
+// alertsOf is what fires, and what is over. That somebody has an incident it does not
+// know, silences are for its own people: then it fires on, and says who has it.
+//
+// It is one alert for each severity: people route by it, so it is a label, and
 // an alert with other labels is another alert. Those that the incident has not, or
 // has no more, are over.
 func alertsOf(m holdfast.Message) []alert {
@@ -56,7 +57,7 @@ func alertsOf(m holdfast.Message) []alert {
 			Annotations: map[string]string{"summary": m.Subject, "description": m.Body, "urgency": string(m.Urgency)},
 			EndsAt:      stamp(m.At.Add(-skew)),
 		}
-		if m.Purpose == holdfast.Trigger && severity == m.Severity {
+		if m.Purpose != holdfast.Resolve && severity == m.Severity {
 			one.StartsAt, one.EndsAt = stamp(m.At), stamp(m.At.Add(lasts))
 		}
 		for _, l := range m.Links {

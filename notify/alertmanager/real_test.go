@@ -172,6 +172,7 @@ func TestARealAlertmanager(t *testing.T) {
 	send(func(m *holdfast.Message) { m.Severity = holdfast.SEV1 })
 	room.until(t, []string{"SEV1"}, "SEV3")
 	send(func(m *holdfast.Message) { m.Purpose = holdfast.Acknowledge })
+	room.until(t, []string{"SEV1"}, "SEV3")
 	send(func(m *holdfast.Message) { m.Severity, m.Purpose = holdfast.SEV1, holdfast.Resolve })
 	room.until(t, nil, "SEV1", "SEV3")
 	for _, never := range []string{"SEV2", "SEV4"} {

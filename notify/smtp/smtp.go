@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/textproto"
 	"strconv"
 	"strings"
 	"time"
@@ -16,6 +17,7 @@ import (
 	"github.com/wneessen/go-mail"
 
 	"holdfast"
+	"holdfast/internal/hush"
 )
 
 // submissions is the port where TLS is spoken from the start.
@@ -40,20 +42,22 @@ func (n *Notifier) Send(ctx context.Context, m holdfast.Message) (string, error)
 	if err != nil {
 		return "", fmt.Errorf("%w: %w", holdfast.ErrRejected, err)
 	}
-	client, err := n.client(ctx)
+	client, known, err := n.client(ctx)
 	if err != nil {
 		return "", err
 	}
 	if err := client.DialAndSendWithContext(ctx, letter); err != nil {
-		return "", judge(err)
+		return "", judge(known.Error(err))
 	}
 	return letter.GetMessageID(), nil
 }
 
-// judge tells what a server refuses for good (5xx) from what may be tried again.
+// judge tells what a server refuses for good (5xx: a mail, or a login) from what may be
+// tried again.
 func judge(err error) error {
 	var sent *mail.SendError
-	if errors.As(err, &sent) && !sent.IsTemp() && sent.ErrorCode() >= 500 {
+	var reply *textproto.Error
+	if errors.As(err, &sent) && !sent.IsTemp() && sent.ErrorCode() >= 500 || errors.As(err, &reply) && reply.Code >= 500 {
 		return fmt.Errorf("%w: %w", holdfast.ErrRejected, err)
 	}
 	return err
@@ -99,15 +103,17 @@ func body(m holdfast.Message) string {
 }
 
 // client speaks TLS, always but to this machine: a password and what is written of
-// an incident are nobody else's business.
-func (n *Notifier) client(ctx context.Context) (*mail.Client, error) {
+// an incident are nobody else's business. What it knows a server may quote, and nobody
+// is to read.
+func (n *Notifier) client(ctx context.Context) (*mail.Client, *hush.Secrets, error) {
+	known := &hush.Secrets{}
 	host, text, err := net.SplitHostPort(string(n.channel.Address))
 	if err != nil {
-		return nil, fmt.Errorf("%w: %w", holdfast.ErrRejected, err)
+		return nil, known, fmt.Errorf("%w: %w", holdfast.ErrRejected, err)
 	}
 	port, err := strconv.Atoi(text)
 	if err != nil {
-		return nil, fmt.Errorf("%w: %w", holdfast.ErrRejected, err)
+		return nil, known, fmt.Errorf("%w: %w", holdfast.ErrRejected, err)
 	}
 	security, auth := mail.TLSMandatory, mail.SMTPAuthAutoDiscover
 	if local(host) {
@@ -120,11 +126,14 @@ func (n *Notifier) client(ctx context.Context) (*mail.Client, error) {
 	if n.channel.User != "" {
 		password, err := n.secret(n.channel.Secret)
 		if err != nil {
-			return nil, err
+			return nil, known, err
 		}
+		known.Add(password)
+		known.Add("\x00" + n.channel.User + "\x00" + password) // as it is sent
 		options = append(options, mail.WithSMTPAuth(auth), mail.WithUsername(n.channel.User), mail.WithPassword(password))
 	}
-	return mail.NewClient(host, options...)
+	client, err := mail.NewClient(host, options...)
+	return client, known, err
 }
 
 // trust is whose certificate will do: beyond this machine one that the machine trusts.

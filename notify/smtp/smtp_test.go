@@ -2,8 +2,10 @@ package smtp
 
 import (
 	"bufio"
+	"context"
 	"crypto/tls"
 	"encoding/base64"
+	"errors"
 	"fmt"
 	"io"
 	"mime"
@@ -13,6 +15,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"holdfast"
 	"holdfast/notify/notifytest"
@@ -28,6 +31,7 @@ type server struct {
 
 	mu    sync.Mutex
 	mood  notifytest.Mood
+	slow  time.Duration // before every line it says
 	took  []string
 	plain []string // the verbs that came in clear
 	conns []net.Conn
@@ -61,18 +65,21 @@ func (s *server) accept() {
 		}
 		s.mu.Lock()
 		s.conns = append(s.conns, conn)
-		mood := s.mood
+		mood, slow := s.mood, s.slow
 		s.mu.Unlock()
 		s.open.Go(func() {
 			defer conn.Close()
-			s.talk(conn, mood)
+			s.talk(conn, mood, slow)
 		})
 	}
 }
 
-func (s *server) talk(conn net.Conn, mood notifytest.Mood) {
+func (s *server) talk(conn net.Conn, mood notifytest.Mood, slow time.Duration) {
 	in := bufio.NewReader(conn)
-	say := func(line string) { fmt.Fprint(conn, line+"\r\n") }
+	say := func(line string) {
+		<-time.After(slow)
+		fmt.Fprint(conn, line+"\r\n")
+	}
 	switch mood {
 	case notifytest.Hangs:
 		_, _ = io.Copy(io.Discard, in)
@@ -104,11 +111,10 @@ func (s *server) talk(conn net.Conn, mood notifytest.Mood) {
 			}
 			say("250-mail.test\r\n250-8BITMIME\r\n250 AUTH PLAIN")
 		case "AUTH":
-			if _, text, _ := strings.Cut(rest, " "); !strings.HasSuffix(decoded(text), "\x00"+notifytest.Password) {
-				say("535 no")
+			answer := s.login(rest, mood)
+			if say(answer); answer != welcome {
 				return
 			}
-			say("235 welcome")
 		case "RCPT":
 			switch mood {
 			case notifytest.Refuses:
@@ -133,6 +139,20 @@ func (s *server) talk(conn net.Conn, mood notifytest.Mood) {
 			say("250 ok")
 		}
 	}
+}
+
+const welcome = "235 welcome"
+
+// login answers who gives a password.
+func (s *server) login(given string, mood notifytest.Mood) string {
+	_, text, _ := strings.Cut(given, " ")
+	switch {
+	case mood == notifytest.Blabs:
+		return "535 no such login: " + given + " which is " + strings.ReplaceAll(decoded(text), "\x00", " ")
+	case !strings.HasSuffix(decoded(text), "\x00"+notifytest.Password):
+		return "535 no"
+	}
+	return welcome
 }
 
 func (s *server) hears(conn net.Conn, verb string) {
@@ -204,8 +224,25 @@ func TestItKeepsTheContract(t *testing.T) {
 			s.took = nil
 			return all
 		},
-		Moods: []notifytest.Mood{notifytest.Refuses, notifytest.Broken, notifytest.Hangs, notifytest.Cuts, notifytest.Babbles},
+		Moods: []notifytest.Mood{notifytest.Refuses, notifytest.Broken, notifytest.Hangs, notifytest.Cuts, notifytest.Babbles, notifytest.Blabs},
 	})
+}
+
+// A server that answers every line a little too late holds nobody up for longer than one
+// that does not answer at all.
+func TestAServerThatDawdlesIsGivenUp(t *testing.T) {
+	s := serve(t)
+	s.mu.Lock()
+	s.slow = 500 * time.Millisecond // three seconds for all lines of a mail
+	s.mu.Unlock()
+	n := New(holdfast.Channel{Kind: holdfast.ChannelSMTP, Address: holdfast.Place(s.listener.Addr().String()), From: "holdfast@example.com"}, notifytest.Secrets)
+	ctx, cancel := context.WithTimeout(t.Context(), 600*time.Millisecond)
+	defer cancel()
+	began := time.Now()
+	_, err := n.Send(ctx, notifytest.Trouble())
+	if took := time.Since(began); err == nil || errors.Is(err, holdfast.ErrRejected) || took > 2500*time.Millisecond {
+		t.Errorf("after %v: %v", took, err)
+	}
 }
 
 // A mail that is sent again is the same mail.
