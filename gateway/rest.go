@@ -14,9 +14,10 @@ import (
 const restTime = time.Second
 
 // A wave of connections that go to rest leaves memory that Go would keep for
-// minutes. With every wave it is given back: of 512, which are 9 MiB, and a second
-// later, because more of them follow. Looking for it takes some 50 ms of a processor,
-// so it is done every ten seconds at most.
+// minutes. With every wave it is given back: of 512, which are 9 MiB, and when a
+// second has brought no other, because one seldom comes alone. Looking for it takes
+// some 50 ms of a processor, so it is done every ten seconds at most, and where waves
+// do not end as often.
 const (
 	wave       = 512
 	waveTime   = time.Second
@@ -69,28 +70,53 @@ func (r *rest) enter(c net.Conn, until time.Time) bool {
 
 // sweep gives memory back for as long as waves come.
 func (r *rest) sweep() {
-	for pause := waveTime; ; pause = sweepEvery {
-		select {
-		case <-r.ended:
-			return
-		case <-time.After(pause):
-		}
-		if !r.swept() {
-			return
-		}
+	for again := true; again; again = r.passes(sweepEvery) && r.rolls() {
+		r.calm()
+		r.restart()
 		debug.FreeOSMemory()
 	}
 }
 
-// swept says whether there is a wave to sweep up after, and counts anew.
-func (r *rest) swept() bool {
+// calm waits until a second has brought no wave, ten at most.
+func (r *rest) calm() {
+	for range sweepEvery / waveTime {
+		before := r.arrived()
+		if !r.passes(waveTime) || r.arrived()-before < wave {
+			return
+		}
+	}
+}
+
+// rolls says whether a wave has come since memory was given back. If none has, the
+// next one begins to sweep anew.
+func (r *rest) rolls() bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.sweeping = r.came >= wave
-	if r.sweeping {
-		r.came = 0
-	}
 	return r.sweeping
+}
+
+// arrived is how many have come since memory was given back.
+func (r *rest) arrived() int {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.came
+}
+
+func (r *rest) restart() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.came = 0
+}
+
+// passes waits, and says whether the rest has not ended meanwhile.
+func (r *rest) passes(d time.Duration) bool {
+	select {
+	case <-r.ended:
+		return false
+	case <-time.After(d):
+		return true
+	}
 }
 
 // hold waits for a connection's next byte, or its end.

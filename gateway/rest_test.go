@@ -167,7 +167,7 @@ func TestAFullDoorPutsNobodyToRest(t *testing.T) {
 // What is given back is counted, not looked at: a heap is never quite as one left it.
 func TestMemoryIsGivenBackOncePerWave(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		d := &door{gateway: &Gateway{}, room: make(chan struct{}, 2*wave)}
+		d := &door{gateway: &Gateway{}, room: make(chan struct{}, 4*wave)}
 		r := newRest(d)
 		come := func(n int) {
 			for range n {
@@ -192,6 +192,9 @@ func TestMemoryIsGivenBackOncePerWave(t *testing.T) {
 		wants(false, wave-1)
 		come(1)
 		wants(true, wave)
+		come(wave)
+		<-time.After(waveTime)
+		wants(true, 2*wave) // another came meanwhile, and a third may
 		<-time.After(waveTime)
 		wants(true, 0)
 		come(wave - 1)
