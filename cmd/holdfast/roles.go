@@ -7,6 +7,7 @@ import (
 	"net"
 	"os"
 	"os/signal"
+	"runtime"
 	"slices"
 	"sync"
 	"time"
@@ -103,13 +104,22 @@ const again = 100 * time.Millisecond
 // beat is how often a role shows that it is alive.
 const beat = 500 * time.Millisecond
 
+// idleMemory is counted by the garbage collector among what lives, and never touched,
+// so that it takes none of the machine's. The collector begins when as much garbage
+// lies as lives, which in a gateway with few connections are 4 MiB: it would run thirty
+// times a second, and cost more than all that judges replicas does. With 8 MiB more it
+// costs a third, and at 5,000 connections, where 30 MiB live, nothing to speak of.
+const idleMemory = 8 << 20
+
 func runGateway(ctx context.Context, state stateDir) error {
+	idle := make([]byte, idleMemory)
+	defer runtime.KeepAlive(idle)
 	g, err := gateway.New(gateway.Options{Name: "gateway-1", Dir: state.path("gateway"), Log: os.Stderr, Version: version})
 	if err != nil {
 		return err
 	}
 	served := newServed(g)
-	return together(ctx, g.Run, collect,
+	return together(ctx, g.Run,
 		func(ctx context.Context) error { return served.control(ctx, state) },
 		func(ctx context.Context) error { return served.keep(ctx, state) })
 }
