@@ -254,7 +254,7 @@ func TestAnEarlyAnswerLeavesTheOthersAlone(t *testing.T) {
 		w.WriteHeader(http.StatusTeapot)
 	})
 	r := newRig(t, tableOf(1, newReplica(t, 1, early)))
-	r.untilAdmitted(0)
+	r.untilAdmitted(1)
 	f := newFront(t, "", "http", 2)
 	from, to := io.Pipe()
 	defer to.Close()
