@@ -16,8 +16,8 @@ const restTime = time.Second
 // A wave of connections that go to rest leaves memory that Go would keep for
 // minutes. With every wave it is given back: of 512, which are 9 MiB, and when a
 // second has brought no other, because one seldom comes alone. Looking for it takes
-// some 50 ms of a processor, so it is done every ten seconds at most, and where waves
-// do not end as often.
+// some 50 ms of a processor, so it is done every ten seconds at most, and as often
+// where waves do not end.
 const (
 	wave       = 512
 	waveTime   = time.Second
@@ -71,20 +71,27 @@ func (r *rest) enter(c net.Conn, until time.Time) bool {
 // sweep gives memory back for as long as waves come.
 func (r *rest) sweep() {
 	for again := true; again; again = r.passes(sweepEvery) && r.rolls() {
-		r.calm()
+		if !r.calms() {
+			return
+		}
 		r.restart()
 		debug.FreeOSMemory()
 	}
 }
 
-// calm waits until a second has brought no wave, ten at most.
-func (r *rest) calm() {
+// calms waits until a second has brought no wave, ten at most, and says whether the
+// rest has not ended meanwhile: then all of it is given back, and soon.
+func (r *rest) calms() bool {
 	for range sweepEvery / waveTime {
 		before := r.arrived()
-		if !r.passes(waveTime) || r.arrived()-before < wave {
-			return
+		if !r.passes(waveTime) {
+			return false
+		}
+		if r.arrived()-before < wave {
+			break
 		}
 	}
+	return true
 }
 
 // rolls says whether a wave has come since memory was given back. If none has, the

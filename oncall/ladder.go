@@ -226,7 +226,8 @@ func (d *Desk) climb(inc *incident) {
 	inc.Reached, inc.Vain, inc.LastAt, inc.Next = true, false, d.in(0), inc.Cause
 	if inc.Urgency == holdfast.Page {
 		inc.NextAt = d.in(pause(policy, step))
-		if inc.By != 0 && step < len(policy.Rules) { // the last one repeats: no step that had been taken is waited for, and none is taken twice at once
+		// The last step repeats: none that had been taken is waited for, or taken twice at once.
+		if inc.By != 0 && step < len(policy.Rules) {
 			inc.NextAt = min(inc.NextAt, max(d.in(0), inc.By))
 		}
 		if step >= min(inc.Upto, len(policy.Rules)) {

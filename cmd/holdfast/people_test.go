@@ -187,34 +187,6 @@ func TestSomebodyIsWokenAcknowledgesAndLearnsThatItIsOver(t *testing.T) {
 	s.run("postmortem", s.onlyIncident()).exits(0).tells("# ", "cart.crash")
 }
 
-// TestWhoWasWokenHearsThatEverythingWasStopped stops a system in the middle of an
-// incident. Its bell takes a moment, and is rung all the same before nothing runs.
-func TestWhoWasWokenHearsThatEverythingWasStopped(t *testing.T) {
-	t.Parallel()
-	s := newSystem(t, `name: single
-owner: web
-people: {ana: {contacts: [{via: bell}]}}
-owners: {web: [ana]}
-channels: {bell: {command: sh ring.sh}}
-services:
-  cart:
-    command: ./holdfast toy cart
-    replicas: 2
-    failure_modes: {crash: {remedies: []}}
-`)
-	s.write("ring.sh", "sleep 0.2\n"+ring)
-	s.detached()
-	s.strike(s.whole()["cart-1"], syscall.SIGKILL)
-	await(t, "ana is told", func() bool { return strings.Contains(s.rung(), "trigger ") })
-	s.run("ack", "--by", "ana").exits(0).tells("ana has", "the others may sleep")
-	s.run("ack", "--by", "zoe").exits(0).tells("zoe has", "ana had it", `the file has nobody called "zoe"`, "--by ana")
-	s.down()
-	if rung := s.rung(); strings.Count(rung, "resolve ") != 1 {
-		t.Errorf("everything is stopped, and ana was told:\n%s", rung)
-	}
-	s.run("incidents").exits(0).tells("over, not closed")
-}
-
 // arranged is a pair with a schedule, of which one channel is of no use.
 const arranged = `name: pair
 owner: web
