@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/netip"
 	"reflect"
+	"slices"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -256,12 +257,13 @@ func TestEachDriverGetsItsOwnAndWhereItsDependenciesAnswer(t *testing.T) {
 func TestARemedyThatWasTakenOverBeganAndIsDone(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := raise(t).work()
-		s.Carry(remedy(8), plan(1, 2))
-		s.Carry(remedy(12), plan(2, 3))
+		s.Carry(event.Frame{Entries: slices.Concat(remedy(8).Entries, remedy(12).Entries)}, plan(2, 3))
 		synctest.Wait()
-		same(t, "the mind was told", s.heard(), []event.Body{
-			event.Began{Action: action(8)}, event.Began{Action: action(12)}, event.Done{Action: action(8)}, event.Done{Action: action(12)},
-		})
+		together := []event.Body{event.Began{Action: action(8)}, event.Began{Action: action(12)}, event.Done{Action: action(8)}, event.Done{Action: action(12)}}
+		same(t, "the mind was told", s.heard(), together)
+		s.Carry(remedy(16), plan(3, 4))
+		synctest.Wait()
+		same(t, "the mind was told of the next", s.heard()[len(together):], []event.Body{event.Began{Action: action(16)}, event.Done{Action: action(16)}})
 	})
 }
 
